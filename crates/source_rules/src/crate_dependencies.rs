@@ -1,14 +1,14 @@
-//! Compares the dependencies between crates with the arrows in ARCHITECTURE.md.
+//! Finds the dependencies between crates that no arrow in ARCHITECTURE.md allows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::workspace::CrateFolder;
 
-/// Returns the crates that each crate may depend on. Reads them from the first `text` block with arrows in
-/// ARCHITECTURE.md.
+/// Returns for each crate the names of the crates on which it may depend. Reads the names from the first `text` block
+/// with arrows in ARCHITECTURE.md.
 ///
-/// A line `web ──► connectors, engine` allows `web` to depend on `connectors` and on `engine`. `everything below`
-/// allows all crates on later lines.
+/// A line `web ──► connectors, engine` allows `web` to depend on `connectors` and on `engine`. A line `web ──►
+/// everything below` allows `web` to depend on all crates that later lines name.
 #[must_use]
 pub fn read_drawn_dependencies(architecture: &str, crates: &[CrateFolder]) -> BTreeMap<String, BTreeSet<String>> {
     let drawing = architecture.split("```text\n").find(|block| block.contains("──►")).unwrap_or_default();
@@ -25,7 +25,8 @@ pub fn read_drawn_dependencies(architecture: &str, crates: &[CrateFolder]) -> BT
         let parts: Vec<&str> = line.split('►').collect();
         for pair in parts.windows(2) {
             let Some(from) = crates_in(pair[0]).pop() else { continue };
-            // In a drawn line, two spaces end the list of crates. The text after them is an explanation.
+            // In a line with an arrow, two spaces end the list of crates. The text after the two spaces is an
+            // explanation.
             let listed = pair[1].trim_start().split("  ").next().unwrap_or_default();
             let mut to = crates_in(listed);
             if listed.contains("everything below") {
@@ -37,7 +38,7 @@ pub fn read_drawn_dependencies(architecture: &str, crates: &[CrateFolder]) -> BT
     arrows
 }
 
-/// Describes every dependency that ARCHITECTURE.md does not draw.
+/// Returns a text for each dependency between crates that no arrow in ARCHITECTURE.md allows.
 #[must_use]
 pub fn describe_undrawn_dependencies(
     crates: &[CrateFolder],

@@ -1,4 +1,4 @@
-//! The names and signatures of the types and functions that a file declares.
+//! The types, functions and renamed imports that a source file declares.
 
 use syn::visit::{self, Visit};
 
@@ -13,14 +13,15 @@ pub struct TypeDeclaration {
     pub line: usize,
 }
 
-/// The visibility of a function: which code can call it.
+/// The visibility of a function: which code can call the function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FunctionVisibility {
-    /// Any crate: the function is `pub`, or a method of a `pub` trait.
+    /// Code in every crate can call the function. The function is `pub`, or a method of a `pub` trait.
     Public,
-    /// A part of the crate: the function is `pub(crate)`, `pub(super)` or `pub(in …)`, or a method of such a trait.
+    /// Only code in the same crate can call the function. The function or its trait is `pub(crate)`, `pub(super)` or
+    /// `pub(in …)`.
     Restricted,
-    /// Only the module of the function and its submodules.
+    /// Only the module that declares the function, and the submodules of this module, can call the function.
     Private,
 }
 
@@ -46,21 +47,21 @@ pub struct FunctionDeclaration {
 }
 
 impl FunctionDeclaration {
-    /// Returns the name with its type or trait, for example `Histogram::observe`.
+    /// Returns the function's name after the name of its type or trait, for example `Histogram::observe`.
     #[must_use]
     pub fn qualified_name(&self) -> String {
         self.owner_type.as_ref().map_or_else(|| self.name.clone(), |owner| format!("{owner}::{}", self.name))
     }
 }
 
-/// The declarations of a file, except those that are compiled for tests only.
+/// The declarations of a file, except declarations that are compiled for tests only.
 #[derive(Debug, Default)]
 pub struct FileDeclarations {
     /// The types, traits and type aliases of the file.
     pub types: Vec<TypeDeclaration>,
     /// The functions and methods of the file.
     pub functions: Vec<FunctionDeclaration>,
-    /// The lines with a `Result` of a `Result` or an `Option` of an `Option`.
+    /// The numbers of the lines with a `Result` of a `Result` or an `Option` of an `Option`.
     pub nested_result_or_option_lines: Vec<usize>,
     /// The new names that `use … as …` lines give to imported items.
     pub renamed_imports: Vec<TypeDeclaration>,
@@ -80,7 +81,7 @@ impl FileDeclarations {
 struct DeclarationCollector {
     declarations: FileDeclarations,
     owner: Option<String>,
-    /// The visibility of the trait being visited, which its methods share.
+    /// The visibility of the trait that is being visited. The methods of a trait have the visibility of the trait.
     trait_visibility: Option<FunctionVisibility>,
     in_trait_implementation: bool,
 }
@@ -178,7 +179,7 @@ impl<'ast> Visit<'ast> for DeclarationCollector {
     }
 
     fn visit_impl_item_fn(&mut self, item: &'ast syn::ImplItemFn) {
-        // The trait determines the signature of its methods, so the implementation is not counted again.
+        // A trait determines the signatures of its methods, so the methods in its implementations are not added.
         if !self.in_trait_implementation {
             self.add_function(&item.sig, convert_visibility(&item.vis));
         }
@@ -226,7 +227,7 @@ fn is_bool(parameter: &syn::Type) -> bool {
     matches!(parameter, syn::Type::Path(path) if path.path.is_ident("bool"))
 }
 
-/// Returns whether a type is a tuple, or a reference, `Option` or `Result` of a tuple.
+/// Returns whether a type is a tuple with at least two elements, or a reference, `Option` or `Result` of such a tuple.
 fn is_tuple(whole: &syn::Type) -> bool {
     match whole {
         syn::Type::Tuple(tuple) => tuple.elems.len() > 1,
@@ -237,7 +238,7 @@ fn is_tuple(whole: &syn::Type) -> bool {
     }
 }
 
-/// Splits an `Option<T>` or `Result<T, E>` into its name and `T`. Returns `None` for other types.
+/// Returns the name and the type `T` of an `Option<T>` or a `Result<T, E>`. Returns `None` for other types.
 fn split_result_or_option(path: &syn::TypePath) -> Option<(&'static str, &syn::Type)> {
     let last = path.path.segments.last()?;
     let outer = ["Result", "Option"].into_iter().find(|name| last.ident == name)?;

@@ -1,12 +1,12 @@
 //! Words that no source, document, script or page may contain.
 //!
-//! Golden files, recorded input and generated lock files are skipped, because they are not prose.
+//! Golden files, recorded input and generated lock files are skipped, because the project's authors did not write them.
 
 use std::path::{Path, PathBuf};
 
 use crate::workspace::{SourceError, list_folder, read_text_file};
 
-/// Pronouns that replace a type or a component as the subject, and phrases that need a second reading.
+/// The forbidden phrases: pronouns that stand for a type or a component, and phrases that readers may misunderstand.
 pub const FORBIDDEN_PHRASES: [&str; 11] = [
     "somebody",
     "nobody",
@@ -24,7 +24,7 @@ pub const FORBIDDEN_PHRASES: [&str; 11] = [
 const SEARCHED_EXTENSIONS: [&str; 15] =
     ["rs", "md", "toml", "sh", "py", "js", "mjs", "html", "css", "yml", "yaml", "json", "svg", "ipynb", "txt"];
 
-/// The names of folders without prose of the project.
+/// The names of the folders that are not searched, because they contain no text by the project's authors.
 const SKIPPED_FOLDERS: [&str; 12] = [
     "target",
     "node_modules",
@@ -51,7 +51,7 @@ pub struct ForbiddenPhraseMatch {
     pub phrase: &'static str,
 }
 
-/// Searches all text files below a folder for forbidden phrases.
+/// Returns the forbidden phrases in all text files below a folder, with their positions.
 ///
 /// # Errors
 /// Fails when a folder or file cannot be read.

@@ -1,4 +1,4 @@
-//! Circles of imports: files of a crate that import each other, directly or through others.
+//! Finds circles of imports: files of a crate that import each other, directly or through other files.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -7,7 +7,8 @@ use std::fmt::Write;
 use crate::imports::{FileImport, SubmoduleImports, find_file_imports};
 use crate::module_tree::ModuleTree;
 
-/// Describes every group of files that import each other: the shortest circle of imports, and all members.
+/// Returns a text for each group of files that import each other. The text shows the shortest circle of imports and all
+/// files of the group.
 #[must_use]
 pub fn describe_import_circles(tree: &ModuleTree, submodule_imports: SubmoduleImports) -> Vec<String> {
     let imports = find_file_imports(tree, submodule_imports);

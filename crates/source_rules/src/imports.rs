@@ -1,31 +1,34 @@
-//! Finds the imports between the files of a crate. Follows every `use` line and path to the file that defines the item.
+//! Finds the imports between the files of a crate. Follows every `use` line and path to the file that defines the named
+//! item.
 //!
-//! A re-export (`pub use`) counts as an import only if the file itself uses the name. A `mod x;` line does not count.
-//! The imports of a file from its own submodules count only on request ([`SubmoduleImports`]).
+//! A re-export (`pub use`) counts as an import only if the file also uses the re-exported name. A `mod x;` line does
+//! not count as an import. Imports of a file from its own submodules count only if the caller asks for them
+//! ([`SubmoduleImports`]).
 
 use std::collections::BTreeMap;
 
 use crate::module_tree::{CrateModule, ImportedName, ModuleTree, NameImport};
 
-/// An import of one file of a crate by another.
+/// An import: one file of a crate uses an item that another file of the crate defines.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FileImport {
     /// The index of the importing file.
     pub importing_file_index: usize,
-    /// The index of the file that defines the item.
+    /// The index of the file that defines the imported item.
     pub imported_file_index: usize,
 }
 
 /// Whether the import of a file from its own submodule counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SubmoduleImports {
-    /// Such an import does not count, because a submodule is a part of the file that declares it.
+    /// The import does not count, because a submodule is a part of the module that declares it.
     Ignored,
-    /// Such an import counts like any other.
+    /// The import counts like an import from any other file.
     Counted,
 }
 
-/// Returns all imports between the files of a crate. The value of each import is a path that causes it, for messages.
+/// Returns all imports between the files of a crate. The value of each map entry is a text for messages: a path in the
+/// code that causes the import.
 #[must_use]
 pub fn find_file_imports(tree: &ModuleTree, submodule_imports: SubmoduleImports) -> BTreeMap<FileImport, String> {
     let mut found = BTreeMap::new();
@@ -55,7 +58,7 @@ pub fn find_file_imports(tree: &ModuleTree, submodule_imports: SubmoduleImports)
     found
 }
 
-/// Returns whether `file` is the file of a submodule, at any depth, of a module in the file `ancestor`.
+/// Returns whether `file` contains a submodule, at any depth, of a module in the file `ancestor`.
 fn is_submodule_file(tree: &ModuleTree, ancestor: usize, file: usize) -> bool {
     let first_module = tree.modules.iter().find(|module| module.file_index == file);
     let mut parent = first_module.and_then(|module| module.parent_index);
@@ -68,7 +71,7 @@ fn is_submodule_file(tree: &ModuleTree, ancestor: usize, file: usize) -> bool {
     false
 }
 
-/// What a Rust path names: an item or a module, with the index of the file that defines it.
+/// The item or module that a Rust path names, with the index of the file that defines the item or module.
 #[derive(Debug, Clone, Copy)]
 enum PathTarget {
     Item { file: usize },
@@ -88,8 +91,8 @@ fn starts_with_module_name(path: &[String], module: &CrateModule) -> bool {
     matches!(first, "crate" | "super" | "self") || module.children_by_name.contains_key(first)
 }
 
-/// Returns the files that a `use` line depends on, each with the path that leads to the file. The import of a module
-/// depends on the files of the items that the code uses through this module.
+/// Returns the files on which a `use` line depends, each with the path that leads to the file. If the `use` line
+/// imports a module, the result is the files of the items that the code uses through the module.
 fn find_imported_files(tree: &ModuleTree, from: usize, import: &NameImport) -> Vec<(String, usize)> {
     let text = import.path_segments.join("::");
     match (resolve_path(tree, from, &import.path_segments, 0), &import.name) {
@@ -109,7 +112,8 @@ fn find_imported_files(tree: &ModuleTree, from: usize, import: &NameImport) -> V
     }
 }
 
-/// The largest number of re-exports that are followed from one path. The limit ends circles of re-exports.
+/// The largest number of re-exports that are followed to resolve one path. Without this limit, the search would never
+/// end in a circle of re-exports.
 const MAX_REEXPORT_DEPTH: usize = 16;
 
 fn resolve_path(tree: &ModuleTree, from: usize, path: &[String], depth: usize) -> Option<PathTarget> {
@@ -136,7 +140,7 @@ fn resolve_path(tree: &ModuleTree, from: usize, path: &[String], depth: usize) -
     Some(PathTarget::Module { index: module, file: tree.modules[module].file_index })
 }
 
-/// Resolves a path whose first segment is a name that a `use` line of `module` imports.
+/// Resolves a path whose first segment is `name`, if a `use` line of `module` imports this name.
 fn resolve_imported_name(
     tree: &ModuleTree,
     module: usize,
@@ -153,8 +157,8 @@ fn resolve_imported_name(
     named
         .map(path_of_named)
         .chain(globs.map(path_through_glob))
-        // A path such as `name::name`, from another crate, would be resolved to its own `use` line again, so it is
-        // skipped.
+        // A path such as `name::name` leads to another crate. It is skipped, because its first segment would lead to
+        // the same `use` line again and again.
         .filter(|path| {
             path.first().is_some_and(|first| first != name || tree.modules[module].children_by_name.contains_key(first))
         })

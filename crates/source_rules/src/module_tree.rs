@@ -1,4 +1,4 @@
-//! The modules of one crate. For each module: its file, its declarations, its imports, and the paths in its code.
+//! Reads the modules of one crate. Each module has a file, declarations, imports, and the paths in its code.
 //!
 //! Invariant: code that is compiled for tests only (`#[cfg(test)]`) is left out, because tests may import anything.
 
@@ -13,9 +13,9 @@ use crate::workspace::{CrateFolder, SourceError, parse_rust_file};
 /// The source files and modules of a crate.
 #[derive(Default)]
 pub struct ModuleTree {
-    /// The source files of the crate, the root first.
+    /// The source files of the crate. The file of the root module is first.
     pub files: Vec<SourceFile>,
-    /// The modules of the crate, the root first.
+    /// The modules of the crate. The root module is first.
     pub modules: Vec<CrateModule>,
 }
 
@@ -27,14 +27,14 @@ pub struct SourceFile {
     pub syntax_tree: syn::File,
 }
 
-/// A module, in a file of its own or inline.
+/// A module of a crate. A module is either a file of its own, or inline in the file of another module.
 #[derive(Debug, Default)]
 pub struct CrateModule {
     /// The index of the module's file in [`ModuleTree::files`].
     pub file_index: usize,
     /// The index of the parent module in [`ModuleTree::modules`]; `None` for the root.
     pub parent_index: Option<usize>,
-    /// The index of each submodule in [`ModuleTree::modules`], by name.
+    /// The index of each submodule in [`ModuleTree::modules`], by the name of the submodule.
     pub children_by_name: BTreeMap<String, usize>,
     /// The names of the items that the module declares.
     pub item_names: BTreeSet<String>,
@@ -49,7 +49,7 @@ pub struct CrateModule {
 /// An import from a `use` line: one name, or all names of a module.
 #[derive(Debug, Clone)]
 pub struct NameImport {
-    /// The segments of the path of the imported item or, for a glob, of the module.
+    /// The segments of the path of the imported item. For a glob, the segments of the path of the module before `::*`.
     pub path_segments: Vec<String>,
     /// The name that the importing module uses for the item.
     pub name: ImportedName,
@@ -207,7 +207,7 @@ fn add_imports(tree: &syn::UseTree, before: &NameImport, imports: &mut Vec<NameI
     }
 }
 
-/// Collects the paths in the tokens of a macro call, because `syn` makes no syntax tree of them.
+/// Collects the paths in the tokens of a macro call, because `syn` does not parse these tokens.
 fn collect_paths_in_macro(tokens: TokenStream, module: &mut CrateModule) {
     let mut path: Vec<String> = Vec::new();
     let mut colons = 0;
@@ -255,7 +255,8 @@ pub fn is_test_only(attributes: &[syn::Attribute]) -> bool {
     })
 }
 
-/// Returns the attributes of an item, or none for the rare kinds of items that are not listed here.
+/// Returns the attributes of an item. Returns no attributes for the rare kinds of items that this function does not
+/// list.
 #[must_use]
 pub fn item_attributes(item: &syn::Item) -> &[syn::Attribute] {
     match item {

@@ -58,12 +58,12 @@ pub const PRELUDE_NAMES: [&str; 38] = [
     "Vec",
 ];
 
-/// A declaration and the file that contains it.
+/// A declaration, with the path of the file that contains the declaration.
 #[derive(Debug, Clone)]
 pub struct LocatedDeclaration<T> {
     /// The path of the file, relative to the workspace's root.
     pub path: String,
-    /// The declaration. For a nested `Result` or `Option` it is only the number of the line.
+    /// The declaration. A nested `Result` or `Option` is represented by its line number only.
     pub declaration: T,
 }
 
@@ -74,7 +74,7 @@ pub struct WorkspaceSummary {
     pub types: Vec<LocatedDeclaration<TypeDeclaration>>,
     /// The functions and methods of all crates.
     pub functions: Vec<LocatedDeclaration<FunctionDeclaration>>,
-    /// The lines with a `Result` of a `Result` or an `Option` of an `Option`.
+    /// The numbers of the lines with a `Result` of a `Result` or an `Option` of an `Option`.
     pub nested_results_and_options: Vec<LocatedDeclaration<usize>>,
     /// The new names that `use … as …` lines give to imported items.
     pub renamed_imports: Vec<LocatedDeclaration<TypeDeclaration>>,
@@ -140,7 +140,7 @@ impl WorkspaceSummary {
         self.functions.iter().filter(|located| located.declaration.parameter_count > MAX_PARAMETERS)
     }
 
-    /// Returns the functions of this visibility that have a parameter of type `bool`.
+    /// Returns the functions with the given visibility that have a parameter of type `bool`.
     pub fn functions_with_bool_parameter(
         &self,
         visibility: FunctionVisibility,
@@ -149,7 +149,7 @@ impl WorkspaceSummary {
             .filter(|located| !located.declaration.bool_parameter_names.is_empty())
     }
 
-    /// Returns the functions of this visibility that take or return a tuple.
+    /// Returns the functions with the given visibility that take or return a tuple.
     pub fn functions_with_tuple(
         &self,
         visibility: FunctionVisibility,
@@ -166,7 +166,7 @@ impl WorkspaceSummary {
         self.functions.iter().filter(move |located| located.declaration.visibility == visibility)
     }
 
-    /// Returns the type names that are declared more than once, with the files that declare them.
+    /// Returns each type name that is declared more than once, with the files that declare the name.
     #[must_use]
     pub fn repeated_type_names(&self) -> BTreeMap<&str, Vec<&str>> {
         let mut declared: BTreeMap<&str, Vec<&str>> = BTreeMap::new();

@@ -6,7 +6,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The error for sources that cannot be read.
+/// The error for source files that cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// A file or folder is missing or unreadable.
@@ -42,11 +42,11 @@ pub struct CrateFolder {
     pub name: String,
     /// The path of the folder.
     pub path: PathBuf,
-    /// The folder names of the workspace's crates that the crate's `[dependencies]` list.
+    /// The crates of the workspace in the crate's `[dependencies]`, by the names of their folders.
     pub dependencies: Vec<String>,
 }
 
-/// Lists the crates below `root/crates` by name.
+/// Lists the crates in the folder `root/crates`, sorted by name.
 ///
 /// # Errors
 /// Fails when a folder or a manifest cannot be read.
@@ -70,7 +70,7 @@ pub fn read_text_file(path: &Path) -> Result<String, SourceError> {
     fs::read_to_string(path).map_err(|source| SourceError::Unreadable { path: path.to_owned(), source })
 }
 
-/// Lists the entries of a folder by name.
+/// Lists the files and folders in a folder, sorted by name.
 ///
 /// # Errors
 /// Fails when the folder cannot be read.
@@ -84,8 +84,8 @@ pub fn list_folder(path: &Path) -> Result<Vec<PathBuf>, SourceError> {
     Ok(entries)
 }
 
-/// Lists all files with the extension `rs` in a folder and its subfolders, by name. A folder that does not exist has no
-/// files.
+/// Lists all files with the extension `rs` in a folder and its subfolders, sorted by name. Returns an empty list if the
+/// folder does not exist.
 ///
 /// # Errors
 /// Fails when a folder cannot be read.

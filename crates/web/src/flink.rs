@@ -1,15 +1,16 @@
-//! Answers a subset of Flink's monitoring REST API; see `docs/flink_rest.md`.
+//! Implements a part of Flink's monitoring REST API. `docs/flink_rest.md` lists the supported URLs.
 //!
-//! Owns: the job in Flink's terms, the URLs, and the form of errors. Does not own: the measured values (`report`),
-//! savepoints and stops (`controls`).
+//! Owns: the description of the job in Flink's terms, the URLs, and the format of error answers. Does not own: the
+//! measured values (`report`), savepoints and stops (`controls`).
 //! Invariants: (1) An answer depends only on the pipeline, the reports and the location of the checkpoint store.
 //! (2) Every instance gives the same answer about the whole job. (3) An answer contains all fields that Flink's own
 //! client requires.
-//! After a crash: remembered checkpoint requests are lost. Ids stay the same, because they are computed from names and
-//! times.
+//! After a crash: remembered checkpoint requests are lost. The ids of the job, its vertices and its checkpoints stay
+//! the same, because the ids are computed from names and times.
 //!
 //! Flink's terms: a *vertex* is a stage of the job (source, decoding, a feature view, sink). A *subtask* is a part of a
-//! vertex with its own counts. `routes` creates a `FlinkJob` for each request, and the other modules render the job.
+//! vertex that has counts of its own. `routes` creates a `FlinkJob` for each request. The other modules render the
+//! answer from the `FlinkJob`.
 
 mod body;
 mod checkpoint_triggers;

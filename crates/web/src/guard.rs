@@ -3,10 +3,11 @@
 //! Owns: tokens, the login page, the checks of `Host`, `Origin` and `Sec-Fetch-Site`, the size limit of bodies, and the
 //! security headers. Does not own: the content of the responses.
 //! Invariants: (1) Without a token, a server accepts only connections from this machine, and only with a local host
-//! name. So it refuses a foreign page whose host name resolves to `127.0.0.1`. (2) A request that changes something
-//! comes from a page of this server, or from a client that is not a browser. (3) The security headers forbid browsers
-//! to show a page in a frame and to guess a content type. (4) A page runs only scripts that are files of this server.
-//! After a crash: logins stay valid, because a session cookie depends only on the token and the expiry time.
+//! name. So the server refuses requests from a foreign page whose host name resolves to `127.0.0.1`. (2) A request that
+//! changes something comes from a page of this server, or from a client that is not a browser. (3) The security headers
+//! forbid browsers to show a page in a frame and to guess a content type. (4) A page runs only scripts that are files
+//! of this server. After a crash: logins stay valid, because a session cookie depends only on the token and the expiry
+//! time.
 
 mod body;
 mod headers;
@@ -27,14 +28,14 @@ use crate::answers;
 pub use body::BODY_BYTES_MAX;
 pub use token::{AccessToken, InvalidToken};
 
-/// The settings of a server's access control: its address, and its token if it has one.
+/// The settings of a server's access control: the server's address, and the access token if the server has one.
 #[derive(Clone, Debug)]
 pub struct ServerProtection {
     address: SocketAddr,
     token: Option<Arc<AccessToken>>,
 }
 
-/// The error for a server that has no token although other machines can reach it.
+/// The error for a server without a token at an address that other machines can reach.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{address} can be reached from other machines, so a token is needed")]
 pub struct TokenRequired {
@@ -43,10 +44,10 @@ pub struct TokenRequired {
 }
 
 impl ServerProtection {
-    /// Returns the access control of a server at `address`.
+    /// Returns the settings of the access control for a server at `address`.
     ///
     /// # Errors
-    /// When other machines could reach the server and `token` is `None`.
+    /// Fails if other machines could reach the server and `token` is `None`.
     pub fn new(address: SocketAddr, token: Option<AccessToken>) -> Result<Self, TokenRequired> {
         if token.is_none() && !address.ip().is_loopback() {
             return Err(TokenRequired { address });

@@ -2,8 +2,8 @@
 //!
 //! Owns: the sums and maxima over all reports. Does not own: reading the other instances' reports (`peers`), the JSON
 //! of the pages (`api`).
-//! Invariants: (1) All values are computed from the reports alone. (2) A partition counts once. If two instances report
-//! that they own it, the report with the larger epoch counts.
+//! Invariants: (1) All values are computed from the reports alone. (2) Each partition is counted once. If two instances
+//! report that they own the same partition, only the report with the larger epoch is used.
 //! After a crash: no state survives, and none is needed.
 
 mod attention;

@@ -1,7 +1,7 @@
 //! Answers `/metrics` with the report of this process in Prometheus' text format.
 //!
 //! Owns: names, units and help texts. Does not own: the measured values (an [`InstanceReport`]), and the metrics of
-//! other instances, which Prometheus requests from those instances.
+//! other instances. Prometheus requests the metrics of each instance from that instance.
 //! Invariants: (1) Units are seconds, bytes and ratios, and the name of a counter ends with `_total`. (2) An unknown
 //! value has no sample. (3) Values that Prometheus can compute itself, such as rates, are left out. (4) Labels have few
 //! different values, and never contain data from a record.
@@ -50,11 +50,11 @@ async fn get_metrics(State(context): SharedContext) -> Response {
     }
 }
 
-/// Renders `report` in Prometheus' text format, without the metrics of the process (`process_…`), which are not in a
-/// report.
+/// Renders `report` in Prometheus' text format. The metrics of the process (`process_…`) are left out, because a report
+/// does not contain them.
 ///
 /// # Errors
-/// When a metric cannot be encoded. No report causes this error.
+/// Fails if a metric cannot be encoded. No report is known to cause this error.
 pub fn render_metrics(report: &InstanceReport, pipeline: &Pipeline) -> Result<String> {
     encode_families(&collect_families(report, pipeline))
 }
@@ -73,8 +73,8 @@ fn collect_families(report: &InstanceReport, pipeline: &Pipeline) -> MetricFamil
     families
 }
 
-/// Returns one report for each partition. While a partition moves between workers, both may report it, and the report
-/// with the larger epoch is returned.
+/// Returns one report for each partition. While a partition moves from one worker to another, both workers may report
+/// the partition. Then only the report with the larger epoch is returned.
 fn select_largest_epoch_per_partition(report: &InstanceReport) -> Vec<&PartitionReport> {
     let mut latest = BTreeMap::new();
     for one in &report.owned_partitions {

@@ -5,13 +5,15 @@
 //! instances/0123456789abcdef-stop             asks instance 0123456789abcdef to stop
 //! ```
 //!
-//! Owns: the objects in the folder `instances`, and the rule by which an instance counts as live. Does not own: the
-//! content of a report.
-//! Reports go through the checkpoint store, because the instances share nothing else and do not know each other's
-//! addresses.
-//! Invariants: (1) The reader's clock measures for how long an instance has published no new report. (2) No object of a
-//! checkpoint is changed. (3) A page waits only briefly for the store, and then shows the last known reports.
-//! After a crash: the objects of the instance stay. Other instances delete them after ten minutes.
+//! Owns: the objects in the folder `instances` of the checkpoint store, and the rule by which an instance counts as
+//! live. Does not own: the content of a report.
+//! The instances exchange reports through the checkpoint store, because they share nothing else and do not know each
+//! other's addresses.
+//! Invariants: (1) A process measures with its own clock for how long another instance has published no new report. (2)
+//! The objects of checkpoints are never changed. (3) A page waits only briefly for the store. If the store is slow, the
+//! page shows the last known reports.
+//! After a crash: the report and the stop request of the crashed instance remain in the store. The other instances
+//! delete these objects after ten minutes.
 
 mod known_instances;
 mod object_names;

@@ -19,14 +19,16 @@ use crate::report::InstanceReport;
 
 /// Builds the report of this process.
 pub trait ReportSource: Send + Sync {
-    /// Returns the current report. The server calls this about once a second, and for each request to a page. An
-    /// implementation must not wait for a lock that a worker holds for longer than copying a value takes.
+    /// Returns the current report of this process. The server calls this method about once a second, and for each
+    /// request of a page. An implementation must not wait for a lock that a worker holds for longer than copying a
+    /// value takes.
     fn current_report(&self) -> InstanceReport;
 }
 
-/// Remembers the rows that this process wrote recently.
+/// Gives access to the rows that this process wrote recently.
 pub trait RecentRowSource: Send + Sync {
-    /// Returns at most `limit` rows, newest first. With `user`, returns only rows of that user.
+    /// Returns at most `limit` recently written rows, the newest row first. With `user`, returns only rows of this
+    /// user.
     fn newest_rows(&self, limit: usize, user: Option<&str>) -> Vec<WrittenRow>;
 }
 
@@ -46,7 +48,7 @@ impl RecentRowSource for () {
 /// The axum extractor of the context.
 pub(crate) type SharedContext = State<Arc<JobServerContext>>;
 
-/// The job that a web server shows, with access to its checkpoint store and to its other instances.
+/// The job that a web server shows, with access to the job's checkpoint store and to the job's other instances.
 pub struct JobServerContext {
     /// The validated pipeline.
     pub pipeline: Arc<Pipeline>,
@@ -60,7 +62,7 @@ pub struct JobServerContext {
     pub recent_rows: Arc<dyn RecentRowSource>,
     /// The job's folder in the checkpoint store, through which the instances of the job also find each other.
     pub checkpoint_store: Arc<dyn CheckpointStore>,
-    /// Opens the store at the location that a savepoint is written to.
+    /// Opens the store at the location to which a savepoint is written.
     pub savepoint_store_opener: Arc<dyn CheckpointStoreOpener>,
     /// The signal that stops this process.
     pub stop_signal: StopSignal,
@@ -78,7 +80,7 @@ impl JobServerContext {
     }
 
     /// Returns the current report of this process, and the newest known reports of the other live instances. Reads the
-    /// checkpoint store at most once a second, and waits for it only briefly.
+    /// checkpoint store at most once a second, and waits only briefly for the store.
     pub async fn assemble_job_report(&self) -> JobReport {
         let others = self.peers.read_live_reports(&self.checkpoint_store).await;
         let here = self.own_report();

@@ -7,9 +7,9 @@ use super::fault::bad_request;
 use super::flink_job::is_flink_id;
 use crate::answers::HttpFault;
 
-/// A JSON body of a POST request. A client may omit the body and each of its fields.
+/// A JSON body of a POST request. A client may omit the whole body, or any field of the body.
 pub(super) trait RequestBody: DeserializeOwned + Default {
-    /// The name of the class that represents the body in Flink. Error messages show this name.
+    /// The name of the Java class that represents the body in Flink. Error messages show this name.
     const FLINK_BODY_CLASS: &str;
 }
 
@@ -50,7 +50,7 @@ pub(super) struct CheckpointBody {
     pub(super) trigger_id: Option<String>,
 }
 
-/// Flink's savepoint formats. Windrow accepts both names, and always writes its own format.
+/// Flink's savepoint formats. Windrow accepts both, but always writes savepoints in its own format.
 #[derive(Deserialize)]
 enum SavepointFormat {
     #[serde(rename = "CANONICAL")]
@@ -59,7 +59,7 @@ enum SavepointFormat {
     Native,
 }
 
-/// Flink's kinds of checkpoints. Windrow accepts every kind, and decides by itself between a base and a delta.
+/// Flink's kinds of checkpoints. Windrow accepts every kind, but always decides by itself between a base and a delta.
 #[derive(Deserialize)]
 enum CheckpointKind {
     #[serde(rename = "CONFIGURED")]
@@ -82,7 +82,7 @@ impl RequestBody for CheckpointBody {
     const FLINK_BODY_CLASS: &str = "CheckpointTriggerRequestBody";
 }
 
-/// Parses the JSON body of a request. An empty body gives the defaults.
+/// Parses the JSON body of a request. For an empty body, returns the body with the default value of each field.
 pub(super) fn parse_body<B: RequestBody>(bytes: &[u8]) -> Result<B, HttpFault> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(B::default());
@@ -90,12 +90,12 @@ pub(super) fn parse_body<B: RequestBody>(bytes: &[u8]) -> Result<B, HttpFault> {
     let malformed = |error: serde_json::Error| {
         bad_request(format!("Request did not match expected format {}: {error}", B::FLINK_BODY_CLASS))
     };
-    // Parse an object first, because serde would also accept an array and assign its elements to the fields.
+    // Refuse a JSON array: serde would accept an array and assign its elements to the fields in their order.
     let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(bytes).map_err(malformed)?;
     serde_json::from_value(object.into()).map_err(malformed)
 }
 
-/// Returns the trigger id of a body in lower case, or a fault if it is not 32 hexadecimal digits.
+/// Converts the trigger id in a request's body to lower case. Returns a fault if the id is not 32 hexadecimal digits.
 pub(super) fn parse_trigger_id(id: Option<String>) -> Result<Option<String>, HttpFault> {
     match id {
         Some(id) if !is_flink_id(&id) => Err(bad_request(format!("triggerId: \"{id}\" is not 32 hexadecimal digits"))),

@@ -1,8 +1,9 @@
-//! Remembers the checkpoints requested over HTTP, and answers whether they are complete.
+//! Remembers the requests for checkpoints, and answers whether a request is complete. Flink calls such a request a
+//! trigger.
 //!
-//! A request starts no checkpoint. It waits for the next regular checkpoint of each partition, at most one interval
-//! later. The request is complete when every owned partition has a checkpoint that began after the request, or has
-//! nothing new to save.
+//! A request starts no checkpoint. It waits for the next regular checkpoint of each partition, which begins at most one
+//! checkpoint interval later. The request is complete as soon as each owned partition has completed a checkpoint that
+//! began after the request. A partition without new records since its last checkpoint needs no further checkpoint.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,7 +19,7 @@ use super::throwable::render_failure_cause;
 use crate::answers::HttpFault;
 use crate::report::CheckpointStatus;
 
-/// The largest number of remembered checkpoint requests. A further request replaces the oldest one.
+/// The largest number of remembered checkpoint requests. A further request replaces the oldest request.
 const MAX_REMEMBERED_TRIGGERS: usize = 50;
 
 /// The checkpoint requests that this instance received. Clones share the same requests.
@@ -34,7 +35,7 @@ struct CheckpointTrigger {
 /// The state of a checkpoint request.
 enum TriggerOutcome {
     Pending,
-    /// Every partition is saved. `round_id` is the newest round that saved one of them.
+    /// The checkpoint of every owned partition is complete. `round_id` is the id of the newest round of checkpoints.
     Completed {
         round_id: i64,
     },
@@ -44,13 +45,13 @@ enum TriggerOutcome {
 }
 
 impl CheckpointTriggers {
-    /// Locks the requests. The oldest request is first.
+    /// Locks the list of requests. The oldest request is the first in the list.
     fn lock_triggers(&self) -> MutexGuard<'_, VecDeque<CheckpointTrigger>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Remembers the request POST `/jobs/:id/checkpoints`, and answers with its id.
+/// Answers POST `/jobs/:id/checkpoints`. Remembers the request, and returns the id of the request.
 pub(super) fn remember_checkpoint_request(
     job: &FlinkJob<'_>,
     triggers: &CheckpointTriggers,

@@ -9,7 +9,7 @@ use crate::report::{InstanceReport, InstanceState};
 
 /// The version of Flink whose API Windrow implements. Clients choose their requests by this version.
 const FLINK_VERSION: &str = "2.3.0";
-/// The interval in milliseconds at which Flink's own web pages repeat their requests.
+/// The interval at which Flink's own web pages repeat their requests to this server, in milliseconds.
 const REFRESH_INTERVAL_MS: i64 = 3_000;
 
 /// Renders `/config`.
@@ -64,7 +64,8 @@ pub(super) fn render_task_managers(job: &FlinkJob<'_>) -> Value {
     json!({ "taskmanagers": task_managers })
 }
 
-/// Renders an instance as a task manager. Memory and other resources are 0, because Windrow does not measure them.
+/// Renders an instance as a task manager. Memory and other resources are shown as 0, because Windrow does not measure
+/// them.
 fn render_task_manager(instance: &InstanceReport) -> Value {
     let no_resources = json!({
         "cpuCores": 0.0, "taskHeapMemory": 0, "taskOffHeapMemory": 0, "managedMemory": 0, "networkMemory": 0,

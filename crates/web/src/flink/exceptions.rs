@@ -46,7 +46,7 @@ pub(super) fn render_exceptions(job: &FlinkJob<'_>, max: Option<&str>) -> Result
         newest_first.iter().map(|(_, exception)| *exception).find(|exception| exception.log_level == "error");
     Ok(json!({
         "exceptionHistory": { "entries": entries, "truncated": is_truncated },
-        // Clients of Flink up to 1.20 require these fields, which repeat the newest error.
+        // Clients of Flink up to 1.20 require these fields. The fields repeat the newest error.
         "root-exception": newest_error.map(|exception| exception.log_message.as_str()),
         "timestamp": newest_error.map(|exception| exception.logged_at_ms),
         "all-exceptions": [],

@@ -1,4 +1,4 @@
-//! Creates faults with the HTTP statuses that Flink uses, and answers with Flink's content type.
+//! Creates faults with the HTTP statuses that Flink uses, and JSON answers with Flink's content type.
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};

@@ -1,4 +1,4 @@
-//! The job at one moment in Flink's terms. All answers are rendered from it.
+//! The job at one moment, described in Flink's terms. All answers of Flink's API are rendered from this description.
 
 use std::hash::Hasher;
 
@@ -10,7 +10,7 @@ use super::vertex::Vertex;
 use crate::answers::HttpFault;
 use crate::report::{InstanceReport, InstanceState, PartitionReport};
 
-/// The pipeline and the reports of all instances at one moment.
+/// The job at one moment: its pipeline and the reports of all instances.
 pub(super) struct FlinkJob<'a> {
     pub(super) id: String,
     pub(super) pipeline: &'a Pipeline,
@@ -20,14 +20,14 @@ pub(super) struct FlinkJob<'a> {
     pub(super) instances: &'a [InstanceReport],
 }
 
-/// The instance that owns a partition, and the instance's report on this partition.
+/// The instance that owns a partition, and the instance's report about the partition.
 pub(super) struct FlinkPartitionOwner<'a> {
     pub(super) instance: &'a InstanceReport,
     pub(super) partition_report: &'a PartitionReport,
 }
 
 impl FlinkJob<'_> {
-    /// Returns the name of Flink's job state that fits the states of the instances.
+    /// Returns the state of the job under Flink's name, computed from the states of the instances.
     pub(super) fn status(&self) -> &'static str {
         if self.instances.iter().all(|instance| instance.state == InstanceState::Stopping) {
             "CANCELLING"
@@ -42,7 +42,8 @@ impl FlinkJob<'_> {
         self.instances.iter().map(|instance| instance.started_at_ms).min().unwrap_or(self.now_ms)
     }
 
-    /// Returns the number of partitions of the topic, or 1 if it is unknown, because a vertex has at least one subtask.
+    /// Returns the number of partitions of the topic, or 1 if the number is unknown. The result is never 0, because a
+    /// vertex has at least one subtask.
     pub(super) fn partition_count(&self) -> usize {
         let reported = self.instances.iter().map(|instance| instance.topic_partition_count);
         let owned = self.instances.iter().flat_map(|instance| &instance.owned_partitions);
@@ -50,7 +51,8 @@ impl FlinkJob<'_> {
         usize::try_from(reported.chain(at_least).max().unwrap_or_default()).unwrap_or_default().max(1)
     }
 
-    /// Returns the owner of `partition`. If several instances report the partition, the largest epoch decides.
+    /// Returns the owner of `partition`. If several instances report the partition, the instance with the largest epoch
+    /// is the owner.
     pub(super) fn partition_owner(&self, partition: usize) -> Option<FlinkPartitionOwner<'_>> {
         let claims = self.instances.iter().flat_map(|instance| {
             instance
@@ -77,7 +79,7 @@ impl FlinkJob<'_> {
         [Vertex::Source, Vertex::Decode].into_iter().chain(views).chain([Vertex::Sink]).collect()
     }
 
-    /// Returns the vertex with this id, or a fault if there is none.
+    /// Returns the vertex with this id, or a fault if no vertex has this id.
     pub(super) fn find_vertex(&self, id: &str) -> Result<Vertex, HttpFault> {
         if !is_flink_id(id) {
             return Err(bad_path_parameter("vertexid", id));
@@ -95,7 +97,7 @@ impl FlinkJob<'_> {
     }
 }
 
-/// Returns whether `id` has the form of Flink's ids.
+/// Returns whether `id` has the form of Flink's ids: 32 hexadecimal digits.
 pub(super) fn is_flink_id(id: &str) -> bool {
     id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit())
 }

@@ -1,4 +1,5 @@
-//! Extracts the parameters in the path and the query of a request, with Flink's error message if that fails.
+//! Extracts the parameters in the path and the query of a request. Answers a malformed request with Flink's error
+//! message.
 
 use std::collections::HashMap;
 
@@ -38,7 +39,7 @@ impl<S: Send + Sync> FromRequestParts<S> for FlinkRequest {
         let QueryParameters(query) = query.map_err(|fault| malformed(fault.reason))?;
         let path = match path {
             Ok(Path(path)) => path,
-            // The path of this route has no parameters.
+            // This error only means that the route has no parameters in its path.
             Err(PathRejection::MissingPathParams(_)) => HashMap::new(),
             Err(rejection) => return Err(malformed(rejection.body_text())),
         };

@@ -82,12 +82,13 @@ pub(super) fn render_job(job: &FlinkJob<'_>) -> Value {
     })
 }
 
-/// Returns the maximum parallelism of a vertex. It is at least the number of partitions.
+/// Returns the maximum parallelism of a vertex, which is at least the number of partitions.
 pub(super) fn max_parallelism(job: &FlinkJob<'_>) -> usize {
     FLINK_MAX_PARALLELISM.max(job.partition_count())
 }
 
-/// Renders when the job entered each state. A time is 0 if the job never entered the state or the time is unknown.
+/// Renders the time at which the job entered each state. The time is 0 if the job never entered the state, or if the
+/// time is unknown.
 fn render_state_timestamps(job: &FlinkJob<'_>) -> Value {
     let entered_at_ms = |state: &str| match state {
         "INITIALIZING" | "CREATED" => job.started_at_ms(),
@@ -98,16 +99,16 @@ fn render_state_timestamps(job: &FlinkJob<'_>) -> Value {
     JOB_STATES.into_iter().map(|state| (state.to_owned(), json!(entered_at_ms(state)))).collect::<Map<_, _>>().into()
 }
 
-/// Returns when a partition last changed its owner. Returns the start of the job if no partition changed its owner
-/// after that.
+/// Returns the time of the newest change of a partition's owner. Returns the start time of the job if no owner changed
+/// after the start.
 fn last_owner_change_at_ms(job: &FlinkJob<'_>) -> i64 {
     let marks = job.instances.iter().flat_map(|instance| &instance.recent_chart_marks);
     let changes = marks.filter(|mark| ChartMark::is_partition_owner_change(mark));
     changes.map(|mark| mark.occurred_at_ms).max().unwrap_or_default().max(job.started_at_ms())
 }
 
-/// Returns the state of a vertex: `RUNNING` if all its subtasks run, otherwise the first of `CANCELING`, `SCHEDULED`
-/// and `INITIALIZING` that one of its subtasks has.
+/// Returns the state of a vertex. The state is `RUNNING` if all subtasks of the vertex are running. Otherwise it is the
+/// first of `CANCELING`, `SCHEDULED` and `INITIALIZING` that is the state of a subtask.
 fn vertex_status(subtasks: &[Subtask<'_>]) -> &'static str {
     let has = |state: &&str| subtasks.iter().any(|subtask| subtask.status() == *state);
     ["CANCELING", "SCHEDULED", "INITIALIZING"].into_iter().find(has).unwrap_or("RUNNING")

@@ -1,6 +1,6 @@
 //! The value of a metric in an answer of Flink's API.
 
-/// The value of a metric. Counts and times are exact integers, rates are floats.
+/// The value of a metric. Counts and times are integers, so that they stay exact; rates are floats.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) enum MetricNumber {
     Integer(i64),

@@ -32,13 +32,14 @@ const AGGREGATE_NAMES: [&str; 5] = ["min", "max", "avg", "sum", "skew"];
 /// Flink's value for a missing watermark.
 const NO_WATERMARK: i64 = i64::MIN;
 
-/// The query of a request for aggregated metrics.
+/// The query parameters of a request for aggregates of metrics.
 pub(super) struct AggregateQuery<'a> {
     /// The requested metrics, separated by commas; `None` requests the list of all names.
     pub(super) metric_names: Option<&'a str>,
     /// The requested aggregates, separated by commas; `None` requests all aggregates.
     pub(super) aggregate_names: Option<&'a str>,
-    /// The subtasks to aggregate, as numbers and ranges separated by commas; `None` requests all subtasks.
+    /// The subtasks over which the metrics are aggregated, as numbers and ranges separated by commas; `None` requests
+    /// all subtasks.
     pub(super) subtask_ranges: Option<&'a str>,
 }
 
@@ -57,7 +58,7 @@ fn metric_names(vertex: Vertex) -> impl Iterator<Item = &'static str> {
     COMMON_METRICS.into_iter().chain(special.iter().copied())
 }
 
-/// Returns the value of a subtask's metric, or `None` if the metric does not exist or its value is unknown.
+/// Returns the value of a subtask's metric, or `None` if the subtask has no such metric or the value is unknown.
 fn metric_value(job: &FlinkJob<'_>, vertex: Vertex, subtask: &Subtask<'_>, name: &str) -> Option<MetricNumber> {
     let instance = subtask.instance?;
     let io = SubtaskIo::from_subtask(subtask);
@@ -97,8 +98,9 @@ fn metric_value(job: &FlinkJob<'_>, vertex: Vertex, subtask: &Subtask<'_>, name:
     })
 }
 
-/// Renders `/jobs/:id/vertices/:vid/metrics[?get=0.numRecordsIn,…]`. Without `get`, renders all names, otherwise the
-/// requested values. As in Flink, unknown names are left out.
+/// Renders `/jobs/:id/vertices/:vid/metrics[?get=0.numRecordsIn,…]`. Without `get`, the answer lists the names of all
+/// metrics. With `get`, the answer contains the values of the requested metrics. As in Flink, unknown names are left
+/// out.
 pub(super) fn render_vertex_metrics(job: &FlinkJob<'_>, vertex: Vertex, get: Option<&str>) -> Value {
     let subtasks = job.subtasks(vertex);
     let Some(get) = get else {
@@ -114,7 +116,8 @@ pub(super) fn render_vertex_metrics(job: &FlinkJob<'_>, vertex: Vertex, get: Opt
     get.split(',').filter_map(render).collect()
 }
 
-/// Renders the aggregates at `/jobs/:id/vertices/:vid/subtasks/metrics?get=…[&agg=min,max][&subtasks=0,2-3]`.
+/// Renders aggregates of metrics over subtasks:
+/// `/jobs/:id/vertices/:vid/subtasks/metrics?get=…[&agg=min,max][&subtasks=0,2-3]`.
 pub(super) fn render_subtask_metrics(
     job: &FlinkJob<'_>,
     vertex: Vertex,

@@ -30,7 +30,7 @@ use crate::server_context::{JobServerContext, SharedContext};
 /// Returns the routes of the supported part of Flink's REST API, under `/…` and `/v1/…`.
 pub fn router() -> Router<Arc<JobServerContext>> {
     let mut router = Router::new();
-    // A nested router would show only the rest of the path in its error messages.
+    // The routes are not nested under `/v1`, because then error messages would show a path without `/v1`.
     for prefix in ["", "/v1"] {
         let at = |path: &str| format!("{prefix}{path}");
         router = router
@@ -76,7 +76,8 @@ async fn answer_from_named_job(
     answer_json_or_fault(StatusCode::OK, outcome)
 }
 
-/// Answers with the JSON that `render` returns for the vertex in the path, or with a fault if there is no such vertex.
+/// Answers with the JSON that `render` returns for the vertex in the path, or with a fault if the job has no such
+/// vertex.
 async fn answer_from_vertex(
     context: &JobServerContext,
     request: &FlinkRequest,
@@ -89,7 +90,7 @@ async fn answer_from_vertex(
     answer_from_named_job(context, request, render_vertex).await
 }
 
-/// Calls `begin` if the path names this job, and answers 202 with the JSON that it returns.
+/// Calls `begin` if the path names this job. Answers 202 with the JSON that `begin` returns, or with a fault.
 async fn begin_operation(
     context: &JobServerContext,
     request: &FlinkRequest,

@@ -1,4 +1,4 @@
-//! Begins savepoints, also those after which the job stops, and answers whether they are complete.
+//! Begins savepoints, and answers whether a savepoint is complete. After a savepoint, the job can continue or stop.
 
 use serde_json::{Value, json};
 
@@ -68,7 +68,7 @@ pub(super) fn render_savepoint_status(
     }
 }
 
-/// Returns the trigger id of a body, or a random trigger id.
+/// Returns the trigger id in a request's body, or a random trigger id if the body has none.
 pub(super) fn trigger_id_or_random(trigger_id: Option<String>) -> Result<String, HttpFault> {
     match parse_trigger_id(trigger_id)? {
         Some(trigger_id) => Ok(trigger_id),
@@ -76,7 +76,7 @@ pub(super) fn trigger_id_or_random(trigger_id: Option<String>) -> Result<String,
     }
 }
 
-/// Returns the trigger id of a path in lower case, or a fault if it is not 32 hexadecimal digits.
+/// Converts the trigger id in a path to lower case. Returns a fault if the id is not 32 hexadecimal digits.
 pub(super) fn parse_trigger_id_in_path(trigger_id: &str) -> Result<String, HttpFault> {
     if is_flink_id(trigger_id) {
         Ok(trigger_id.to_ascii_lowercase())
@@ -85,7 +85,8 @@ pub(super) fn parse_trigger_id_in_path(trigger_id: &str) -> Result<String, HttpF
     }
 }
 
-/// Renders the status of an operation. As in Flink, a failed operation also has the status `COMPLETED`.
+/// Renders the status of a requested savepoint or checkpoint. As in Flink, a failed operation also has the status
+/// `COMPLETED`.
 pub(super) fn render_operation_status(status: &str, operation: &Value) -> Value {
     json!({ "status": { "id": status }, "operation": operation })
 }

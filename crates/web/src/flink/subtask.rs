@@ -1,7 +1,7 @@
 //! Finds the subtasks of a vertex.
 //!
-//! A subtask is a part of a vertex with its own counts. Examples are a partition of the source, a worker that decodes,
-//! an instance's share of a feature view, and an instance's Redis writer.
+//! A subtask is a part of a vertex that has counts of its own. The source has one subtask for each partition, decoding
+//! has one for each worker, and a feature view and the sink have one for each instance.
 
 use serde_json::{Map, Value, json};
 
@@ -30,7 +30,7 @@ pub(super) struct Subtask<'a> {
     pub(super) work: SubtaskWork<'a>,
 }
 
-/// The part of the job that a subtask stands for.
+/// The part of the job that a subtask represents, with the report about this part.
 pub(super) enum SubtaskWork<'a> {
     Partition(Option<&'a PartitionReport>),
     Worker { index: usize, report: &'a WorkerReport },
@@ -39,7 +39,7 @@ pub(super) enum SubtaskWork<'a> {
 }
 
 impl FlinkJob<'_> {
-    /// Returns the subtasks of `vertex`. Every vertex has at least one.
+    /// Returns the subtasks of `vertex`. Every vertex has at least one subtask.
     pub(super) fn subtasks(&self, vertex: Vertex) -> Vec<Subtask<'_>> {
         let mut subtasks = match vertex {
             Vertex::Source => self.source_subtasks(),
@@ -88,14 +88,14 @@ impl FlinkJob<'_> {
 }
 
 impl<'a> Subtask<'a> {
-    /// Returns a subtask of `instance` with index 0. `FlinkJob::subtasks` sets the index.
+    /// Returns a subtask of `instance` with the index 0. `FlinkJob::subtasks` later sets the real index.
     const fn new(instance: &'a InstanceReport, work: SubtaskWork<'a>) -> Self {
         Self { index: 0, instance: Some(instance), work }
     }
 }
 
 impl Subtask<'_> {
-    /// Returns the name of Flink's task state that fits the state of the instance.
+    /// Returns the state of the subtask under Flink's name, computed from the state of the instance.
     pub(super) fn status(&self) -> &'static str {
         match self.instance.map(|instance| instance.state) {
             None => "SCHEDULED",
@@ -113,7 +113,7 @@ impl Subtask<'_> {
         self.instance.map_or("(unassigned)", |instance| &instance.instance_id)
     }
 
-    /// Returns when the subtask's instance started, because its workers start with it.
+    /// Returns the start time of the subtask's instance. The subtask started at the same time.
     pub(super) fn started_at_ms(&self) -> Option<i64> {
         self.instance.map(|instance| instance.started_at_ms)
     }
@@ -131,7 +131,7 @@ impl Subtask<'_> {
         }
     }
 
-    /// Returns the smallest watermark of the subtask's partitions. Idle partitions count only if all partitions are
+    /// Returns the smallest watermark of the subtask's partitions. Ignores idle partitions, unless all partitions are
     /// idle.
     pub(super) fn lowest_watermark_ms(&self) -> Option<i64> {
         let instance = self.instance?;
@@ -151,7 +151,8 @@ impl Subtask<'_> {
     }
 }
 
-/// Renders the number of tasks in each of Flink's task states. `rename` converts the name of a state to its JSON key.
+/// Renders, for each of Flink's task states, the number of tasks in this state. `rename` converts the name of a state
+/// to the key in the JSON.
 pub(super) fn render_task_state_counts(
     states: impl Iterator<Item = &'static str>,
     rename: fn(&str) -> String,

@@ -1,11 +1,11 @@
-//! What a subtask or a vertex read and wrote, and how much of its time it was busy, idle or back-pressured.
+//! Counts what a subtask or a vertex read and wrote, and for how long it was busy, idle or back-pressured.
 
 use serde_json::{Value, json};
 
 use super::subtask::{Subtask, SubtaskWork};
 use crate::report::{InstanceReport, WorkerReport};
 
-/// The reads, writes and times of a subtask: totals since the start, and recent rates per second.
+/// The counts and times of a subtask or a vertex: totals since the start, and recent values per second.
 #[derive(Clone, Copy, PartialEq, Default, Debug)]
 pub(super) struct SubtaskIo {
     pub(super) records_read: u64,
@@ -17,11 +17,11 @@ pub(super) struct SubtaskIo {
     pub(super) busy_ms: u64,
     pub(super) idle_ms: u64,
     pub(super) backpressured_ms: u64,
-    /// Busy time in milliseconds per second.
+    /// The time for which the subtask is busy, in milliseconds per second.
     pub(super) busy_ms_per_s: f64,
-    /// Idle time in milliseconds per second.
+    /// The time for which the subtask is idle, in milliseconds per second.
     pub(super) idle_ms_per_s: f64,
-    /// The time of waiting for Redis, in milliseconds per second.
+    /// The time for which the subtask waits for Redis, in milliseconds per second.
     pub(super) backpressured_ms_per_s: f64,
 }
 
@@ -75,8 +75,8 @@ impl SubtaskIo {
         self
     }
 
-    /// Adds the times of the Redis writer, which is busy during a transaction and otherwise idle. The recent busy time
-    /// is estimated: the mean time for a row, times the recent rows per second.
+    /// Adds the times of the Redis writer, which is busy during a transaction and otherwise idle. The busy time per
+    /// second is an estimate: the mean time to write a row, multiplied by the number of rows written per second.
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)] // never negative
     fn add_redis_writer_times(mut self, instance: &InstanceReport) -> Self {
         let redis = &instance.redis_writer;
@@ -89,7 +89,8 @@ impl SubtaskIo {
         self
     }
 
-    /// Adds up the counts, the record rates and the total times of the subtasks. The times per second are averaged.
+    /// Returns the counts and times of a vertex. The counts, the rates and the total times of the subtasks are added
+    /// up. The times per second are averaged.
     #[allow(clippy::cast_precision_loss)] // A number of subtasks is exact as a float.
     pub(super) fn sum_subtasks(subtasks: &[Self]) -> Self {
         let mut sum = Self::default();

@@ -1,8 +1,8 @@
-//! Renders a failure as Flink's client expects it: JSON with a serialized Java object in a Base64 field.
+//! Renders a failure in the format that Flink's client expects: JSON with a serialized Java object in a Base64 field.
 //!
 //! Owns: the bytes of an `org.apache.flink.util.SerializedThrowable` without a wrapped exception, in the format of
 //! Java's object serialization.
-//! Invariant: a failure's reason is only written as a string, so it cannot add another class to the stream.
+//! Invariant: the reason of a failure is written only as a Java string, so the reason cannot add a class to the stream.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -22,8 +22,8 @@ const TC_STRING: u8 = 0x74;
 const TC_ENDBLOCKDATA: u8 = 0x78;
 const SC_WRITE_METHOD: u8 = 0x01;
 const SC_SERIALIZABLE: u8 = 0x02;
-/// The handle of the type name `Ljava/lang/String;`. It is the second object of the stream, and further string fields
-/// refer to it with this handle.
+/// The handle of the type name `Ljava/lang/String;`. The type name is the second object of the stream. Further string
+/// fields refer to the type name with this handle.
 const STRING_TYPE_HANDLE: [u8; 4] = [0x00, 0x7e, 0x00, 0x01];
 
 /// Renders the value of `failure-cause` in the status of an operation.
@@ -63,7 +63,7 @@ impl JavaObjectStream {
         stream.put_field_descriptor("suppressedExceptions", "Ljava/util/List;");
         stream.put_byte(TC_ENDBLOCKDATA);
         stream.put_byte(TC_NULL); // `Throwable` has no serializable superclass.
-        // The values of the fields follow, those of the topmost class first.
+        // The values of all fields follow. The fields of `Throwable`, the topmost class, come first.
         stream.put_byte(TC_NULL);
         stream.put_string(stack_trace);
         stream.put_byte(TC_NULL);
@@ -87,14 +87,15 @@ impl JavaObjectStream {
         self.0.extend(field_count.to_be_bytes());
     }
 
-    /// Writes the name and type of a field. The type's name must not be in the stream yet.
+    /// Writes the name and type of a field. The stream must not contain the name of the type yet.
     fn put_field_descriptor(&mut self, name: &str, field_type: &str) {
         self.put_byte(field_type.as_bytes()[0]);
         self.put_modified_utf8(name);
         self.put_string(field_type);
     }
 
-    /// Writes the name of a field of type `String`, and refers to the type's name, which is in the stream already.
+    /// Writes the name of a field of type `String`. Instead of the type's name, writes a handle, because the stream
+    /// already contains this name.
     fn put_string_field_descriptor(&mut self, name: &str) {
         self.put_byte(b'L');
         self.put_modified_utf8(name);
@@ -107,8 +108,8 @@ impl JavaObjectStream {
         self.put_modified_utf8(text);
     }
 
-    /// Writes the length of `text` and `text` in Java's modified UTF-8. There, NUL takes two bytes, and a character
-    /// above U+FFFF is encoded as two surrogates.
+    /// Writes the length of `text`, then `text` in Java's modified UTF-8. In this encoding, NUL takes two bytes, and a
+    /// character above U+FFFF is encoded as two surrogates.
     fn put_modified_utf8(&mut self, text: &str) {
         let mut bytes = Vec::new();
         for unit in text.encode_utf16() {

@@ -17,7 +17,8 @@ pub(super) enum Vertex {
 }
 
 impl Vertex {
-    /// Returns the text that is hashed into the id of the vertex. It must never change, so that ids stay the same.
+    /// Returns the text from which the id of the vertex is computed. The text must never change, so that the id stays
+    /// the same.
     pub(super) fn id_hash_input(self, pipeline: &Pipeline) -> String {
         match self {
             Self::Source => "source".to_owned(),
@@ -27,7 +28,7 @@ impl Vertex {
         }
     }
 
-    /// Returns the name that Flink's pages show.
+    /// Returns the name of the vertex that Flink's pages show.
     pub(super) fn name(self, pipeline: &Pipeline) -> String {
         match self {
             Self::Source => format!("Source: Kafka {}", pipeline.source.kafka().topic),

@@ -14,8 +14,8 @@ use super::vertex::Vertex;
 const STATES_WITH_DURATION: [&str; 5] = ["CREATED", "SCHEDULED", "DEPLOYING", "INITIALIZING", "RUNNING"];
 /// The largest share of back-pressured time at which Flink calls the back-pressure `ok`.
 const OK_BACKPRESSURE_RATIO_MAX: f64 = 0.1;
-/// The largest share of back-pressured time at which Flink calls the back-pressure `low`. Above it, the level is
-/// `high`.
+/// The largest share of back-pressured time at which Flink calls the back-pressure `low`. For larger shares, Flink
+/// calls the back-pressure `high`.
 const LOW_BACKPRESSURE_RATIO_MAX: f64 = 0.5;
 
 /// Renders `/jobs/:id/vertices/:vid`.
@@ -53,7 +53,7 @@ fn render_subtask(job: &FlinkJob<'_>, subtask: &Subtask<'_>) -> Value {
     })
 }
 
-/// Renders how the metrics and the durations of states are distributed over the subtasks.
+/// Renders the distributions of the metrics and of the state durations over the subtasks.
 fn render_subtask_aggregates(job: &FlinkJob<'_>, subtasks: &[Subtask<'_>]) -> Value {
     let all: Vec<SubtaskIo> = subtasks.iter().map(SubtaskIo::from_subtask).collect();
     let summary = |select: fn(&SubtaskIo) -> u64| render_distribution(&all.iter().map(select).collect::<Vec<_>>());

@@ -1,4 +1,4 @@
-//! Reads the body of a request before any handler runs, and limits its size and the time in which it arrives.
+//! Reads the body of a request before any handler runs. Limits the size of the body and the time until its end arrives.
 
 use std::time::Duration;
 
@@ -13,10 +13,11 @@ use crate::answers::HttpFault;
 
 /// The largest size of a request's body in bytes.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
-/// The longest time in which the body must arrive.
+/// A request is refused if its body has not arrived within this time.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Reads the whole body, and refuses a request whose body exceeds a limit. Discards the body of a GET or HEAD request.
+/// Reads the whole body of a request. Refuses the request if the body is too large or arrives too slowly. Discards the
+/// body of a GET or HEAD request.
 pub(super) async fn read_bounded_body(request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     if matches!(parts.method, Method::GET | Method::HEAD) {

@@ -5,7 +5,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
-/// Allows a page to load scripts and styles only from this server, and forbids other pages to show it in a frame.
+/// Allows a page to load scripts and styles only from this server. Forbids other pages to show the page in a frame.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'self'; \
      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
@@ -18,7 +18,7 @@ const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
-/// Adds the security headers to every response. A response that refuses the request also closes the connection.
+/// Adds the security headers to every response. Also closes the connection after a response that refuses the request.
 pub(super) async fn add_security_headers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let is_refusal = matches!(
@@ -29,7 +29,7 @@ pub(super) async fn add_security_headers(request: Request, next: Next) -> Respon
     for (name, value) in SECURITY_HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    // The number of connections is limited, so a refused client must not keep one open.
+    // Close the connection: the server limits the number of open connections, and a refused client must not use one up.
     if is_refusal {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }

@@ -1,5 +1,5 @@
-//! Accepts only requests to a host name of this machine. This prevents DNS rebinding, where the name of a foreign page
-//! resolves to `127.0.0.1`.
+//! Accepts only requests to a local host name. This prevents DNS rebinding: a foreign page whose host name resolves to
+//! `127.0.0.1`, so that the browser lets its scripts read this server.
 
 use std::net::{IpAddr, Ipv6Addr};
 

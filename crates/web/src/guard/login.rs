@@ -1,5 +1,5 @@
-//! The login to a server with a token. A client sends either the token in a header, or the session cookie that it
-//! received after a login on the login page.
+//! The login to a server with a token. A client sends the token in a header, or a session cookie. A client receives the
+//! session cookie when it sends the token on the login page.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,13 +19,15 @@ use super::token::AccessToken;
 use crate::answers::HttpFault;
 use crate::assets;
 
-/// The delay before the answer to a wrong token, so that guessing tokens takes long.
+/// The delay before the answer to a wrong token. It makes guessing a token slow.
 const WRONG_TOKEN_DELAY: Duration = Duration::from_secs(1);
-/// The largest number of requests with a wrong token whose answers are delayed at a time. Others are refused at once.
+/// The largest number of answers to wrong tokens that are delayed at the same time. Further requests with a wrong token
+/// are refused at once.
 const DELAYED_WRONG_TOKENS_MAX: usize = 4;
-/// The paths of the health checks. They need no token, because their answers contain no data of the job.
+/// The paths of the health checks. Clients need no token for them, because the answers contain no data of the job.
 const PATHS_WITHOUT_LOGIN: [&str; 2] = ["/healthz", "/readyz"];
-/// The folders of the login page's files. They need no token, because they contain no data of the job.
+/// The folders with the files of the login page. Clients need no token for these files, because the files contain no
+/// data of the job.
 const FOLDERS_WITHOUT_LOGIN: [&str; 2] = ["/assets/login/", "/assets/shared/"];
 /// The largest length of the path that a browser is sent to after a login, in bytes.
 const RETURN_PATH_BYTES_MAX: usize = 2_048;
@@ -33,7 +35,8 @@ const RETURN_PATH_BYTES_MAX: usize = 2_048;
 /// Checks tokens and session cookies.
 pub(super) struct LoginChecker {
     token: Arc<AccessToken>,
-    /// The name of the session cookie. It contains the port, because browsers send a cookie to all ports of a host.
+    /// The name of the session cookie. The name contains the port, because browsers send a cookie to the servers on all
+    /// ports of a host.
     cookie_name: String,
     wrong_token_permits: Semaphore,
 }
@@ -56,8 +59,8 @@ impl LoginChecker {
         HeaderValue::from_str(&format!("{name}={value}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite=Strict")).ok()
     }
 
-    /// Delays the answer to a wrong token. Returns a fault at once if too many such answers are delayed already, so
-    /// that more connections do not allow more guesses. The answer to a correct token is never delayed.
+    /// Delays the answer to a wrong token. Returns a fault at once if too many answers are delayed already. This limit
+    /// keeps a client from guessing faster over many connections. The answer to a correct token is never delayed.
     async fn delay_wrong_token(&self) -> Result<(), HttpFault> {
         let Ok(_permit) = self.wrong_token_permits.try_acquire() else {
             return Err(HttpFault::new(StatusCode::TOO_MANY_REQUESTS, "too many wrong tokens; try again in a second"));
@@ -67,7 +70,7 @@ impl LoginChecker {
     }
 }
 
-/// Refuses a request without a valid token or session cookie, unless its path needs no login. Browsers are sent to the
+/// Refuses a request without a valid token or session cookie, unless the path needs no login. Redirects browsers to the
 /// login page.
 pub(super) async fn require_login(State(gate): State<Arc<LoginChecker>>, request: Request, next: Next) -> Response {
     let headers = request.headers();
@@ -102,7 +105,8 @@ fn bearer_token(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(token)
 }
 
-/// Adds the header that closes the connection, because clients without a login must not keep connections open.
+/// Adds the header that closes the connection after the response, because a client without a login must not keep a
+/// connection open.
 async fn add_connection_close_header(mut response: Response) -> Response {
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
@@ -165,7 +169,7 @@ async fn log_out(State(gate): State<Arc<LoginChecker>>) -> Response {
     response
 }
 
-/// Renders the login page. Its HTML contains the return path `to` and the message, so the page needs no script.
+/// Renders the login page. The HTML contains the return path `to` and the message, so the page needs no script.
 fn render_login_page(to: &str, notice: LoginNotice) -> Html<String> {
     let action = format!("action=\"/login?to={}\"", local_path_or_root(to));
     let mut page = assets::asset_text_or_empty("login/login.html").replace("action=\"/login\"", &action);
@@ -175,7 +179,7 @@ fn render_login_page(to: &str, notice: LoginNotice) -> Html<String> {
     Html(page)
 }
 
-/// Returns `to` if it is a path of this server, short enough, and without characters that are special in HTML.
+/// Returns `to` if `to` is a path of this server, is short enough, and has no characters that are special in HTML.
 /// Otherwise returns `/`.
 fn local_path_or_root(to: &str) -> &str {
     let is_harmless = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~%".contains(&byte);

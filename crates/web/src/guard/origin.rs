@@ -1,5 +1,5 @@
-//! Refuses requests from pages of other origins. Allows requests from pages of this server, requests from clients that
-//! are not browsers, and following a link on another page.
+//! Refuses requests that scripts and forms on pages of other origins send. Allows requests from pages of this server,
+//! from clients that are not browsers, and from a user who follows a link.
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, StatusCode, header};
@@ -9,11 +9,12 @@ use axum::response::{IntoResponse, Response};
 use super::host::requested_host;
 use crate::answers::HttpFault;
 
-/// Refuses a request from a page of another origin, unless the browser only follows a link.
+/// Refuses a request from a page of another origin, except a GET request by which the browser follows a link.
 pub(super) async fn require_same_origin(request: Request, next: Next) -> Response {
     let (method, headers) = (request.method(), request.headers());
     let is_allowed = match *method {
-        // A followed link is harmless, but a script on a foreign page could overload Redis and Kafka with requests.
+        // A GET request that follows a link is harmless. Other requests from foreign pages are refused, because a
+        // script could send so many that Redis and Kafka are overloaded.
         Method::GET | Method::HEAD => {
             is_same_origin_or_user_request(headers) || (*method == Method::GET && is_navigation(headers))
         }

@@ -9,11 +9,11 @@ const TOKEN_LENGTH_MIN: usize = 16;
 /// The largest length of a token in bytes.
 const TOKEN_LENGTH_MAX: usize = 1_024;
 
-/// The secret that clients must send, directly or at the login. It is never shown or logged.
+/// The secret that clients must send, with each request or at the login. The token is never shown or logged.
 pub struct AccessToken {
     hmac_key: Key,
-    /// The signature of the token with the token itself as the key. A received text with the same signature is the
-    /// token.
+    /// The signature of the token, with the token itself as the key. A received text is the token if the text has the
+    /// same signature.
     token_signature: Tag,
 }
 
@@ -29,7 +29,8 @@ impl AccessToken {
     /// Creates the token from `text`, without surrounding whitespace.
     ///
     /// # Errors
-    /// When the text is too short, too long, or contains a space or a character that is not printable ASCII.
+    /// Fails if the text is too short, is too long, or contains a character other than printable ASCII without the
+    /// space.
     pub fn new(text: &str) -> Result<Self, InvalidToken> {
         let text = text.trim();
         let is_token = (TOKEN_LENGTH_MIN..=TOKEN_LENGTH_MAX).contains(&text.len())
@@ -42,8 +43,8 @@ impl AccessToken {
         Ok(Self { hmac_key: key, token_signature: tag })
     }
 
-    /// Returns whether `text` is the token. The duration of the comparison does not depend on `text`, so it reveals
-    /// nothing.
+    /// Returns whether `text` is the token. The duration of the comparison reveals nothing about the token, because it
+    /// is the same for all texts of the same length.
     pub(super) fn matches(&self, text: &str) -> bool {
         hmac::verify(&self.hmac_key, text.trim().as_bytes(), self.token_signature.as_ref()).is_ok()
     }

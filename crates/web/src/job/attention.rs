@@ -1,4 +1,4 @@
-//! The problems that an operator should look at, each with a remedy.
+//! Finds the problems of a job that an operator should look at, each with a remedy.
 
 use std::cmp::Reverse;
 
@@ -10,18 +10,19 @@ use super::job_report::JobReport;
 use super::thresholds::BACKPRESSURE_SHARE_MAX;
 use crate::report::{CheckpointReport, CheckpointStatus, DeadLetterReport, InstanceState, ReachabilityReport};
 
-/// For this long after a change of partition owners, a partition without an owner is not urgent.
+/// For this time after a change of partition owners, a partition without an owner is not urgent, because the consumer
+/// group may still be assigning partitions. In milliseconds.
 const REBALANCE_GRACE_MS: i64 = 20_000;
-/// Older dead letters need no attention.
+/// A dead letter that is older than this needs no attention. In milliseconds.
 const DEAD_LETTER_AGE_MAX_MS: i64 = 300_000;
 /// The number of history steps between the two lags that are compared: 18 steps of 10 seconds are three minutes.
 const LAG_TREND_STEPS: usize = 18;
-/// A lag that the job reads within this many seconds at its current rate needs no attention.
+/// A lag needs no attention if the job, at its current rate, reads all lagging records within this number of seconds.
 const SIGNIFICANT_LAG_SECONDS: f64 = 10.0;
 /// A lag of at most this many records needs no attention.
 const SIGNIFICANT_LAG_RECORDS: u64 = 1_000;
 
-/// How urgent it is that an operator looks at a problem.
+/// The urgency of a problem for the operator.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Debug)]
 #[serde(rename_all = "snake_case")]
 pub enum AttentionLevel {
@@ -33,7 +34,7 @@ pub enum AttentionLevel {
     Act,
 }
 
-/// A problem that an operator should look at.
+/// A problem that an operator should look at, with a remedy.
 #[derive(Clone, PartialEq, Eq, Serialize, Debug)]
 pub struct AttentionItem {
     /// The urgency of the problem.
@@ -46,7 +47,7 @@ pub struct AttentionItem {
     pub remedy: String,
 }
 
-/// The items that were found so far.
+/// The problems that were found so far.
 #[derive(Default)]
 struct AttentionList(Vec<AttentionItem>);
 
@@ -57,7 +58,8 @@ impl AttentionList {
 }
 
 impl JobReport {
-    /// Returns the problems, the most urgent first. `interval_ms` is the configured interval of checkpoints.
+    /// Returns the problems of the job, the most urgent problem first. `interval_ms` is the configured checkpoint
+    /// interval.
     #[must_use]
     pub fn attention_items(&self, interval_ms: i64) -> Vec<AttentionItem> {
         let mut list = AttentionList::default();
@@ -161,7 +163,7 @@ impl JobReport {
         }
     }
 
-    /// Returns whether the lag is significant and has grown for minutes.
+    /// Returns whether the lag is significant and has grown by more than half in about three minutes.
     pub(crate) fn is_falling_behind(&self) -> bool {
         let totals = self.compute_totals();
         let earlier = self.build_job_history().lag.iter().rev().nth(LAG_TREND_STEPS).copied().flatten();

@@ -8,23 +8,23 @@ use crate::report::{CheckpointCounts, CheckpointReport, CheckpointStatus, Instan
 /// A summary of the newest complete checkpoint of every partition.
 #[derive(Clone, Copy, PartialEq, Default, Serialize, Debug)]
 pub struct NewestCheckpointsSummary {
-    /// The age of the oldest of the partitions' newest checkpoints, in milliseconds. A restart repeats at most the work
-    /// of this time.
+    /// The age of the oldest among the partitions' newest checkpoints, in milliseconds. After a restart, the job
+    /// repeats at most the work of this time.
     #[serde(rename = "age_ms")]
     pub oldest_age_ms: Option<u64>,
     /// The configured interval of checkpoints, in milliseconds.
     #[serde(rename = "every_ms")]
     pub interval_ms: i64,
-    /// The size of the partitions' newest checkpoints with all layers, added up, in bytes.
+    /// The total size of the partitions' newest checkpoints with all their layers, in bytes.
     #[serde(rename = "state_bytes")]
     pub newest_state_bytes: u64,
-    /// The number of bytes that the partitions' newest checkpoints added to the checkpoint store.
+    /// The total number of bytes that the partitions' newest checkpoints added to the checkpoint store.
     #[serde(rename = "added_bytes")]
     pub newest_added_bytes: u64,
     /// The longest duration among the partitions' newest checkpoints, in milliseconds.
     #[serde(rename = "duration_ms")]
     pub longest_duration_ms: Option<i64>,
-    /// The number of partition checkpoints that failed since the instances started.
+    /// The number of partition checkpoints that have failed since the instances started.
     #[serde(rename = "failed")]
     pub failed_count: u64,
 }
@@ -59,7 +59,8 @@ impl JobReport {
     }
 }
 
-/// Returns the newest checkpoint of a partition that satisfies `matches`. Ignores savepoints.
+/// Returns the newest checkpoint of a partition among the checkpoints for which `matches` returns true. Ignores
+/// savepoints.
 pub(super) fn newest_matching_checkpoint(
     instance: &InstanceReport,
     partition: i32,

@@ -1,4 +1,4 @@
-//! The freshness of rows: the delay until a row is in Redis, over all instances.
+//! The freshness of rows: the delays between an event and its row in Redis, over all instances.
 
 use serde::Serialize;
 
@@ -16,8 +16,8 @@ pub struct FreshnessQuantiles {
 }
 
 impl JobReport {
-    /// Returns the quantiles of the delay that `select` chooses. Each quantile is the largest that an instance reports,
-    /// because the true quantile over several instances is unknown.
+    /// Returns the quantiles of the delay that `select` chooses. Each quantile is the largest value among the
+    /// instances, because the true quantile over several instances is unknown.
     #[must_use]
     pub fn largest_freshness_quantiles(
         &self,

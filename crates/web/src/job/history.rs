@@ -7,15 +7,16 @@ use serde::Serialize;
 use super::job_report::JobReport;
 use crate::report::HistorySample;
 
-/// The length of a history step, which one [`HistorySample`] describes, in milliseconds.
+/// The length of a history step, in milliseconds. One [`HistorySample`] describes one step of one instance.
 const HISTORY_STEP_MS: i64 = 10_000;
 /// The number of history steps in an hour.
 const HISTORY_STEP_COUNT: i64 = 360;
 
-/// The last hour of a job: time series of equal length, oldest value first. `None` is an unknown value.
+/// The last hour of a job: time series of equal length. Each series begins with the oldest value. `None` stands for an
+/// unknown value.
 #[derive(Clone, PartialEq, Default, Serialize, Debug)]
 pub struct JobHistory {
-    /// The time between two values of a series, in milliseconds.
+    /// The time between two consecutive values of a series, in milliseconds.
     pub step_ms: i64,
     /// The beginning of the first step, in milliseconds since the Unix epoch.
     pub from_ms: i64,
@@ -41,8 +42,8 @@ impl JobReport {
         for sample in self.instances.iter().flat_map(|instance| &instance.history) {
             sums.entry(sample.interval_start_ms).and_modify(|sum| add_sample(sum, sample)).or_insert(*sample);
         }
-        // The current step is incomplete, so it is omitted. With several instances the step before it is omitted, too,
-        // because the other instances' reports are some seconds old.
+        // The current step is omitted, because it is incomplete. With several instances, the previous step is also
+        // omitted, because the reports of other instances are some seconds old.
         let reported_until_ms =
             if self.instances.len() > 1 { self.assembled_at_ms - HISTORY_STEP_MS } else { self.assembled_at_ms };
         let end = reported_until_ms.div_euclid(HISTORY_STEP_MS) * HISTORY_STEP_MS;
@@ -63,7 +64,7 @@ impl JobReport {
 }
 
 impl JobHistory {
-    /// Returns the end of the last step without lag, in milliseconds since the Unix epoch.
+    /// Returns the end of the last history step in which the job had no lag, in milliseconds since the Unix epoch.
     #[must_use]
     pub fn last_moment_without_lag_ms(&self) -> Option<i64> {
         let step = self.lag.iter().rposition(|lag| *lag == Some(0))?;

@@ -10,16 +10,17 @@ use crate::report::InstanceReport;
 /// The reports of all instances of a job.
 #[derive(Clone, PartialEq, Default, Debug)]
 pub struct JobReport {
-    /// The time at which the reports were collected.
+    /// The time at which the reports were collected, in milliseconds since the Unix epoch.
     pub assembled_at_ms: i64,
-    /// The report of this process, which is always there, followed by the other instances' reports by instance id.
+    /// The report of this process, followed by the reports of the other instances, sorted by instance id. The report of
+    /// this process is always present.
     pub instances: Vec<InstanceReport>,
 }
 
-/// An item of an instance's report, for example a dead letter, together with that instance.
+/// An item of an instance's report, for example a dead letter, with the report of that instance.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct ReportedItem<'a, T> {
-    /// The instance that reported the item.
+    /// The report of the instance that reported the item.
     pub instance: &'a InstanceReport,
     /// The reported item.
     pub item: &'a T,
@@ -36,20 +37,20 @@ pub fn compute_job_id(pipeline: &str, group: &str) -> String {
 }
 
 impl JobReport {
-    /// Returns the start time of the oldest instance.
+    /// Returns the start time of the instance that started first.
     #[must_use]
     pub fn oldest_instance_started_at_ms(&self) -> i64 {
         self.instances.iter().map(|instance| instance.started_at_ms).min().unwrap_or_default()
     }
 
-    /// Returns the number of partitions of the topic, or 0 while no instance knows it.
+    /// Returns the number of partitions of the topic, or 0 while no instance knows this number.
     #[must_use]
     pub fn topic_partition_count(&self) -> i32 {
         self.instances.iter().map(|instance| instance.topic_partition_count).max().unwrap_or_default()
     }
 
-    /// Returns the items that `select` takes from each report. `time_ms` gives the time of an item; the newest item is
-    /// first.
+    /// Returns the items that `select` takes from each report, sorted by the time that `time_ms` returns for an item.
+    /// The newest item is first.
     pub fn items_newest_first<'a, T: 'a>(
         &'a self,
         select: impl Fn(&'a InstanceReport) -> &'a [T],

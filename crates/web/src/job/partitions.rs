@@ -8,11 +8,11 @@ use crate::report::{InstanceReport, PartitionReport};
 pub struct PartitionAndOwner<'a> {
     /// The number of the partition.
     pub partition: i32,
-    /// The owner; `None` if no instance owns the partition.
+    /// The owner of the partition; `None` if no instance owns the partition.
     pub owner: Option<PartitionOwner<'a>>,
 }
 
-/// The instance that owns a partition, and its report about the partition.
+/// The instance that owns a partition, and the instance's report about the partition.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct PartitionOwner<'a> {
     /// The instance that owns the partition.
@@ -22,8 +22,8 @@ pub struct PartitionOwner<'a> {
 }
 
 impl JobReport {
-    /// Returns all partitions of the topic in ascending order, also those without an owner. If two instances report
-    /// that they own a partition, the one with the larger epoch is the owner.
+    /// Returns all partitions of the topic in ascending order, with and without an owner. If two instances report that
+    /// they own the same partition, the instance with the larger epoch is the owner.
     #[must_use]
     pub fn partitions_and_owners(&self) -> Vec<PartitionAndOwner<'_>> {
         let claims = || {
@@ -42,7 +42,7 @@ impl JobReport {
         (0..self.topic_partition_count().max(claimed)).map(ownership).collect()
     }
 
-    /// Returns the owner of each partition that has one.
+    /// Returns the owners of the partitions that have an owner.
     pub fn partition_owners(&self) -> impl Iterator<Item = PartitionOwner<'_>> {
         self.partitions_and_owners().into_iter().filter_map(|partition| partition.owner)
     }

@@ -6,10 +6,11 @@ use super::job_report::JobReport;
 use super::thresholds::BACKPRESSURE_SHARE_MAX;
 use crate::report::PartitionReport;
 
-/// The largest value of [`JobTotals::behind_ms`] at which the job counts as keeping up.
+/// The job keeps up with its input if [`JobTotals::behind_ms`] is at most this value.
 const KEEPING_UP_DELAY_MAX_MS: i64 = 5_000;
 
-/// The totals of the job over all instances, as `docs/api.md` describes them. Counts begin when an instance starts.
+/// The totals of the job over all instances, as `docs/api.md` describes them. Counts of an instance start at zero when
+/// the instance starts.
 #[derive(Clone, PartialEq, Default, Serialize, Debug)]
 pub struct JobTotals {
     /// The number of records read per second, over the last ten seconds.
@@ -26,12 +27,12 @@ pub struct JobTotals {
     pub dead_letters: u64,
     /// The number of rows that Redis refused.
     pub refused_rows: u64,
-    /// The number of entities (users) that have state.
+    /// The number of entities (users) for which the job keeps state.
     pub entities: u64,
     /// The number of records in Kafka that the job has not read yet; `None` while unknown.
     pub lag: Option<u64>,
-    /// How far the job is behind, in milliseconds: the largest age of the last read record among the partitions with
-    /// lag. 0 without lag.
+    /// How far the job is behind, in milliseconds. For each partition with lag, the age of the last record read is
+    /// known; the largest of these ages counts. 0 without lag; `None` while the lag is unknown.
     pub behind_ms: Option<i64>,
     /// The smallest watermark of the partitions that are not idle, or of all partitions if all are idle.
     pub watermark_ms: Option<i64>,
@@ -43,13 +44,13 @@ pub struct JobTotals {
     /// The number of partitions of the topic.
     #[serde(rename = "partitions")]
     pub partition_count: usize,
-    /// The share of their time that the workers spend on records, between 0 and 1.
+    /// The share of the workers' time that they spend on records, between 0 and 1.
     #[serde(rename = "busy")]
     pub busy_share: f64,
-    /// The share of their time that the workers wait for records, between 0 and 1.
+    /// The share of the workers' time in which they wait for records, between 0 and 1.
     #[serde(rename = "idle")]
     pub idle_share: f64,
-    /// The share of their time that the workers wait for Redis, between 0 and 1.
+    /// The share of the workers' time in which they wait for Redis, between 0 and 1.
     #[serde(rename = "backpressured")]
     pub backpressured_share: f64,
 }
@@ -64,7 +65,7 @@ pub enum JobPace {
 }
 
 impl JobTotals {
-    /// Returns whether the job keeps up with its input. While it does not, it needs the full capacity of Redis.
+    /// Returns whether the job keeps up with its input. While the job is behind, it needs the full capacity of Redis.
     #[must_use]
     pub fn pace(&self) -> JobPace {
         let keeps_up = self.behind_ms.is_some_and(|behind| behind <= KEEPING_UP_DELAY_MAX_MS)
@@ -117,8 +118,8 @@ impl JobReport {
         }
     }
 
-    /// Returns how far the job is behind: the largest age of the last read record among the partitions with lag. The
-    /// result is at most the time since the job last had no lag.
+    /// Returns how far the job is behind, in milliseconds. The result is the largest of the ages of the last records
+    /// read in the partitions with lag, but at most the time since the job last had no lag.
     fn compute_behind_ms(&self, lag: Option<u64>) -> Option<i64> {
         if lag? == 0 {
             return Some(0);

@@ -4,7 +4,8 @@ use super::job_report::JobReport;
 use crate::report::ViewReport;
 
 impl JobReport {
-    /// Returns one report for each feature view, added up over all instances, in the order of the pipeline.
+    /// Returns one report for each feature view, in the order of the pipeline. The counts in a report are the sums over
+    /// all instances.
     #[must_use]
     pub fn sum_view_reports(&self) -> Vec<ViewReport> {
         let mut views: Vec<ViewReport> = Vec::new();

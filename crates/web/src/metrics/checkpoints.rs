@@ -46,8 +46,8 @@ pub(super) fn add_checkpoint_metrics(
     add_last_restore_metrics(families, report, owned);
 }
 
-/// Adds metrics of the last checkpoint of each owned partition. Partitions that are no longer owned are left out,
-/// because their values would never change again.
+/// Adds metrics of the last checkpoint of each owned partition. Partitions that this instance no longer owns are left
+/// out, because the values of such partitions would never change again.
 fn add_last_checkpoint_metrics(families: &mut MetricFamilies, report: &InstanceReport, owned: &[&PartitionReport]) {
     let completed = |partition: i32| {
         report.recent_checkpoints.iter().find(|one| {

@@ -1,4 +1,5 @@
-//! Metrics of Kafka, Redis and the checkpoint store: whether each is reachable, and since when.
+//! Metrics of Kafka, Redis and the checkpoint store: whether each is reachable, and for how long each has been
+//! unreachable.
 
 use super::families::{MetricFamilies, MetricSample, ms_as_seconds};
 use crate::report::{InstanceReport, ReachabilityReport};

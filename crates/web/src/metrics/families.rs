@@ -1,6 +1,6 @@
 //! Metric families for Prometheus' text encoder. A family has a name, a help text and samples.
 //!
-//! Invariant: a family without samples is left out, because the text format cannot represent such a family.
+//! Invariant: a family has at least one sample, because the text format cannot represent a family without samples.
 
 use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType, Summary};
 
@@ -13,7 +13,7 @@ pub(super) struct MetricSample {
 }
 
 impl MetricSample {
-    /// Creates a sample. Each label is a name with its value.
+    /// Creates a sample. Each label is a pair of the label's name and the label's value.
     pub(super) fn new<const N: usize>(labels: [(&str, String); N], value: f64) -> Self {
         let pair = |(name, value): (&str, String)| {
             let mut pair = LabelPair::default();
@@ -61,7 +61,7 @@ impl MetricFamilies {
         self.add_family(name, help, MetricType::GAUGE, samples.into_iter().map(metric).collect());
     }
 
-    /// Adds a summary without quantiles: a number of values and their sum.
+    /// Adds a summary without quantiles. It consists of the number of values and the sum of the values.
     pub(super) fn add_summary(&mut self, name: &str, help: &str, count: u64, sum: f64) {
         let mut summary = Summary::default();
         summary.set_sample_count(count);
@@ -71,8 +71,9 @@ impl MetricFamilies {
         self.add_family(name, help, MetricType::SUMMARY, vec![metric]);
     }
 
-    /// Adds a histogram. A bucket of `report` counts only the values above the previous bound, but a bucket of
-    /// Prometheus counts all values up to its own bound. So the counts are added up.
+    /// Adds a histogram. A bucket in `report` counts only the values between the bounds of the previous bucket and this
+    /// bucket. A bucket in Prometheus counts all values up to its bound. So each bucket is the sum of all buckets in
+    /// `report` up to it.
     pub(super) fn add_histogram(&mut self, name: &str, help: &str, report: &DelayHistogramReport) {
         let mut count = 0;
         let bucket = |(&bound, &within): (&f64, &u64)| {

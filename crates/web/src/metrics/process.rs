@@ -1,11 +1,12 @@
-//! Metrics of the resources that the process uses, with the names that Prometheus' client libraries use. They exist
-//! only on Linux.
+//! Metrics of the resources that the process uses, with the names that Prometheus' client libraries use. These metrics
+//! exist only on Linux.
 
 use super::families::MetricFamilies;
 
 #[cfg(target_os = "linux")]
 pub(super) fn add_process_metrics(families: &mut MetricFamilies) {
-    // Values that cannot be read are left out, because a restricted /proc must not fail the whole answer.
+    // A value that cannot be read is left out, so that the other metrics are available even if access to /proc is
+    // restricted.
     if let Ok(process) = procfs::process::Process::myself() {
         let _ = linux::add_cpu_and_memory_metrics(families, &process);
         let _ = linux::add_file_descriptor_metrics(families, &process);

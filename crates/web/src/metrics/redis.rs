@@ -1,4 +1,4 @@
-//! Metrics of rows written to Redis, and of rows that wait to be written.
+//! Metrics of the rows written to Redis, and of the rows that are not yet written.
 
 use super::families::{MetricFamilies, count_as_f64};
 use crate::report::RedisWriterReport;

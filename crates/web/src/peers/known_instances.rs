@@ -1,4 +1,4 @@
-//! The newest report of each instance, and the objects in the store that belong to instances.
+//! Remembers the newest report of each instance, and the names of all reports and stop requests in the store.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -11,15 +11,15 @@ use crate::report::InstanceReport;
 
 /// An instance counts as gone if it has published no report for this long.
 pub const INSTANCE_GONE_AFTER: Duration = Duration::from_secs(20);
-/// The size of the largest report that is read, in bytes.
+/// The largest size of a report, in bytes. Larger reports are ignored, so that they cannot exhaust the memory.
 const REPORT_BYTES_MAX: u64 = 8 * 1024 * 1024;
-/// The largest number of instances whose reports are read, so that many objects in the folder cannot exhaust the
-/// memory.
+/// The largest number of instances whose reports are read. The limit keeps a folder with very many reports from
+/// exhausting the memory.
 const PEER_REPORTS_MAX: usize = 256;
 
 #[derive(Default)]
 pub(super) struct KnownInstances {
-    /// The listed objects, by object name.
+    /// The reports and stop requests that the store listed, by object name.
     seen_objects: BTreeMap<String, SeenObject>,
     /// The newest report of each instance, by instance id.
     newest_reports: BTreeMap<String, ReceivedReport>,
@@ -37,13 +37,13 @@ struct ReceivedReport {
     report: InstanceReport,
     /// The time at which this process read the report.
     received_at: Instant,
-    /// The age of the report when this process read it.
+    /// The age that the report already had when this process read it.
     age_when_received: Duration,
 }
 
 impl KnownInstances {
-    /// Returns whether a refresh is due, and if so marks it as running. A refresh is due if none is running, and the
-    /// last one is at least `interval` ago.
+    /// Returns whether a refresh is due, and marks a due refresh as running. A refresh is due if no refresh is running,
+    /// and the last refresh ended at least `interval` ago.
     pub(super) fn try_begin_refresh(&mut self, interval: Duration) -> bool {
         let is_due = !self.is_refreshing && self.last_refreshed_at.is_none_or(|at| at.elapsed() >= interval);
         self.is_refreshing |= is_due;
@@ -55,7 +55,8 @@ impl KnownInstances {
         self.last_refreshed_at = Some(Instant::now());
     }
 
-    /// Replaces the known objects by those listed in the store. Returns the names of the reports that must be read.
+    /// Replaces the known objects by the listed objects. Returns the names of the newest reports that this process has
+    /// not read yet.
     pub(super) fn update_objects_and_list_unread_reports(&mut self, listed: &[ListedObject]) -> Vec<String> {
         let now = Instant::now();
         let mut newest: BTreeMap<&str, (u64, &str)> = BTreeMap::new();
@@ -84,16 +85,17 @@ impl KnownInstances {
             .collect()
     }
 
-    /// Records the report in `object`. Ignores an object that cannot be parsed, or that reports on another instance
-    /// than its name says.
+    /// Remembers the report in `object`. Ignores the object if it cannot be parsed, or if the instance in the report is
+    /// not the instance in the object's name.
     pub(super) fn record_report(&mut self, name: &str, object: &[u8]) {
         let Some((instance, InstanceObjectKind::Report(number))) = parse_object_name(name) else { return };
         let Ok(report) = serde_json::from_slice::<InstanceReport>(object) else { return };
         if report.instance_id != instance {
             return;
         }
-        // If this process refreshed recently and knows the instance, the report was published just now. Otherwise only
-        // the clock of the other instance can tell the age of the report.
+        // If this process listed the store recently and already knew the instance, the instance published this report
+        // just now. Otherwise the report may be old. Then its age is computed from the time in the report, by the clock
+        // of the other instance.
         let saw_it_appear = self.last_refreshed_at.is_some_and(|at| at.elapsed() < INSTANCE_GONE_AFTER / 2)
             && self.newest_reports.contains_key(instance);
         let age_ms = Timestamp::now().as_millisecond() - report.reported_at_ms;
@@ -115,8 +117,9 @@ impl KnownInstances {
         self.seen_objects.contains_key(name)
     }
 
-    /// Returns the names of the objects of other instances that have existed for at least `unchanged_for`. A live
-    /// instance replaces its report by a new object every few seconds.
+    /// Returns the names of old reports and stop requests of other instances: this process first saw such an object at
+    /// least `min_age` ago. The instance of an old report is gone, because a live instance replaces its report every
+    /// few seconds.
     pub(super) fn stale_object_names(&self, own_instance: &str, unchanged_for: Duration) -> Vec<String> {
         let stale = self.seen_objects.iter().filter(|(_, seen)| seen.first_seen_at.elapsed() >= unchanged_for);
         let of_others =

@@ -1,18 +1,18 @@
-//! The names of the objects through which instances find each other.
+//! The names of the reports and stop requests in the checkpoint store.
 
 /// The folder in the checkpoint store that holds the reports and stop requests.
 pub(super) const INSTANCES_FOLDER: &str = "instances";
 
-/// What an object in the instances' folder holds.
+/// The kind of an object in the folder `instances`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum InstanceObjectKind {
-    /// The instance's report with this number. A report with a larger number is newer.
+    /// A report of the instance, with the number of the report. A newer report has a larger number.
     Report(u64),
     /// A request that the instance stops.
     StopRequest,
 }
 
-/// Returns the name of the object that holds a report.
+/// Returns the name of the object with the report of `instance` that has this number.
 pub(super) fn report_object_name(instance: &str, number: u64) -> String {
     format!("{INSTANCES_FOLDER}/{instance}-{number:010}")
 }
@@ -22,7 +22,8 @@ pub(super) fn stop_request_object_name(instance: &str) -> String {
     format!("{INSTANCES_FOLDER}/{instance}-stop")
 }
 
-/// Returns the instance and the content that an object's name stands for, or `None` for a name of another form.
+/// Returns the instance id in the name of an object, and the kind of the object. Returns `None` for a name of another
+/// form.
 pub(super) fn parse_object_name(name: &str) -> Option<(&str, InstanceObjectKind)> {
     let (instance, suffix) = name.strip_prefix(INSTANCES_FOLDER)?.strip_prefix('/')?.rsplit_once('-')?;
     let object = match suffix {

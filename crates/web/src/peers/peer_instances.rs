@@ -11,28 +11,28 @@ use super::known_instances::KnownInstances;
 use super::object_names::{INSTANCES_FOLDER, stop_request_object_name};
 use crate::report::{InstanceReport, SavepointReport};
 
-/// A page reads the store again only if the last refresh is at least this long ago.
+/// A page reads the checkpoint store only if the last read ended at least this long ago.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
 /// The longest time that a page waits for the checkpoint store.
 const PAGE_STORE_WAIT_MAX: Duration = Duration::from_millis(300);
 
-/// The instances of the job that are known from the checkpoint store. Clones share the same data.
+/// The instances of the job whose reports are in the checkpoint store. Clones share the same data.
 #[derive(Clone, Default)]
 pub struct PeerInstances(Arc<Mutex<KnownInstances>>);
 
 impl PeerInstances {
-    /// Returns the newest report of each live instance, including this process, in the order of the instance ids.
+    /// Returns the newest report of each live instance, including this process, sorted by instance id.
     pub(crate) async fn read_live_reports(&self, store: &Arc<dyn CheckpointStore>) -> Vec<InstanceReport> {
         if self.lock_known_instances().try_begin_refresh(REFRESH_INTERVAL) {
             let (peers, store) = (self.clone(), Arc::clone(store));
-            // After the timeout the refresh continues in the background, for the next page.
+            // After the timeout, the refresh continues in the background, so that the next page can show its result.
             let refresh = tokio::task::spawn_blocking(move || drop(peers.refresh_known_instances(&*store)));
             let _ = timeout(PAGE_STORE_WAIT_MAX, refresh).await;
         }
         self.lock_known_instances().live_reports()
     }
 
-    /// Returns the report of another instance about the savepoint with this request name.
+    /// Returns the report about the savepoint with this request name, if a live instance has published one.
     pub(crate) fn find_savepoint_report(&self, request_name: &str) -> Option<SavepointReport> {
         let live = self.lock_known_instances().live_reports();
         live.into_iter()
@@ -45,7 +45,7 @@ impl PeerInstances {
         if let Err(fault) = self.refresh_known_instances(store) {
             warn!(%fault, "cannot list the other instances; only the known ones are asked to stop");
         }
-        // Copy the reports, so that no lock is held while the store is written.
+        // Copy the reports, so that the lock is released before the stop requests are written to the store.
         let live = self.lock_known_instances().live_reports();
         for other in live.iter().filter(|report| report.instance_id != own_instance) {
             Self::write_stop_request(store, &other.instance_id);
@@ -59,10 +59,10 @@ impl PeerInstances {
         }
     }
 
-    /// Lists the objects of all instances and reads the new reports.
+    /// Lists the reports and stop requests of all instances, and reads the new reports.
     ///
     /// # Errors
-    /// When the store cannot be listed.
+    /// Fails if the objects in the store cannot be listed.
     pub(super) fn refresh_known_instances(&self, store: &dyn CheckpointStore) -> Result<(), StoreFault> {
         let listed = store.list_objects(INSTANCES_FOLDER);
         let new_reports = match &listed {
@@ -70,7 +70,8 @@ impl PeerInstances {
             Err(_) => Vec::new(),
         };
         for name in new_reports {
-            // A report that is gone was replaced by a newer one, which the next refresh reads.
+            // A listed report may be deleted before it is read. Then a newer report has replaced it, which the next
+            // refresh reads.
             if let Ok(Some(object)) = store.read_object(&name) {
                 self.lock_known_instances().record_report(&name, &object);
             }

@@ -15,7 +15,8 @@ use crate::server_context::JobServerContext;
 const PUBLISH_INTERVAL: Duration = Duration::from_secs(5);
 /// The time between two checks for a stop request.
 const STOP_CHECK_INTERVAL: Duration = Duration::from_secs(2);
-/// An object of another instance is deleted after this time, because a live instance replaces its objects earlier.
+/// An object of another instance is deleted after this time. The other instance is gone then, because a live instance
+/// replaces its report every few seconds.
 const STALE_OBJECT_AGE: Duration = Duration::from_secs(600);
 
 /// The handle of the thread that publishes the reports of this instance.
@@ -25,7 +26,8 @@ pub struct ReportPublisher {
 }
 
 impl ReportPublisher {
-    /// Starts the thread. If that fails, logs a warning, and the other instances do not see this instance.
+    /// Starts the thread. If the thread cannot be started, logs a warning. Then the other instances do not see this
+    /// instance.
     #[must_use]
     pub fn start(context: &Arc<JobServerContext>) -> Self {
         let (end_sender, end_receiver) = channel();
@@ -57,7 +59,7 @@ impl ReportPublisher {
         Self { end_sender, thread: thread.ok() }
     }
 
-    /// Stops the thread, which deletes the objects of this instance at its end. Waits for this end for at most
+    /// Lets the thread delete the objects of this instance and end. Waits for the end of the thread for at most
     /// `timeout`.
     pub fn stop_and_delete_own_objects(mut self, timeout: Duration) {
         let _ = self.end_sender.send(());
@@ -74,14 +76,14 @@ struct PublisherThread {
     context: Arc<JobServerContext>,
     instance: String,
     last_report_number: u64,
-    /// The name of this instance's newest report in the store.
+    /// The name of the object in the store with the newest report of this instance.
     published_object: Option<String>,
     is_store_failing: bool,
 }
 
 impl PublisherThread {
-    /// Reads the new reports of the other instances, stops this process if that is requested, and deletes stale
-    /// objects.
+    /// Reads the new reports of the other instances. Stops this process if another instance requests the stop. Deletes
+    /// old objects of other instances.
     fn refresh_peers_and_obey_stop_request(&mut self) {
         let (peers, store) = (&self.context.peers, &*self.context.checkpoint_store);
         let refreshed = peers.refresh_known_instances(store);
@@ -95,7 +97,7 @@ impl PublisherThread {
         }
         let stale = peers.lock_known_instances().stale_object_names(&self.instance, STALE_OBJECT_AGE);
         if refreshed.is_ok() && !stale.is_empty() {
-            // A failure is ignored, because the next check deletes the stale objects.
+            // If the deletion fails, the next check tries it again.
             let _ = store.delete_objects(&stale);
         }
         self.log_first_store_failure(refreshed);
@@ -124,7 +126,7 @@ impl PublisherThread {
         let _ = store.delete_objects(&names);
     }
 
-    /// Logs a failed access to the store, unless the access before it failed, too.
+    /// Logs a failed access to the store, unless the previous access failed as well.
     fn log_first_store_failure(&mut self, outcome: Result<(), StoreFault>) {
         match outcome {
             Ok(()) => self.is_store_failing = false,

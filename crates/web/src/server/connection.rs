@@ -15,17 +15,19 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
-/// The longest time in which the head of a request must arrive. A connection may also be idle for at most this time.
+/// A connection is closed if the head of a request has not arrived within this time, or if the connection is idle for
+/// this time.
 pub const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// The largest size of a request's head, in bytes.
 const REQUEST_HEAD_BYTES_MAX: usize = 32 * 1024;
 /// A connection is closed if sent bytes are not acknowledged within this time.
 const UNACKNOWLEDGED_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Serves one connection until the client closes it. After `shutdown`, completes only the answer in progress.
+/// Serves one connection until the client closes the connection or the shutdown of the server begins. At the shutdown,
+/// still completes the answer in progress.
 pub(super) async fn serve_connection(stream: TcpStream, router: Router, mut shutdown: watch::Receiver<bool>) {
     let socket = SockRef::from(&stream);
-    // The connection also works without these socket options, so failures are ignored.
+    // The connection also works without these socket options, so a failure to set an option is ignored.
     let _ = socket.set_tcp_nodelay(true);
     let _ = socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(UNACKNOWLEDGED_TIMEOUT));
     #[cfg(target_os = "linux")]
@@ -44,7 +46,7 @@ pub(super) async fn serve_connection(stream: TcpStream, router: Router, mut shut
     let _ = connection.await;
 }
 
-/// Returns `answer` with one change: if it is an event stream, its body ends at the shutdown of the server.
+/// Returns `answer`. If `answer` is an event stream, the body of the result ends at the shutdown of the server.
 pub(super) fn end_event_stream_at_shutdown(mut shutdown: watch::Receiver<bool>, answer: Response) -> Response {
     let content_type = answer.headers().get(CONTENT_TYPE);
     let is_event_stream = content_type.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
@@ -55,7 +57,7 @@ pub(super) fn end_event_stream_at_shutdown(mut shutdown: watch::Receiver<bool>, 
     answer.map(|body| Body::from_stream(body.into_data_stream().take_until(Box::pin(end))))
 }
 
-/// Waits until the server's shutdown begins, or its sender is dropped.
+/// Waits until the shutdown of the server begins, or until the sender of the shutdown signal is dropped.
 pub(super) async fn wait_for_shutdown(shutdown: &mut watch::Receiver<bool>) {
     let _ = shutdown.wait_for(|begun| *begun).await;
 }

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The largest number of open connections from one remote machine. Further connections are closed at once.
+/// The largest number of open connections from one remote machine. Further connections from the machine are closed at
+/// once.
 pub const CONNECTIONS_PER_MACHINE_MAX: usize = 64;
 
 /// The number of open connections by IP address. Clones share the counts.
@@ -12,8 +13,8 @@ pub const CONNECTIONS_PER_MACHINE_MAX: usize = 64;
 pub(super) struct ConnectionCounts(Arc<Mutex<HashMap<IpAddr, usize>>>);
 
 impl ConnectionCounts {
-    /// Returns whether `machine` has the largest allowed number of open connections. Local connections are not limited,
-    /// because they may come from a proxy that serves many clients.
+    /// Returns whether `machine` has reached the largest allowed number of open connections. The number of local
+    /// connections is not limited, because they may come from a proxy that serves many clients.
     pub(super) fn is_at_limit(&self, machine: IpAddr) -> bool {
         let machine = machine.to_canonical();
         !machine.is_loopback()

@@ -25,7 +25,7 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 /// The largest number of threads for blocking calls to Redis or the checkpoint store.
 const BLOCKING_THREADS_MAX: usize = 8;
 
-/// A running HTTP server. Dropping this value begins the shutdown, and does not wait for its end.
+/// A running HTTP server. Dropping this value begins the shutdown of the server, and does not wait for its end.
 pub struct HttpServer {
     address: SocketAddr,
     shutdown_signal: watch::Sender<bool>,
@@ -37,7 +37,7 @@ impl HttpServer {
     /// [`crate::guard::protect`].
     ///
     /// # Errors
-    /// When the thread or its runtime cannot be started.
+    /// Fails if the thread or the runtime of the thread cannot be started.
     pub fn start(listener: StdTcpListener, router: Router) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let runtime = Builder::new_current_thread()
@@ -66,17 +66,19 @@ impl HttpServer {
         self.address
     }
 
-    /// Ends live pages at once, waits for answers in progress for at most a second, and joins the thread.
+    /// Shuts the server down: ends live pages at once, waits at most a second for answers in progress, and joins the
+    /// thread.
     pub fn shut_down(mut self) {
         let _ = self.shutdown_signal.send(true);
         if let Some(thread) = self.thread.take() {
-            // A thread that panicked has also ended, so the result does not matter.
+            // The thread has ended even if it panicked, so the result of `join` is ignored.
             let _ = thread.join();
         }
     }
 }
 
-/// Serves connections until `stop` completes. Then ends live pages, and waits for other answers for at most a second.
+/// Serves connections until `stop` completes. Then ends live pages, and waits at most a second for other answers in
+/// progress.
 pub async fn serve_until(listener: TcpListener, router: Router, stop: impl Future<Output = ()>) {
     let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let counts = ConnectionCounts::default();
@@ -98,7 +100,7 @@ pub async fn serve_until(listener: TcpListener, router: Router, stop: impl Futur
         };
         while connections.try_join_next().is_some() {}
         match accepted {
-            // Dropping the stream closes the connection.
+            // The machine has too many connections. Dropping the stream closes the new connection.
             Ok((_, from)) if counts.is_at_limit(from.ip()) => {}
             Ok((stream, from)) => {
                 let slot = counts.count_connection(from.ip());
@@ -108,7 +110,8 @@ pub async fn serve_until(listener: TcpListener, router: Router, stop: impl Futur
                     drop((permit, slot));
                 });
             }
-            // `accept` may fail until another connection closes, because the process has no free file descriptor.
+            // `accept` fails, for example, while the process has no free file descriptor. So wait before the next
+            // attempt.
             Err(_) => sleep(Duration::from_millis(100)).await,
         }
     }

@@ -43,7 +43,7 @@ pub struct BindFault {
 }
 
 impl BindFault {
-    /// Returns whether another program listens at the address.
+    /// Returns whether the fault is that another program listens at the address.
     #[must_use]
     pub fn is_address_in_use(&self) -> bool {
         self.error.kind() == io::ErrorKind::AddrInUse
@@ -53,7 +53,7 @@ impl BindFault {
 /// Opens the listening socket at `address`. Connections wait until [`super::HttpServer`] serves the socket.
 ///
 /// # Errors
-/// When another program listens at `address`, or no network interface of this machine has it.
+/// Fails if another program listens at `address`, or if no network interface of this machine has the address.
 pub fn bind(address: SocketAddr) -> Result<TcpListener, BindFault> {
     let bound = TcpListener::bind(address);
     let listener = bound.and_then(|listener| listener.set_nonblocking(true).map(|()| listener));

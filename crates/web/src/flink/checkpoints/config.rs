@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::flink::flink_job::FlinkJob;
 
-/// How long a requested checkpoint may take beyond the checkpoint interval, in milliseconds.
+/// A requested checkpoint fails if it takes longer than the checkpoint interval plus this time, in milliseconds.
 pub(crate) const CHECKPOINT_TIMEOUT_MS: i64 = 600_000;
 
 /// Renders the checkpoint settings under Flink's names.
@@ -15,7 +15,7 @@ pub(crate) fn render_checkpoint_config(job: &FlinkJob<'_>) -> Value {
         "timeout": CHECKPOINT_TIMEOUT_MS,
         "min_pause": 0,
         "max_concurrent": 1,
-        // A stop keeps the checkpoints, so that the next start continues from them.
+        // A stop of the job keeps the checkpoints, so that the job can continue from them after its next start.
         "externalization": { "enabled": true, "delete_on_cancellation": false },
         "state_backend": "windrow",
         "checkpoint_storage": job.checkpoint_location,

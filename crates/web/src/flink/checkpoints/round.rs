@@ -8,10 +8,11 @@ use jiff::tz::TimeZone;
 use crate::flink::flink_job::FlinkJob;
 use crate::report::{CheckpointReport, CheckpointStatus};
 
-/// The largest number of checkpoints in an instance's report. A report with this many may lack older checkpoints of its
-/// oldest round.
+/// The largest number of checkpoints in an instance's report. If a report is full, checkpoints of the oldest round may
+/// be missing, so this round is not shown.
 const MAX_REPORTED_CHECKPOINTS: usize = 50;
-/// How long a savepoint counts as in progress while the reports lack some of its partitions.
+/// The longest time for which a savepoint counts as in progress while the reports lack the checkpoints of some
+/// partitions.
 const SAVEPOINT_TIMEOUT_MS: i64 = 300_000;
 
 /// A group of partition checkpoints that is shown as one checkpoint of the job.
@@ -19,9 +20,9 @@ pub(crate) struct CheckpointRound<'a> {
     pub(crate) id: i64,
     /// The name of the savepoint; `None` for a round of checkpoints.
     pub(crate) savepoint_name: Option<&'a str>,
-    /// The newest checkpoint of each partition in the round.
+    /// For each partition, the newest of the partition's checkpoints in the round.
     pub(crate) newest_by_partition: BTreeMap<i32, &'a CheckpointReport>,
-    /// The number of partition checkpoints that the round has or still expects.
+    /// The number of partition checkpoints in the round, including the partition checkpoints that have not begun yet.
     pub(crate) expected_partition_count: usize,
 }
 
@@ -65,8 +66,8 @@ pub(crate) fn collect_checkpoint_rounds<'a>(job: &'a FlinkJob<'_>) -> Vec<Checkp
     rounds.collect()
 }
 
-/// Returns the id of a savepoint's round: the time of the request, which the savepoint's name begins with. If this id
-/// could belong to a round of checkpoints, it is increased by one.
+/// Returns the id of a savepoint's round. The id is the time at the beginning of the savepoint's name, at which the
+/// savepoint was requested. If a round of checkpoints could have the same id, the result is larger by one.
 fn savepoint_round_id(name: &str, began_at_ms: i64, every_ms: i64) -> i64 {
     let stamp = name.split('-').next().unwrap_or_default();
     let requested = DateTime::strptime("%Y%m%dT%H%M%SZ", stamp).ok().and_then(|at| at.to_zoned(TimeZone::UTC).ok());
@@ -97,8 +98,8 @@ impl CheckpointRound<'_> {
         self.newest_by_partition.values().filter_map(|part| part.ended_at_ms).max()
     }
 
-    /// Returns the longest duration of a partition checkpoint. This is not the duration of the round, because the
-    /// partitions are saved at different times.
+    /// Returns the longest duration of a partition checkpoint. The duration of the round would be misleading, because
+    /// the partitions are saved at different times.
     pub(crate) fn longest_duration_ms(&self) -> u64 {
         let took_ms = |part: &&CheckpointReport| part.ended_at_ms.map(|ended| ended - part.began_at_ms);
         let longest_ms = self.newest_by_partition.values().filter_map(took_ms).max().unwrap_or_default();

@@ -52,7 +52,7 @@ pub(crate) fn render_checkpoint_details(job: &FlinkJob<'_>, id: &str) -> Result<
     Ok(details)
 }
 
-/// Renders how many partition checkpoints were completed, failed or restored since the instances started.
+/// Renders how many partition checkpoints were completed, failed or were restored since the instances started.
 fn render_checkpoint_counts(job: &FlinkJob<'_>) -> Value {
     let counts = job.instances.iter().map(|instance| instance.checkpoint_counts);
     let sum = counts.fold(CheckpointCounts::default(), CheckpointCounts::add_counts);
@@ -65,7 +65,7 @@ fn render_checkpoint_counts(job: &FlinkJob<'_>) -> Value {
     })
 }
 
-/// Renders the newest restore of a partition.
+/// Renders the checkpoint or savepoint from which a partition was restored most recently.
 fn render_last_restore(job: &FlinkJob<'_>) -> Value {
     let restored = job.instances.iter().flat_map(|instance| &instance.recent_restores);
     let Some(newest) = restored.max_by_key(|restore| restore.restored_at_ms) else { return Value::Null };
@@ -77,12 +77,12 @@ fn render_last_restore(job: &FlinkJob<'_>) -> Value {
     })
 }
 
-/// Renders a round without its tasks. As in Flink, only `/checkpoints/details/:cid` has tasks.
+/// Renders a round with an empty field `tasks`. As in Flink, only `/checkpoints/details/:cid` fills this field.
 fn render_round(job: &FlinkJob<'_>, round: &CheckpointRound<'_>) -> Value {
     let status = round.status();
     let is_savepoint = round.savepoint_name.is_some();
     let by_kind = json!({
-        // Flink's client requires this field, because it names the Java class of a checkpoint's statistics.
+        // Flink's client requires this field. It names the Java class into which the client converts the JSON.
         "className": flink_statistics_type(status),
         "is_savepoint": is_savepoint,
         "savepointFormat": if is_savepoint { json!("CANONICAL") } else { Value::Null },
@@ -111,7 +111,7 @@ fn render_round(job: &FlinkJob<'_>, round: &CheckpointRound<'_>) -> Value {
     value
 }
 
-/// Renders the fields that the JSON of a round and the JSON of its tasks have in common.
+/// Renders the fields that are the same in the JSON of a round and in the JSON of each task of the round.
 fn render_common_round_fields(round: &CheckpointRound<'_>) -> Value {
     json!({
         "id": round.id,
