@@ -62,7 +62,7 @@ pub struct FileDeclarations {
     /// The functions and methods of the file.
     pub functions: Vec<FunctionDeclaration>,
     /// The numbers of the lines with a `Result` of a `Result` or an `Option` of an `Option`.
-    pub nested_result_or_option_lines: Vec<usize>,
+    pub nested_result_or_option_line_numbers: Vec<usize>,
     /// The new names that `use … as …` lines give to imported items.
     pub renamed_imports: Vec<TypeDeclaration>,
 }
@@ -104,7 +104,7 @@ impl DeclarationCollector {
         };
         let returns_tuple = match &signature.output {
             syn::ReturnType::Default => false,
-            syn::ReturnType::Type(_, returned) => is_tuple(returned),
+            syn::ReturnType::Type(_, returned) => is_or_wraps_tuple(returned),
         };
         self.declarations.functions.push(FunctionDeclaration {
             name: signature.ident.to_string(),
@@ -112,8 +112,8 @@ impl DeclarationCollector {
             line: signature.ident.span().start().line,
             visibility,
             parameter_count: typed().count(),
-            bool_parameter_names: named(is_bool),
-            tuple_parameter_names: named(is_tuple),
+            bool_parameter_names: named(is_bool_type),
+            tuple_parameter_names: named(is_or_wraps_tuple),
             returns_tuple,
         });
     }
@@ -197,7 +197,7 @@ impl<'ast> Visit<'ast> for DeclarationCollector {
             && inner.path.segments.last().is_some_and(|segment| segment.ident == outer)
         {
             let line = path.path.segments.last().map_or(0, |segment| segment.ident.span().start().line);
-            self.declarations.nested_result_or_option_lines.push(line);
+            self.declarations.nested_result_or_option_line_numbers.push(line);
         }
         visit::visit_type_path(self, path);
     }
@@ -223,17 +223,17 @@ fn parameter_name(pattern: &syn::Pat) -> String {
     }
 }
 
-fn is_bool(parameter: &syn::Type) -> bool {
+fn is_bool_type(parameter: &syn::Type) -> bool {
     matches!(parameter, syn::Type::Path(path) if path.path.is_ident("bool"))
 }
 
 /// Returns whether a type is a tuple with at least two elements, or a reference, `Option` or `Result` of such a tuple.
-fn is_tuple(whole: &syn::Type) -> bool {
+fn is_or_wraps_tuple(whole: &syn::Type) -> bool {
     match whole {
         syn::Type::Tuple(tuple) => tuple.elems.len() > 1,
-        syn::Type::Reference(reference) => is_tuple(&reference.elem),
-        syn::Type::Paren(paren) => is_tuple(&paren.elem),
-        syn::Type::Path(path) => split_result_or_option(path).is_some_and(|(_, inner)| is_tuple(inner)),
+        syn::Type::Reference(reference) => is_or_wraps_tuple(&reference.elem),
+        syn::Type::Paren(paren) => is_or_wraps_tuple(&paren.elem),
+        syn::Type::Path(path) => split_result_or_option(path).is_some_and(|(_, inner)| is_or_wraps_tuple(inner)),
         _ => false,
     }
 }

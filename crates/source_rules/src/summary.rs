@@ -80,9 +80,9 @@ pub struct WorkspaceSummary {
     pub renamed_imports: Vec<LocatedDeclaration<TypeDeclaration>>,
     /// A description of each group of files that import each other. Imports of a file from its own submodules are
     /// ignored.
-    pub circle_descriptions: Vec<String>,
+    pub import_circle_descriptions: Vec<String>,
     /// A description of each group of files that import each other. Imports of a file from its own submodules count.
-    pub circles_with_submodule_imports: Vec<String>,
+    pub import_circle_descriptions_with_submodules: Vec<String>,
 }
 
 impl WorkspaceSummary {
@@ -99,8 +99,8 @@ impl WorkspaceSummary {
                 summary.add_file(&path, FileDeclarations::read(&file.syntax_tree));
             }
             for (submodule_imports, circles) in [
-                (SubmoduleImports::Ignored, &mut summary.circle_descriptions),
-                (SubmoduleImports::Counted, &mut summary.circles_with_submodule_imports),
+                (SubmoduleImports::Ignored, &mut summary.import_circle_descriptions),
+                (SubmoduleImports::Counted, &mut summary.import_circle_descriptions_with_submodules),
             ] {
                 let found = describe_import_circles(&tree, submodule_imports).into_iter();
                 circles.extend(found.map(|circle| format!("crates/{}: {circle}", folder.name)));
@@ -115,7 +115,7 @@ impl WorkspaceSummary {
         }
         self.types.extend(attach_path(path, declarations.types));
         self.functions.extend(attach_path(path, declarations.functions));
-        self.nested_results_and_options.extend(attach_path(path, declarations.nested_result_or_option_lines));
+        self.nested_results_and_options.extend(attach_path(path, declarations.nested_result_or_option_line_numbers));
         self.renamed_imports.extend(attach_path(path, declarations.renamed_imports));
     }
 
@@ -209,8 +209,11 @@ impl fmt::Display for WorkspaceSummary {
                 self.functions_with_tuple(FunctionVisibility::Restricted).count(),
             ),
             ("Result in Result, Option in Option", self.nested_results_and_options.len()),
-            ("circles of files", self.circle_descriptions.len()),
-            ("circles of files, if imports from own submodules count", self.circles_with_submodule_imports.len()),
+            ("circles of files", self.import_circle_descriptions.len()),
+            (
+                "circles of files, if imports from own submodules count",
+                self.import_circle_descriptions_with_submodules.len(),
+            ),
         ];
         lines.iter().try_for_each(|(name, number)| writeln!(f, "{number:>6}  {name}"))
     }

@@ -37,7 +37,7 @@ fn counts() {
         "types with names of one word: {}",
         summary.one_word_types().map(|one| one.declaration.name.as_str()).collect::<Vec<_>>().join(" ")
     );
-    for circle in &summary.circles_with_submodule_imports {
+    for circle in &summary.import_circle_descriptions_with_submodules {
         println!("if imports from own submodules count: {circle}");
     }
     for located in summary.functions_with_bool_parameter(FunctionVisibility::Restricted) {
@@ -50,7 +50,7 @@ fn counts() {
 
 #[test]
 fn no_files_of_a_crate_import_each_other() {
-    assert_none("circles of files", &read_summary().circle_descriptions);
+    assert_none("circles of files", &read_summary().import_circle_descriptions);
 }
 
 #[test]

@@ -12,7 +12,6 @@
 //! vertex that has counts of its own. `routes` creates a `FlinkJob` for each request. The other modules render the
 //! answer from the `FlinkJob`.
 
-mod body;
 mod checkpoint_triggers;
 mod checkpoints;
 mod cluster;
@@ -24,6 +23,7 @@ mod job;
 mod metric_number;
 mod metrics;
 mod plan;
+mod request_body;
 mod routes;
 mod savepoint_operations;
 mod subtask;

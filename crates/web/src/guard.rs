@@ -9,11 +9,11 @@
 //! of this server. After a crash: logins stay valid, because a session cookie depends only on the token and the expiry
 //! time.
 
-mod body;
 mod headers;
 mod host;
 mod login;
 mod origin;
+mod request_body;
 mod session;
 mod token;
 
@@ -25,7 +25,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 
 use crate::answers;
 
-pub use body::BODY_BYTES_MAX;
+pub use request_body::REQUEST_BODY_BYTES_MAX;
 pub use token::{AccessToken, InvalidToken};
 
 /// The settings of a server's access control: the server's address, and the access token if the server has one.
@@ -66,7 +66,7 @@ pub fn protect(router: Router, protection: &ServerProtection) -> Router {
         let login = login::router(Arc::clone(&gate)).method_not_allowed_fallback(answers::answer_method_not_allowed);
         router = router.layer(from_fn_with_state(gate, login::require_login)).merge(login);
     }
-    router = router.layer(from_fn(body::read_bounded_body)).layer(from_fn(origin::require_same_origin));
+    router = router.layer(from_fn(request_body::read_bounded_body)).layer(from_fn(origin::require_same_origin));
     if protection.address.ip().is_loopback() {
         router = router.layer(from_fn(host::require_local_host));
     }

@@ -42,9 +42,9 @@ pub fn router() -> Router<Arc<JobServerContext>> {
 }
 
 async fn get_metrics(State(context): SharedContext) -> Response {
-    let mut families = collect_families(&context.report_source.current_report(), &context.pipeline);
+    let mut families = collect_metric_families(&context.report_source.current_report(), &context.pipeline);
     process::add_process_metrics(&mut families);
-    match encode_families(&families) {
+    match encode_metric_families(&families) {
         Ok(text) => ([(header::CONTENT_TYPE, PROMETHEUS_CONTENT_TYPE)], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
@@ -56,10 +56,10 @@ async fn get_metrics(State(context): SharedContext) -> Response {
 /// # Errors
 /// Fails if a metric cannot be encoded. No report is known to cause this error.
 pub fn render_metrics(report: &InstanceReport, pipeline: &Pipeline) -> Result<String> {
-    encode_families(&collect_families(report, pipeline))
+    encode_metric_families(&collect_metric_families(report, pipeline))
 }
 
-fn collect_families(report: &InstanceReport, pipeline: &Pipeline) -> MetricFamilies {
+fn collect_metric_families(report: &InstanceReport, pipeline: &Pipeline) -> MetricFamilies {
     let mut families = MetricFamilies::default();
     instance::add_instance_metrics(&mut families, report, pipeline);
     workers::add_worker_metrics(&mut families, &report.workers);
@@ -86,6 +86,6 @@ fn select_largest_epoch_per_partition(report: &InstanceReport) -> Vec<&Partition
     latest.into_values().collect()
 }
 
-fn encode_families(families: &MetricFamilies) -> Result<String> {
+fn encode_metric_families(families: &MetricFamilies) -> Result<String> {
     TextEncoder::new().encode_to_string(families.as_slice())
 }

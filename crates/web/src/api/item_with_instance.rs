@@ -23,7 +23,7 @@ pub(super) fn newest_items_with_instance<'a, T: Serialize + 'a>(
     limit: usize,
 ) -> Vec<ItemWithInstance<'a, T>> {
     let newest = job.items_newest_first(select, time_ms).into_iter().take(limit);
-    newest.map(|reported| attribute_to_instance(job, reported.instance, reported.item)).collect()
+    newest.map(|reported| attribute_to_instance(job, reported.reporting_instance, reported.item)).collect()
 }
 
 /// Returns `item` with the instance that reported the item.

@@ -96,6 +96,6 @@ fn render_instance(job: &JobReport, instance: &InstanceReport) -> Value {
 }
 
 fn render_chart_mark(mark: &ReportedItem<'_, ChartMark>) -> Value {
-    let ReportedItem { instance, item } = *mark;
+    let ReportedItem { reporting_instance: instance, item } = *mark;
     json!({ "at_ms": item.occurred_at_ms, "kind": item.mark_kind, "text": item.label, "instance": instance.instance_id })
 }

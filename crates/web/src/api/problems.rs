@@ -53,7 +53,7 @@ async fn render_problems(context: &JobServerContext) -> Value {
     json!({
         "now_ms": job.assembled_at_ms,
         "counts": {
-            "late_events": totals.late_events, "dead_letters": totals.dead_letters, "refused_rows": totals.refused_rows,
+            "late_events": totals.late_event_count, "dead_letters": totals.dead_letter_count, "refused_rows": totals.refused_row_count,
         },
         "late_events": late_events,
         "dead_letters": dead_letters,

@@ -15,7 +15,7 @@ pub(super) fn render_stages(pipeline: &Pipeline, job: &JobReport) -> Vec<Value> 
     let busy_level = if totals.busy_share > BUSY_SHARE_MAX { AttentionLevel::Soon } else { AttentionLevel::Well };
     let decode = json!({
         "id": "decode", "kind": "decode", "name": "decode", "detail": "json", "rate_per_s": totals.records_per_s,
-        "level": busy_level, "facts": { "dead_letters": totals.dead_letters },
+        "level": busy_level, "facts": { "dead_letters": totals.dead_letter_count },
     });
     let mut stages = vec![render_source(pipeline, job), decode];
     let view_reports = job.sum_view_reports();
@@ -60,7 +60,7 @@ fn render_sink(pipeline: &Pipeline, job: &JobReport) -> Value {
             "transaction_ms": slowest,
             "waiting_bytes": sum(|redis| redis.unacknowledged_bytes),
             "waiting_bytes_limit": sum(|redis| redis.unacknowledged_bytes_max),
-            "refused_rows": totals.refused_rows,
+            "refused_rows": totals.refused_row_count,
         },
         "away_since_ms": redis.unreachable_since_ms, "reason": redis.unreachable_reason,
     })

@@ -10,10 +10,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
 
-use super::body::CheckpointBody;
 use super::checkpoints::{CHECKPOINT_TIMEOUT_MS, CheckpointRound, collect_checkpoint_rounds};
 use super::fault::{conflict, not_found};
 use super::flink_job::FlinkJob;
+use super::request_body::CheckpointRequestBody;
 use super::savepoint_operations::{parse_trigger_id_in_path, render_operation_status, trigger_id_or_random};
 use super::throwable::render_failure_cause;
 use crate::answers::HttpFault;
@@ -33,7 +33,7 @@ struct CheckpointTrigger {
 }
 
 /// The state of a checkpoint request.
-enum TriggerOutcome {
+enum CheckpointTriggerState {
     Pending,
     /// The checkpoint of every owned partition is complete. `round_id` is the id of the newest round of checkpoints.
     Completed {
@@ -55,7 +55,7 @@ impl CheckpointTriggers {
 pub(super) fn remember_checkpoint_request(
     job: &FlinkJob<'_>,
     triggers: &CheckpointTriggers,
-    body: CheckpointBody,
+    body: CheckpointRequestBody,
 ) -> Result<Value, HttpFault> {
     let id = trigger_id_or_random(body.trigger_id)?;
     if job.status() == "CANCELLING" {
@@ -74,7 +74,7 @@ pub(super) fn remember_checkpoint_request(
 }
 
 /// Answers GET `/jobs/:id/checkpoints/:triggerid`.
-pub(super) fn render_trigger_status(
+pub(super) fn render_checkpoint_trigger_status(
     job: &FlinkJob<'_>,
     triggers: &CheckpointTriggers,
     trigger_id: &str,
@@ -85,22 +85,22 @@ pub(super) fn render_trigger_status(
     let requested_at_ms = requested_at_ms.ok_or_else(|| {
         not_found(format!("There is no checkpoint operation with triggerId={id} for job {}.", job.id))
     })?;
-    Ok(match compute_trigger_outcome(job, requested_at_ms) {
-        TriggerOutcome::Pending => render_operation_status("IN_PROGRESS", &Value::Null),
-        TriggerOutcome::Completed { round_id } => {
+    Ok(match compute_trigger_state(job, requested_at_ms) {
+        CheckpointTriggerState::Pending => render_operation_status("IN_PROGRESS", &Value::Null),
+        CheckpointTriggerState::Completed { round_id } => {
             render_operation_status("COMPLETED", &json!({ "checkpointId": round_id }))
         }
-        TriggerOutcome::Failed { reason } => {
+        CheckpointTriggerState::Failed { reason } => {
             render_operation_status("COMPLETED", &json!({ "failureCause": render_failure_cause(&reason) }))
         }
     })
 }
 
-fn compute_trigger_outcome(job: &FlinkJob<'_>, requested_at_ms: i64) -> TriggerOutcome {
+fn compute_trigger_state(job: &FlinkJob<'_>, requested_at_ms: i64) -> CheckpointTriggerState {
     let rounds = collect_checkpoint_rounds(job);
     let checkpoints = || rounds.iter().filter(|round| round.savepoint_name.is_none());
     let has_part = |round: &CheckpointRound<'_>, partition: i32, status: CheckpointStatus| {
-        let part = round.newest_by_partition.get(&partition);
+        let part = round.newest_checkpoint_by_partition.get(&partition);
         part.is_some_and(|part| part.status == status && part.began_at_ms >= requested_at_ms)
     };
     let mut newest_id = checkpoints().next().map_or(requested_at_ms, |round| round.id);
@@ -119,13 +119,15 @@ fn compute_trigger_outcome(job: &FlinkJob<'_>, requested_at_ms: i64) -> TriggerO
         }
     }
     if let Some(reason) = failure {
-        return TriggerOutcome::Failed { reason };
+        return CheckpointTriggerState::Failed { reason };
     }
     if !is_pending {
-        return TriggerOutcome::Completed { round_id: newest_id };
+        return CheckpointTriggerState::Completed { round_id: newest_id };
     }
     if job.now_ms - requested_at_ms > CHECKPOINT_TIMEOUT_MS + job.pipeline.checkpoint.checkpoint_interval_ms {
-        return TriggerOutcome::Failed { reason: "some partitions did not complete a checkpoint in time".to_owned() };
+        return CheckpointTriggerState::Failed {
+            reason: "some partitions did not complete a checkpoint in time".to_owned(),
+        };
     }
-    TriggerOutcome::Pending
+    CheckpointTriggerState::Pending
 }

@@ -10,7 +10,7 @@ use crate::report::{InstanceReport, InstanceState};
 /// The version of Flink whose API Windrow implements. Clients choose their requests by this version.
 const FLINK_VERSION: &str = "2.3.0";
 /// The interval at which Flink's own web pages repeat their requests to this server, in milliseconds.
-const REFRESH_INTERVAL_MS: i64 = 3_000;
+const FLINK_PAGES_REFRESH_INTERVAL_MS: i64 = 3_000;
 
 /// Renders `/config`.
 pub(super) fn render_cluster_config(job: &FlinkJob<'_>) -> Value {
@@ -18,7 +18,7 @@ pub(super) fn render_cluster_config(job: &FlinkJob<'_>) -> Value {
     let now = Timestamp::from_millisecond(job.now_ms);
     let offset_s = now.map(|now| zone.to_offset(now).seconds()).unwrap_or_default();
     json!({
-        "refresh-interval": REFRESH_INTERVAL_MS,
+        "refresh-interval": FLINK_PAGES_REFRESH_INTERVAL_MS,
         "timezone-name": iana_name_or_utc(zone),
         "timezone-offset": i64::from(offset_s) * 1_000,
         "flink-version": FLINK_VERSION,

@@ -10,7 +10,7 @@ use super::vertex::Vertex;
 use crate::report::ChartMark;
 
 /// The maximum parallelism of a vertex, unless the topic has more partitions. Flink has the same default.
-const FLINK_MAX_PARALLELISM: usize = 128;
+const FLINK_DEFAULT_MAX_PARALLELISM: usize = 128;
 /// All states that Flink has for a job.
 const JOB_STATES: [&str; 11] = [
     "INITIALIZING",
@@ -84,7 +84,7 @@ pub(super) fn render_job(job: &FlinkJob<'_>) -> Value {
 
 /// Returns the maximum parallelism of a vertex, which is at least the number of partitions.
 pub(super) fn max_parallelism(job: &FlinkJob<'_>) -> usize {
-    FLINK_MAX_PARALLELISM.max(job.partition_count())
+    FLINK_DEFAULT_MAX_PARALLELISM.max(job.partition_count())
 }
 
 /// Renders the time at which the job entered each state. The time is 0 if the job never entered the state, or if the

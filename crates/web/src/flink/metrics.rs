@@ -12,7 +12,7 @@ use super::subtask_io::SubtaskIo;
 use super::vertex::Vertex;
 use crate::answers::HttpFault;
 
-const COMMON_METRICS: [&str; 9] = [
+const COMMON_METRIC_NAMES: [&str; 9] = [
     "numRecordsIn",
     "numRecordsOut",
     "numRecordsInPerSecond",
@@ -23,10 +23,10 @@ const COMMON_METRICS: [&str; 9] = [
     "idleTimeMsPerSecond",
     "backPressuredTimeMsPerSecond",
 ];
-const SOURCE_METRICS: [&str; 4] = ["watermarkLag", "pendingRecords", "currentEmitEventTimeLag", "sourceIdleTime"];
-const DECODE_METRICS: [&str; 2] = ["numBytesIn", "numRecordsInErrors"];
-const VIEW_METRICS: [&str; 1] = ["numLateRecordsDropped"];
-const SINK_METRICS: [&str; 2] = ["numRecordsSend", "numRecordsSendErrors"];
+const SOURCE_METRIC_NAMES: [&str; 4] = ["watermarkLag", "pendingRecords", "currentEmitEventTimeLag", "sourceIdleTime"];
+const DECODE_METRIC_NAMES: [&str; 2] = ["numBytesIn", "numRecordsInErrors"];
+const VIEW_METRIC_NAMES: [&str; 1] = ["numLateRecordsDropped"];
+const SINK_METRIC_NAMES: [&str; 2] = ["numRecordsSend", "numRecordsSendErrors"];
 const AGGREGATE_NAMES: [&str; 5] = ["min", "max", "avg", "sum", "skew"];
 
 /// Flink's value for a missing watermark.
@@ -50,12 +50,12 @@ pub(super) fn watermark_ms_or_flink_minimum(subtask: &Subtask<'_>) -> i64 {
 
 fn metric_names(vertex: Vertex) -> impl Iterator<Item = &'static str> {
     let special: &[&str] = match vertex {
-        Vertex::Source => &SOURCE_METRICS,
-        Vertex::Decode => &DECODE_METRICS,
-        Vertex::View(_) => &VIEW_METRICS,
-        Vertex::Sink => &SINK_METRICS,
+        Vertex::Source => &SOURCE_METRIC_NAMES,
+        Vertex::Decode => &DECODE_METRIC_NAMES,
+        Vertex::View(_) => &VIEW_METRIC_NAMES,
+        Vertex::Sink => &SINK_METRIC_NAMES,
     };
-    COMMON_METRICS.into_iter().chain(special.iter().copied())
+    COMMON_METRIC_NAMES.into_iter().chain(special.iter().copied())
 }
 
 /// Returns the value of a subtask's metric, or `None` if the subtask has no such metric or the value is unknown.

@@ -10,8 +10,7 @@ use axum::routing::{get, post};
 use axum::{Extension, Router};
 use serde_json::{Value, json};
 
-use super::body::parse_body;
-use super::checkpoint_triggers::{CheckpointTriggers, remember_checkpoint_request, render_trigger_status};
+use super::checkpoint_triggers::{CheckpointTriggers, remember_checkpoint_request, render_checkpoint_trigger_status};
 use super::checkpoints::{render_checkpoint_config, render_checkpoint_details, render_checkpoint_statistics};
 use super::cluster::{render_cluster_config, render_cluster_overview, render_task_managers};
 use super::exceptions::render_exceptions;
@@ -20,6 +19,7 @@ use super::flink_job::FlinkJob;
 use super::flink_request::FlinkRequest;
 use super::job::{render_job, render_job_status, render_jobs, render_jobs_overview};
 use super::metrics::{AggregateQuery, render_subtask_metrics, render_vertex_metrics};
+use super::request_body::parse_request_body;
 use super::savepoint_operations::{begin_savepoint, begin_stop_with_savepoint, render_savepoint_status};
 use super::vertex::Vertex;
 use super::vertex_details::{render_backpressure, render_vertex_details, render_watermarks};
@@ -45,7 +45,7 @@ pub fn router() -> Router<Arc<JobServerContext>> {
             .route(&at("/jobs/{jobid}/checkpoints"), get(get_checkpoints).post(post_checkpoint))
             .route(&at("/jobs/{jobid}/checkpoints/config"), get(get_checkpoint_config))
             .route(&at("/jobs/{jobid}/checkpoints/details/{checkpointid}"), get(get_checkpoint_details))
-            .route(&at("/jobs/{jobid}/checkpoints/{triggerid}"), get(get_trigger_status))
+            .route(&at("/jobs/{jobid}/checkpoints/{triggerid}"), get(get_checkpoint_trigger_status))
             .route(&at("/jobs/{jobid}/savepoints"), post(post_savepoint))
             .route(&at("/jobs/{jobid}/savepoints/{triggerid}"), get(get_savepoint_status))
             .route(&at("/jobs/{jobid}/stop"), post(post_stop))
@@ -189,12 +189,12 @@ async fn get_subtask_metrics(State(context): SharedContext, request: FlinkReques
 }
 
 async fn post_savepoint(State(context): SharedContext, request: FlinkRequest, body: Bytes) -> Response {
-    let begin = |_: &FlinkJob<'_>| begin_savepoint(&context, parse_body(&body)?);
+    let begin = |_: &FlinkJob<'_>| begin_savepoint(&context, parse_request_body(&body)?);
     begin_operation(&context, &request, begin).await
 }
 
 async fn post_stop(State(context): SharedContext, request: FlinkRequest, body: Bytes) -> Response {
-    let begin = |_: &FlinkJob<'_>| begin_stop_with_savepoint(&context, parse_body(&body)?);
+    let begin = |_: &FlinkJob<'_>| begin_stop_with_savepoint(&context, parse_request_body(&body)?);
     begin_operation(&context, &request, begin).await
 }
 
@@ -209,16 +209,17 @@ async fn post_checkpoint(
     request: FlinkRequest,
     body: Bytes,
 ) -> Response {
-    let begin = |job: &FlinkJob<'_>| remember_checkpoint_request(job, &triggers, parse_body(&body)?);
+    let begin = |job: &FlinkJob<'_>| remember_checkpoint_request(job, &triggers, parse_request_body(&body)?);
     begin_operation(&context, &request, begin).await
 }
 
-async fn get_trigger_status(
+async fn get_checkpoint_trigger_status(
     State(context): SharedContext,
     Extension(triggers): Extension<CheckpointTriggers>,
     request: FlinkRequest,
 ) -> Response {
-    let render = |job: &FlinkJob<'_>| render_trigger_status(job, &triggers, request.path_parameter("triggerid"));
+    let render =
+        |job: &FlinkJob<'_>| render_checkpoint_trigger_status(job, &triggers, request.path_parameter("triggerid"));
     answer_from_named_job(&context, &request, render).await
 }
 

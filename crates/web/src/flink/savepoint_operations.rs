@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::body::{SavepointBody, StopBody, parse_trigger_id};
 use super::fault::{bad_path_parameter, bad_request, conflict, not_found};
 use super::flink_job::is_flink_id;
+use super::request_body::{SavepointRequestBody, StopRequestBody, parse_trigger_id};
 use super::throwable::render_failure_cause;
 use crate::answers::HttpFault;
 use crate::controls::{AfterSavepoint, HttpSavepointRequest, SavepointRefusal, SavepointState};
@@ -12,7 +12,7 @@ use crate::random::random_hex_digits;
 use crate::server_context::JobServerContext;
 
 /// Answers POST `/jobs/:id/savepoints`.
-pub(super) fn begin_savepoint(context: &JobServerContext, body: SavepointBody) -> Result<Value, HttpFault> {
+pub(super) fn begin_savepoint(context: &JobServerContext, body: SavepointRequestBody) -> Result<Value, HttpFault> {
     let stops_job = body.cancel_job.unwrap_or_default();
     let request = HttpSavepointRequest {
         target_directory: body.target_directory.as_deref(),
@@ -23,7 +23,7 @@ pub(super) fn begin_savepoint(context: &JobServerContext, body: SavepointBody) -
 }
 
 /// Answers POST `/jobs/:id/stop`.
-pub(super) fn begin_stop_with_savepoint(context: &JobServerContext, body: StopBody) -> Result<Value, HttpFault> {
+pub(super) fn begin_stop_with_savepoint(context: &JobServerContext, body: StopRequestBody) -> Result<Value, HttpFault> {
     if body.drain.unwrap_or_default() {
         return Err(bad_request(
             "Windrow does not drain: a stop does not fire open windows. The savepoint keeps them, and they fire after \

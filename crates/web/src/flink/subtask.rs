@@ -42,9 +42,9 @@ impl FlinkJob<'_> {
     /// Returns the subtasks of `vertex`. Every vertex has at least one subtask.
     pub(super) fn subtasks(&self, vertex: Vertex) -> Vec<Subtask<'_>> {
         let mut subtasks = match vertex {
-            Vertex::Source => self.source_subtasks(),
-            Vertex::Decode => self.decode_subtasks(),
-            Vertex::View(index) => self.view_subtasks(index),
+            Vertex::Source => self.list_source_vertex_subtasks(),
+            Vertex::Decode => self.list_decode_vertex_subtasks(),
+            Vertex::View(index) => self.list_view_vertex_subtasks(index),
             Vertex::Sink => self.instances.iter().map(|instance| Subtask::new(instance, SubtaskWork::Sink)).collect(),
         };
         if subtasks.is_empty() {
@@ -56,7 +56,7 @@ impl FlinkJob<'_> {
         subtasks
     }
 
-    fn source_subtasks(&self) -> Vec<Subtask<'_>> {
+    fn list_source_vertex_subtasks(&self) -> Vec<Subtask<'_>> {
         let owners = (0..self.partition_count()).map(|partition| self.partition_owner(partition));
         owners
             .map(|owner| match owner {
@@ -66,7 +66,7 @@ impl FlinkJob<'_> {
             .collect()
     }
 
-    fn decode_subtasks(&self) -> Vec<Subtask<'_>> {
+    fn list_decode_vertex_subtasks(&self) -> Vec<Subtask<'_>> {
         let mut subtasks = Vec::new();
         for instance in self.instances {
             for (index, report) in instance.workers.iter().enumerate() {
@@ -76,7 +76,7 @@ impl FlinkJob<'_> {
         subtasks
     }
 
-    fn view_subtasks(&self, index: usize) -> Vec<Subtask<'_>> {
+    fn list_view_vertex_subtasks(&self, index: usize) -> Vec<Subtask<'_>> {
         let name = self.pipeline.views.get(index).map(|view| &*view.name);
         let mut subtasks = Vec::new();
         for instance in self.instances {

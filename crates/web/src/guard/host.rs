@@ -1,5 +1,5 @@
-//! Accepts only requests to a local host name. This prevents DNS rebinding: a foreign page whose host name resolves to
-//! `127.0.0.1`, so that the browser lets its scripts read this server.
+//! Accepts only requests to a local host name. Without this check, a foreign page whose host name resolves to
+//! `127.0.0.1` could read this server's answers (DNS rebinding).
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -11,10 +11,10 @@ use axum::response::{IntoResponse, Response};
 
 use crate::answers::HttpFault;
 
-/// Refuses a request whose URL or `Host` header does not name this machine.
+/// Refuses a request whose URL or `Host` header contains another host name than a local one.
 pub(super) async fn require_local_host(request: Request, next: Next) -> Response {
-    let target_is_local = request.uri().authority().is_none_or(names_this_machine);
-    if target_is_local && requested_host(request.headers()).is_some_and(|host| names_this_machine(&host)) {
+    let target_is_local = request.uri().authority().is_none_or(is_local_host_name);
+    if target_is_local && requested_host(request.headers()).is_some_and(|host| is_local_host_name(&host)) {
         return next.run(request).await;
     }
     let reason = "this server answers only requests to localhost, 127.0.0.1 or [::1]; for other host names, start it \
@@ -33,7 +33,7 @@ pub(super) fn requested_host(headers: &HeaderMap) -> Option<Authority> {
     (!authority.as_str().contains('@')).then_some(authority)
 }
 
-fn names_this_machine(authority: &Authority) -> bool {
+fn is_local_host_name(authority: &Authority) -> bool {
     let host = authority.host();
     let ipv6 = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     match ipv6 {
@@ -48,7 +48,7 @@ mod tests {
 
     #[test]
     fn only_names_of_this_machine_are_taken() {
-        let is_local = |host: &str| host.parse().is_ok_and(|authority| names_this_machine(&authority));
+        let is_local = |host: &str| host.parse().is_ok_and(|authority| is_local_host_name(&authority));
         for good in ["localhost", "LOCALHOST:8081", "127.0.0.1", "127.0.0.1:1", "127.9.9.9:80", "[::1]", "[::1]:8081"] {
             assert!(is_local(good), "{good}");
         }

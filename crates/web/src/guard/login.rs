@@ -28,7 +28,7 @@ const DELAYED_WRONG_TOKENS_MAX: usize = 4;
 const PATHS_WITHOUT_LOGIN: [&str; 2] = ["/healthz", "/readyz"];
 /// The folders with the files of the login page. Clients need no token for these files, because the files contain no
 /// data of the job.
-const FOLDERS_WITHOUT_LOGIN: [&str; 2] = ["/assets/login/", "/assets/shared/"];
+const PATH_PREFIXES_WITHOUT_LOGIN: [&str; 2] = ["/assets/login/", "/assets/shared/"];
 /// The largest length of the path that a browser is sent to after a login, in bytes.
 const RETURN_PATH_BYTES_MAX: usize = 2_048;
 
@@ -75,8 +75,8 @@ impl LoginChecker {
 pub(super) async fn require_login(State(gate): State<Arc<LoginChecker>>, request: Request, next: Next) -> Response {
     let headers = request.headers();
     let path = request.uri().path();
-    let is_open =
-        PATHS_WITHOUT_LOGIN.contains(&path) || FOLDERS_WITHOUT_LOGIN.iter().any(|folder| path.starts_with(folder));
+    let is_open = PATHS_WITHOUT_LOGIN.contains(&path)
+        || PATH_PREFIXES_WITHOUT_LOGIN.iter().any(|folder| path.starts_with(folder));
     if gate.has_valid_session(headers) {
         return next.run(request).await;
     }

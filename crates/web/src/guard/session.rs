@@ -13,8 +13,8 @@ pub(super) struct SessionCookie {
     pub(super) max_age_s: i64,
 }
 
-/// Creates the cookie of a new session. The value is the expiry time of the session with a signature by the token. The
-/// cookie does not reveal the token, and becomes invalid when the token changes.
+/// Creates the cookie of a new session. The value of the cookie is the expiry time of the session, signed with the
+/// token. The cookie does not reveal the token, and becomes invalid when the token changes.
 pub(super) fn create_session_cookie(token: &AccessToken) -> SessionCookie {
     let until_s = Timestamp::now().as_second() + SESSION_LIFETIME_S;
     let signature = token.sign(&session_text_to_sign(until_s));
@@ -22,7 +22,7 @@ pub(super) fn create_session_cookie(token: &AccessToken) -> SessionCookie {
     SessionCookie { value: format!("{until_s}.{hex}"), max_age_s: SESSION_LIFETIME_S }
 }
 
-/// Returns whether `value` is the value of a cookie with a signature by this token, and the session has not expired.
+/// Returns whether `value` is a cookie value that this token signed, and whose session has not expired.
 pub(super) fn is_valid_session(token: &AccessToken, value: &str) -> bool {
     let parse = || {
         let (until_s, hex) = value.split_once('.')?;

@@ -29,8 +29,8 @@ impl AccessToken {
     /// Creates the token from `text`, without surrounding whitespace.
     ///
     /// # Errors
-    /// Fails if the text is too short, is too long, or contains a character other than printable ASCII without the
-    /// space.
+    /// Fails if the text is too short or too long, or if it contains a space or a character that is not printable
+    /// ASCII.
     pub fn new(text: &str) -> Result<Self, InvalidToken> {
         let text = text.trim();
         let is_token = (TOKEN_LENGTH_MIN..=TOKEN_LENGTH_MAX).contains(&text.len())

@@ -187,7 +187,7 @@ impl JobReport {
             list.add(AttentionLevel::Act, problem, remedy);
             return;
         }
-        let age_ms = self.summarize_newest_checkpoints(interval_ms).oldest_age_ms.unwrap_or(0);
+        let age_ms = self.summarize_newest_checkpoints(interval_ms).largest_age_ms.unwrap_or(0);
         let late_ms = u64::try_from(interval_ms.saturating_mul(3).saturating_add(10_000)).unwrap_or(0);
         if age_ms > late_ms {
             let level = if age_ms > late_ms.saturating_mul(3) { AttentionLevel::Act } else { AttentionLevel::Soon };

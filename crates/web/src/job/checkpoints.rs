@@ -11,16 +11,16 @@ pub struct NewestCheckpointsSummary {
     /// The age of the oldest among the partitions' newest checkpoints, in milliseconds. After a restart, the job
     /// repeats at most the work of this time.
     #[serde(rename = "age_ms")]
-    pub oldest_age_ms: Option<u64>,
+    pub largest_age_ms: Option<u64>,
     /// The configured interval of checkpoints, in milliseconds.
     #[serde(rename = "every_ms")]
     pub interval_ms: i64,
     /// The total size of the partitions' newest checkpoints with all their layers, in bytes.
     #[serde(rename = "state_bytes")]
-    pub newest_state_bytes: u64,
+    pub total_state_bytes: u64,
     /// The total number of bytes that the partitions' newest checkpoints added to the checkpoint store.
     #[serde(rename = "added_bytes")]
-    pub newest_added_bytes: u64,
+    pub total_added_bytes: u64,
     /// The longest duration among the partitions' newest checkpoints, in milliseconds.
     #[serde(rename = "duration_ms")]
     pub longest_duration_ms: Option<i64>,
@@ -44,13 +44,13 @@ impl JobReport {
         let failed_count = self.sum_checkpoint_counts().failed_count;
         let mut last = NewestCheckpointsSummary { interval_ms, failed_count, ..NewestCheckpointsSummary::default() };
         for owner in self.partition_owners() {
-            last.oldest_age_ms = last.oldest_age_ms.max(owner.partition_report.last_checkpoint_age_ms);
-            last.newest_state_bytes += owner.partition_report.last_checkpoint_bytes;
+            last.largest_age_ms = last.largest_age_ms.max(owner.partition_report.last_checkpoint_age_ms);
+            last.total_state_bytes += owner.partition_report.last_checkpoint_bytes;
             let completed = |checkpoint: &CheckpointReport| checkpoint.status == CheckpointStatus::Completed;
             if let Some(newest) =
                 newest_matching_checkpoint(owner.instance, owner.partition_report.partition, completed)
             {
-                last.newest_added_bytes += newest.added_bytes;
+                last.total_added_bytes += newest.added_bytes;
                 last.longest_duration_ms =
                     last.longest_duration_ms.max(newest.ended_at_ms.map(|ended| ended - newest.began_at_ms));
             }

@@ -1,4 +1,5 @@
-//! The freshness of rows: the delays between an event and its row in Redis, over all instances.
+//! The freshness of rows: the delay from a record in Kafka to the row in Redis that this record caused, over all
+//! instances.
 
 use serde::Serialize;
 

@@ -21,7 +21,7 @@ pub struct JobReport {
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct ReportedItem<'a, T> {
     /// The report of the instance that reported the item.
-    pub instance: &'a InstanceReport,
+    pub reporting_instance: &'a InstanceReport,
     /// The reported item.
     pub item: &'a T,
 }
@@ -59,7 +59,9 @@ impl JobReport {
         let mut items: Vec<_> = self
             .instances
             .iter()
-            .flat_map(|instance| select(instance).iter().map(move |item| ReportedItem { instance, item }))
+            .flat_map(|instance| {
+                select(instance).iter().map(move |item| ReportedItem { reporting_instance: instance, item })
+            })
             .collect();
         items.sort_by_key(|reported| Reverse(time_ms(reported.item)));
         items

@@ -18,21 +18,27 @@ pub struct JobTotals {
     /// The number of rows written to Redis per second, over the last ten seconds.
     pub rows_per_s: f64,
     /// The number of records read.
-    pub records: u64,
+    #[serde(rename = "records")]
+    pub records_read: u64,
     /// The number of rows written to Redis.
-    pub rows: u64,
+    #[serde(rename = "rows")]
+    pub rows_written: u64,
     /// The number of late events. An event counts once for each feature view in which it was late.
-    pub late_events: u64,
+    #[serde(rename = "late_events")]
+    pub late_event_count: u64,
     /// The number of records that could not be decoded into events.
-    pub dead_letters: u64,
+    #[serde(rename = "dead_letters")]
+    pub dead_letter_count: u64,
     /// The number of rows that Redis refused.
-    pub refused_rows: u64,
+    #[serde(rename = "refused_rows")]
+    pub refused_row_count: u64,
     /// The number of entities (users) for which the job keeps state.
-    pub entities: u64,
+    #[serde(rename = "entities")]
+    pub entity_count: u64,
     /// The number of records in Kafka that the job has not read yet; `None` while unknown.
     pub lag: Option<u64>,
-    /// How far the job is behind, in milliseconds. For each partition with lag, the age of the last record read is
-    /// known; the largest of these ages counts. 0 without lag; `None` while the lag is unknown.
+    /// How far the job is behind its input, in milliseconds. The value is the largest age of the last record read, over
+    /// the partitions with lag. The value is 0 without lag, and `None` while the lag is unknown.
     pub behind_ms: Option<i64>,
     /// The smallest watermark of the partitions that are not idle, or of all partitions if all are idle.
     pub watermark_ms: Option<i64>,
@@ -44,13 +50,13 @@ pub struct JobTotals {
     /// The number of partitions of the topic.
     #[serde(rename = "partitions")]
     pub partition_count: usize,
-    /// The share of the workers' time that they spend on records, between 0 and 1.
+    /// The share of time in which the workers process records, between 0 and 1.
     #[serde(rename = "busy")]
     pub busy_share: f64,
-    /// The share of the workers' time in which they wait for records, between 0 and 1.
+    /// The share of time in which the workers wait for records, between 0 and 1.
     #[serde(rename = "idle")]
     pub idle_share: f64,
-    /// The share of the workers' time in which they wait for Redis, between 0 and 1.
+    /// The share of time in which the workers wait for Redis, between 0 and 1.
     #[serde(rename = "backpressured")]
     pub backpressured_share: f64,
 }
@@ -86,8 +92,8 @@ impl JobReport {
         self.add_worker_totals(&mut totals);
         for instance in &self.instances {
             totals.rows_per_s += instance.redis_writer.rows_written_per_s;
-            totals.rows += instance.redis_writer.rows_written;
-            totals.late_events += instance.views.iter().map(|view| view.late_event_count).sum::<u64>();
+            totals.rows_written += instance.redis_writer.rows_written;
+            totals.late_event_count += instance.views.iter().map(|view| view.late_event_count).sum::<u64>();
         }
         totals.lag = owned.iter().filter_map(|partition| partition.lag).reduce(|a, b| a + b);
         totals.behind_ms = self.compute_behind_ms(totals.lag);
@@ -103,10 +109,10 @@ impl JobReport {
         let workers = || self.instances.iter().flat_map(|instance| &instance.workers);
         for worker in workers() {
             totals.records_per_s += worker.records_read_per_s;
-            totals.records += worker.records_read;
-            totals.dead_letters += worker.undecodable_records;
-            totals.refused_rows += worker.refused_rows;
-            totals.entities += worker.entity_count;
+            totals.records_read += worker.records_read;
+            totals.dead_letter_count += worker.undecodable_records;
+            totals.refused_row_count += worker.refused_rows;
+            totals.entity_count += worker.entity_count;
             totals.busy_share += worker.busy_ms_per_s / 1e3;
             totals.idle_share += worker.idle_ms_per_s / 1e3;
             totals.backpressured_share += worker.backpressured_ms_per_s / 1e3;
@@ -118,8 +124,8 @@ impl JobReport {
         }
     }
 
-    /// Returns how far the job is behind, in milliseconds. The result is the largest of the ages of the last records
-    /// read in the partitions with lag, but at most the time since the job last had no lag.
+    /// Returns how far the job is behind its input, in milliseconds. The result is the largest age of the last record
+    /// read, over the partitions with lag. It is at most the time since the job last had no lag.
     fn compute_behind_ms(&self, lag: Option<u64>) -> Option<i64> {
         if lag? == 0 {
             return Some(0);

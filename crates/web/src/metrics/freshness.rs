@@ -1,4 +1,4 @@
-//! Metrics of the delay between an event and its row in Redis.
+//! Metrics of the delay from a record to the row in Redis that this record caused.
 
 use super::families::MetricFamilies;
 use crate::report::FreshnessReport;

@@ -120,8 +120,8 @@ impl KnownInstances {
     /// Returns the names of old reports and stop requests of other instances: this process first saw such an object at
     /// least `min_age` ago. The instance of an old report is gone, because a live instance replaces its report every
     /// few seconds.
-    pub(super) fn stale_object_names(&self, own_instance: &str, unchanged_for: Duration) -> Vec<String> {
-        let stale = self.seen_objects.iter().filter(|(_, seen)| seen.first_seen_at.elapsed() >= unchanged_for);
+    pub(super) fn stale_object_names(&self, own_instance: &str, min_age: Duration) -> Vec<String> {
+        let stale = self.seen_objects.iter().filter(|(_, seen)| seen.first_seen_at.elapsed() >= min_age);
         let of_others =
             stale.filter(|(name, _)| parse_object_name(name).is_some_and(|(instance, _)| instance != own_instance));
         of_others.map(|(name, _)| name.clone()).collect()

@@ -12,7 +12,7 @@ pub(super) enum InstanceObjectKind {
     StopRequest,
 }
 
-/// Returns the name of the object with the report of `instance` that has this number.
+/// Returns the name of the object with report `number` of `instance`.
 pub(super) fn report_object_name(instance: &str, number: u64) -> String {
     format!("{INSTANCES_FOLDER}/{instance}-{number:010}")
 }

@@ -12,7 +12,7 @@ use super::object_names::{INSTANCES_FOLDER, stop_request_object_name};
 use crate::report::{InstanceReport, SavepointReport};
 
 /// A page reads the checkpoint store only if the last read ended at least this long ago.
-const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
+const PAGE_REFRESH_INTERVAL_MIN: Duration = Duration::from_secs(1);
 /// The longest time that a page waits for the checkpoint store.
 const PAGE_STORE_WAIT_MAX: Duration = Duration::from_millis(300);
 
@@ -23,7 +23,7 @@ pub struct PeerInstances(Arc<Mutex<KnownInstances>>);
 impl PeerInstances {
     /// Returns the newest report of each live instance, including this process, sorted by instance id.
     pub(crate) async fn read_live_reports(&self, store: &Arc<dyn CheckpointStore>) -> Vec<InstanceReport> {
-        if self.lock_known_instances().try_begin_refresh(REFRESH_INTERVAL) {
+        if self.lock_known_instances().try_begin_refresh(PAGE_REFRESH_INTERVAL_MIN) {
             let (peers, store) = (self.clone(), Arc::clone(store));
             // After the timeout, the refresh continues in the background, so that the next page can show its result.
             let refresh = tokio::task::spawn_blocking(move || drop(peers.refresh_known_instances(&*store)));

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
-use windrow_web::guard::BODY_BYTES_MAX;
+use windrow_web::guard::REQUEST_BODY_BYTES_MAX;
 use windrow_web::server::{CONNECTIONS_MAX, REQUEST_HEAD_TIMEOUT};
 
 use crate::support::TestServer;
@@ -12,7 +12,7 @@ use crate::support::TestServer;
 fn large_requests_are_refused() {
     let site = TestServer::start();
     let json = "Content-Type: application/json";
-    let body = format!("{{\"to\":\"{}\"}}", "x".repeat(BODY_BYTES_MAX));
+    let body = format!("{{\"to\":\"{}\"}}", "x".repeat(REQUEST_BODY_BYTES_MAX));
     assert_eq!(site.post("/api/savepoints", &[json], &body).status, 413);
     let chunked = format!(
         "POST /api/savepoints HTTP/1.1\r\nHost: localhost\r\n{json}\r\nTransfer-Encoding: chunked\r\nConnection: \

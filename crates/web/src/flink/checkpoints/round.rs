@@ -21,7 +21,7 @@ pub(crate) struct CheckpointRound<'a> {
     /// The name of the savepoint; `None` for a round of checkpoints.
     pub(crate) savepoint_name: Option<&'a str>,
     /// For each partition, the newest of the partition's checkpoints in the round.
-    pub(crate) newest_by_partition: BTreeMap<i32, &'a CheckpointReport>,
+    pub(crate) newest_checkpoint_by_partition: BTreeMap<i32, &'a CheckpointReport>,
     /// The number of partition checkpoints in the round, including the partition checkpoints that have not begun yet.
     pub(crate) expected_partition_count: usize,
 }
@@ -59,7 +59,7 @@ pub(crate) fn collect_checkpoint_rounds<'a>(job: &'a FlinkJob<'_>) -> Vec<Checkp
         CheckpointRound {
             id,
             savepoint_name: savepoint,
-            newest_by_partition: parts,
+            newest_checkpoint_by_partition: parts,
             expected_partition_count: expected_parts,
         }
     });
@@ -78,10 +78,12 @@ fn savepoint_round_id(name: &str, began_at_ms: i64, every_ms: i64) -> i64 {
 impl CheckpointRound<'_> {
     /// Returns the status of the round. As in Flink, a round fails if one of its partition checkpoints fails.
     pub(crate) fn status(&self) -> CheckpointStatus {
-        let has = |status| self.newest_by_partition.values().any(|part| part.status == status);
+        let has = |status| self.newest_checkpoint_by_partition.values().any(|part| part.status == status);
         if has(CheckpointStatus::Failed) {
             CheckpointStatus::Failed
-        } else if self.newest_by_partition.len() < self.expected_partition_count || has(CheckpointStatus::InProgress) {
+        } else if self.newest_checkpoint_by_partition.len() < self.expected_partition_count
+            || has(CheckpointStatus::InProgress)
+        {
             CheckpointStatus::InProgress
         } else {
             CheckpointStatus::Completed
@@ -90,37 +92,38 @@ impl CheckpointRound<'_> {
 
     /// Returns when the first partition checkpoint began.
     pub(crate) fn first_began_at_ms(&self) -> i64 {
-        self.newest_by_partition.values().map(|part| part.began_at_ms).min().unwrap_or(self.id)
+        self.newest_checkpoint_by_partition.values().map(|part| part.began_at_ms).min().unwrap_or(self.id)
     }
 
     /// Returns when the last partition checkpoint ended; `None` if none has ended.
     pub(crate) fn last_ended_at_ms(&self) -> Option<i64> {
-        self.newest_by_partition.values().filter_map(|part| part.ended_at_ms).max()
+        self.newest_checkpoint_by_partition.values().filter_map(|part| part.ended_at_ms).max()
     }
 
     /// Returns the longest duration of a partition checkpoint. The duration of the round would be misleading, because
     /// the partitions are saved at different times.
     pub(crate) fn longest_duration_ms(&self) -> u64 {
         let took_ms = |part: &&CheckpointReport| part.ended_at_ms.map(|ended| ended - part.began_at_ms);
-        let longest_ms = self.newest_by_partition.values().filter_map(took_ms).max().unwrap_or_default();
+        let longest_ms = self.newest_checkpoint_by_partition.values().filter_map(took_ms).max().unwrap_or_default();
         u64::try_from(longest_ms).unwrap_or_default()
     }
 
     pub(crate) fn total_added_bytes(&self) -> u64 {
-        self.newest_by_partition.values().map(|part| part.added_bytes).sum()
+        self.newest_checkpoint_by_partition.values().map(|part| part.added_bytes).sum()
     }
 
     pub(crate) fn total_state_bytes(&self) -> u64 {
-        self.newest_by_partition.values().map(|part| part.all_layers_bytes).sum()
+        self.newest_checkpoint_by_partition.values().map(|part| part.all_layers_bytes).sum()
     }
 
     pub(crate) fn completed_partition_count(&self) -> usize {
-        self.newest_by_partition.values().filter(|part| part.status == CheckpointStatus::Completed).count()
+        self.newest_checkpoint_by_partition.values().filter(|part| part.status == CheckpointStatus::Completed).count()
     }
 
     /// Returns a text that lists the failed partition checkpoints, each with its reason.
     pub(crate) fn describe_failed_partitions(&self) -> String {
-        let failed = self.newest_by_partition.values().filter(|part| part.status == CheckpointStatus::Failed);
+        let failed =
+            self.newest_checkpoint_by_partition.values().filter(|part| part.status == CheckpointStatus::Failed);
         let describe = |part: &&CheckpointReport| {
             format!("partition {}: {}", part.partition, part.failure.as_deref().unwrap_or("unknown reason"))
         };

@@ -52,7 +52,8 @@ pub(crate) fn render_checkpoint_details(job: &FlinkJob<'_>, id: &str) -> Result<
     Ok(details)
 }
 
-/// Renders how many partition checkpoints were completed, failed or were restored since the instances started.
+/// Renders the numbers of partition checkpoints since the instances started: completed, failed, in progress and
+/// restored.
 fn render_checkpoint_counts(job: &FlinkJob<'_>) -> Value {
     let counts = job.instances.iter().map(|instance| instance.checkpoint_counts);
     let sum = counts.fold(CheckpointCounts::default(), CheckpointCounts::add_counts);
@@ -93,7 +94,7 @@ fn render_round(job: &FlinkJob<'_>, round: &CheckpointRound<'_>) -> Value {
     let by_status = match status {
         CheckpointStatus::InProgress => json!({}),
         CheckpointStatus::Completed => {
-            let mut places = round.newest_by_partition.values().map(|part| part.location.as_str());
+            let mut places = round.newest_checkpoint_by_partition.values().map(|part| part.location.as_str());
             let savepoint_place = places.find(|place| is_savepoint && !place.is_empty());
             json!({ "external_path": savepoint_place.unwrap_or(job.checkpoint_location), "discarded": false })
         }

@@ -12,9 +12,9 @@ use tokio::time::timeout;
 use crate::answers::HttpFault;
 
 /// The largest size of a request's body in bytes.
-pub const BODY_BYTES_MAX: usize = 64 * 1024;
+pub const REQUEST_BODY_BYTES_MAX: usize = 64 * 1024;
 /// A request is refused if its body has not arrived within this time.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+const REQUEST_BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Reads the whole body of a request. Refuses the request if the body is too large or arrives too slowly. Discards the
 /// body of a GET or HEAD request.
@@ -23,14 +23,14 @@ pub(super) async fn read_bounded_body(request: Request, next: Next) -> Response 
     if matches!(parts.method, Method::GET | Method::HEAD) {
         return next.run(Request::from_parts(parts, Body::empty())).await;
     }
-    match timeout(BODY_TIMEOUT, to_bytes(body, BODY_BYTES_MAX)).await {
+    match timeout(REQUEST_BODY_TIMEOUT, to_bytes(body, REQUEST_BODY_BYTES_MAX)).await {
         Ok(Ok(bytes)) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
         Ok(Err(_)) => {
-            let reason = format!("the request body is incomplete, or larger than {BODY_BYTES_MAX} bytes");
+            let reason = format!("the request body is incomplete, or larger than {REQUEST_BODY_BYTES_MAX} bytes");
             HttpFault::new(StatusCode::PAYLOAD_TOO_LARGE, reason).into_response()
         }
         Err(_) => {
-            let reason = format!("the request body did not arrive within {} seconds", BODY_TIMEOUT.as_secs());
+            let reason = format!("the request body did not arrive within {} seconds", REQUEST_BODY_TIMEOUT.as_secs());
             HttpFault::new(StatusCode::REQUEST_TIMEOUT, reason).into_response()
         }
     }

@@ -8,7 +8,7 @@ use super::flink_job::is_flink_id;
 use crate::answers::HttpFault;
 
 /// A JSON body of a POST request. A client may omit the whole body, or any field of the body.
-pub(super) trait RequestBody: DeserializeOwned + Default {
+pub(super) trait FlinkRequestBody: DeserializeOwned + Default {
     /// The name of the Java class that represents the body in Flink. Error messages show this name.
     const FLINK_BODY_CLASS: &str;
 }
@@ -16,7 +16,7 @@ pub(super) trait RequestBody: DeserializeOwned + Default {
 /// The body of POST `/jobs/:id/savepoints`.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct SavepointBody {
+pub(super) struct SavepointRequestBody {
     #[serde(rename = "target-directory")]
     pub(super) target_directory: Option<String>,
     #[serde(rename = "cancel-job")]
@@ -30,7 +30,7 @@ pub(super) struct SavepointBody {
 /// The body of POST `/jobs/:id/stop`.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct StopBody {
+pub(super) struct StopRequestBody {
     #[serde(rename = "targetDirectory")]
     pub(super) target_directory: Option<String>,
     pub(super) drain: Option<bool>,
@@ -43,7 +43,7 @@ pub(super) struct StopBody {
 /// The body of POST `/jobs/:id/checkpoints`.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct CheckpointBody {
+pub(super) struct CheckpointRequestBody {
     #[serde(rename = "checkpointType")]
     checkpoint_kind: Option<CheckpointKind>,
     #[serde(rename = "triggerId")]
@@ -70,20 +70,20 @@ enum CheckpointKind {
     Incremental,
 }
 
-impl RequestBody for SavepointBody {
+impl FlinkRequestBody for SavepointRequestBody {
     const FLINK_BODY_CLASS: &str = "SavepointTriggerRequestBody";
 }
 
-impl RequestBody for StopBody {
+impl FlinkRequestBody for StopRequestBody {
     const FLINK_BODY_CLASS: &str = "StopWithSavepointRequestBody";
 }
 
-impl RequestBody for CheckpointBody {
+impl FlinkRequestBody for CheckpointRequestBody {
     const FLINK_BODY_CLASS: &str = "CheckpointTriggerRequestBody";
 }
 
 /// Parses the JSON body of a request. For an empty body, returns the body with the default value of each field.
-pub(super) fn parse_body<B: RequestBody>(bytes: &[u8]) -> Result<B, HttpFault> {
+pub(super) fn parse_request_body<B: FlinkRequestBody>(bytes: &[u8]) -> Result<B, HttpFault> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(B::default());
     }
