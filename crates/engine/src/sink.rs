@@ -56,7 +56,7 @@ pub trait Sink {
     fn start_flush(&mut self) -> Result<FlushTicket, Halt>;
 
     /// Returns the newest acknowledged ticket. The row store has all rows that were written before that ticket.
-    fn newest_acknowledged_ticket(&self) -> FlushTicket;
+    fn newest_acknowledged_flush(&self) -> FlushTicket;
 
     /// Returns the rows that the row store has refused since the last call. When a ticket is acknowledged, all refusals
     /// of rows before the ticket are known.

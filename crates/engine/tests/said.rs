@@ -142,7 +142,7 @@ impl Sink for SlowSink {
         Ok(FlushTicket(0))
     }
 
-    fn newest_acknowledged_ticket(&self) -> FlushTicket {
+    fn newest_acknowledged_flush(&self) -> FlushTicket {
         FlushTicket(0)
     }
 

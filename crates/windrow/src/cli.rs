@@ -155,7 +155,7 @@ pub(crate) struct RunArgs {
     pub(crate) web_args: WebArgs,
 }
 
-/// The address of the pages, and the token that protects them.
+/// The address of the pages, and the access token that protects the pages.
 #[derive(Args, Debug)]
 pub(crate) struct WebArgs {
     /// Address of the job's pages, JSON, metrics and Flink's REST API [default: 127.0.0.1:8081, or the next free port
@@ -205,10 +205,10 @@ pub(crate) struct GenerateArgs {
     /// Number of shoppers
     #[arg(long = "users", value_name = "N", default_value_t = 500)]
     pub(crate) user_count: u32,
-    /// Age of the first event at the time --now. Events in the past are sent at once
+    /// Span of event time from the first event to --now. Events before --now are sent at once
     #[arg(long = "backlog", value_name = "DURATION", value_parser = parse_duration)]
-    pub(crate) backlog_duration: Option<Duration>,
-    /// Longest time by which an event may arrive after younger ones
+    pub(crate) backlog_event_time_span: Option<Duration>,
+    /// Longest time from the event time to the arrival of an event that is not late
     #[arg(long = "disorder", value_name = "DURATION", value_parser = parse_duration, default_value = "0s")]
     pub(crate) max_disorder: Duration,
     /// Percentage of events that arrive 11 seconds to two hours late
@@ -220,9 +220,9 @@ pub(crate) struct GenerateArgs {
     /// Seed of the random numbers
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
-    /// End of the backlog [default: to Kafka, the current time; to a file, 2024-01-01T12:00:00Z]
+    /// Event time at which the backlog ends [default: to Kafka, the current time; to a file, 2024-01-01T12:00:00Z]
     #[arg(long = "now", value_name = "TIME")]
-    pub(crate) backlog_end: Option<Timestamp>,
+    pub(crate) backlog_end_event_time: Option<Timestamp>,
     /// The pipeline file with Kafka's address [default: the shipped e-commerce pipeline]
     #[arg(long = "pipeline", value_name = "FILE")]
     pub(crate) pipeline_path: Option<PathBuf>,

@@ -5,7 +5,7 @@ use windrow_connectors::kafka::{KafkaDeadLetters, wait_for_topic};
 use windrow_engine::{DeadLetterSink, Halt, NoDeadLetterSink, StopSignal};
 use windrow_spec::{DeadLetterSpec, Pipeline};
 
-/// Where the pipeline file says that dead letters go. All workers of a process share the target.
+/// The destination of dead letters that the pipeline file names. All workers of a process share one destination.
 pub(crate) enum DeadLetterTarget {
     Nowhere,
     File(FileDeadLetters),
@@ -24,7 +24,6 @@ impl DeadLetterTarget {
         }
     }
 
-    /// Returns a dead letter sink for one worker.
     pub(crate) fn create_worker_sink(&self) -> Box<dyn DeadLetterSink + Send> {
         match self {
             Self::Nowhere => Box::new(NoDeadLetterSink),

@@ -1,4 +1,5 @@
-//! Exit codes. Scripts depend on them, so a code never changes its meaning. `windrow --help` lists all codes.
+//! The exit codes of the commands. Scripts depend on the codes, so a code never changes its meaning. `windrow --help`
+//! lists all codes.
 
 use std::process::ExitCode;
 
@@ -10,7 +11,7 @@ pub(crate) enum ExitStatus {
     Success = 0,
     /// An internal error occurred.
     Internal = 1,
-    /// The command line is wrong. Clap exits with the same code.
+    /// The command line is wrong. The parser of the command line, `clap`, exits with the same code.
     Usage = 2,
     /// The pipeline file has mistakes.
     Pipeline = 3,
@@ -24,17 +25,17 @@ pub(crate) enum ExitStatus {
     Refused = 7,
     /// The job stopped as asked, but Redis did not acknowledge the last rows. A restart computes these rows again.
     UnwrittenRows = 8,
-    /// A bounded command was stopped before its end, so its output is incomplete.
+    /// A command with a fixed amount of work was stopped early, so the output is incomplete.
     PartialOutput = 9,
-    /// The offset at which the job must continue is no longer in Kafka.
+    /// Kafka no longer has the record at which the job must continue.
     LostOffset = 10,
     /// The topic was deleted and created again.
     TopicRecreated = 11,
     /// Partitions were added to the topic.
     PartitionsAdded = 12,
-    /// The state belongs to another pipeline or topic, or there is no state.
+    /// The stored state belongs to another pipeline or topic, or there is no stored state.
     ForeignState = 13,
-    /// Feature views changed, and their state must be dropped first.
+    /// Feature views changed. The job can start only without the old state of these views.
     ChangedViews = 14,
     /// The state was written by a newer version of Windrow.
     NewerState = 15,
@@ -87,7 +88,7 @@ impl CommandFailure {
         Self { exit_status, message: message.into() }
     }
 
-    /// Returns the same failure with another exit code.
+    /// Returns this failure with the exit code `exit`.
     pub(crate) fn with_exit_status(self, exit: ExitStatus) -> Self {
         Self { exit_status: exit, ..self }
     }

@@ -21,7 +21,7 @@ pub(crate) struct HaltMessage {
     pub(crate) exit_status: ExitStatus,
     /// The description of the fault, without a remedy.
     pub(crate) text: String,
-    /// What the operator can do about the fault. Empty if there is no known remedy.
+    /// What the operator can do to remove the cause of the halt. Empty if no remedy is known.
     pub(crate) hint: String,
 }
 

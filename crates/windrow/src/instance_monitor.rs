@@ -1,7 +1,7 @@
 //! Observes this process and builds the report that its pages, REST API and metrics show.
 //!
-//! Owns: the report, and samples of all counters every second, from which rates and the last hour's history are
-//! computed.
+//! Owns: the report, and the samples of all counters, taken once a second. Rates and the history of the last hour are
+//! computed from these samples.
 //! Does not own: the counters (workers, Redis writer), and the server that shows the report.
 //! Invariant: no worker waits for the monitor. After a restart, samples and lists are empty.
 //!
@@ -44,8 +44,8 @@ use worker_heartbeats::WorkerHeartbeats;
 
 /// The time between two samples of all counters.
 const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
-/// The time after which an instance counts as running even without a partition. There may be fewer partitions than
-/// workers.
+/// The time after which an instance without partitions counts as running. With fewer partitions than workers, an
+/// instance may never own a partition.
 const READY_WITHOUT_PARTITIONS_AFTER: Duration = Duration::from_secs(10);
 
 /// The components that an [`InstanceMonitor`] observes.
@@ -125,7 +125,7 @@ impl InstanceMonitor {
         }))
     }
 
-    /// Sets the address at which the instance serves its pages. Later calls have no effect.
+    /// Sets the address at which the instance serves its pages. Only the first call has an effect.
     pub(crate) fn set_listen_address(&self, address: &str) {
         let _ = self.listen_address.set(address.to_owned());
     }
@@ -160,7 +160,7 @@ impl InstanceMonitor {
                 .iter()
                 .filter_map(|partition| Some(now_ms - partition.watermark_ms?))
                 .max(),
-            row_age_since_append: counters.freshness_histograms.row_age_since_append,
+            row_age_since_kafka_timestamp: counters.freshness_histograms.row_age_since_kafka_timestamp,
         };
         let mut samples = self.lock_samples();
         samples.heartbeats.record_progress(&self.worker_metrics, now);
@@ -172,10 +172,11 @@ impl InstanceMonitor {
         self.recent_samples.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reports the partitions of all workers, ordered by partition number. Without `rates`, all rates are 0.
+    /// Builds the reports of the partitions of all workers, ordered by partition number. Without `rates`, all rates are
+    /// 0.
     fn partition_reports(&self, now_ms: i64, rates: Option<&RateSamples>) -> Vec<PartitionReport> {
         let end_offsets = self.topic_monitor.last_end_offsets();
-        // While Kafka is unreachable, no partition counts as idle, because it may have records that are not known yet.
+        // While Kafka is unreachable, no partition counts as idle, because Kafka may have new records of the partition.
         let is_kafka_reachable = self.topic_monitor.reachability().ongoing_outage().is_none();
         let mut partitions = Vec::new();
         for (worker, metrics) in self.worker_metrics.iter().enumerate() {
@@ -269,7 +270,7 @@ mod tests {
     fn create_monitor(stop: &StopSignal) -> Arc<InstanceMonitor> {
         let pipeline = pipeline_file::load(None, &[]).expect("the shipped pipeline");
         let topic = TopicIdentity { name: "events".to_owned(), partition_count: 4, id: None };
-        // The monitor connects to Kafka only when it checks the topic.
+        // A topic monitor connects to Kafka only to check the topic. No test checks the topic.
         let topic_monitor =
             Arc::new(TopicMonitor::new(&topic, "localhost:1", PartitionGrowthPolicy::Refuse).expect("valid settings"));
         InstanceMonitor::new(MonitoredInstance {

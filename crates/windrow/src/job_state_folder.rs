@@ -1,7 +1,8 @@
 //! The folder of the checkpoint store in which a job keeps its state.
 //!
-//! Owns: the folder's name, which consists of the pipeline and the consumer group. Each group reads all records and has
-//! its own state. Does not own: the contents of the folder (`windrow_engine::checkpoint`).
+//! Owns: the folder's name, which consists of the pipeline's name and the consumer group. The group is in the name,
+//! because each group reads all records and has its own state.
+//! Does not own: the contents of the folder (`windrow_engine::checkpoint`).
 
 use std::process;
 use std::sync::Arc;
@@ -34,7 +35,7 @@ impl JobStateFolder {
         Self::open_in_store(&pipeline.checkpoint.checkpoint_store_url, pipeline)
     }
 
-    /// Opens a store in memory. Its contents are lost when the process ends.
+    /// Opens a checkpoint store in memory. The contents of the store are lost when the process ends.
     pub(crate) fn open_in_memory(pipeline: &Pipeline) -> Result<Self, CommandFailure> {
         Self::open_in_store("memory:", pipeline)
     }
@@ -67,18 +68,18 @@ impl JobStateFolder {
         Arc::<ObjectStoreOpener>::clone(&self.object_stores)
     }
 
-    /// Opens a location other than this folder, for example one that `--from` names.
+    /// Opens a location other than this folder, for example the location that `--from` names.
     pub(crate) fn open_other_location(&self, place: &str) -> Result<Arc<dyn CheckpointStore>, CommandFailure> {
         self.object_stores.open_store(place).map_err(|fault| create_unusable_location_failure(place, fault))
     }
 
-    /// Creates the configuration with which this process's workers write checkpoints to this folder. Starts to watch
-    /// the folder for requests to take a savepoint.
+    /// Creates the configuration with which this process's workers write checkpoints to this folder. Starts the thread
+    /// that polls the folder for savepoint requests.
     pub(crate) fn create_checkpoint_config(
         &self,
         pipeline: &Pipeline,
         topic: &TopicIdentity,
-        guard: &Arc<TopicMonitor>,
+        topic_monitor: &Arc<TopicMonitor>,
         fence: Arc<dyn RowFence>,
         stop: &StopSignal,
     ) -> Result<CheckpointConfig, CommandFailure> {
@@ -99,7 +100,7 @@ impl JobStateFolder {
             checkpoint_store: store,
             current_savepoint_request: requests,
             row_fence: fence,
-            topic_identity_check: guard.to_topic_check_function(),
+            topic_identity_check: topic_monitor.to_topic_check_function(),
             checkpoint_interval: Duration::from_millis(pipeline.checkpoint.checkpoint_interval_ms.unsigned_abs()),
             kept_checkpoints_per_partition: pipeline.checkpoint.kept_generations,
             restore_source: None,
@@ -130,7 +131,7 @@ pub(crate) fn random_hex_digits(count: usize) -> Result<String, CommandFailure> 
     })
 }
 
-/// Opens a location that the command line names, in order to read the state in it.
+/// Opens a location that the command line names, for a command that only reads the state there.
 pub(crate) fn open_location_for_inspection(place: &str) -> Result<Arc<dyn CheckpointStore>, CommandFailure> {
     let stores = ObjectStoreOpener::new().map_err(|fault| create_unusable_location_failure(place, fault))?;
     stores.open_store(place).map_err(|fault| create_unusable_location_failure(place, fault))

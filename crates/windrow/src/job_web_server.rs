@@ -30,7 +30,7 @@ use crate::pipeline_plan;
 use startup_reporter::StartupReporter;
 
 const DEFAULT_PORT: u16 = 8081;
-/// The last port that a job without `--listen` tries. Other instances or Flink's UI may use the ports before it.
+/// The last port that a job without `--listen` tries. Other instances or Flink's UI may use the lower ports.
 const LAST_FALLBACK_PORT: u16 = 8091;
 /// The time limit at shutdown for removing this instance's report from the checkpoint store.
 const REPORT_REMOVAL_TIMEOUT: Duration = Duration::from_secs(1);
@@ -68,17 +68,18 @@ impl JobWebServer {
             savepoint_registry: SavepointRegistry::default(),
         });
         let server = listener.map(|listener| start_http_server(listener, token, &context, &reporter)).transpose()?;
-        // The publisher also reads requests to stop the job, so it runs while the start waits for Kafka and Redis.
+        // The publisher already runs while the start waits for Kafka and Redis, because it also reads requests to stop
+        // the job.
         let publisher = Some(ReportPublisher::start(&context));
         Ok(Self { context, reporter, server, publisher })
     }
 
-    /// From now on, reports say that the start waits for Redis, because Kafka has the topic.
+    /// Records that Kafka has the topic. From now on, reports say that the start waits for Redis.
     pub(crate) fn mark_topic_found(&self) {
         self.reporter.mark_topic_found();
     }
 
-    /// From now on the pages and other instances see the report of `monitor` instead of the start's report.
+    /// From now on, pages and other instances receive the reports of `monitor` instead of reports about the start.
     pub(crate) fn switch_to_monitor_reports(&self, monitor: &Arc<InstanceMonitor>, rows: redis::RecentRows) {
         self.reporter.switch_to_monitor_reports(monitor, rows);
     }
@@ -135,7 +136,8 @@ fn bind_listener(listen: Option<ListenAddress>) -> Result<Option<TcpListener>, C
     }
 }
 
-/// Binds the default port or, if that is in use, the next free port. Without a free port the job runs without pages.
+/// Binds the default port. If the default port is in use, binds the next free port. Returns `None` if no port is free;
+/// the job then runs without pages.
 fn bind_default_or_next_free_port() -> Option<TcpListener> {
     for port in DEFAULT_PORT..=LAST_FALLBACK_PORT {
         match server::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))) {

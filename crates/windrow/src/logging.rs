@@ -1,6 +1,6 @@
 //! Writes log lines to stderr, as text or JSON, with colours on a terminal only.
 //!
-//! Owns: the newest warnings and errors, which the job's pages show and which are lost when the process ends.
+//! Owns: the newest warnings and errors, which the job's pages show. They are lost when the process ends.
 
 use std::collections::VecDeque;
 use std::fmt::{Debug, Write};
@@ -24,7 +24,7 @@ const MAX_RECENT_WARNINGS_AND_ERRORS: usize = 200;
 /// The format of log lines.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(crate) enum LogFormat {
-    // This is no doc comment, because clap would print it in the help of every command.
+    // The variants have no doc comments, because clap would print doc comments in the help of every command.
     Text,
     // A log line is a JSON object with the keys `timestamp`, `level`, `fields` and `target`.
     Json,
@@ -83,7 +83,7 @@ impl<S: Subscriber> Layer<S> for WarningAndErrorRecorder {
     }
 }
 
-/// The message of a log line, and its other fields in the form ` name=value`.
+/// The message of a log line, and the other fields of the line in the form ` name=value`.
 #[derive(Default)]
 struct LogLineText {
     message: String,

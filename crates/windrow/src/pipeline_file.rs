@@ -1,4 +1,4 @@
-//! Loads a pipeline file and derives the inputs of workers from it.
+//! Loads a pipeline file, and creates the job definition of the workers from the pipeline.
 
 use std::fs;
 use std::io::{IsTerminal, stderr};
@@ -15,7 +15,7 @@ use crate::exit::{CommandFailure, ExitStatus};
 /// The name of the built-in pipeline file in messages.
 const SHIPPED_PIPELINE_NAME: &str = "pipelines/ecommerce.toml (built in)";
 
-/// A pipeline, and the text of its file as the pages show it.
+/// A pipeline, and the text of the pipeline file that the pages show.
 pub(crate) struct LoadedPipeline {
     pub(crate) pipeline: Pipeline,
     /// The text of the pipeline file without logins. Comments at the beginning list the overrides.
@@ -35,7 +35,7 @@ pub(crate) enum RecordKeyRequirement {
     Optional,
 }
 
-/// Loads the pipeline file at `path`, or the built-in one, and applies `overrides`.
+/// Loads the pipeline file at `path`, or without a path the built-in file, and applies `overrides`.
 pub(crate) fn load(path: Option<&Path>, overrides: &[PipelineOverride]) -> Result<Pipeline, CommandFailure> {
     load_with_redacted_text(path, overrides).map(|loaded| loaded.pipeline)
 }
@@ -58,7 +58,7 @@ pub(crate) fn load_with_redacted_text(
     Ok(LoadedPipeline { pipeline, redacted_text })
 }
 
-/// Reads the pipeline file at `path`, or the built-in one.
+/// Returns the text of the pipeline file at `path`, or without a path the text of the built-in file.
 pub(crate) fn read_pipeline_text(path: Option<&Path>) -> Result<PipelineText, CommandFailure> {
     let Some(path) = path else {
         return Ok(PipelineText {

@@ -19,7 +19,7 @@ pub(crate) fn feature_default_as_json(feature: &Feature) -> Option<serde_json::V
     })
 }
 
-/// Renders the plan that `windrow check --json` prints and the job's pages show.
+/// Returns the plan as JSON. `windrow check --json` prints the plan, and the job's pages show it.
 pub(crate) fn plan_as_json(pipeline: &Pipeline) -> serde_json::Value {
     let schema = &pipeline.event.schema;
     let view = |(view, redis): (&FeatureView, &RedisViewSpec)| {

@@ -9,7 +9,7 @@ pub(crate) fn create_progress_bar(length: u64, template: &str) -> ProgressBar {
     create_hidden_unless_terminal(|| ProgressBar::new(length), template)
 }
 
-/// Creates a spinner with this template, for progress towards an unknown end.
+/// Creates a spinner with this template, for work whose amount is unknown.
 pub(crate) fn create_spinner(template: &str) -> ProgressBar {
     create_hidden_unless_terminal(ProgressBar::no_length, template)
 }

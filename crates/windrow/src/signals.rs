@@ -10,10 +10,11 @@ use windrow_engine::StopSignal;
 
 use crate::exit::{CommandFailure, ExitStatus};
 
-/// How long signals after the first are ignored. A terminal and a wrapper script may both forward the same Ctrl-C.
+/// The time after the first signal in which further signals are ignored. A terminal and a wrapper script may both
+/// forward the same Ctrl-C.
 const REPEATED_SIGNAL_IGNORED_FOR: Duration = Duration::from_millis(300);
 
-/// Starts a thread that requests `stop` at the first signal and ends the process at the second.
+/// Starts a thread that requests `stop` at the first signal. At the second signal, the thread ends the process.
 pub(crate) fn start_signal_thread(stop: &StopSignal) -> Result<(), CommandFailure> {
     let failed = |error| CommandFailure::new(ExitStatus::Internal, format!("error: cannot handle signals: {error}"));
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(failed)?;

@@ -1,6 +1,7 @@
 //! The reasons why a command cannot use stored state.
 //!
-//! Owns: these problems with their texts and exit codes. Does not own: halts of a running job (`halt_message`).
+//! Owns: the reasons, their texts and their exit codes.
+//! Does not own: halts of a running job (`halt_message`).
 
 use windrow_engine::checkpoint::UnusableObject;
 use windrow_engine::{Partition, StoreFault};
@@ -14,7 +15,7 @@ use crate::halt_message::format_drop_state_flags;
 pub(crate) enum StateProblem {
     /// The location cannot be opened.
     InvalidPlace { setting: String, fault: StoreFault },
-    /// The store does not respond, or refuses access.
+    /// The checkpoint store does not respond, or refuses access.
     StoreFailed { fault: StoreFault },
     /// The location holds neither a savepoint nor a job's checkpoints. With `partition`, only the state of this
     /// partition is missing.
@@ -31,7 +32,7 @@ pub(crate) enum StateProblem {
     NewerFormat { place: String, newer_count: usize },
     /// The state belongs to another pipeline or topic.
     OtherJob { reason: String },
-    /// The given pipeline file requires that the state of these views is dropped.
+    /// These views differ in the given pipeline file, so a start with this file would have to drop their state.
     ChangedViews { views: Vec<String> },
 }
 

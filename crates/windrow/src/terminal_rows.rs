@@ -12,7 +12,7 @@ use crate::exit::CommandFailure;
 use crate::format::{format_count_with_noun, format_event_time};
 use crate::{print, table};
 
-/// The number of newest rows of each feature view that are kept for the next drawing.
+/// The number of rows that are kept for the next drawing, for each feature view.
 const KEPT_ROWS_PER_VIEW: usize = 6;
 
 /// The form in which [`TerminalRowDisplay`] shows rows.
@@ -75,7 +75,7 @@ impl TerminalRowDisplay {
         RecentRowsSink { recent_rows: Arc::clone(&self.recent_rows), last_ticket: FlushTicket(0) }
     }
 
-    /// Prints the rows since the last call, or redraws the table on the screen.
+    /// Prints the rows that fired since the last call, or redraws the table of the newest rows.
     pub(crate) fn draw_new_rows(&self) -> Result<(), CommandFailure> {
         let mut recent = self.recent_rows.lock().unwrap_or_else(PoisonError::into_inner);
         let text = match self.style {
@@ -169,7 +169,7 @@ impl Sink for RecentRowsSink {
         Ok(self.last_ticket)
     }
 
-    fn newest_acknowledged_ticket(&self) -> FlushTicket {
+    fn newest_acknowledged_flush(&self) -> FlushTicket {
         self.last_ticket
     }
 

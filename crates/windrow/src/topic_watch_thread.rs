@@ -1,7 +1,8 @@
-//! While a job runs, checks the topic, and for a process with an `--instance` name also the consumer group.
+//! While a job runs, checks the topic. For a process with an `--instance` name, also checks the consumer group.
 //!
-//! Owns: the thread of these checks. No worker makes them, because Kafka may take seconds to respond and must not delay
-//! a stop. Does not own: the conditions for a halt (`TopicMonitor` and `UnassignedPartitionMonitor`).
+//! Owns: the thread that makes the checks. Workers do not make the checks, because Kafka may take seconds to answer,
+//! and would delay the stop of a worker.
+//! Does not own: the conditions for a halt (`TopicMonitor` and `UnassignedPartitionMonitor`).
 
 use std::sync::{Arc, OnceLock, Weak};
 use std::thread;
@@ -13,17 +14,18 @@ use windrow_engine::Halt;
 /// The time between two checks of the topic.
 const TOPIC_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A thread that checks the topic until this handle is dropped or a check finds a reason to halt.
+/// The handle of the thread that checks the topic. The thread ends when this handle is dropped, or when a check finds a
+/// reason to halt.
 pub(crate) struct TopicWatchThread(Arc<OnceLock<Halt>>);
 
 impl TopicWatchThread {
     /// Starts the thread that checks the topic. If the system cannot start a thread, the topic is not checked.
-    pub(crate) fn start(guard: &Arc<TopicMonitor>, group: Option<Arc<UnassignedPartitionMonitor>>) -> Self {
+    pub(crate) fn start(topic_monitor: &Arc<TopicMonitor>, group: Option<Arc<UnassignedPartitionMonitor>>) -> Self {
         let found = Arc::default();
-        let (guard, place) = (Arc::clone(guard), Arc::downgrade(&found));
+        let (topic_monitor, place) = (Arc::clone(topic_monitor), Arc::downgrade(&found));
         let thread = thread::Builder::new()
             .name("topic-watch".to_owned())
-            .spawn(move || watch_topic(&guard, group.as_deref(), &place));
+            .spawn(move || watch_topic(&topic_monitor, group.as_deref(), &place));
         drop(thread);
         Self(found)
     }
@@ -34,14 +36,14 @@ impl TopicWatchThread {
     }
 }
 
-fn watch_topic(guard: &TopicMonitor, group: Option<&UnassignedPartitionMonitor>, place: &Weak<OnceLock<Halt>>) {
+fn watch_topic(topic_monitor: &TopicMonitor, group: Option<&UnassignedPartitionMonitor>, place: &Weak<OnceLock<Halt>>) {
     loop {
         thread::sleep(TOPIC_CHECK_INTERVAL);
-        let checked = guard.verify_topic_unchanged();
-        if guard.reachability().ongoing_outage().is_none() {
-            guard.refresh_end_offsets();
+        let checked = topic_monitor.verify_topic_unchanged();
+        if topic_monitor.reachability().ongoing_outage().is_none() {
+            topic_monitor.refresh_end_offsets();
             if let Some(group) = group {
-                group.request_rejoin_if_unassigned(guard.last_partition_count());
+                group.request_rejoin_if_unassigned(topic_monitor.last_partition_count());
             }
         }
         let Some(place) = place.upgrade() else { return };

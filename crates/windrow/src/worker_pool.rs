@@ -38,11 +38,13 @@ pub(crate) struct WorkerPool<'a> {
     pub(crate) topic_identity: &'a TopicIdentity,
     pub(crate) topic_monitor: Arc<TopicMonitor>,
     pub(crate) checkpoint_config: CheckpointConfig,
-    /// The end offset of each partition for bounded reading; `None` if the job reads without end.
+    /// The offset at which bounded reading of each partition ends; `None` if the job reads without end.
     pub(crate) bounded_end_offsets: Option<PartitionOffsets>,
-    /// The prefix of the workers' names as static members of the consumer group. The worker index follows.
+    /// The prefix of the workers' names as static members of the consumer group. Each name ends with the index of the
+    /// worker.
     pub(crate) group_instance_name_prefix: Option<&'a str>,
-    /// The monitor that holds the metrics of all workers. The pool starts one worker for each of these metrics.
+    /// The monitor that holds the metrics of all workers. The pool starts one worker for each `WorkerMetrics` in this
+    /// monitor.
     pub(crate) instance_monitor: Arc<InstanceMonitor>,
     pub(crate) stop_signal: &'a StopSignal,
 }
@@ -54,8 +56,8 @@ type KafkaWorker<RowSink> = Worker<KafkaSource, RowSink, Box<dyn DeadLetterSink 
 type WorkerThreadHandle<'scope> = ScopedJoinHandle<'scope, Result<WorkerOutcome, CommandFailure>>;
 
 impl WorkerPool<'_> {
-    /// Runs until all workers have ended. With `bounded_end_offsets`, each worker reads a fixed share of the
-    /// partitions. Otherwise the consumer group assigns the partitions.
+    /// Runs the workers until all of them have ended. With `bounded_end_offsets`, each worker reads a fixed share of
+    /// the partitions. Otherwise the consumer group assigns the partitions.
     pub(crate) fn run<RowSink: Sink + Send>(
         self,
         create_worker_sink: impl FnMut(usize) -> RowSink,
@@ -63,7 +65,7 @@ impl WorkerPool<'_> {
         let job = pipeline_file::create_job_definition(
             self.pipeline,
             &self.topic_identity.name,
-            self.record_key_requirement(),
+            self.choose_record_key_requirement(),
         )?;
         let group_monitor = self.create_unassigned_partition_monitor()?;
         let mut workers = self.create_workers(&job, group_monitor.as_ref(), create_worker_sink)?;
@@ -102,12 +104,13 @@ impl WorkerPool<'_> {
         for outcome in outcomes {
             worst = worse_outcome(worst, outcome?);
         }
-        // A halt that the topic watch found is in `first_halt` only, because the workers stopped without an error.
+        // If the topic watch found a reason to halt, the workers stopped without an error, and only `first_halt` holds
+        // the reason.
         first_halt.into_inner().map_or(Ok(worst), |halt| Err(halt.into()))
     }
 
     /// Returns whether records must have keys. With a single partition, a user's events are in order even without keys.
-    fn record_key_requirement(&self) -> RecordKeyRequirement {
+    fn choose_record_key_requirement(&self) -> RecordKeyRequirement {
         if self.topic_identity.partition_count > 1 {
             RecordKeyRequirement::Required
         } else {
@@ -115,8 +118,8 @@ impl WorkerPool<'_> {
         }
     }
 
-    /// Creates a monitor if this process is a named member of a classic group. After the restart of such a member, the
-    /// group may leave partitions without a member, which the monitor detects.
+    /// Creates a monitor if this process has a name in a classic consumer group. After a restart of such a process, the
+    /// group may leave partitions without a member. The monitor detects such partitions.
     fn create_unassigned_partition_monitor(&self) -> Result<Option<Arc<UnassignedPartitionMonitor>>, CommandFailure> {
         let is_classic = matches!(self.pipeline.source.kafka().group_protocol, GroupProtocol::Classic { .. });
         if self.group_instance_name_prefix.is_none() || self.bounded_end_offsets.is_some() || !is_classic {
@@ -176,8 +179,8 @@ fn run_worker<RowSink: Sink>(
     first_halt: &OnceLock<Halt>,
 ) -> Result<WorkerOutcome, CommandFailure> {
     let guard = StopOnUnexpectedEnd { stop_signal: stop, ended_normally: false };
-    // The first halt is the cause of all others, so every worker reports the first. It is recorded before `guard` stops
-    // the other workers.
+    // The first halt causes all later halts, so every worker reports the first halt. The halt is recorded before
+    // `guard` stops the other workers.
     let first = |halt| CommandFailure::from(first_halt.get_or_init(|| halt).clone());
     worker.run().map_err(first).inspect(|_| guard.mark_ended_normally())
 }
@@ -190,7 +193,8 @@ fn join_worker(thread: io::Result<WorkerThreadHandle<'_>>) -> Result<WorkerOutco
         .unwrap_or_else(|_panic| Err(internal("error: a worker panicked; this is a bug in Windrow".to_owned())))
 }
 
-/// Requests a stop of all workers when dropped, unless the worker that holds this value ended normally.
+/// Makes the pool stop if a worker ends unexpectedly. The thread of each worker holds such a value. If the worker did
+/// not end normally, dropping the value requests a stop of all workers.
 struct StopOnUnexpectedEnd {
     stop_signal: StopSignal,
     ended_normally: bool,
@@ -236,12 +240,12 @@ fn log_current_totals(metrics: &[Arc<WorkerMetrics>], views: &[FeatureView]) {
         records = format_count(totals.records_read),
         rows = format_count(totals.total_fired_rows()),
         late = format_count(totals.total_late_events()),
-        dead_letters = format_count(totals.dead_letters),
-        refused_rows = format_count(totals.refused_rows),
+        dead_letters = format_count(totals.dead_letter_count),
+        refused_rows = format_count(totals.refused_row_count),
         entities = format_count(totals.entity_count),
         watermark = totals.lowest_watermark.map(format_event_time),
-        checkpoints = format_count(totals.completed_checkpoints),
-        checkpoints_failed = format_count(totals.failed_checkpoints),
+        checkpoints = format_count(totals.completed_checkpoint_count),
+        checkpoints_failed = format_count(totals.failed_checkpoint_count),
         checkpoint_age = totals.longest_time_since_checkpoint.map(format_duration),
         checkpoint_took = format_duration(totals.max_last_checkpoint_duration),
         checkpoint_added = format_byte_size(totals.last_checkpoint_added_bytes),
@@ -253,8 +257,8 @@ fn log_current_totals(metrics: &[Arc<WorkerMetrics>], views: &[FeatureView]) {
 
 fn log_final_totals(metrics: &[Arc<WorkerMetrics>], views: &[FeatureView], elapsed: Duration) {
     let totals = WorkerTotals::combine_worker_metrics(metrics.iter().map(|worker| &**worker), views.len());
-    let (records, dead_letters) = (format_count(totals.records_read), format_count(totals.dead_letters));
-    let refused_rows = format_count(totals.refused_rows);
+    let (records, dead_letters) = (format_count(totals.records_read), format_count(totals.dead_letter_count));
+    let refused_rows = format_count(totals.refused_row_count);
     info!(records, dead_letters, refused_rows, after = format_duration(elapsed), "all workers ended");
     for line in totals.format_view_lines(views) {
         info!("{line}");

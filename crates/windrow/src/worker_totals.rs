@@ -7,30 +7,30 @@ use windrow_engine::WorkerMetrics;
 
 use crate::format::format_count_with_noun;
 
-/// The rows and late events of one feature view, summed over all workers.
+/// The numbers of rows and late events of one feature view, summed over all workers.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct FeatureViewTotals {
-    pub(crate) fired_rows: u64,
-    pub(crate) late_events: u64,
+    pub(crate) fired_row_count: u64,
+    pub(crate) late_event_count: u64,
 }
 
 /// The metrics of all workers, combined into sums, minima and maxima.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct WorkerTotals {
     pub(crate) records_read: u64,
-    pub(crate) dead_letters: u64,
-    pub(crate) refused_rows: u64,
+    pub(crate) dead_letter_count: u64,
+    pub(crate) refused_row_count: u64,
     pub(crate) entity_count: u64,
     pub(crate) lowest_watermark: Option<EventTime>,
-    pub(crate) completed_checkpoints: u64,
-    pub(crate) failed_checkpoints: u64,
-    /// The longest time for which any partition has been without a new complete checkpoint.
+    pub(crate) completed_checkpoint_count: u64,
+    pub(crate) failed_checkpoint_count: u64,
+    /// The longest time that has passed since the last complete checkpoint of any partition.
     pub(crate) longest_time_since_checkpoint: Option<Duration>,
-    /// The longest duration that the last checkpoint of any worker had.
+    /// The longest duration among the last checkpoints of all workers.
     pub(crate) max_last_checkpoint_duration: Duration,
-    /// The bytes that the last checkpoints of all workers wrote to the checkpoint store.
+    /// The number of bytes that the last checkpoints of all workers wrote to the checkpoint store.
     pub(crate) last_checkpoint_added_bytes: u64,
-    /// The size of the state in the last checkpoints of all workers.
+    /// The size in bytes of the state in the last checkpoints of all workers.
     pub(crate) last_checkpoint_total_bytes: u64,
     /// The longest time for which a snapshot paused a worker.
     pub(crate) longest_snapshot_pause: Duration,
@@ -48,12 +48,12 @@ impl WorkerTotals {
         let mut totals = Self { view_totals: vec![FeatureViewTotals::default(); views], ..Self::default() };
         for worker in workers {
             totals.records_read += worker.read_records.get();
-            totals.dead_letters += worker.dead_letters.get();
-            totals.refused_rows += worker.refused_rows.get();
+            totals.dead_letter_count += worker.dead_letters.get();
+            totals.refused_row_count += worker.refused_rows.get();
             totals.entity_count += worker.entity_count.load(Relaxed);
             let checkpoints = &worker.checkpoint_metrics;
-            totals.completed_checkpoints += checkpoints.completed_checkpoints.get();
-            totals.failed_checkpoints += checkpoints.failed_checkpoints.get();
+            totals.completed_checkpoint_count += checkpoints.completed_checkpoints.get();
+            totals.failed_checkpoint_count += checkpoints.failed_checkpoints.get();
             totals.longest_time_since_checkpoint =
                 totals.longest_time_since_checkpoint.max(checkpoints.longest_time_since_checkpoint());
             totals.max_last_checkpoint_duration =
@@ -66,8 +66,8 @@ impl WorkerTotals {
                     Some(totals.lowest_watermark.map_or(watermark, |lowest| lowest.min(watermark)));
             }
             for (total, view) in totals.view_totals.iter_mut().zip(&worker.view_metrics) {
-                total.fired_rows += view.fired_rows.get();
-                total.late_events += view.late_events.get();
+                total.fired_row_count += view.fired_rows.get();
+                total.late_event_count += view.late_events.get();
             }
         }
         totals
@@ -75,12 +75,12 @@ impl WorkerTotals {
 
     /// Returns the number of fired rows of all feature views.
     pub(crate) fn total_fired_rows(&self) -> u64 {
-        self.view_totals.iter().map(|view| view.fired_rows).sum()
+        self.view_totals.iter().map(|view| view.fired_row_count).sum()
     }
 
     /// Returns the number of late events of all feature views.
     pub(crate) fn total_late_events(&self) -> u64 {
-        self.view_totals.iter().map(|view| view.late_events).sum()
+        self.view_totals.iter().map(|view| view.late_event_count).sum()
     }
 
     /// Formats the totals of each feature view as one line.
@@ -90,8 +90,8 @@ impl WorkerTotals {
             .zip(&self.view_totals)
             .map(|(view, totals)| {
                 let (rows, late) = (
-                    format_count_with_noun(totals.fired_rows, "row"),
-                    format_count_with_noun(totals.late_events, "late event"),
+                    format_count_with_noun(totals.fired_row_count, "row"),
+                    format_count_with_noun(totals.late_event_count, "late event"),
                 );
                 format!("{}: {rows}, {late}", view.name)
             })

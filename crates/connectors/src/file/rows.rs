@@ -133,7 +133,7 @@ impl<W: Write> Sink for JsonLinesSink<W> {
         }
     }
 
-    fn newest_acknowledged_ticket(&self) -> FlushTicket {
+    fn newest_acknowledged_flush(&self) -> FlushTicket {
         self.last_ticket
     }
 

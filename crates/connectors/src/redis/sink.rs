@@ -104,7 +104,7 @@ impl Sink for RedisSink {
         }
     }
 
-    fn newest_acknowledged_ticket(&self) -> FlushTicket {
+    fn newest_acknowledged_flush(&self) -> FlushTicket {
         FlushTicket(self.feedback.acknowledged_batch_count())
     }
 

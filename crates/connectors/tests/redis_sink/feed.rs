@@ -183,6 +183,6 @@ impl RowFeed {
 pub(crate) fn flush_and_wait(sink: &mut RedisSink) -> FlushTicket {
     let ticket = sink.start_flush().expect("the sink works");
     assert!(sink.wait_for_ticket(ticket, Duration::from_secs(30)).expect("the sink works"), "rows do not reach Redis");
-    assert!(sink.newest_acknowledged_ticket() >= ticket);
+    assert!(sink.newest_acknowledged_flush() >= ticket);
     ticket
 }

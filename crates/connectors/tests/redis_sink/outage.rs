@@ -33,7 +33,7 @@ fn write_rounds(sink: &mut RedisSink, last_acknowledged: &AtomicI64, done: &Atom
         feed.write_round(sink, users.iter().map(|user| (user.as_str(), only_count(round))));
         issued.push_back((sink.start_flush().expect("nothing here is beyond repair"), round));
         while let Some((ticket, round)) = issued.front()
-            && *ticket <= sink.newest_acknowledged_ticket()
+            && *ticket <= sink.newest_acknowledged_flush()
         {
             last_acknowledged.store(*round, Ordering::Release);
             issued.pop_front();
@@ -216,7 +216,7 @@ fn a_stop_frees_a_worker_from_a_redis_that_is_away() {
     feed.write_round(&mut sink, [("u", only_count(99))]);
     let later = sink.start_flush().expect("no fault");
     assert!(!sink.wait_for_ticket(later, Duration::from_millis(300)).expect("no fault"));
-    assert!(sink.newest_acknowledged_ticket() > in_redis && sink.newest_acknowledged_ticket() < ticket);
+    assert!(sink.newest_acknowledged_flush() > in_redis && sink.newest_acknowledged_flush() < ticket);
     assert_eq!(read_hash(&mut server.connect(), "latest:u")["count"], "1", "no row after a gap");
 }
 
@@ -228,7 +228,7 @@ fn closing_brings_what_was_flushed_or_says_what_is_left() {
     feed.write_round(&mut sink, users().iter().map(|user| (user.as_str(), only_count(1))));
     let ticket = sink.start_flush().expect("the sink works");
     assert_eq!(first.close(Duration::from_secs(20)), WriterCloseOutcome::Drained);
-    assert_eq!(sink.newest_acknowledged_ticket(), ticket);
+    assert_eq!(sink.newest_acknowledged_flush(), ticket);
     assert_eq!(read_hash(&mut server.connect(), "latest:user-299")["count"], "1");
     feed.write_round(&mut sink, [("u", only_count(2))]);
     let late = sink.start_flush().expect("closing is no fault");
@@ -248,5 +248,5 @@ fn closing_brings_what_was_flushed_or_says_what_is_left() {
         unreachable!("Redis is gone");
     };
     assert!(waiting_bytes > 0 && began.elapsed() < Duration::from_secs(2));
-    assert!(sink.newest_acknowledged_ticket() < ticket);
+    assert!(sink.newest_acknowledged_flush() < ticket);
 }

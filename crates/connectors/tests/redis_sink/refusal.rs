@@ -41,5 +41,5 @@ fn a_foreign_key_is_left_alone_and_reported() {
     feed.write_round(&mut other, [("taken", only_count(2))]);
     flush_and_wait(&mut other);
     assert_eq!(read_hash(&mut client, "latest:taken")["count"], "2", "free again");
-    assert_eq!(sink.start_flush().expect("works"), sink.newest_acknowledged_ticket());
+    assert_eq!(sink.start_flush().expect("works"), sink.newest_acknowledged_flush());
 }

@@ -39,7 +39,7 @@ fn rows_of_a_lost_partition_do_not_arrive_and_others_do() {
     other_feed.write_round(&mut sink, [("other", only_count(3))]);
     feed.write_round(&mut sink, [("u", only_count(4)), ("only old", only_count(4))]);
     let ticket = sink.start_flush().expect("no fault");
-    eventually("the acknowledgement", || (sink.newest_acknowledged_ticket() >= ticket).then_some(()));
+    eventually("the acknowledgement", || (sink.newest_acknowledged_flush() >= ticket).then_some(()));
     assert_eq!(
         sink.take_lost_partitions(),
         [LostPartition { fence_token: OURS, reason: PartitionLossReason::Fenced(2) }],
@@ -112,7 +112,7 @@ fn a_claim_between_question_and_transaction_wins() {
         (new.create_worker_sink(), RowFeed::with_token(&pipeline, FenceToken { partition: 0, epoch: 2 }));
     new_feed.write_round(&mut new_sink, [("u", only_count(20))]);
     flush_and_wait(&mut new_sink);
-    assert!(sink.newest_acknowledged_ticket() < ticket && sink.take_lost_partitions().is_empty());
+    assert!(sink.newest_acknowledged_flush() < ticket && sink.take_lost_partitions().is_empty());
     network.release();
 
     flush_and_wait(&mut sink);

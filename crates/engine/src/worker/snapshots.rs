@@ -170,7 +170,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
     /// Asks the checkpoint thread to complete all saved snapshots whose rows are acknowledged.
     pub(super) fn request_snapshot_completions(&mut self) -> Result<(), Halt> {
         // The ticket is read first, because all losses and refusals of rows before an acknowledged ticket are known.
-        let acknowledged = self.sink.newest_acknowledged_ticket();
+        let acknowledged = self.sink.newest_acknowledged_flush();
         self.handle_lost_partitions()?;
         let is_ready = |snapshot: &ActiveSnapshot| {
             snapshot.stage == SnapshotStage::WaitingForRows && snapshot.flush_ticket <= acknowledged

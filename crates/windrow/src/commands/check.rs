@@ -51,7 +51,7 @@ fn format_plan(pipeline: &Pipeline) -> String {
         ("pipeline", pipeline.name.clone()),
         ("source", format!("topic {} on {}", source.topic, source.brokers)),
         ("", format!("group {}; starts at {start} without a checkpoint", source.consumer_group)),
-        ("", format_consumer_group_settings(source)),
+        ("", format_group_and_lost_offset_settings(source)),
         (
             "event",
             format!(
@@ -101,7 +101,7 @@ fn format_plan(pipeline: &Pipeline) -> String {
     out
 }
 
-fn format_consumer_group_settings(source: &KafkaSourceSpec) -> String {
+fn format_group_and_lost_offset_settings(source: &KafkaSourceSpec) -> String {
     let protocol = match source.group_protocol {
         GroupProtocol::Classic { session_timeout_ms } => {
             format!("session timeout {}", format_duration_ms(session_timeout_ms))

@@ -14,7 +14,7 @@ use windrow_connectors::kafka::{
 };
 use windrow_connectors::redis::{RedisWriter, RedisWriterObserver, RedisWriterSettings, WriterCloseOutcome};
 use windrow_engine::{NoRowFence, RowFence, StopSignal, WorkerOutcome};
-use windrow_generator::{EventGenerator, GeneratorSettings as Stream};
+use windrow_generator::{EventGenerator, GeneratorSettings};
 use windrow_spec::{Pipeline, PipelineOverride};
 
 use super::generate::{WaitOutcome, wait_until_due};
@@ -30,10 +30,11 @@ use crate::{pipeline_file, signals};
 
 const PARTITION_COUNT: i32 = 4;
 const WORKER_COUNT: usize = 2;
-/// The rate of generated events. At this rate, two hours of events fit into the mock broker's 5 MB per partition.
+/// The number of generated events per second of event time. At this rate, the events of two hours fit into the 5 MB
+/// that the mock broker keeps of each partition.
 const EVENTS_PER_SECOND: f64 = 10.0;
 const USER_COUNT: u32 = 300;
-const BACKLOG_DURATION: Duration = Duration::from_secs(2 * 60 * 60);
+const GENERATED_BACKLOG_SPAN: Duration = Duration::from_secs(2 * 60 * 60);
 const MAX_DISORDER_MS: i64 = 5_000;
 const TOPIC_WAIT_TIMEOUT: Duration = Duration::from_secs(30);
 const REDIS_DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
@@ -44,7 +45,8 @@ pub(crate) fn run(args: &DemoArgs) -> Result<ExitStatus, CommandFailure> {
     let mut pipeline = pipeline_file::load(args.pipeline_args.pipeline_path.as_deref(), &overrides)?;
     let broker = DevBroker::start(&pipeline.source.kafka().topic, PARTITION_COUNT)?;
     overrides.push(PipelineOverride { path: "source.kafka.brokers".to_owned(), value: broker.bootstrap_servers() });
-    // The group is unique, so that the demo does not fence off a job that uses the same Redis.
+    // Fences are named after the pipeline and the consumer group. With a unique group, the demo does not claim the
+    // fences of a job that uses the same Redis.
     let group = format!("windrow-demo-{}", random_hex_digits(8)?);
     overrides.push(PipelineOverride { path: "source.kafka.group".to_owned(), value: group });
     if let Some(url) = &args.redis_url {
@@ -79,10 +81,10 @@ pub(crate) fn run(args: &DemoArgs) -> Result<ExitStatus, CommandFailure> {
 }
 
 fn send_events(pipeline: &Pipeline, stop: &StopSignal) -> Result<(), CommandFailure> {
-    let stream = Stream {
+    let stream = GeneratorSettings {
         user_count: USER_COUNT,
         seed: 1,
-        start_ms: now_ms() - signed_milliseconds(BACKLOG_DURATION),
+        start_ms: now_ms() - signed_milliseconds(GENERATED_BACKLOG_SPAN),
         events_per_second: EVENTS_PER_SECOND,
         disorder_ms: MAX_DISORDER_MS,
         late_percent: 0.1,
@@ -147,7 +149,7 @@ fn run_to_terminal(
     run_with_ticks_and_deadline(
         stop,
         deadline,
-        // A failed drawing is ignored here, because the last drawing reports an unwritable terminal.
+        // An error of this drawing is ignored. If the terminal is unwritable, the last drawing reports the error.
         || drop(rows.draw_new_rows()),
         || {
             let Some(topic) = wait_for_topic(
@@ -201,7 +203,7 @@ fn create_worker_pool<'a>(
     })
 }
 
-/// Runs `work`. Meanwhile a second thread calls `tick` every half second, and requests a stop at `deadline`.
+/// Runs `work`. Until `work` ends, another thread calls `tick` every 0.5 s, and requests a stop at `deadline`.
 fn run_with_ticks_and_deadline<T: Send>(
     stop: &StopSignal,
     deadline: Option<Instant>,

@@ -93,7 +93,7 @@ fn view_name<'p>(pipeline: &'p Pipeline, row: &StoredRow) -> &'p str {
     &pipeline.views[row.view.0].name
 }
 
-/// Decodes bytes as text and escapes control characters, which could change the terminal.
+/// Decodes bytes as text. Escapes control characters, because they could change the state of the terminal.
 fn escape_control_characters(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes)
         .chars()

@@ -21,12 +21,14 @@ use crate::{pipeline_file, print, signals};
 
 /// The default rate in events per second of event time.
 const DEFAULT_EVENTS_PER_SECOND: f64 = 50.0;
-/// The default end of a backlog in a file. The time is fixed, so that equal flags give equal bytes.
-const DEFAULT_FILE_BACKLOG_END: Timestamp = Timestamp::constant(1_704_110_400, 0);
+/// The event time at which the backlog in a file ends by default. The time is fixed, so that equal flags give equal
+/// bytes.
+const DEFAULT_FILE_BACKLOG_END_TIME: Timestamp = Timestamp::constant(1_704_110_400, 0);
 const WRITE_BUFFER_BYTES: usize = 1024 * 1024;
 /// How long Kafka may take to acknowledge the last generated events.
 const KAFKA_FLUSH_TIMEOUT: Duration = Duration::from_secs(30);
-/// The number of events between two updates of the progress bar. Output to a file also checks the stop signal then.
+/// The number of events between two updates of the progress bar. At each update, output to a file also checks the stop
+/// signal.
 const EVENTS_BETWEEN_PROGRESS_UPDATES: u64 = 1024;
 
 pub(crate) fn run(args: &GenerateArgs) -> Result<ExitStatus, CommandFailure> {
@@ -36,8 +38,8 @@ pub(crate) fn run(args: &GenerateArgs) -> Result<ExitStatus, CommandFailure> {
         "kafka" => generate_to_kafka(args, &stop),
         "-" => generate_to_writer(args, "standard output", stdout().lock(), &stop),
         path => {
-            // Report wrong flags before the file is truncated, so that a mistake destroys no data.
-            create_generator(args, DEFAULT_FILE_BACKLOG_END.as_millisecond())?;
+            // Check the flags before the file is truncated, so that a wrong flag destroys no data.
+            create_generator(args, DEFAULT_FILE_BACKLOG_END_TIME.as_millisecond())?;
             event_count_for_file(args)?;
             let file = File::create(path).map_err(|error| {
                 CommandFailure::new(ExitStatus::UnwritableOutput, format!("error: cannot write {path}: {error}"))
@@ -47,11 +49,11 @@ pub(crate) fn run(args: &GenerateArgs) -> Result<ExitStatus, CommandFailure> {
     }
 }
 
-/// Creates the generator for these flags, with a backlog that ends at `now_ms`.
+/// Creates the generator for the flags in `args`. The backlog of generated events ends at the event time `now_ms`.
 pub(crate) fn create_generator(args: &GenerateArgs, now_ms: i64) -> Result<EventGenerator, CommandFailure> {
-    let backlog_ms = signed_milliseconds(args.backlog_duration.unwrap_or_default());
+    let backlog_ms = signed_milliseconds(args.backlog_event_time_span.unwrap_or_default());
     #[allow(clippy::cast_precision_loss)] // a rate needs fewer than 53 bits
-    let rate = args.events_per_second.unwrap_or_else(|| match (args.backlog_duration, args.event_count) {
+    let rate = args.events_per_second.unwrap_or_else(|| match (args.backlog_event_time_span, args.event_count) {
         (Some(backlog), Some(count)) if !backlog.is_zero() => count as f64 / backlog.as_secs_f64(),
         _ => DEFAULT_EVENTS_PER_SECOND,
     });
@@ -67,9 +69,9 @@ pub(crate) fn create_generator(args: &GenerateArgs, now_ms: i64) -> Result<Event
     .map_err(|error| CommandFailure::new(ExitStatus::Usage, format!("error: {error}")))
 }
 
-/// Returns the number of events to write to a file. Fails if the flags set no limit.
+/// Returns the number of events to write to a file. Fails if the flags do not limit this number.
 fn event_count_for_file(args: &GenerateArgs) -> Result<u64, CommandFailure> {
-    match (args.event_count, args.backlog_duration) {
+    match (args.event_count, args.backlog_event_time_span) {
         (Some(count), _) => Ok(count),
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // rounds down; a negative number becomes 0
         (None, Some(backlog)) => {
@@ -89,7 +91,7 @@ fn generate_to_writer(
     writer: impl Write,
     stop: &StopSignal,
 ) -> Result<ExitStatus, CommandFailure> {
-    let now_ms = args.backlog_end.unwrap_or(DEFAULT_FILE_BACKLOG_END).as_millisecond();
+    let now_ms = args.backlog_end_event_time.unwrap_or(DEFAULT_FILE_BACKLOG_END_TIME).as_millisecond();
     let events = event_count_for_file(args)?;
     let mut generator = create_generator(args, now_ms)?;
     let failed =
@@ -117,14 +119,15 @@ fn generate_to_writer(
 fn generate_to_kafka(args: &GenerateArgs, stop: &StopSignal) -> Result<ExitStatus, CommandFailure> {
     let pipeline = pipeline_file::load(args.pipeline_path.as_deref(), &args.override_args.overrides)?;
     let source = pipeline.source.kafka();
-    let mut generator = create_generator(args, args.backlog_end.unwrap_or_else(Timestamp::now).as_millisecond())?;
+    let mut generator =
+        create_generator(args, args.backlog_end_event_time.unwrap_or_else(Timestamp::now).as_millisecond())?;
     if wait_for_topic(&source.brokers, &source.topic, None, stop)?.is_none() {
         return Ok(ExitStatus::Success);
     }
     let producer = EventProducer::new(&source.brokers, &source.topic, stop.clone())?;
     let bar = create_event_progress_bar(args.event_count);
     let started = Instant::now();
-    let clock_offset_ms = args.backlog_end.map_or(0, |now| now.as_millisecond() - now_ms());
+    let clock_offset_ms = args.backlog_end_event_time.map_or(0, |now| now.as_millisecond() - now_ms());
     let mut sent = 0;
     while args.event_count.is_none_or(|count| sent < count) && !stop.is_requested() {
         let event = generator.next();
@@ -143,7 +146,7 @@ fn generate_to_kafka(args: &GenerateArgs, stop: &StopSignal) -> Result<ExitStatu
     Ok(if args.event_count.is_none_or(|count| sent == count) { ExitStatus::Success } else { ExitStatus::PartialOutput })
 }
 
-/// Whether a generated event became due, or a stop was requested first.
+/// Why a wait ended: a generated event became due, or a stop was requested.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum WaitOutcome {
     Due,

@@ -76,7 +76,8 @@ struct ReplayInput {
 
 fn open_input(path: &Path) -> Result<ReplayInput, CommandFailure> {
     if path.as_os_str() == "-" {
-        // `Stdin` is not used, because its internal buffer hides available bytes from `poll`.
+        // `std::io::Stdin` is not used. It reads ahead into an internal buffer, and `poll` does not see the bytes in
+        // this buffer.
         let pipe = stdin().as_fd().try_clone_to_owned().map(File::from).map_err(|error| {
             CommandFailure::new(ExitStatus::UnusableInput, format!("error: cannot open standard input: {error}"))
         })?;
@@ -122,7 +123,7 @@ fn refuse_shared_files(args: &ReplayArgs) -> Result<(), CommandFailure> {
     Ok(())
 }
 
-/// The file or pipe to which rows are written, and its name in messages.
+/// The file or pipe to which rows are written. `name` is the name of this file or pipe in messages.
 struct ReplayOutput {
     name: String,
     writer: Box<dyn Write>,
@@ -138,13 +139,13 @@ fn open_output(path: &Path) -> Result<ReplayOutput, CommandFailure> {
     Ok(ReplayOutput { name: path.display().to_string(), writer: Box::new(file) })
 }
 
-/// Returns records per second, rounded down.
+/// Returns the number of records per second, rounded down.
 fn records_per_second(records: u64, elapsed: Duration) -> u64 {
     let per_second = u128::from(records) * 1_000_000 / elapsed.as_micros().max(1);
     u64::try_from(per_second).unwrap_or(u64::MAX)
 }
 
-/// Runs `work`. Meanwhile a progress bar on stderr shows how many bytes of the input are read.
+/// Runs `work`. Until `work` ends, a progress bar on stderr shows how many bytes of the input have been read.
 fn run_with_progress_bar<T>(bytes: Option<u64>, progress: &BytesReadCounter, work: impl FnOnce() -> T) -> T {
     let bar = match bytes {
         Some(bytes) => {
@@ -176,7 +177,7 @@ fn print_summary(totals: &WorkerTotals, elapsed: Duration, per_view: &[String]) 
         format_count_with_noun(totals.records_read, "record"),
         format_duration(elapsed),
         format_count(records_per_second(totals.records_read, elapsed)),
-        format_count_with_noun(totals.dead_letters, "dead letter"),
+        format_count_with_noun(totals.dead_letter_count, "dead letter"),
     ));
     per_view.iter().for_each(|line| print::write_stderr_line(line));
 }

@@ -114,7 +114,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitStatus, CommandFailure> {
     }
 }
 
-/// Opens the location that `--from` names. Fails if the location is reachable and holds no usable state.
+/// Opens the location that `--from` names. Fails if the location is reachable and has no usable state. A location from
+/// which this job was restored earlier may be empty.
 fn open_restore_source(place: &JobStateFolder, from: &str) -> Result<RestoreSource, CommandFailure> {
     let store = place.open_other_location(from)?;
     let location = store.place().to_owned();
@@ -125,7 +126,7 @@ fn open_restore_source(place: &JobStateFolder, from: &str) -> Result<RestoreSour
         // An unreachable store is no error here, because the job retries until the store responds.
         Err(fault) if fault.fault_class().may_retry() => return Ok(RestoreSource { source_store: store }),
         Err(fault) => StateProblem::InvalidPlace { setting: "--from".to_owned(), fault },
-        // A job that was restored from this location resumes from its own checkpoints, so the location may be empty.
+        // A job that was restored from this location now has checkpoints of its own. So the location may be empty.
         Ok(_) if was_restored_from(place, &location) => return Ok(RestoreSource { source_store: store }),
         Ok(FolderKind::Nothing | FolderKind::Job { .. }) => StateProblem::NothingToRestore { place: location },
         Ok(FolderKind::IncompleteSavepoint) => StateProblem::IncompleteSavepoint { place: location },
@@ -134,7 +135,7 @@ fn open_restore_source(place: &JobStateFolder, from: &str) -> Result<RestoreSour
     Err(finding.into())
 }
 
-/// Returns whether one of the job's own checkpoints names `from` as the origin of its state.
+/// Returns whether a checkpoint of this job names the location `from` as the origin of the job's state.
 fn was_restored_from(place: &JobStateFolder, from: &str) -> bool {
     let own = inspect::list_checkpoints(&*place.store).unwrap_or_default();
     inspect::newest_manifest_per_partition(&own)

@@ -1,4 +1,4 @@
-//! `windrow savepoint`: copies the state of a running pipeline to a location outside its checkpoints.
+//! `windrow savepoint`: takes a savepoint of a running pipeline.
 
 use std::time::Instant;
 
@@ -27,7 +27,7 @@ pub(crate) fn run(args: &SavepointArgs) -> Result<ExitStatus, CommandFailure> {
     let to = match &args.savepoint_parent_location {
         None => format!("{}/{}", place.location(), default_savepoint_folder(&id)),
         // Opening the location makes a relative path absolute. The instances that write the savepoint may have other
-        // working directories.
+        // working directories, where the relative path would name another location.
         Some(to) => {
             let to = place.open_other_location(to)?;
             format!("{}/savepoint-{}-{id}", to.place().trim_end_matches('/'), escape_name_segment(&pipeline.name))

@@ -26,7 +26,7 @@ pub(crate) fn run(args: &StateArgs) -> Result<ExitStatus, CommandFailure> {
     }
 }
 
-/// A savepoint or a job's folder, and the checkpoints in it.
+/// The folder of a savepoint or of a job, and the checkpoints in this folder.
 struct StateFolder {
     store: Arc<dyn CheckpointStore>,
     kind: FolderKind,
@@ -34,7 +34,8 @@ struct StateFolder {
 }
 
 impl StateFolder {
-    /// Opens the folder at `path`, and lists the checkpoints of `partition` or of all partitions.
+    /// Opens the folder at `path`, and lists the checkpoints in the folder. With `partition`, lists only the
+    /// checkpoints of this partition.
     fn open_folder(path: &str, partition: Option<Partition>) -> Result<Self, CommandFailure> {
         let store = crate::job_state_folder::open_location_for_inspection(path)?;
         let FolderContents { folder_kind: kind, checkpoints: mut found } =
@@ -64,7 +65,7 @@ impl StateFolder {
         }
     }
 
-    /// Returns a code for the kind of the folder, which JSON output contains.
+    /// Returns the code that JSON output contains for the kind of the folder.
     fn folder_kind_code(&self) -> &'static str {
         match &self.kind {
             FolderKind::Savepoint(_) => "savepoint",
@@ -75,7 +76,7 @@ impl StateFolder {
         }
     }
 
-    /// Returns the partitions that the savepoint lists and has no checkpoint for.
+    /// Returns the partitions that the savepoint lists, but that have no checkpoint in the folder.
     fn missing_savepoint_partitions(&self) -> Vec<Partition> {
         let FolderKind::Savepoint(content) = &self.kind else { return Vec::new() };
         let has = |partition: Partition| self.stored_checkpoints.iter().any(|found| found.partition == partition);

@@ -7,12 +7,12 @@ use std::time::Duration;
 use windrow_connectors::redis::RedisWriterObserver;
 use windrow_engine::{Epoch, HistogramCounts, Partition, WorkerMetrics};
 
-/// The values of all counters, which count from the start of the process.
+/// The values of all counters. All of them except `records_read_by_partition` count from the start of the process.
 #[derive(Clone, Debug, Default)]
 pub(super) struct CounterValues {
     pub(super) values_by_worker: Vec<WorkerCounterValues>,
     pub(super) fired_rows_by_view: Vec<u64>,
-    /// The records read from each partition since it was opened under this epoch.
+    /// The number of records read from each partition since the worker opened the partition under the epoch in the key.
     pub(super) records_read_by_partition: BTreeMap<(Partition, Epoch), u64>,
     pub(super) rows_written_to_redis: u64,
     pub(super) redis_transaction_count: u64,
@@ -20,7 +20,7 @@ pub(super) struct CounterValues {
     pub(super) freshness_histograms: FreshnessHistograms,
 }
 
-/// The values of one worker's counters, which count from the start of the process.
+/// The values of one worker's counters since the start of the process.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct WorkerCounterValues {
     pub(super) records_read: u64,
@@ -29,11 +29,11 @@ pub(super) struct WorkerCounterValues {
     pub(super) blocked_by_sink_time: Duration,
 }
 
-/// Histograms of the age of rows at the moment when Redis acknowledged them.
+/// Histograms of the ages that rows had when Redis acknowledged the rows.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct FreshnessHistograms {
     pub(super) row_age_since_event_time: HistogramCounts,
-    pub(super) row_age_since_append: HistogramCounts,
+    pub(super) row_age_since_kafka_timestamp: HistogramCounts,
 }
 
 impl CounterValues {
@@ -68,12 +68,11 @@ impl WorkerCounterValues {
 }
 
 impl FreshnessHistograms {
-    /// Reads the histograms of the Redis writer.
     pub(super) fn read(redis: &RedisWriterObserver) -> Self {
         let freshness = redis.freshness();
         Self {
             row_age_since_event_time: freshness.ms_since_trigger_event_time.read_counts(),
-            row_age_since_append: freshness.ms_since_trigger_record_timestamp.read_counts(),
+            row_age_since_kafka_timestamp: freshness.ms_since_trigger_record_timestamp.read_counts(),
         }
     }
 }

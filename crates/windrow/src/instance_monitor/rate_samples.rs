@@ -32,15 +32,15 @@ pub(super) struct RateSamples(VecDeque<CounterSample>);
 
 impl RateSamples {
     pub(super) fn add_sample(&mut self, sample: CounterSample) {
-        // Keep one sample that is at least a minute old, because the newest interval of a minute begins with it.
+        // Keep one sample that is at least a minute old. The interval of the last minute begins with this sample.
         while self.0.get(1).is_some_and(|second| sample.taken_at - second.taken_at >= QUANTILE_WINDOW) {
             self.0.pop_front();
         }
         self.0.push_back(sample);
     }
 
-    /// Returns the shortest interval of at least `length` that ends with the newest sample. If there is none, the
-    /// interval begins with the oldest sample.
+    /// Returns the shortest interval that lasts at least `length` and ends with the newest sample. If all samples
+    /// together cover less time, the interval begins with the oldest sample.
     fn newest_interval_of_length(&self, length: Duration) -> Option<SampleInterval<'_>> {
         let newest = self.0.back()?;
         let before =
@@ -76,7 +76,8 @@ impl RateSamples {
         )
     }
 
-    /// Returns the mean duration of Redis transactions over the last ten seconds, or `None` if there were none.
+    /// Returns the mean duration of Redis transactions over the last ten seconds. Returns `None` if there was no
+    /// transaction.
     pub(super) fn recent_mean_transaction_ms(&self) -> Option<f64> {
         let SampleInterval { newest_sample: newest, older_sample: before } =
             self.newest_interval_of_length(RATE_WINDOW)?;
@@ -117,7 +118,7 @@ mod tests {
         assert_eq!(per_second(&rates([])), 0.0);
         assert_eq!(per_second(&rates([(0, 50)])), 0.0);
         assert_eq!(per_second(&rates([(0, 0), (1, 30), (2, 100)])), 50.0);
-        // The rate of the first second is 1,000, and then it is 10.
+        // The rate is 1,000 in the first second, and 10 in every later second.
         assert_eq!(per_second(&rates((0..40).map(|second| (second, 1_000 + 10 * second)))), 10.0);
         // A burst has no effect after ten seconds.
         assert_eq!(per_second(&rates((0..30).map(|second| (second, if second < 19 { 0 } else { 500 })))), 0.0);
@@ -139,14 +140,15 @@ mod tests {
             histogram.observe(if second < 100 { 80_000 } else { 40 }, 5);
             let counts = CounterValues {
                 freshness_histograms: FreshnessHistograms {
-                    row_age_since_append: histogram.read_counts(),
+                    row_age_since_kafka_timestamp: histogram.read_counts(),
                     ..FreshnessHistograms::default()
                 },
                 ..CounterValues::default()
             };
             rates.add_sample(CounterSample { taken_at: start + Duration::from_secs(second), counter_values: counts });
         }
-        let lately = rates.histogram_of_last_minute(|counts| &counts.freshness_histograms.row_age_since_append);
+        let lately =
+            rates.histogram_of_last_minute(|counts| &counts.freshness_histograms.row_age_since_kafka_timestamp);
         assert_eq!(lately.total_count(), 300);
         assert!(lately.estimate_quantile_ms(0.99).is_some_and(|p99| p99 <= 50.0), "{lately:?}");
     }

@@ -17,7 +17,7 @@ use crate::units::whole_milliseconds;
 /// The largest number of entries in each list of the report.
 const MAX_EVENTS_PER_LIST: usize = 50;
 
-/// Merges one list of each worker into a list of the newest entries, newest first.
+/// Merges the lists of all workers into one list, newest first. Omits the oldest entries if the list would be too long.
 fn merge_newest<T>(
     workers: &[Arc<WorkerMetrics>],
     list: impl Fn(&WorkerMetrics) -> Vec<T>,

@@ -14,14 +14,15 @@ const MAX_HISTORY_STEPS: usize = 360;
 /// The progress and the delays of this process at one moment.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct ProgressSample {
-    /// Records read since the start.
+    /// The number of records read since the start of the process.
     pub(super) total_records_read: u64,
-    /// Rows that fired since the start.
+    /// The number of rows that fired since the start of the process.
     pub(super) total_fired_rows: u64,
     pub(super) total_lag_records: Option<u64>,
     pub(super) max_watermark_delay_ms: Option<i64>,
-    /// A histogram since the start: the time from Kafka's timestamp of a record to its row in Redis.
-    pub(super) row_age_since_append: HistogramCounts,
+    /// A histogram since the start of the process. It shows the time from the Kafka timestamp of the record that made a
+    /// row fire to the arrival of the row in Redis.
+    pub(super) row_age_since_kafka_timestamp: HistogramCounts,
 }
 
 /// The last hour in steps of ten seconds.
@@ -29,12 +30,12 @@ pub(super) struct ProgressSample {
 pub(super) struct RecentHistory {
     /// The completed steps, oldest first.
     completed_steps: VecDeque<HistorySample>,
-    open_step: Option<OpenStep>,
+    unfinished_step: Option<UnfinishedStep>,
 }
 
 /// The current step of ten seconds, which is not complete yet.
 #[derive(Debug)]
-struct OpenStep {
+struct UnfinishedStep {
     starts_at_ms: i64,
     /// The last sample before this step.
     sample_before: ProgressSample,
@@ -45,10 +46,10 @@ impl RecentHistory {
     /// Adds a sample that was taken at the epoch time `now_ms`.
     pub(super) fn add_sample(&mut self, now_ms: i64, now: ProgressSample) {
         let at_ms = now_ms.div_euclid(HISTORY_STEP_MS) * HISTORY_STEP_MS;
-        match &mut self.open_step {
+        match &mut self.unfinished_step {
             Some(step) if step.starts_at_ms == at_ms => step.latest_sample = now,
-            Some(OpenStep { starts_at_ms: before_ms, sample_before: first, latest_sample: last }) => {
-                let append = last.row_age_since_append.counted_since(&first.row_age_since_append);
+            Some(UnfinishedStep { starts_at_ms: before_ms, sample_before: first, latest_sample: last }) => {
+                let append = last.row_age_since_kafka_timestamp.counted_since(&first.row_age_since_kafka_timestamp);
                 self.completed_steps.push_back(HistorySample {
                     interval_start_ms: *before_ms,
                     records_read: last.total_records_read - first.total_records_read,
@@ -58,14 +59,15 @@ impl RecentHistory {
                     freshness_p50_ms: append.estimate_quantile_ms(0.5),
                     freshness_p99_ms: append.estimate_quantile_ms(0.99),
                 });
-                self.open_step = Some(OpenStep { starts_at_ms: at_ms, sample_before: *last, latest_sample: now });
+                self.unfinished_step =
+                    Some(UnfinishedStep { starts_at_ms: at_ms, sample_before: *last, latest_sample: now });
                 // If the clock was set back, remove the steps that would lie in the future.
                 self.completed_steps.retain(|moment| moment.interval_start_ms < at_ms);
                 let excess = self.completed_steps.len().saturating_sub(MAX_HISTORY_STEPS);
                 self.completed_steps.drain(..excess);
             }
             None => {
-                self.open_step = Some(OpenStep {
+                self.unfinished_step = Some(UnfinishedStep {
                     starts_at_ms: at_ms,
                     sample_before: ProgressSample::default(),
                     latest_sample: now,

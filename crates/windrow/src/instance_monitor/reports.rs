@@ -16,10 +16,12 @@ use super::counter_values::{CounterValues, FreshnessHistograms, WorkerCounterVal
 use super::rate_samples::RateSamples;
 use crate::units::{count_as_f64, fractional_milliseconds, signed_milliseconds, whole_milliseconds};
 
-/// A partition counts as idle when it is read to its end and had no record for this time.
+/// The time without a new record after which a partition counts as idle, if the worker has read all records of the
+/// partition.
 const PARTITION_IDLE_AFTER_MS: i64 = 10_000;
 
-/// Reports the worker with this index. `heartbeat_age` is the time since the worker last made progress.
+/// Builds the report of the worker with the index `index`. `heartbeat_age` is the time since the worker last made
+/// progress.
 pub(super) fn build_worker_report(
     index: usize,
     worker: &WorkerMetrics,
@@ -51,7 +53,7 @@ pub(super) fn build_worker_report(
     }
 }
 
-/// Reports the feature view with this index, summed over all workers.
+/// Builds the report of the feature view with the index `index`. The counts are sums over all workers.
 pub(super) fn build_view_report(
     index: usize,
     name: &str,
@@ -69,13 +71,13 @@ pub(super) fn build_view_report(
     }
 }
 
-/// A partition, and the worker that owns it.
+/// The status of a partition, and the index of the worker that owns the partition.
 pub(super) struct OwnedPartitionStatus {
     pub(super) worker_index: usize,
     pub(super) partition_status: PartitionStatus,
 }
 
-/// Reports one partition. Without `rates`, the rate of the partition is 0.
+/// Builds the report of one partition. Without `rates`, the rate in the report is 0.
 pub(super) fn build_partition_report(
     owned: &OwnedPartitionStatus,
     end_offsets: &PartitionOffsets,
@@ -83,7 +85,8 @@ pub(super) fn build_partition_report(
     rates: Option<&RateSamples>,
 ) -> PartitionReport {
     let status = &owned.partition_status;
-    // The end offset was fetched earlier, so the worker may already have read past it.
+    // The end offset was fetched earlier. If the worker has read past this offset since, the worker's next offset is
+    // the end.
     let end = end_offsets.get(&status.partition).map(|&end| status.next_offset.map_or(end, |offset| offset.max(end)));
     let lag = end.zip(status.next_offset).and_then(|(end, offset)| u64::try_from(end - offset).ok());
     let quiet_since_ms = status.last_record_processed_at_ms.unwrap_or(status.opened_at_ms);
@@ -111,7 +114,7 @@ pub(super) fn build_partition_report(
     }
 }
 
-/// Reports the counters and outages of the Redis writer.
+/// Builds the report of the Redis writer's counters and outages.
 pub(super) fn build_redis_report(redis: &RedisWriterObserver, now_ms: i64, rates: &RateSamples) -> RedisWriterReport {
     let status = redis.status();
     let outage = status.ongoing_outage.as_ref();
@@ -150,7 +153,8 @@ pub(super) fn sum_checkpoint_counts(workers: &[Arc<WorkerMetrics>]) -> Checkpoin
     counts
 }
 
-/// Reports since when and why a service is unreachable. Both values are `None` while the service is reachable.
+/// Builds the report that says since when and why a service is unreachable. Both values are `None` while the service is
+/// reachable.
 pub(super) fn build_reachability_report(reachability: &SharedOutageTracker) -> ReachabilityReport {
     let outage = reachability.ongoing_outage();
     ReachabilityReport {
@@ -159,13 +163,15 @@ pub(super) fn build_reachability_report(reachability: &SharedOutageTracker) -> R
     }
 }
 
-/// Reports the age of rows at their arrival in Redis, with counts since the start and quantiles of the last minute.
+/// Builds the report about the age of rows at their arrival in Redis. Counts cover the time since the start of the
+/// process, quantiles the last minute.
 pub(super) fn build_freshness_report(since_start: &FreshnessHistograms, rates: &RateSamples) -> FreshnessReport {
     let event_time = rates.histogram_of_last_minute(|counters| &counters.freshness_histograms.row_age_since_event_time);
-    let append = rates.histogram_of_last_minute(|counters| &counters.freshness_histograms.row_age_since_append);
+    let append =
+        rates.histogram_of_last_minute(|counters| &counters.freshness_histograms.row_age_since_kafka_timestamp);
     FreshnessReport {
         delay_since_event_time: build_histogram_report(&since_start.row_age_since_event_time, &event_time),
-        delay_since_kafka_timestamp: build_histogram_report(&since_start.row_age_since_append, &append),
+        delay_since_kafka_timestamp: build_histogram_report(&since_start.row_age_since_kafka_timestamp, &append),
     }
 }
 

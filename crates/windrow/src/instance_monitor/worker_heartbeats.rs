@@ -11,7 +11,8 @@ pub(super) struct WorkerHeartbeats(Vec<Heartbeat>);
 
 #[derive(Clone, Copy, Debug)]
 struct Heartbeat {
-    /// The worker's loop iterations plus its nanoseconds blocked by the sink. The sum grows while the worker runs.
+    /// The number of the worker's loop iterations, plus the number of nanoseconds for which the sink blocked the
+    /// worker. The sum stops growing if the worker hangs.
     progress_sum: u128,
     progressed_at: Instant,
 }
@@ -22,7 +23,8 @@ impl WorkerHeartbeats {
         Self(vec![Heartbeat { progress_sum: 0, progressed_at: now }; workers])
     }
 
-    /// Compares the progress of each worker with the last call, and records `now` where the progress has grown.
+    /// Compares the progress of each worker with its progress at the last call. Records `now` for every worker that has
+    /// made progress.
     pub(super) fn record_progress(&mut self, workers: &[Arc<WorkerMetrics>], now: Instant) {
         for (heartbeat, worker) in self.0.iter_mut().zip(workers) {
             let times = &worker.time_use;

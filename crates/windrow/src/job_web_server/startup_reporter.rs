@@ -14,7 +14,7 @@ use crate::job_state_folder::{random_hex_digits, read_host_name};
 use crate::wall_clock::now_ms;
 
 /// The source of an instance's report. Until the job is connected to Kafka and Redis, the report says that the instance
-/// is starting. After that it is the report of the instance's monitor.
+/// is starting. Afterwards, the instance's monitor builds the report.
 pub(super) struct StartupReporter {
     instance_id: String,
     started_at_ms: i64,
@@ -44,12 +44,12 @@ impl StartupReporter {
         })
     }
 
-    /// Sets the address at which the instance serves its pages. Later calls have no effect.
+    /// Sets the address at which the instance serves its pages. Only the first call has an effect.
     pub(super) fn set_listen_address(&self, address: String) {
         let _ = self.listen_address.set(address);
     }
 
-    /// From now on, reports say that the start waits for Redis, because Kafka has the topic.
+    /// Records that Kafka has the topic. From now on, reports say that the start waits for Redis.
     pub(super) fn mark_topic_found(&self) {
         self.topic_found.store(true, Ordering::Relaxed);
     }

@@ -282,7 +282,7 @@ impl Sink for PartitionSinks {
         Ok(FlushTicket(0))
     }
 
-    fn newest_acknowledged_ticket(&self) -> FlushTicket {
+    fn newest_acknowledged_flush(&self) -> FlushTicket {
         FlushTicket(0)
     }
 

@@ -146,8 +146,8 @@ impl Sink for MemorySink {
         self.json.start_flush()
     }
 
-    fn newest_acknowledged_ticket(&self) -> FlushTicket {
-        self.json.newest_acknowledged_ticket()
+    fn newest_acknowledged_flush(&self) -> FlushTicket {
+        self.json.newest_acknowledged_flush()
     }
 
     fn take_lost_partitions(&mut self) -> Vec<LostPartition> {

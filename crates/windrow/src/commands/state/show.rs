@@ -16,13 +16,13 @@ use crate::{print, progress_bar, table};
 /// The width in characters of the table column that shows the definition of a feature view.
 const DEFINITION_COLUMN_WIDTH: u16 = 72;
 
-/// A checkpoint's manifest, and the unpacked sizes of its state objects.
+/// The manifest of a checkpoint, and the unpacked sizes of the state objects that the manifest names.
 struct InspectedCheckpoint<'a> {
     manifest: &'a CheckpointManifest,
     contents: StateByteCounts,
 }
 
-/// The rows and the unpacked bytes of a feature view, summed over all partitions.
+/// The number of rows and the number of unpacked bytes of a feature view, summed over all partitions.
 struct ViewTotals<'a> {
     name: &'a str,
     definition: &'a str,

@@ -16,7 +16,7 @@ use crate::format::{format_byte_size, format_count_with_noun};
 use crate::state_problem::StateProblem;
 use crate::{pipeline_file, print, progress_bar};
 
-/// The result of verifying one checkpoint: those of its objects that cannot be used.
+/// The result of verifying one checkpoint: the objects of the checkpoint that cannot be used.
 struct CheckpointVerdict<'a> {
     stored_checkpoint: &'a StoredCheckpoint,
     unusable_objects: Vec<UnusableObject>,
@@ -34,7 +34,7 @@ impl CheckpointVerdict<'_> {
 
 /// The result of comparing stored state with a pipeline file.
 struct PipelineCompatibility {
-    /// How the pipeline or topic of the state differs from the pipeline file. `None` if both are equal.
+    /// How the stored pipeline and topic differ from the pipeline file. `None` if there is no difference.
     mismatch_reason: Option<String>,
     compared_views: Vec<ComparedView>,
 }
@@ -68,7 +68,8 @@ fn verify_checkpoints(folder: &StateFolder) -> Result<Vec<CheckpointVerdict<'_>>
                     .unusable_objects
             }
         };
-        // A running job may have deleted the checkpoint after it was listed, so its objects may be gone.
+        // A running job may have deleted the checkpoint after this command listed it. A deleted checkpoint is not
+        // damaged.
         if !unusable.is_empty() && !inspect::checkpoint_exists(&*folder.store, found).map_err(store_fault_to_failure)? {
             continue;
         }
