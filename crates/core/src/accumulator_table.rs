@@ -1,11 +1,12 @@
-//! Stores the accumulators of one entity in one view: a row per pane or session. The rows lie in two flat arrays, in
-//! time order.
+//! The accumulators of one entity in one view, with one entry per pane or session. The entries lie in two flat arrays,
+//! in time order.
 //!
-//! Owns: the memory layout of rows. Does not own: the meaning of a row's span (panes and sessions define it).
-//! Invariant: rows are sorted by [`RowSpan::span_start`], and no two rows have the same start.
-//! Why this way: most entities have one to seven rows, and the table stores one or two rows inline. So most events need
-//! no further memory access, and most entities need no allocation. This makes a replay 11 to 18 % faster. Few views
-//! have variable accumulators. In the other views, the second array is a null pointer.
+//! Owns: the memory layout of entries. Does not own: what the span of an entry means ([`crate::sliding`] and
+//! [`crate::session`] define the meaning).
+//! Invariant: entries are sorted by [`EntrySpan::span_start`], and no two entries have the same start.
+//! Why flat arrays: the first array stores one or two entries without an allocation, next to the entity's other state.
+//! So most events need no further memory access, which makes a replay 11 to 18 % faster. Few views have variable
+//! accumulators. In all other views, the second array is only a null pointer.
 
 use smallvec::SmallVec;
 use thin_vec::ThinVec;
@@ -14,22 +15,22 @@ use crate::aggregate::{FeatureAggregators, RowAccumulators, RowAccumulatorsMut, 
 use crate::snapshot::encoding::{DamagedSnapshot, SnapshotReader, write_signed, write_unsigned};
 use crate::time::EventTime;
 
-/// Number of 64-bit words at the beginning of a row, which hold the row's span.
+/// The number of 64-bit words at the beginning of an entry that hold the entry's span.
 const SPAN_WORD_COUNT: usize = 2;
-/// Number of 64-bit words that the table stores without an allocation: one pane with five counts, or two short
-/// sessions.
+/// The number of 64-bit words that are stored without an allocation. One pane with five counts fits, or two sessions
+/// with two counts each.
 const INLINE_WORD_COUNT: usize = 8;
 
-/// The range that a row covers. Both bounds of a pane are the pane's index. The bounds of a session are its first and
-/// last event time.
+/// The range that an entry covers. For a pane, both bounds are the index of the pane. For a session, the bounds are the
+/// times of the first and the last event.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct RowSpan {
     pub(crate) span_start: i64,
     pub(crate) span_end: i64,
 }
 
-/// The rows of one entity in one view. Every method takes the view's aggregators, because a copy per entity would need
-/// memory.
+/// The accumulators of one entity in one view. Every method takes the aggregators of the view as an argument. Storing
+/// them per entity would need more memory.
 #[derive(Debug, Default)]
 pub(crate) struct AccumulatorTable {
     row_words: SmallVec<[u64; INLINE_WORD_COUNT]>,
@@ -56,8 +57,8 @@ impl AccumulatorTable {
         self.row_words[at + 1] = span.span_end.cast_unsigned();
     }
 
-    /// Returns the index of the first row whose span starts at or after `from`. The search begins at the newest row,
-    /// because most events belong to that row.
+    /// Returns the index of the first entry whose span starts at or after `from`. The search begins at the newest
+    /// entry, because most events belong to the newest entry.
     pub(crate) fn find_first_row_from(&self, aggregators: &FeatureAggregators, from: i64) -> usize {
         let mut row = self.row_count(aggregators);
         while row > 0 && self.row_span(aggregators, row - 1).span_start >= from {
@@ -88,7 +89,7 @@ impl AccumulatorTable {
         }
     }
 
-    /// Inserts an empty row before the row at index `row`.
+    /// Inserts an entry with empty accumulators at index `entry`.
     pub(crate) fn insert_row(&mut self, aggregators: &FeatureAggregators, row: usize, span: RowSpan) {
         let width = words_per_row(aggregators);
         let at = row * width;
@@ -106,7 +107,7 @@ impl AccumulatorTable {
         }
     }
 
-    /// Removes the rows from index `from` up to, but not including, `to`. Frees the memory when no row remains.
+    /// Removes the entries with the indexes `from..to`. Frees the memory when no entry remains.
     pub(crate) fn remove_rows(&mut self, aggregators: &FeatureAggregators, from: usize, to: usize) {
         let width = words_per_row(aggregators);
         let variable_count = aggregators.variable_accumulator_count();
@@ -119,8 +120,9 @@ impl AccumulatorTable {
         }
     }
 
-    /// Appends the number of rows, and then the rows, to a snapshot. A row begins with the distance from the previous
-    /// row's start to its own. The length of its span, its words and its variable accumulators follow.
+    /// Appends the number of entries to a snapshot, and then every entry. An entry begins with the distance from the
+    /// start of the previous entry to the start of this entry. The length of the span, the words and the variable
+    /// accumulators follow.
     pub(crate) fn save(&self, aggregators: &FeatureAggregators, out: &mut Vec<u8>) {
         let rows = self.row_count(aggregators);
         write_unsigned(out, rows as u64);
@@ -149,8 +151,8 @@ impl AccumulatorTable {
             if before.is_some_and(|before| before >= from) || from > to {
                 return Err(DamagedSnapshot("panes or sessions that are not in time order"));
             }
-            // The bounds of a session are event times. A pane index is an event time divided by the pane length, so the
-            // same limits hold for it.
+            // The bounds of a session are event times. The index of a pane is an event time divided by the pane length,
+            // so the index is within the same limits.
             if [from, to].iter().any(|bound| EventTime::checked_from_ms(*bound).is_none()) {
                 return Err(DamagedSnapshot("a pane or session outside the range of event times"));
             }
@@ -166,7 +168,7 @@ impl AccumulatorTable {
         Ok(table)
     }
 
-    /// Merges the accumulators of the row at index `newer` into the row at index `older`. The newer row remains
+    /// Merges the accumulators of the entry at index `newer` into the entry at index `older`. The newer entry remains
     /// unchanged.
     pub(crate) fn merge_row_into_older(&mut self, aggregators: &FeatureAggregators, older: usize, newer: usize) {
         let width = words_per_row(aggregators);

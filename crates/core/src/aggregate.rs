@@ -1,15 +1,15 @@
-//! Aggregates: folding events into accumulators, merging the accumulators of panes, and computing feature values from
-//! them.
+//! Computes aggregates: folds events into accumulators, merges accumulators, and computes feature values from
+//! accumulators.
 //!
-//! Owns: the layout of accumulators and their arithmetic. Does not own: which events share an accumulator (panes and
-//! sessions decide that).
-//! Invariants: (1) all-zero words and [`VariableAccumulator::Empty`] are the empty accumulator; (2) the first word of a
-//! fixed-size accumulator counts the folded values, and a count of zero means NULL; (3) merging is associative. Merging
-//! older and newer state in time order gives the same value as folding the events in that order. Only floating-point
-//! sums can differ, by their rounding.
-//! Why this way: one flat array of 64-bit words per entity and view takes a quarter of the memory of a tree of boxed
-//! accumulators. The array is cleared and copied in one step, and a snapshot stores its words in order. Only text and
-//! sketches, whose size varies, are stored outside the array.
+//! Owns: the layout of accumulators and their arithmetic. Does not own: which events share an accumulator
+//! ([`crate::sliding`] and [`crate::session`] decide that).
+//! Invariants: (1) In an empty accumulator, all words are zero, or the variable accumulator is
+//! [`VariableAccumulator::Empty`]. (2) The first word of a fixed-size accumulator counts the folded values; a count of
+//! zero means NULL. (3) Merging is associative: merging accumulators in time order gives the same value as folding the
+//! events in that order. Only floating-point sums can differ, by their rounding.
+//! Why flat arrays: one array of 64-bit words per entity and view takes a quarter of the memory of a tree of boxed
+//! accumulators. One step clears or copies the array, and a snapshot stores the words in order. Only texts and sketches
+//! vary in size, so they are stored outside the array.
 
 mod fixed_size;
 mod variable_size;
@@ -23,13 +23,13 @@ use crate::view::{Aggregate, Feature};
 use fixed_size::FixedSizeAggregator;
 use variable_size::VariableSizeAggregator;
 
-/// Write access to the accumulators of one pane or session.
+/// The accumulators of one pane or session, with write access.
 pub(crate) struct RowAccumulatorsMut<'a> {
     pub(crate) fixed_size_words: &'a mut [u64],
     pub(crate) variable_accumulators: &'a mut [VariableAccumulator],
 }
 
-/// Read access to the accumulators of one pane or session.
+/// The accumulators of one pane or session, with read access.
 #[derive(Clone, Copy)]
 pub(crate) struct RowAccumulators<'a> {
     pub(crate) fixed_size_words: &'a [u64],
@@ -55,9 +55,9 @@ struct FeatureAggregator {
 /// The aggregator of a feature, and the position of the feature's accumulator within a pane or session.
 #[derive(Debug)]
 enum PlacedAggregator {
-    /// The accumulator is the words from `word_index` on.
+    /// The accumulator begins at the word with the index `word_index`.
     FixedSize { aggregator: FixedSizeAggregator, word_index: usize },
-    /// The accumulator is the variable accumulator at `accumulator_index`.
+    /// The accumulator is the variable accumulator with the index `accumulator_index`.
     VariableSize { aggregator: VariableSizeAggregator, accumulator_index: usize },
 }
 
@@ -91,12 +91,12 @@ impl FeatureAggregators {
         Self { feature_aggregators, fixed_size_word_count, variable_accumulator_count }
     }
 
-    /// Returns the number of 64-bit words that one pane or session needs.
+    /// Returns the number of 64-bit words in the accumulators of one pane or session.
     pub(crate) fn fixed_size_word_count(&self) -> usize {
         self.fixed_size_word_count
     }
 
-    /// Returns the number of variable accumulators that one pane or session needs.
+    /// Returns the number of variable accumulators of one pane or session.
     pub(crate) fn variable_accumulator_count(&self) -> usize {
         self.variable_accumulator_count
     }
@@ -105,7 +105,8 @@ impl FeatureAggregators {
         self.feature_aggregators.len()
     }
 
-    /// Folds one event into the accumulators of a pane or session.
+    /// Folds one event into the accumulators of a pane or session. A feature whose condition is not true for the event
+    /// does not change.
     pub(crate) fn fold_event(&self, row: &mut RowAccumulatorsMut<'_>, event: &Event<'_>) {
         for feature in &self.feature_aggregators {
             if feature.condition.as_ref().is_some_and(|condition| !condition.matches(event.field_values)) {
@@ -122,7 +123,7 @@ impl FeatureAggregators {
         }
     }
 
-    /// Merges `newer`, the accumulators of a later pane or session, into the accumulators `row` of an earlier one.
+    /// Merges the accumulators of a newer pane or session into those of an older pane or session.
     pub(crate) fn merge_newer_row(&self, row: &mut RowAccumulatorsMut<'_>, newer: RowAccumulators<'_>) {
         for feature in &self.feature_aggregators {
             match &feature.aggregator {
@@ -139,7 +140,8 @@ impl FeatureAggregators {
         }
     }
 
-    /// Returns the value of feature `index`, or the feature's default where the value is NULL.
+    /// Returns the value of the feature at `index`. If the value is NULL, returns the default of the feature, or NULL
+    /// if the feature has no default.
     pub(crate) fn feature_value<'a>(&'a self, index: usize, row: RowAccumulators<'a>) -> Value<'a> {
         let feature = &self.feature_aggregators[index];
         let value = match &feature.aggregator {

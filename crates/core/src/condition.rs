@@ -1,7 +1,8 @@
 //! `where` conditions, compiled to a small tree that is evaluated once per event and feature.
 //!
-//! Owns: SQL's three-valued logic over an event's fields. Does not own: SQL text. The spec crate parses the text and
-//! checks the types, so both sides of a comparison always have comparable types.
+//! Owns: the evaluation of a condition in SQL's three-valued logic (true, false, unknown). Does not own: parsing and
+//! type checks (the spec crate). The spec crate rejects comparisons of incomparable types, so the evaluation never
+//! meets such a comparison.
 
 use std::cmp::Ordering;
 
@@ -59,30 +60,32 @@ impl Operand {
 /// A condition over an event's fields.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Condition {
-    /// `left op right`; unknown when either side is NULL.
+    /// A comparison of two operands; unknown when at least one operand is NULL.
     Compare(Operand, ComparisonOperator, Operand),
-    /// `operand IN (list)`; unknown when the operand is NULL, or when nothing matches and the list holds NULL.
+    /// `operand IN (list)`. The result is unknown when the operand is NULL. It is also unknown when the list contains
+    /// NULL and no equal value.
     In(Operand, Vec<Operand>),
     /// `operand IS NULL`; never unknown.
     IsNull(Operand),
-    /// A boolean field or constant without a comparison, such as `flag` in `flag AND price > 1`.
+    /// A boolean field or constant as a condition of its own, such as `flag` in `flag AND price > 1`.
     IsTrue(Operand),
     /// True when both conditions are true.
     And(Box<Condition>, Box<Condition>),
     /// True when at least one condition is true.
     Or(Box<Condition>, Box<Condition>),
-    /// The opposite of a condition; unknown stays unknown.
+    /// True when the condition is false, and false when it is true. Unknown stays unknown.
     Not(Box<Condition>),
 }
 
 impl Condition {
-    /// Returns whether the condition is true for an event with these `fields`. SQL's "unknown" is not true.
+    /// Returns `true` if the condition is true for an event with the values `fields`. Returns `false` if the condition
+    /// is false or unknown.
     #[must_use]
     pub fn matches(&self, fields: &[Value<'_>]) -> bool {
         self.evaluate_three_valued(fields) == Some(true)
     }
 
-    /// Returns one of SQL's three truth values: `None` is "unknown".
+    /// Returns the truth value of the condition, or `None` for SQL's "unknown".
     fn evaluate_three_valued(&self, fields: &[Value<'_>]) -> Option<bool> {
         match self {
             Self::Compare(left, comparison, right) => {
@@ -121,7 +124,7 @@ impl Condition {
     }
 }
 
-/// Compares two values. Returns `None` where SQL says "unknown".
+/// Compares two values. Returns `None` where SQL's comparison is "unknown", for example when a value is NULL.
 pub(crate) fn compare_values(left: Value<'_>, right: Value<'_>) -> Option<Ordering> {
     match (left, right) {
         (Value::String(left), Value::String(right)) => Some(left.cmp(right)),
@@ -134,7 +137,8 @@ pub(crate) fn compare_values(left: Value<'_>, right: Value<'_>) -> Option<Orderi
     }
 }
 
-/// Compares a `long` with a `double` exactly, also beyond 2⁵³, where a conversion to `double` would round the `long`.
+/// Compares a long with a double exactly. A conversion of the long to a double would round a long beyond 2⁵³, so the
+/// comparison does not convert it.
 #[allow(clippy::cast_possible_truncation)] // the value is within the range of i64 here
 fn compare_long_double(long: i64, double: f64) -> Option<Ordering> {
     const TWO_POW_63: f64 = 9_223_372_036_854_775_808.0;

@@ -1,9 +1,9 @@
-//! Texts that describe views. A restart recognises the stored state of a view by the view's text, and pages show parts
-//! of the text.
+//! Writes the definition of a view as text. A restart finds the stored state of a view by comparing definition texts.
+//! Pages show the aggregate and the condition as SQL.
 //!
-//! Invariant: an unchanged view has the same text in every version of Windrow. A restart keeps state only where the
-//! view's [`FeatureView::definition_text`] is identical, so a reworded text loses that state. A test compares the texts
-//! with stored texts.
+//! Invariant: an unchanged view has the same [`FeatureView::definition_text`] in every version of Windrow. If a new
+//! version changed the wording, a restart would not find the stored state of the view. A test compares the texts with
+//! stored texts.
 
 use crate::condition::{ComparisonOperator, Condition, Operand};
 use crate::event::{EventSchema, FieldId};
@@ -11,9 +11,10 @@ use crate::value::Literal;
 use crate::view::{Aggregate, DurationUnit, FeatureView, WindowKind};
 
 impl FeatureView {
-    /// Returns a text with everything that the view's state depends on: the entity key, the window and the features. Of
-    /// a feature, the text holds its name, its aggregate with the type of its field, and its condition. The text leaves
-    /// out the view's name, the defaults and the sink settings.
+    /// Returns a text with everything that the view's state depends on: the entity key, the window and the features.
+    /// For every feature, the text contains the name, the aggregate, the type of the aggregated field, and the
+    /// condition. The text omits the view's name, the defaults and the sink settings, because the state does not depend
+    /// on them.
     #[must_use]
     pub fn definition_text(&self, schema: &EventSchema) -> String {
         let window = match self.window {
@@ -39,7 +40,7 @@ impl FeatureView {
 }
 
 impl Aggregate {
-    /// Returns the aggregate in the notation of SQL: `count(*)`, `avg(price)`, `duration in seconds`.
+    /// Returns the aggregate in a notation like SQL: `count(*)`, `avg(price)`, `duration in seconds`.
     #[must_use]
     pub fn format_aggregate_as_sql(self, schema: &EventSchema) -> String {
         let call = |aggregate: &str, field: FieldId| {
@@ -61,7 +62,7 @@ impl Aggregate {
         }
     }
 
-    /// Returns the field that the aggregate reads, or `None` where it reads no field.
+    /// Returns the field whose values are aggregated. Returns `None` for `count(*)` and durations, which use no field.
     const fn input_field(self) -> Option<FieldId> {
         match self {
             Self::Count | Self::Duration(_) => None,
@@ -78,7 +79,7 @@ impl Aggregate {
 }
 
 impl Condition {
-    /// Returns the condition as SQL. A chain of AND or OR within another operator is in parentheses.
+    /// Returns the condition as SQL. An AND or OR inside another condition is in parentheses.
     #[must_use]
     pub fn format_condition_as_sql(&self, schema: &EventSchema) -> String {
         let operand = |operand: &Operand| format_operand_as_sql(operand, schema);

@@ -1,6 +1,6 @@
-//! Slots: every entity with state has one slot, an index that is the same in all tables of a shard.
+//! The slot of an entity: the index at which every table of a shard stores the state of the entity.
 
-/// The index at which every table of a shard stores the state of one entity.
+/// The index of one entity, the same in all tables of a shard.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct EntitySlot(pub(crate) u32);
 

@@ -1,6 +1,11 @@
-//! The entities that a shard holds state for. The table finds the slot of an entity key, and the entity key of a slot.
+//! The entities for which a shard holds state. The table finds the slot of an entity by its key, and the key by the
+//! slot.
 //!
-//! Owns: the slot of each entity, the entities' keys, and the release of unused slots. Does not own: the views' state.
+//! Owns: the assignment of slots, the entities' keys, and the release of unused slots. Does not own: the state of
+//! views. Invariants: (1) A slot is in use exactly while at least one view holds state for the slot. (2) The lowest
+//! free slot is assigned first, so slots depend on the events alone, also after a restore. Iteration is over slots and
+//! never over the hash table, so no result depends on the order of hashes. (3) The caller supplies a random hash key.
+//! So an attacker cannot choose entity keys that collide in the hash table (fault row 22).
 //! Invariants: (1) a slot is in use exactly while some view holds state for it; (2) the lowest free slot is assigned
 //! first, so slots depend on the events alone, also after a restore. All iteration is over slots and never over the
 //! hash table, so no result depends on the order of hashes. (3) The caller supplies a random hash key, so an attacker
@@ -23,7 +28,7 @@ use crate::snapshot::slots::{HasDerivedState, RestorePermit, SlotRecordBlock, Sl
 pub(crate) struct EntityEntry {
     /// `None` while the slot is free.
     key: Option<Box<str>>,
-    /// Number of views that hold state for the entity.
+    /// The number of views that hold state for the entity.
     view_count: u32,
 }
 
@@ -58,8 +63,8 @@ impl HasDerivedState for EntityEntry {
     }
 }
 
-/// The key of the hash function for entity keys: 128 bits, best drawn at random once per process. The hash key decides
-/// where entity keys are stored in memory, and never changes a result.
+/// The key of the hash function for entity keys: 128 bits, which should be random and drawn once per process. The hash
+/// key affects only the positions in a hash table, and never a row.
 pub type SipHashKey = [u8; 16];
 
 #[derive(Debug)]
@@ -92,8 +97,8 @@ impl EntityTable {
         self.entities_by_slot[slot].key()
     }
 
-    /// Returns the slot of the entity `key`, and assigns a slot if the entity has none. If no view uses the slot
-    /// afterwards, the caller must call [`Self::release_slot_if_unused`].
+    /// Returns the slot of the entity `key`, and assigns a slot if the entity has none. Afterwards the caller must call
+    /// [`Self::release_slot_if_unused`], in case no view stores state for the slot.
     pub(crate) fn find_or_assign_slot(&mut self, key: &str) -> EntitySlot {
         let (slots, hash_key) = (&self.entities_by_slot, &self.hash_key);
         let entry = self.slots_by_key.entry(
@@ -125,7 +130,7 @@ impl EntityTable {
         self.release_slot_if_unused(slot);
     }
 
-    /// Frees `slot` where no view holds state for it.
+    /// Frees `slot` if no view holds state for it.
     pub(crate) fn release_slot_if_unused(&mut self, slot: EntitySlot) {
         let entity = &self.entities_by_slot[slot];
         if entity.view_count > 0 {
@@ -139,7 +144,7 @@ impl EntityTable {
         }
     }
 
-    /// Loads the entity keys of one block of a snapshot, during a restore.
+    /// Loads the entity keys from one block of a snapshot, during a restore.
     pub(crate) fn load_keys(&mut self, records: SlotRecordBlock<'_>) -> Result<(), DamagedSnapshot> {
         let loaded_slots = &mut self.loaded_slots;
         self.entities_by_slot.load_slot_block(&(), records, |slot, _| {
@@ -154,7 +159,7 @@ impl EntityTable {
         self.increment_view_count(slot);
     }
 
-    /// Ends a restore after all views have ended theirs. Frees the slots for which no view holds state.
+    /// Ends a restore, after every view has ended its own restore. Frees the slots for which no view holds state.
     pub(crate) fn finish_restore(&mut self, slot_count: u32, permit: &RestorePermit) -> Result<(), DamagedSnapshot> {
         if let Some(last) = slot_count.checked_sub(1) {
             self.entities_by_slot.grow_to_include(EntitySlot(last));

@@ -1,4 +1,4 @@
-//! A decoded record: an entity, a time, and the declared fields.
+//! An event: a decoded record with an entity key, an event time and the declared fields.
 
 use crate::time::EventTime;
 use crate::value::{FieldType, Value};
@@ -6,23 +6,23 @@ use crate::value::{FieldType, Value};
 /// The encoding of an event in the bytes of a record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum EventFormat {
-    /// One JSON object with a member for every field.
+    /// One JSON object, whose members hold the entity key, the event time and the declared fields.
     Json,
 }
 
-/// Position of a field in an [`EventSchema`] and in [`Event::field_values`].
+/// The position of a field in an [`EventSchema`], and of its value in [`Event::field_values`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct FieldId(pub usize);
 
-/// The position of the entity key. The key is always the first field, and always text.
+/// The position of the entity key, which is always the first field and always text.
 pub const ENTITY_KEY_FIELD: FieldId = FieldId(0);
 
 /// A declared field of an event.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct EventField {
-    /// The JSON member that the value is read from.
+    /// The name of the JSON member that holds the value.
     pub name: Box<str>,
-    /// The type that every value must have.
+    /// The type of the values. A record with a value of another type is a dead letter.
     pub field_type: FieldType,
 }
 
@@ -35,20 +35,20 @@ pub struct EventSchema {
 }
 
 impl EventSchema {
-    /// Creates a schema with the entity key `key`, followed by `fields` in their declared order.
+    /// Creates a schema whose first field is the entity key, called `key`. The declared `fields` follow in their order.
     #[must_use]
     pub fn new(key: &str, fields: impl IntoIterator<Item = EventField>) -> Self {
         let key = EventField { name: key.into(), field_type: FieldType::String };
         Self { fields: std::iter::once(key).chain(fields).collect() }
     }
 
-    /// Returns all fields; a field's position is its [`FieldId`].
+    /// Returns all fields. The index of a field in the result is its [`FieldId`].
     #[must_use]
     pub fn fields(&self) -> &[EventField] {
         &self.fields
     }
 
-    /// Returns the entity key's name.
+    /// Returns the name of the entity key's JSON member.
     #[must_use]
     pub fn entity_key_name(&self) -> &str {
         &self.fields[ENTITY_KEY_FIELD.0].name
@@ -67,13 +67,13 @@ impl EventSchema {
     }
 }
 
-/// One decoded event, borrowed from the record's bytes.
+/// One decoded event. Its texts are borrowed from the bytes of the record.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Event<'a> {
-    /// The entity that the event belongs to (the user).
+    /// The key of the entity (the user) that the event belongs to.
     pub entity_key: &'a str,
     /// The event time.
     pub time: EventTime,
-    /// One value per field of the [`EventSchema`], in the order of the schema. The first value repeats the entity key.
+    /// One value for each field of the [`EventSchema`], in the order of the schema. The first value is the entity key.
     pub field_values: &'a [Value<'a>],
 }

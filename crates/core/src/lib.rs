@@ -1,8 +1,9 @@
-//! Windrow's pure state machine: events of one partition in, rows of features out.
+//! The state machine of Windrow. Its input is the events of one partition, its output the rows of features.
 //!
-//! A [`Shard`] holds the state of one partition. It takes decoded [`Event`]s one by one, adds each event to its
-//! windows, and moves the watermark. For every window that the watermark closes, the shard emits a [`Row`]. The crate
-//! has no clock, no I/O, no threads and no randomness: the same events in the same order give the same rows.
+//! A [`Shard`] holds the state of one partition. It takes decoded [`Event`]s one by one, adds each event to the windows
+//! of its entity, and advances the watermark. When the watermark reaches the end of a window, the window fires: the
+//! shard emits one [`Row`] per entity in the window. The crate has no clock, no I/O, no threads and no randomness. So
+//! the same events in the same order give the same rows.
 //!
 //! ```text
 //!              ┌─ Shard: one partition ───────────────────────────────┐
@@ -20,8 +21,8 @@
 //! ```
 //!
 //! Owns: the meaning of event time, watermarks, panes, sessions and aggregates. Does not own: reading, writing, clocks
-//! and threads (the engine), or the pipeline file (the spec crate). The rules that comments cite by number ("window
-//! rule 3", "fault row 22") are in `docs/rules.md`.
+//! and threads (the engine), or the pipeline file (the spec crate). Comments cite rules by number ("window rule 3",
+//! "fault row 22"); `docs/rules.md` contains these rules.
 //!
 //! Read first: [`shard.rs`](../src/windrow_core/shard.rs.html), the state machine;
 //! [`sliding.rs`](../src/windrow_core/sliding.rs.html), one kind of window from first event to last row;

@@ -1,4 +1,4 @@
-//! The output of a shard: a row of features for every window that fires, and every event that came too late.
+//! The output of a shard: one row per entity of every window that fires, and the late events.
 
 use crate::aggregate::{FeatureAggregators, RowAccumulators};
 use crate::time::{EventTime, Window};
@@ -8,26 +8,26 @@ use crate::value::Value;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ViewId(pub usize);
 
-/// The features of one entity in one window. A row borrows the shard's state, so the row is valid only during
-/// [`ShardOutput::emit_row`].
+/// The features of one entity in one window. A row borrows the state of the shard, so it is valid only during the call
+/// of [`ShardOutput::emit_row`].
 #[derive(Clone, Copy)]
 pub struct Row<'a> {
-    /// The view that fired.
+    /// The view of the window.
     pub view_id: ViewId,
     /// The key of the entity.
     pub entity_key: &'a str,
-    /// The window that closed.
+    /// The window that fired.
     pub window: Window,
-    /// The row's number among the rows of its view in this partition, counted from 1. The same events give the same
-    /// numbers in every run, also in a run that resumes from a checkpoint. A row that fires only because bounded input
-    /// ends has number 0, because another end gives other rows.
+    /// The number of the row among the rows of its view in this partition, counted from 1. The same events give the
+    /// same numbers in every run, also in a run that resumes from a checkpoint. The number is 0 if the window fired
+    /// only because bounded input ended: such a row is not the same in a run with more input.
     pub row_number: u64,
     pub(crate) aggregators: &'a FeatureAggregators,
     pub(crate) accumulators: RowAccumulators<'a>,
 }
 
 impl<'a> Row<'a> {
-    /// Returns the features' values in the view's order, with defaults applied.
+    /// Returns the values of the features, in the order of the view. The default of a feature replaces a NULL.
     pub fn feature_values(&self) -> impl ExactSizeIterator<Item = Value<'a>> + 'a {
         let (aggregators, accumulators) = (self.aggregators, self.accumulators);
         (0..aggregators.feature_count()).map(move |index| aggregators.feature_value(index, accumulators))
@@ -47,8 +47,8 @@ pub struct LateEvent<'a> {
 
 /// Receives the rows and late events of a shard. The same events cause the same calls in the same order.
 pub trait ShardOutput {
-    /// Takes the row of a window that fired.
+    /// Receives a row of a window that fired.
     fn emit_row(&mut self, row: Row<'_>);
-    /// Takes an event that was late for a view.
+    /// Receives an event that was late for a view.
     fn emit_late_event(&mut self, late: LateEvent<'_>);
 }

@@ -1,12 +1,14 @@
-//! Session windows: they grow with the events of an entity, and end after a gap without events.
+//! Session windows. A session grows with the events of an entity, and ends after a gap without events of the entity.
 //!
-//! Owns: merging sessions, and the timers that close them. Does not own: the arithmetic of accumulators, the watermark.
-//! Invariants: (1) an entity's live sessions are sorted and neither overlap nor touch (window rule 5); (2) a live
-//! session ends after the watermark, so an event that joins a live session is never late; (3) an entity with sessions
-//! has one valid timer, which is due at or before the earliest end; (4) sessions fire in the order of their ends.
-//! Sessions with the same end fire in the order of their slots, independently of earlier timers.
-//! Why this way: an event usually moves the end of its session. A timer per session end would cost two queue operations
-//! per event. One timer per entity costs about one operation per gap: a timer that comes due too early is set again.
+//! Owns: merging sessions, and the timers at which sessions fire. Does not own: the arithmetic of accumulators, the
+//! watermark.
+//! Invariants: (1) The sessions of an entity are sorted by time, and neither overlap nor touch (window rule 5). (2) A
+//! stored session ends after the watermark, so an event that joins a stored session is never late. (3) An entity with
+//! sessions has exactly one valid timer, due no later than the end of its earliest session. (4) Sessions fire in the
+//! order of their ends. Sessions with the same end fire in the order of their slots, whatever timers were set before.
+//! Why one timer per entity: an event usually moves the end of its session. With a timer per session end, every event
+//! would cost two operations on the queue of timers. A timer that comes due too early is set again instead, so an
+//! entity costs about one queue operation per gap.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -21,25 +23,23 @@ use crate::snapshot::encoding::{DamagedSnapshot, SnapshotReader};
 use crate::snapshot::slots::{HasDerivedState, RestorePermit, SlotRecordBlock, SlotState, SlotTable};
 use crate::time::{EventTime, Window};
 
-/// The due time in [`EntitySessions::timer_due_ms`] while an entity has no timer.
+/// The value of [`EntitySessions::timer_due_ms`] while the entity has no timer.
 const NO_TIMER: i64 = i64::MAX;
 
 /// One session view's state in one shard.
 #[derive(Debug)]
 pub(crate) struct SessionState {
     gap_ms: i64,
-    /// The sessions of every entity, by the entity's slot.
     pub(crate) sessions_by_slot: SlotTable<EntitySessions>,
     timers_by_due_time: BinaryHeap<Reverse<(i64, EntitySlot)>>,
-    /// Number of entities with sessions.
     entity_count: usize,
 }
 
 #[derive(Debug)]
 pub(crate) struct EntitySessions {
-    /// One row per session. A row's span is the first and last event time of its session.
+    /// One entry per session. The span of an entry is the first and the last event time of the session.
     session_rows: AccumulatorTable,
-    /// The watermark at which the entity's timer comes due, or [`NO_TIMER`].
+    /// The watermark, in epoch milliseconds, at which the timer of the entity comes due, or [`NO_TIMER`].
     timer_due_ms: i64,
 }
 
@@ -66,7 +66,7 @@ impl SlotState for EntitySessions {
 }
 
 impl HasDerivedState for EntitySessions {
-    /// The watermark at which the entity's timer comes due.
+    /// The watermark, in epoch milliseconds, at which the timer of the entity comes due, or [`NO_TIMER`].
     type DerivedState = i64;
 
     fn derived_state_mut(&mut self) -> &mut i64 {
@@ -79,8 +79,8 @@ impl SessionState {
         Self { gap_ms, sessions_by_slot: SlotTable::default(), timers_by_due_time: BinaryHeap::new(), entity_count: 0 }
     }
 
-    /// Folds `event` into its session, and merges the sessions that the event connects. Returns `false` if the event is
-    /// late for this view.
+    /// Folds `event` into the session that contains it, or into a new session. Merges sessions between which the event
+    /// leaves no gap. Returns `false` and changes nothing if the event is late for this view.
     pub(crate) fn add_event(
         &mut self,
         aggregators: &FeatureAggregators,
@@ -93,7 +93,8 @@ impl SessionState {
         self.sessions_by_slot.grow_to_include(slot);
         let EntitySessions { session_rows: table, timer_due_ms: timer_ms } =
             self.sessions_by_slot.open_for_change(slot, aggregators);
-        // The rows `from..to` are the sessions that overlap or touch [time, time + gap_ms), so the event connects them.
+        // The entries `from..to` are the sessions that overlap or touch the range [time, time + gap_ms). With the
+        // event, they become one session.
         let to = table.find_first_row_from(aggregators, time.saturating_add(gap_ms).saturating_add(1));
         let mut from = to;
         while from > 0 && table.row_span(aggregators, from - 1).span_end + gap_ms >= time {
@@ -134,7 +135,7 @@ impl SessionState {
         EventTime::from_ms(self.timers_by_due_time.peek().map_or(i64::MAX, |Reverse((due, _))| *due))
     }
 
-    /// Fires every session whose end the watermark has reached.
+    /// Fires every session whose end is at or before the watermark, and removes it.
     pub(crate) fn fire_due_sessions(
         &mut self,
         view: ViewId,
@@ -174,12 +175,11 @@ impl SessionState {
         }
     }
 
-    /// Returns the number of entities with sessions.
     pub(crate) fn entity_count(&self) -> usize {
         self.entity_count
     }
 
-    /// Loads the sessions of one block of a snapshot, during a restore.
+    /// Loads the sessions from one block of a snapshot, during a restore.
     pub(crate) fn load_sessions(
         &mut self,
         aggregators: &FeatureAggregators,
@@ -188,8 +188,8 @@ impl SessionState {
         self.sessions_by_slot.load_slot_block(aggregators, records, |_, _| Ok(()))
     }
 
-    /// Ends a restore. Drops the sessions whose end the watermark has reached, and sets the timers of all other
-    /// sessions.
+    /// Ends a restore. Drops the sessions that had already fired when the snapshot began, and sets one timer for each
+    /// entity that still has sessions.
     pub(crate) fn finish_restore(
         &mut self,
         aggregators: &FeatureAggregators,

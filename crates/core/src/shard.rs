@@ -1,11 +1,11 @@
 //! The shard: the state machine of one partition.
 //!
-//! Owns: the watermark and every view's state for the entities of one partition. Does not own: offsets, records,
-//! emitted rows, or any time other than event time.
-//! Invariants: (1) events are processed one by one; the windows that an event closes fire before the next event (window
-//! rule 3); (2) the same events in the same order give the same rows in the same order, in every run.
-//! After a crash: [`crate::ShardRestore`] restores the shard from the last stored snapshot. Then the shard processes
-//! the events after that snapshot again.
+//! Owns: the watermark of one partition, and the state of all views for the entities of the partition. Does not own:
+//! offsets, records, emitted rows, or any time other than event time.
+//! Invariants: (1) Events are processed one by one. The windows that fire after an event fire before the next event is
+//! processed (window rule 3). (2) The same events in the same order give the same rows in the same order, in every run.
+//! After a crash: [`crate::ShardRestore`] restores the shard from the stored snapshots. Then the shard processes the
+//! events that followed the last stored snapshot again.
 
 use crate::aggregate::FeatureAggregators;
 use crate::entity_table::{EntityTable, SipHashKey};
@@ -34,7 +34,7 @@ pub struct Shard {
 pub(crate) struct ViewState {
     aggregators: FeatureAggregators,
     windows: WindowState,
-    /// The number of the last row that got a number.
+    /// The number of the last numbered row; 0 before the first row.
     emitted_row_count: u64,
 }
 
@@ -45,8 +45,8 @@ enum WindowState {
 }
 
 impl Shard {
-    /// Creates an empty shard for `views` over events of `schema`. The watermark stays `max_out_of_orderness_ms` behind
-    /// the latest event time.
+    /// Creates a shard without state for `views`, whose events have the fields of `schema`. The watermark stays
+    /// `max_out_of_orderness_ms` behind the latest event time.
     #[must_use]
     pub fn new<'a>(
         views: impl IntoIterator<Item = &'a FeatureView>,
@@ -70,7 +70,8 @@ impl Shard {
         Self { watermark: Watermark::new(max_out_of_orderness_ms), entities: EntityTable::new(hash_key), views }
     }
 
-    /// Adds one event to its windows, moves the watermark, and fires the windows that the watermark closes.
+    /// Adds one event to the windows that contain its event time, and advances the watermark. Then fires every window
+    /// whose end the watermark has reached.
     pub fn process_event(&mut self, event: &Event<'_>, out: &mut impl ShardOutput) {
         let slot = self.entities.find_or_assign_slot(event.entity_key);
         let watermark = self.watermark.time();
@@ -93,7 +94,7 @@ impl Shard {
         self.fire_due_windows(out);
     }
 
-    /// Ends bounded input. Moves the watermark to +∞ and fires all remaining windows (window rule 6).
+    /// Ends bounded input: moves the watermark past all event times and fires all remaining windows (window rule 6).
     pub fn finish_input(&mut self, out: &mut impl ShardOutput) {
         self.watermark.advance_to_end();
         let counted: Vec<u64> = self.views.iter().map(|view| view.emitted_row_count).collect();
@@ -101,9 +102,9 @@ impl Shard {
         self.views.iter_mut().zip(counted).for_each(|(view, rows)| view.emitted_row_count = rows);
     }
 
-    /// Resets the watermark after [`Self::finish_input`], so that the shard can process new input. Row numbers
-    /// continue. The next snapshot must be a base, which holds the whole state. With a delta, a restore would bring
-    /// back the state that the old watermark expired.
+    /// Resets the watermark after [`Self::finish_input`], so that the shard can process new input. The row numbers
+    /// continue. The next snapshot must be a base. A delta does not record the state that [`Self::finish_input`]
+    /// removed, so a restore from a delta would bring the removed state back.
     pub fn reset_watermark_for_new_input(&mut self) {
         self.watermark.set_time(Watermark::BEFORE_ALL_EVENTS);
     }
@@ -114,13 +115,13 @@ impl Shard {
         (self.watermark.time() != Watermark::BEFORE_ALL_EVENTS).then_some(self.watermark.time())
     }
 
-    /// Returns the number of entities with state.
+    /// Returns the number of entities with state in at least one view.
     #[must_use]
     pub fn entity_count(&self) -> usize {
         self.entities.len()
     }
 
-    /// Returns the number of entities with state, for each view.
+    /// Returns, for each view, the number of entities with state in the view.
     pub fn entity_counts_by_view(&self) -> impl Iterator<Item = usize> {
         self.views.iter().map(|view| match &view.windows {
             WindowState::Sliding(state) => state.entity_count(),
@@ -128,7 +129,8 @@ impl Shard {
         })
     }
 
-    /// Returns the state that is not stored in slots. The caller stores this state with the snapshot that begins now.
+    /// Returns the state that is not stored in slots, such as the watermark. The caller stores this metadata together
+    /// with the snapshot that begins at the same moment.
     #[must_use]
     pub fn snapshot_metadata(&self) -> ShardMetadata {
         #[allow(clippy::cast_possible_truncation)] // slot indexes have 32 bits
@@ -140,8 +142,8 @@ impl Shard {
         }
     }
 
-    /// Begins a snapshot of the slots in their current state. Discards a snapshot that is still running.
-    /// [`Self::snapshot_metadata`] returns the state outside the slots.
+    /// Begins a snapshot of all slots in their current state. Discards a previous snapshot that is still running. The
+    /// state outside the slots is not part of the snapshot: see [`Self::snapshot_metadata`].
     pub fn begin_snapshot(&mut self, base_or_delta: BaseOrDelta) {
         self.end_snapshot(SnapshotStorageOutcome::Discarded);
         self.entities.entities_by_slot.begin_snapshot(base_or_delta);
@@ -153,8 +155,9 @@ impl Shard {
         }
     }
 
-    /// Saves slots to the running snapshot until all slots are saved, or about `limit` bytes wait for
-    /// [`Self::take_snapshot_bytes`]. Returns whether all slots are saved.
+    /// Saves slots to the running snapshot. Stops when all slots are saved, or when the saved bytes reach about
+    /// `limit`. The caller then moves the saved bytes away with [`Self::take_snapshot_bytes`]. Returns `true` when all
+    /// slots are saved.
     pub fn continue_snapshot(&mut self, limit: usize) -> bool {
         let mut room = limit.saturating_sub(self.entities.entities_by_slot.buffered_byte_count());
         for view in &self.views {
@@ -172,7 +175,7 @@ impl Shard {
         false
     }
 
-    /// Moves the bytes that the running snapshot has saved so far to the end of `out`.
+    /// Appends the saved bytes of the running snapshot to `out`, and removes them from the shard.
     pub fn take_snapshot_bytes(&mut self, out: &mut Vec<u8>) {
         self.entities.entities_by_slot.take_snapshot_block(ENTITY_KEY_TABLE_NUMBER, out);
         for (index, view) in self.views.iter_mut().enumerate() {
@@ -185,7 +188,8 @@ impl Shard {
         }
     }
 
-    /// Ends the running snapshot, complete or not. `result` says whether its bytes are stored.
+    /// Ends the running snapshot, even if some slots are not saved yet. `result` says whether the caller has stored the
+    /// bytes of the snapshot.
     pub fn end_snapshot(&mut self, result: SnapshotStorageOutcome) {
         self.entities.entities_by_slot.end_snapshot(result);
         for view in &mut self.views {
@@ -215,8 +219,8 @@ impl Shard {
 }
 
 impl ViewState {
-    /// Saves slots to the running snapshot while `room`, in bytes, is left. Returns whether all slots of the view are
-    /// saved.
+    /// Saves slots to the running snapshot, and subtracts the saved bytes from `room`. Stops when `room` is 0 or all
+    /// slots of the view are saved. Returns `true` in the second case.
     fn save_pending_slots(&mut self, room: &mut usize) -> bool {
         while *room > 0 {
             let saved = match &mut self.windows {
@@ -229,7 +233,7 @@ impl ViewState {
         false
     }
 
-    /// Loads one block of a snapshot into the view's windows, during a restore.
+    /// Loads the state of the view from one block of a snapshot, during a restore.
     pub(crate) fn load_slot_records(&mut self, records: SlotRecordBlock<'_>) -> Result<(), DamagedSnapshot> {
         match &mut self.windows {
             WindowState::Sliding(state) => state.load_panes(&self.aggregators, records),
@@ -237,7 +241,7 @@ impl ViewState {
         }
     }
 
-    /// Ends the restore of this view after all blocks have been loaded.
+    /// Ends the restore of the view, after all of its blocks have been loaded.
     pub(crate) fn finish_restore(
         &mut self,
         entities: &mut EntityTable,
@@ -253,7 +257,7 @@ impl ViewState {
     }
 }
 
-/// Forwards the output of a view, and numbers its rows.
+/// Forwards the rows and late events of one view, and numbers the rows.
 struct RowNumberingOutput<'a, O> {
     wrapped_output: &'a mut O,
     emitted_row_count: &'a mut u64,
@@ -270,8 +274,8 @@ impl<O: ShardOutput> ShardOutput for RowNumberingOutput<'_, O> {
     }
 }
 
-/// Forwards the output of a shard, and gives every row the number 0. It wraps the output while the end of bounded input
-/// fires windows.
+/// Forwards rows and late events, and gives every row the number 0. [`Shard::finish_input`] uses it for the windows
+/// that fire only because bounded input has ended.
 struct UnnumberedOutput<'a, O>(&'a mut O);
 
 impl<O: ShardOutput> ShardOutput for UnnumberedOutput<'_, O> {

@@ -1,13 +1,14 @@
 //! Sliding and tumbling windows over panes.
 //!
-//! Owns: the panes of each window, the time at which a window fires, and the removal of old panes. Does not own: the
-//! arithmetic of accumulators, the watermark itself.
-//! Invariants: (1) an event changes exactly one pane; (2) a pane lives until its last window has fired. So an event
-//! that is late for some of its windows still counts in its other windows. (3) Windows fire in the order of their ends,
-//! and only for the entities that have a pane in them.
-//! Why panes: Flink's DataStream API adds an event to each of its size/slide windows. Here, an event changes one pane,
-//! which all windows over that pane share. A pane is as long as the greatest common divisor of size and slide. A
-//! typical window has six panes, so merging panes in a tree would save no time.
+//! Owns: the panes, the watermark at which each window fires, and the removal of panes. Does not own: the arithmetic of
+//! accumulators, the watermark.
+//! Invariants: (1) An event changes exactly one pane. (2) A pane is kept until its last window has fired. So an event
+//! that is late for its first windows still counts in its later windows. (3) Windows fire in the order of their ends,
+//! and only for entities that have a pane in the window.
+//! Why panes: in Flink's DataStream API, an event changes every window that contains it, so the cost per event is size
+//! divided by slide. Here, an event changes one pane, which overlapping windows share. The length of a pane is the
+//! greatest common divisor of size and slide. A window that fires merges its panes one by one: a typical window has six
+//! panes, so a tree of merged panes would save no time.
 
 use std::collections::BTreeMap;
 
@@ -22,11 +23,11 @@ use crate::snapshot::slots::{RestorePermit, SlotRecordBlock, SlotState, SlotTabl
 use crate::time::{EventTime, Window};
 use crate::view::pane_size_ms;
 
-/// The largest distance of a pane's start from the epoch, in either direction. Every pane of a valid event starts
-/// within this distance.
+/// The largest distance between the start of a pane and 1970, in either direction. A restore rejects a pane beyond this
+/// limit as damaged, because no valid event belongs to such a pane.
 const MAX_PANE_START_MS: i64 = 2 * EventTime::EARLIEST.ms().abs();
 
-/// Where a view's windows and panes start and end in event time.
+/// Computes where the windows and panes of a view start and end in event time.
 #[derive(Clone, Copy, Debug)]
 struct WindowGrid {
     size_ms: i64,
@@ -43,20 +44,20 @@ impl WindowGrid {
         time_ms.div_euclid(self.pane_length_ms)
     }
 
-    /// Returns the end of the last window that contains `pane`. Returns `None` if `pane` lies in a gap between windows
-    /// (slide > size).
+    /// Returns the end of the last window that contains `pane`. Returns `None` if no window contains `pane`, which
+    /// happens when the slide is longer than the size.
     fn pane_last_window_end_ms(self, pane: i64) -> Option<i64> {
         let start = (pane * self.pane_length_ms).div_euclid(self.slide_ms) * self.slide_ms;
         let end = start + self.size_ms;
         (pane * self.pane_length_ms < end).then_some(end)
     }
 
-    /// Returns the end of the first window that contains `pane`. The pane must not lie in a gap between windows.
+    /// Returns the end of the first window that contains `pane`. At least one window must contain `pane`.
     fn pane_first_window_end_ms(self, pane: i64) -> i64 {
         self.next_window_end_ms((pane + 1) * self.pane_length_ms - 1)
     }
 
-    /// Returns the earliest end of a window that lies after `time_ms`.
+    /// Returns the earliest window end that is later than `time_ms`.
     fn next_window_end_ms(self, time_ms: i64) -> i64 {
         (time_ms - self.size_ms).div_euclid(self.slide_ms) * self.slide_ms + self.slide_ms + self.size_ms
     }
@@ -82,15 +83,13 @@ impl SlotState for AccumulatorTable {
 #[derive(Debug)]
 pub(crate) struct SlidingState {
     window_grid: WindowGrid,
-    /// The panes of every entity, by the entity's slot.
     pub(crate) panes_by_slot: SlotTable<AccumulatorTable>,
-    /// The number of entities that have events in a pane, for every pane that is still needed.
+    /// For each pane that is still stored, the number of entities with events in the pane.
     entity_count_by_pane: BTreeMap<i64, u32>,
-    /// The end of the next window that will fire rows; `None` while no entity has panes.
+    /// The end of the next window that contains a stored pane. `None` while no pane is stored.
     next_firing_window_end_ms: Option<i64>,
     merge_buffer_words: Vec<u64>,
     merge_buffer_variable: Vec<VariableAccumulator>,
-    /// Number of entities with panes.
     entity_count: usize,
 }
 
@@ -107,7 +106,8 @@ impl SlidingState {
         }
     }
 
-    /// Folds `event` into its pane. Returns `false` if the event is late for this view.
+    /// Folds `event` into the pane that contains it. Returns `false` and changes nothing if the event is late for this
+    /// view.
     pub(crate) fn add_event(
         &mut self,
         aggregators: &FeatureAggregators,
@@ -118,8 +118,8 @@ impl SlidingState {
     ) -> bool {
         let pane = self.window_grid.pane_index_at(event.time.ms());
         let Some(last_end) = self.window_grid.pane_last_window_end_ms(pane) else {
-            // The event lies in a gap between windows. As in Flink, such an event is late only if the watermark has
-            // reached the event time.
+            // No window contains the event, because the slide is longer than the size. As in Flink, such an event
+            // counts as late only if the watermark has reached its event time.
             return event.time > watermark;
         };
         if last_end - 1 <= watermark.ms() {
@@ -152,7 +152,7 @@ impl SlidingState {
         EventTime::from_ms(self.next_firing_window_end_ms.map_or(i64::MAX, |end| end - 1))
     }
 
-    /// Fires every window whose end the watermark has reached.
+    /// Fires every window whose end is at or before the watermark, and removes the panes that no later window needs.
     pub(crate) fn fire_due_windows(
         &mut self,
         view: ViewId,
@@ -243,12 +243,11 @@ impl SlidingState {
         });
     }
 
-    /// Returns the number of entities with panes.
     pub(crate) fn entity_count(&self) -> usize {
         self.entity_count
     }
 
-    /// Loads the panes of one block of a snapshot, during a restore.
+    /// Loads the panes from one block of a snapshot, during a restore.
     pub(crate) fn load_panes(
         &mut self,
         aggregators: &FeatureAggregators,
@@ -268,7 +267,8 @@ impl SlidingState {
         })
     }
 
-    /// Ends a restore. Drops the panes whose last window the watermark has closed, and finds the next window to fire.
+    /// Ends a restore. Drops the panes whose last window had already fired when the snapshot began, and finds the next
+    /// window to fire.
     pub(crate) fn finish_restore(
         &mut self,
         aggregators: &FeatureAggregators,
@@ -294,8 +294,8 @@ impl SlidingState {
         self.plan_next_firing_window(watermark);
     }
 
-    /// Finds the first window with a pane that has not fired yet. Windows that close at or before the watermark `fired`
-    /// have fired.
+    /// Finds the next window to fire: the earliest window that contains a stored pane and has not fired yet. Windows
+    /// whose end the watermark `fired` has reached have fired already.
     fn plan_next_firing_window(&mut self, fired: EventTime) {
         self.next_firing_window_end_ms = self.entity_count_by_pane.first_key_value().map(|(&pane, _)| {
             let first = self.window_grid.pane_first_window_end_ms(pane);
@@ -304,7 +304,7 @@ impl SlidingState {
     }
 }
 
-/// Records that one entity no longer has events in `pane`.
+/// Subtracts one from the number of entities with events in `pane`. Forgets the pane when the number becomes 0.
 fn decrement_pane_entity_count(pane_holders: &mut BTreeMap<i64, u32>, pane: i64) {
     if let Some(holders) = pane_holders.get_mut(&pane) {
         *holders -= 1;

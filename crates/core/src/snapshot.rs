@@ -1,6 +1,6 @@
-//! Snapshots: the state of a shard as bytes, written while the shard keeps processing events.
+//! Snapshots: the state of a shard as bytes, saved while the shard keeps processing events.
 //!
-//! The types, from the state of a shard to a stored layer and back:
+//! The types, in the order of a snapshot and its restore:
 //!
 //! | what | type |
 //! |---|---|
@@ -11,27 +11,27 @@
 //! | a shard that is rebuilt from layers | [`restore::ShardRestore`] |
 //!
 //! [`crate::Shard::begin_snapshot`] starts a snapshot at almost no cost, even for a large state. From then on, the
-//! worker saves a few slots between two polls. A slot that is about to change is saved first, so the bytes hold the
-//! state at the beginning of the snapshot. A base is a snapshot of all slots. A delta holds only the slots that events
-//! have changed since the previous snapshot.
+//! worker saves a few slots between two polls of Kafka. If an event is about to change a slot that is not saved yet,
+//! the slot is saved first. So the bytes hold the state of the moment at which the snapshot began. A base is a snapshot
+//! of all slots. A delta holds only the slots that events have changed since the previous snapshot.
 //!
-//! Owns: the bytes of saved slots, the set of slots not saved yet, rebuilding a shard. Does not own: files, checksums,
-//! offsets (the engine's checkpoints).
+//! Owns: the encoding of slots, the set of slots that are not saved yet, the restore of a shard. Does not own: files,
+//! checksums, offsets (the engine's checkpoints).
 //!
-//! Invariants: (1) a layer holds the whole state of every slot that events have changed since the previous layer. If
-//! two layers hold the same slot, the later layer counts. (2) When a firing window removes state, no layer records the
-//! removal: a restore drops all state that the watermark has passed. (3) A restored shard emits the same rows in the
-//! same order, with the same numbers, as the saved shard. Therefore slots keep their indexes, and the lowest free slot
-//! is assigned first.
-//! After a crash: a running snapshot is lost. Layers that are already stored are not affected.
-//! Why this way: copying the state of a million users at once stops the worker for a second. Saving single panes instead
-//! of whole slots reduces the bytes of a changed user by less than half, and needs one bit per pane.
+//! Invariants: (1) A delta holds the whole state of every slot that events have changed since the previous snapshot. If
+//! two layers hold the same slot, the newer layer counts. (2) When a window fires, state is removed, but no layer
+//! records the removal. A restore repeats the removal, because it drops all state whose last window ended at or before
+//! the watermark. (3) A restored shard emits the same rows in the same order with the same numbers as the saved shard.
+//! Therefore slots keep their indexes, and the lowest free slot is assigned first.
+//! After a crash: a running snapshot is lost. Layers that are already stored remain usable.
+//! Why slot by slot: copying the state of a million users at once would stop the worker for a second. Why whole slots:
+//! a snapshot of single panes would need one bit per pane, and would save less than half of a changed user's bytes.
 //!
-//! A snapshot is a sequence of blocks. A block consists of the number of its table, its length in bytes, and saved
-//! slots. Table 0 holds the entity keys, table `n + 1` the state of view `n`. Numbers are encoded as
-//! [`encoding`] describes. A saved slot begins with the distance from the index of the previous slot in the block
-//! (signed). In table 0, the length and the bytes of the entity key follow. In the table of a view, the number of rows
-//! follows, and then the span, the words and the variable accumulators of each row.
+//! A snapshot is a sequence of blocks. A block consists of the number of its table, the length of its saved slots in
+//! bytes, and the saved slots. Table 0 holds the entity keys, table `n + 1` the state of view `n`. Module [`encoding`]
+//! defines the encoding of numbers. A saved slot begins with the signed distance from the index of the previous slot in
+//! the block. In table 0, the length and the bytes of the entity key follow. In the table of a view, the number of
+//! entries follows (one per pane or session). Each entry consists of its span, its words and its variable accumulators.
 
 pub(crate) mod encoding;
 pub(crate) mod format;

@@ -1,7 +1,7 @@
 //! Formats counts, sizes, durations and long text for messages and pages.
 //!
-//! Owns: one function for each kind of number, and the truncation of text. Does not own: numbers for machines (JSON,
-//! metrics, state).
+//! Owns: one function for each kind of number, and the truncation of text. Does not own: numbers in JSON, metrics and
+//! stored state.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -28,7 +28,7 @@ pub fn format_count_with_noun(count: u64, noun: &str) -> String {
     format!("{} {}", format_count(count), pluralize(count, noun))
 }
 
-/// Returns the noun in the form that fits the count: `row`, `rows`.
+/// Returns the singular of the noun for a count of 1, otherwise the plural: `row`, `rows`.
 #[must_use]
 pub fn pluralize(count: u64, noun: &str) -> String {
     if count == 1 { noun.to_owned() } else { format!("{noun}s") }
@@ -64,7 +64,7 @@ pub fn format_duration(duration: Duration) -> String {
     }
 }
 
-/// Formats the absolute value of a duration in milliseconds, as [`format_duration`] does.
+/// Formats a number of milliseconds as [`format_duration`] does, without its sign.
 #[must_use]
 pub fn format_duration_ms(ms: i64) -> String {
     format_duration(Duration::from_millis(ms.unsigned_abs()))
@@ -87,7 +87,8 @@ pub fn truncate_with_ellipsis(text: &str, max_chars: usize) -> Cow<'_, str> {
     if first.len() < text.len() { Cow::Owned(format!("{first}…")) } else { Cow::Borrowed(text) }
 }
 
-/// Formats an age in milliseconds. An age of one second or more is rounded down to whole seconds: `12 s`, `1 min 30 s`.
+/// Formats an age as [`format_duration`] does, but rounds an age of more than one second down to whole seconds: `12 s`,
+/// `1 min 30 s`.
 #[must_use]
 pub fn format_age_ms(age_ms: u64) -> String {
     let rounded_ms = if age_ms < 1_000 { age_ms } else { age_ms / 1_000 * 1_000 };

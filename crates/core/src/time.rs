@@ -1,36 +1,40 @@
-//! Event time: points in epoch milliseconds and half-open windows over them.
+//! Event time: a point in epoch milliseconds, and a window as a half-open range of points.
 //!
-//! Owns: the representation of event time in all crates. Does not own: the encoding of time in a record (the decoder).
-//! Invariant: an [`EventTime`] that enters a shard lies within [`EventTime::EARLIEST`] and [`EventTime::LATEST`]. So
-//! adding or subtracting any window size cannot overflow.
+//! Owns: the representation of event time in all crates. Does not own: reading an event time from a record (the
+//! decoder).
+//! Invariant: the time of an event that enters a shard lies between [`EventTime::EARLIEST`] and [`EventTime::LATEST`].
+//! So adding or subtracting the longest allowed window cannot overflow.
 
 use std::fmt;
 
-/// A point in event time: milliseconds since 1970-01-01T00:00:00Z, negative before it.
+/// A point in event time: the number of milliseconds since 1970-01-01T00:00:00Z, negative for earlier times.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct EventTime(i64);
 
 impl EventTime {
-    /// The earliest valid event time: −9999-01-02T01:59:59Z. Its year still has four digits in every UTC offset.
+    /// The earliest valid event time: −9999-01-02T01:59:59Z. In every UTC offset, the year of this time has four
+    /// digits.
     pub const EARLIEST: Self = Self(-377_705_023_201_000);
-    /// The latest valid event time: 9999-12-30T22:00:00.999Z. Its year still has four digits in every UTC offset.
+    /// The latest valid event time: 9999-12-30T22:00:00.999Z. In every UTC offset, the year of this time has four
+    /// digits.
     pub const LATEST: Self = Self(253_402_207_200_999);
 
-    /// Returns the time `ms` milliseconds after the epoch, without a range check. It is for results of arithmetic on
-    /// valid times.
+    /// Returns the time `ms` milliseconds after 1970-01-01T00:00:00Z, without a range check. This function is for the
+    /// results of arithmetic on valid times.
     #[must_use]
     pub const fn from_ms(ms: i64) -> Self {
         Self(ms)
     }
 
-    /// Returns the time `ms` milliseconds after the epoch, or `None` outside [`Self::EARLIEST`] to [`Self::LATEST`]. So
-    /// an event time in microseconds is detected when a producer sends it as milliseconds.
+    /// Returns the time `ms` milliseconds after 1970-01-01T00:00:00Z. Returns `None` if the time is earlier than
+    /// [`Self::EARLIEST`] or later than [`Self::LATEST`]. The limits also reject event times that a producer sends in
+    /// microseconds.
     #[must_use]
     pub const fn checked_from_ms(ms: i64) -> Option<Self> {
         if ms >= Self::EARLIEST.0 && ms <= Self::LATEST.0 { Some(Self(ms)) } else { None }
     }
 
-    /// Returns the milliseconds since the epoch.
+    /// Returns the number of milliseconds since 1970-01-01T00:00:00Z.
     #[must_use]
     pub const fn ms(self) -> i64 {
         self.0
@@ -43,7 +47,7 @@ impl fmt::Display for EventTime {
     }
 }
 
-/// The span `[start, end)` of event time that a row summarizes.
+/// A range `[start, end)` of event time.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Window {
     /// The first millisecond of the window.
@@ -53,7 +57,8 @@ pub struct Window {
 }
 
 impl Window {
-    /// Returns the last millisecond of the window. The window fires when the watermark reaches it (window rule 3).
+    /// Returns the last millisecond of the window. The window fires when the watermark reaches this millisecond (window
+    /// rule 3).
     #[must_use]
     pub const fn last_ms(self) -> EventTime {
         EventTime(self.end.0 - 1)

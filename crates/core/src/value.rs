@@ -32,14 +32,15 @@ impl FieldType {
     }
 }
 
-/// A field's or a feature's value, borrowed from the record or the state.
+/// The value of a field or a feature. A text is borrowed from the record or from the state of the shard.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Value<'a> {
-    /// A missing value, or JSON `null`. Conditions on NULL are not true, and aggregates skip NULL (window rule 8).
+    /// No value: the field is missing or `null` in the event, or the aggregate is NULL. Comparisons with NULL are not
+    /// true, and aggregates skip NULL (window rule 8).
     Null,
     /// Text.
     String(&'a str),
-    /// A double; never NaN when it comes from a record.
+    /// A double. The value of an event's field is never NaN.
     Double(f64),
     /// An integer.
     Long(i64),
@@ -47,7 +48,7 @@ pub enum Value<'a> {
     Boolean(bool),
 }
 
-/// A value that owns its text: a literal of a condition, or a feature's default.
+/// A constant that owns its text: a literal in a condition, or the default of a feature.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Literal {
     /// Text.

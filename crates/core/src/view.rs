@@ -1,36 +1,37 @@
-//! Feature views: a window over one entity's events, and the features computed in it.
+//! Feature views: how events are divided into windows, and which features are computed for each window.
 
 use crate::condition::Condition;
 use crate::event::FieldId;
 use crate::value::Literal;
 
-/// The rule by which a view divides events into windows. Sizes are positive milliseconds, at most [`MAX_WINDOW_MS`].
+/// The rule by which a view divides events into windows. Each length is between 1 and [`MAX_WINDOW_MS`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum WindowKind {
-    /// Windows of `size_ms` that start at every multiple of `slide_ms` since the epoch. Equal values give tumbling
-    /// windows.
+    /// Windows of length `size_ms`. One window starts at every multiple of `slide_ms` since 1970-01-01T00:00:00Z. If
+    /// size and slide are equal, the windows are tumbling windows.
     Sliding {
         /// Length of a window.
         size_ms: i64,
         /// Distance between two windows' starts.
         slide_ms: i64,
     },
-    /// Windows that grow as long as the next event of the entity follows within `gap_ms`.
+    /// Session windows. A session continues as long as the next event of the entity follows within `gap_ms`.
     Session {
         /// Time without events that ends a session.
         gap_ms: i64,
     },
 }
 
-/// The longest window, slide, gap or out-of-orderness: 1,000 days. This limit and [`crate::EventTime::LATEST`] keep all
-/// arithmetic far from overflow. In practice a longer window is a mistake.
+/// The largest allowed window size, slide, gap or out-of-orderness: 1,000 days. A larger value is probably a mistake.
+/// Together with [`crate::EventTime::LATEST`], the limit also prevents overflow.
 pub const MAX_WINDOW_MS: i64 = 1_000 * 24 * 60 * 60 * 1_000;
 
-/// The largest number of panes of a sliding window (its size divided by [`pane_size_ms`]). The state of an entity grows
-/// with the number of panes.
+/// The largest allowed number of panes in a sliding window (the window size divided by [`pane_size_ms`]). The number is
+/// limited because the state of an entity grows with it.
 pub const MAX_PANES_PER_WINDOW: i64 = 10_000;
 
-/// Returns the length of the panes that overlapping windows share: the greatest common divisor of size and slide.
+/// Returns the length of a pane, the piece that overlapping windows share. The length is the greatest common divisor of
+/// size and slide.
 #[must_use]
 pub const fn pane_size_ms(size_ms: i64, slide_ms: i64) -> i64 {
     if slide_ms == 0 { size_ms } else { pane_size_ms(slide_ms, size_ms % slide_ms) }
@@ -48,7 +49,7 @@ pub enum DurationUnit {
 }
 
 impl DurationUnit {
-    /// Returns the milliseconds in one unit.
+    /// Returns the number of milliseconds in the unit.
     #[must_use]
     pub const fn unit_length_ms(self) -> i64 {
         match self {
@@ -59,13 +60,13 @@ impl DurationUnit {
     }
 }
 
-/// The function that folds events into one value. It skips NULL values. Without any other value, a count is 0 and every
-/// other aggregate is NULL.
+/// The function that computes one value from the events of a window. NULL values are skipped. If all values are NULL, a
+/// count is 0 and every other aggregate is NULL.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Aggregate {
     /// Number of events, as a long.
     Count,
-    /// Number of events whose field is not NULL, as a long.
+    /// Number of events in which the field is not NULL, as a long.
     CountField(FieldId),
     /// Sum of a numeric field, in the type of the field.
     Sum(FieldId),
@@ -75,15 +76,15 @@ pub enum Aggregate {
     Min(FieldId),
     /// Largest value of a numeric or text field, in the type of the field.
     Max(FieldId),
-    /// Value with the earliest event time, in the type of the field. Of two values at the same time, the first to
-    /// arrive counts.
+    /// Value of the event with the earliest event time, in the type of the field. Of several events with the same event
+    /// time, the event that arrived first counts.
     First(FieldId),
-    /// Value with the latest event time, in the type of the field. Of two values at the same time, the last to arrive
-    /// counts.
+    /// Value of the event with the latest event time, in the type of the field. Of several events with the same event
+    /// time, the event that arrived last counts.
     Last(FieldId),
-    /// Estimated number of different values, as a long.
+    /// Estimated number of distinct values of a field, as a long.
     CountDistinct(FieldId),
-    /// Latest minus earliest event time, as a long.
+    /// Time from the earliest to the latest event, as a long in the given unit.
     Duration(DurationUnit),
 }
 
@@ -94,19 +95,19 @@ pub struct Feature {
     pub name: Box<str>,
     /// The aggregate that the feature computes.
     pub aggregate: Aggregate,
-    /// The condition that an event must meet to count for this feature. With `None`, all events count.
+    /// Only events for which the condition is true count for this feature. With `None`, all events count.
     pub condition: Option<Condition>,
-    /// The value in the row where the aggregate is NULL.
+    /// The value that replaces NULL in the row. With `None`, the row contains NULL.
     pub default_value: Option<Literal>,
 }
 
-/// A window and its features.
+/// A feature view: a kind of window with its features.
 #[derive(Clone, PartialEq, Debug)]
 pub struct FeatureView {
-    /// The name, unique in the pipeline.
+    /// The name of the view, unique in the pipeline.
     pub name: Box<str>,
     /// The rule that defines the windows.
     pub window: WindowKind,
-    /// The features, in the order of the row.
+    /// The features, in the order of their values in the row.
     pub features: Vec<Feature>,
 }

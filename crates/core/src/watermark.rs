@@ -1,8 +1,8 @@
-//! The watermark of one partition. It follows the latest event time at a fixed distance (window rule 2).
+//! The watermark of one partition. The watermark stays a fixed time behind the latest event time (window rule 2).
 
 use crate::time::EventTime;
 
-/// The time up to which a partition's events count as complete.
+/// The time up to which the events of a partition count as complete.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Watermark {
     time: EventTime,
@@ -10,9 +10,9 @@ pub(crate) struct Watermark {
 }
 
 impl Watermark {
-    /// The watermark before the first event: no event is late, and no window fires.
+    /// The watermark before the first event. At this watermark, no event is late and no window fires.
     pub(crate) const BEFORE_ALL_EVENTS: EventTime = EventTime::from_ms(i64::MIN);
-    /// The watermark after the last event of bounded input: every window fires (window rule 6).
+    /// The watermark after the last event of bounded input. At this watermark, every window fires (window rule 6).
     pub(crate) const AFTER_ALL_EVENTS: EventTime = EventTime::from_ms(i64::MAX);
 
     pub(crate) const fn new(max_out_of_orderness_ms: i64) -> Self {
@@ -28,7 +28,8 @@ impl Watermark {
         self.time = self.time.max(EventTime::from_ms(time.ms() - self.max_out_of_orderness_ms - 1));
     }
 
-    /// Sets the watermark to the watermark of a snapshot, or back to the initial value.
+    /// Sets the watermark to any time, even an earlier one: to the watermark of a snapshot, or to
+    /// [`Self::BEFORE_ALL_EVENTS`].
     pub(crate) fn set_time(&mut self, time: EventTime) {
         self.time = time;
     }

@@ -1,11 +1,11 @@
-//! Mistakes in a pipeline file: collecting, ordering and rendering them.
+//! Collects, sorts and renders the mistakes in a pipeline file.
 //!
-//! Owns: the parts of a mistake, the order of all mistakes, and their appearance. Does not own: finding mistakes (the
-//! reader of each section).
+//! Owns: the parts of a mistake, the order of all mistakes, and their text. Does not own: finding mistakes (the reader
+//! of each section).
 //!
-//! A reader reports a mistake to the [`collector::DiagnosticCollector`], which keeps it as a
+//! The reader of a section reports a mistake to the [`collector::DiagnosticCollector`], which stores a
 //! [`diagnostic::Diagnostic`]. At the end, [`list::Diagnostics`] sorts all mistakes and computes their lines and
-//! columns. [`render`] turns them into text.
+//! columns. [`render`] turns the sorted mistakes into text.
 
 pub(crate) mod code;
 pub(crate) mod collector;

@@ -1,4 +1,5 @@
-//! The pipeline file as a tree of values with their locations. `--set` changes the tree before validation.
+//! The pipeline file as a tree of values with their locations. The `--set` overrides change the tree before its
+//! validation.
 //!
 //! Owns: TOML syntax (through the `toml` crate) and its mistakes. Does not own: the meaning of values.
 
@@ -8,14 +9,14 @@ use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
 use crate::diagnostics::location::DocumentLocation;
 
-/// A value in the document and its location. The location of a table is its header.
+/// A value with its location in the pipeline file. The location of a table is the header of the table.
 #[derive(Clone, Debug)]
 pub(crate) struct DocumentNode {
     pub(crate) location: DocumentLocation,
     pub(crate) value: DocumentValue,
 }
 
-/// A TOML value. Types that no field of a pipeline uses share one variant.
+/// A TOML value. The types that no setting of a pipeline has share the variant `Other`.
 #[derive(Clone, Debug)]
 pub(crate) enum DocumentValue {
     Text(String),
@@ -23,14 +24,14 @@ pub(crate) enum DocumentValue {
     Float(f64),
     Boolean(bool),
     Table(DocumentTable),
-    /// A value of a type that no field of a pipeline uses, with the name of that type.
+    /// A value of a type that no setting of a pipeline has. The text names the type: `an array`.
     Other(&'static str),
-    /// A value that has already been reported as a mistake.
+    /// An unreadable value, which has been reported as a mistake already.
     Invalid,
 }
 
 impl DocumentValue {
-    /// Returns the type with its article, for messages: `an integer`.
+    /// Returns the name of the type with its article, for messages: `an integer`.
     pub(crate) fn describe_type(&self) -> &'static str {
         match self {
             Self::Text(_) => "text",
@@ -64,12 +65,12 @@ impl DocumentTable {
     }
 }
 
-/// Parses `text` into a tree. Reports every part that is not TOML. The tree omits such a part or holds what the parser
-/// guesses.
+/// Parses `text` into a tree. Reports every part that is not TOML. The tree omits such a part, or contains a value that
+/// the parser guesses.
 pub(crate) fn parse(text: &str, mistakes: &mut DiagnosticCollector<'_>) -> DocumentNode {
     let (mut document, mut errors) = DeTable::parse_recoverable(text);
-    // The parser continues after every error except a name without a value. A second run blanks lines with such names,
-    // to read the lines after them.
+    // A name without a value stops the parser; every other error does not. So the lines with such names are blanked,
+    // and a second run reads the lines after them.
     let readable =
         blank_error_lines(text, errors.iter().filter(|error| error.message().starts_with("key with no value")));
     if readable != text {
@@ -80,13 +81,14 @@ pub(crate) fn parse(text: &str, mistakes: &mut DiagnosticCollector<'_>) -> Docum
     for error in errors {
         report_syntax_error(&error, mistakes);
     }
-    // The root has no header, so its location is the first character of the file.
+    // The root table has no header, so its location is the beginning of the file.
     let at = DocumentLocation::from_file_range(0..0);
     let value = DocumentValue::Table(read_table(document.get_ref(), &LocationSource::File, mistakes));
     DocumentNode { location: at, value }
 }
 
-/// Returns the text with the lines of `errors` replaced by blanks. All other bytes keep their offsets.
+/// Returns `text` with blanks in place of the lines that contain `errors`. The offsets of all other lines remain the
+/// same.
 fn blank_error_lines<'a>(text: &str, errors: impl Iterator<Item = &'a toml::de::Error>) -> String {
     let mut bytes = text.as_bytes().to_vec();
     let length = bytes.len();
@@ -98,7 +100,7 @@ fn blank_error_lines<'a>(text: &str, errors: impl Iterator<Item = &'a toml::de::
     String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
 }
 
-/// Parses `text`, the value of an override, and gives all of its parts the location `at`. Returns `None` if `text` is
+/// Parses `text`, the value of an override. All nodes of the result have the location `at`. Returns `None` if `text` is
 /// not exactly one TOML value.
 pub(crate) fn parse_override_value(
     text: &str,
@@ -123,7 +125,7 @@ impl LocationSource {
     }
 }
 
-// The TOML parser rejects more than 80 nested levels, so this recursion is bounded.
+// The TOML parser rejects more than 80 nested levels, so this recursion cannot overflow the stack.
 fn read_table(source: &DeTable<'_>, origin: &LocationSource, mistakes: &mut DiagnosticCollector<'_>) -> DocumentTable {
     let entries = source.iter().map(|(name, value)| TableEntry {
         name: name.get_ref().to_string(),

@@ -1,19 +1,20 @@
-//! Finds Redis keys that two rows would share: keys that one template produces for two pairs of user and window, and
-//! keys that two templates produce.
+//! Finds Redis keys that two different rows would share. The two rows can have the same template but another user or
+//! window, or they can have different templates.
 //!
-//! Owns: both decisions, each with an example key as proof. Does not own: reporting the mistake (the reader of keys).
+//! Owns: the search for a shared key, with an example of such a key. Does not own: reporting the mistake (the reader of
+//! keys).
 //!
-//! Why an automaton: comparing templates as text does not show that `f:{user}` and `f:{user}:{window_start}` both
-//! produce `f:a:1`, for the users `a:1` and `a`. The automaton of a template accepts exactly the keys that the template
-//! can produce. A user is any sequence of bytes, which may be empty. A window start or end is `-?[0-9]+`. Every state
-//! stands for one byte of one segment of the template. So two different runs over a key split the key into user and
-//! window in two ways. Both decisions search through pairs of states, one of each automaton.
+//! Why an automaton: comparing templates as text is not enough. For example, `f:{user}` and `f:{user}:{window_start}`
+//! both produce `f:a:1`, for the users `a:1` and `a`. The automaton of a template accepts exactly the keys that the
+//! template can produce. A user is any sequence of bytes, even an empty one. A window start or end is `-?[0-9]+`. Every
+//! state stands for one byte of one segment of the template. So two different runs over a key split the key into user
+//! and window in two ways. The search visits pairs of states: one state of each automaton.
 
 use std::collections::VecDeque;
 
 use crate::key_template::{KeySegment, KeyTemplate};
 
-/// The bytes with which a run of the automaton can enter a state.
+/// The bytes that lead into a state of the automaton.
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum ByteClass {
     Exact(u8),
@@ -37,15 +38,14 @@ impl ByteClass {
 }
 
 struct AutomatonState {
-    /// The bytes with which a run can enter this state.
     incoming_bytes: ByteClass,
-    /// The index of the template's segment that these bytes belong to.
+    /// The index of the segment of the template that the incoming byte belongs to.
     segment_index: usize,
     successor_states: Vec<usize>,
     is_accepting: bool,
 }
 
-/// The automaton of one template. State 0 is the start.
+/// A nondeterministic automaton that accepts the keys of one template. State 0 is the start.
 struct KeyAutomaton<'a> {
     template: &'a KeyTemplate,
     states: Vec<AutomatonState>,
@@ -102,7 +102,7 @@ impl<'a> KeyAutomaton<'a> {
         state
     }
 
-    /// Describes into which user and window a run of the automaton splits `key`.
+    /// Returns, as text, the user and window into which the run `run` of the automaton splits `key`.
     fn describe_interpretation(&self, run: &[usize], key: &[u8]) -> String {
         let part = |segment: usize| {
             let bytes: Vec<u8> = run
@@ -123,38 +123,38 @@ impl<'a> KeyAutomaton<'a> {
     }
 }
 
-/// A key that two users, windows or views would share, and both interpretations of the key as user and window.
+/// A Redis key that two rows would share, and the user and window of both rows.
 #[derive(Debug)]
 pub(crate) struct KeyConflict {
     /// The key, with special characters escaped.
     pub(crate) example_key: String,
-    /// The user and window in the key, by the first template.
+    /// The user and window of the first row, as text.
     pub(crate) first_interpretation: String,
-    /// The other user and window in the key, by the same template or by the second template.
+    /// The user and window of the second row, as text.
     pub(crate) second_interpretation: String,
 }
 
-/// Returns a key that `template` produces for two different pairs of user and window, or `None` where there is no such
-/// key.
+/// Returns a key that `template` produces for two different pairs of user and window, or `None` if no such key exists.
 pub(crate) fn find_self_collision(template: &KeyTemplate) -> Option<KeyConflict> {
     let automaton = KeyAutomaton::new(template);
     find_shared_key(&automaton, &automaton, SharedKeyCriterion::DifferentRuns)
 }
 
-/// Returns a key that both templates can produce, or `None` where there is no such key.
+/// Returns a key that both templates can produce, or `None` if no such key exists.
 pub(crate) fn find_collision(first: &KeyTemplate, second: &KeyTemplate) -> Option<KeyConflict> {
     find_shared_key(&KeyAutomaton::new(first), &KeyAutomaton::new(second), SharedKeyCriterion::AnyRuns)
 }
 
-/// Which pairs of runs over the same key count as a collision.
+/// Which pairs of accepting runs over the same key count as a collision.
 #[derive(Clone, Copy, PartialEq)]
 enum SharedKeyCriterion {
     AnyRuns,
-    /// Only different runs. The collisions of a template with itself are such pairs.
+    /// Only two different runs count. This is the criterion for a template compared with itself, where equal runs mean
+    /// the same row.
     DifferentRuns,
 }
 
-/// Returns the shortest key that both automata accept with a pair of runs that meets `criterion`.
+/// Returns the shortest key that both automata accept. The pair of accepting runs must meet `criterion`.
 fn find_shared_key(
     left: &KeyAutomaton<'_>,
     right: &KeyAutomaton<'_>,
@@ -191,7 +191,8 @@ fn find_shared_key(
                     continue;
                 };
                 let next = (next_l, next_r, differed || (differing && next_l != next_r));
-                // No transition leads back to the start, so a pair without a predecessor has not been reached yet.
+                // No transition leads back to the start. So a pair of states without an entry in `reached_by` has not
+                // been reached yet.
                 let slot = &mut reached_by[index(next)];
                 if slot.is_none() {
                     *slot = Some((pair, byte));

@@ -1,9 +1,10 @@
-//! The Redis key of a row: literal text around the user and, optionally, the window.
+//! The template of Redis keys. A key consists of literal text, the user and, optionally, the window.
 //!
-//! Owns: writing a key, finding a user's keys, parsing a key. Does not own: rejecting ambiguous templates (the reader
-//! of keys, with [`crate::key_collisions`]). Invariants: (1) The placeholder of the entity key occurs exactly once,
-//! each part of the window at most once. (2) In an accepted template, different pairs of user and window give different
-//! keys. This holds for every user, even if the user is empty or contains `:`, `{` or digits.
+//! Owns: writing a key, finding a user's keys, parsing a key. Does not own: rejecting templates whose keys two rows
+//! could share (the reader of keys, with [`crate::key_collisions`]). Invariants: (1) A template contains the user
+//! exactly once, and each part of the window at most once. (2) If an accepted template contains a part of the window,
+//! different pairs of user and window give different keys. This holds for every user, even if the user is empty or
+//! contains `:`, `{` or digits.
 
 use std::{fmt, ops::Range};
 
@@ -22,14 +23,14 @@ pub enum KeySegment {
     WindowEnd,
 }
 
-/// The template of the Redis keys of a view's rows.
+/// The template of the Redis keys under which the rows of one view are stored.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct KeyTemplate {
     segments: Vec<KeySegment>,
     template_text: String,
 }
 
-/// The parts of a row's window that its Redis key contains. A part is `None` where the template does not contain it.
+/// The window in a Redis key. The start or end is `None` if the template does not contain it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
 pub struct RedisKeyWindow {
     /// The window's start.
@@ -38,7 +39,7 @@ pub struct RedisKeyWindow {
     pub end: Option<EventTime>,
 }
 
-/// A mistake in a key template. The ranges are bytes of the template.
+/// A mistake in a key template. A range holds the mistake's bytes in the text of the template.
 #[derive(Debug)]
 pub(crate) enum TemplateMistake {
     /// A `{` or `}` without its counterpart.
@@ -47,13 +48,13 @@ pub(crate) enum TemplateMistake {
     UnknownPlaceholder(Range<usize>, String),
     /// A placeholder that occurs a second time.
     RepeatedPlaceholder(Range<usize>),
-    /// The template has no placeholder for the user.
+    /// A template without a placeholder for the user.
     MissingEntityKey,
 }
 
 impl KeyTemplate {
-    /// Parses a template. `entity_key_name` is `None` if the declaration of the entity key has a mistake. In this case,
-    /// every unknown placeholder counts as the entity key.
+    /// Parses a template. `entity_key_name` is the name of the placeholder for the user. It is `None` if the
+    /// declaration of the entity key has a mistake. In this case, every unknown placeholder counts as the user.
     pub(crate) fn parse(text: &str, entity_key_name: Option<&str>) -> Result<Self, Vec<TemplateMistake>> {
         let mut segments = Vec::new();
         let mut literal = String::new();
@@ -101,20 +102,20 @@ impl KeyTemplate {
         if mistakes.is_empty() { Ok(Self { segments, template_text: text.to_owned() }) } else { Err(mistakes) }
     }
 
-    /// Returns the segments in order. Two literals never follow each other.
+    /// Returns the segments in order. No literal follows directly after another literal.
     #[must_use]
     pub fn segments(&self) -> &[KeySegment] {
         &self.segments
     }
 
-    /// Returns whether the key contains the window. If it does not, the row of each window replaces the row of the
-    /// window before.
+    /// Returns whether the key contains the start or the end of the window. Without both, each new row of an entity
+    /// replaces the entity's previous row.
     #[must_use]
     pub fn has_window_placeholder(&self) -> bool {
         self.segments.iter().any(|segment| matches!(segment, KeySegment::WindowStart | KeySegment::WindowEnd))
     }
 
-    /// Appends the Redis key for the row of user `key` in `window` to `out`.
+    /// Appends the Redis key of the row of entity `key` in `window` to `out`.
     pub fn append_redis_key(&self, out: &mut Vec<u8>, key: &str, window: Window) {
         let mut digits = itoa::Buffer::new();
         for segment in &self.segments {
@@ -128,8 +129,9 @@ impl KeyTemplate {
         }
     }
 
-    /// Returns a pattern for Redis `SCAN … MATCH` that matches every key of user `key`. The pattern also matches other
-    /// keys, because `*` stands for any text. [`KeyTemplate::parse_redis_key`] rejects those keys.
+    /// Returns a pattern for Redis `SCAN … MATCH` that matches every Redis key of entity `key`. The pattern also
+    /// matches keys of other entities, because `*` stands for any text. [`KeyTemplate::parse_redis_key`] rejects the
+    /// keys of other entities.
     #[must_use]
     pub fn redis_scan_pattern(&self, key: &str) -> String {
         let mut pattern = String::new();
@@ -152,7 +154,7 @@ impl KeyTemplate {
         pattern
     }
 
-    /// Returns the window that `redis_key` contains, or `None` if `redis_key` does not belong to user `key`.
+    /// Returns the window that `redis_key` contains, or `None` if `redis_key` does not belong to entity `key`.
     #[must_use]
     pub fn parse_redis_key(&self, key: &str, redis_key: &[u8]) -> Option<RedisKeyWindow> {
         parse_key_by_segments(&self.segments, key, redis_key, RedisKeyWindow::default())
@@ -165,7 +167,7 @@ impl fmt::Display for KeyTemplate {
     }
 }
 
-// A template has at most two numbers of at most 20 digits, so trying every length is cheap.
+// Tries every length of a number. This is cheap, because a template has at most two numbers of at most 20 characters.
 fn parse_key_by_segments(
     segments: &[KeySegment],
     key: &str,
@@ -188,7 +190,8 @@ fn parse_key_by_segments(
     }
 }
 
-/// Parses a number only in the form that [`KeyTemplate::append_redis_key`] writes: without plus sign and leading zeros.
+/// Parses an integer. Returns `None` for a form that [`KeyTemplate::append_redis_key`] never writes, such as `+5` or
+/// `007`.
 fn parse_canonical_integer(text: &[u8]) -> Option<i64> {
     let number: i64 = std::str::from_utf8(text).ok()?.parse().ok()?;
     (itoa::Buffer::new().format(number).as_bytes() == text).then_some(number)
@@ -223,7 +226,7 @@ mod tests {
         let session = template("s:{user_id}:{window_start}");
         let found = session.parse_redis_key("a:1", b"s:a:1:-5").expect("a:1's key");
         assert_eq!(found, RedisKeyWindow { start: Some(EventTime::from_ms(-5)), end: None });
-        // The scan pattern of user "a" also finds this key, which belongs to user "a:1".
+        // The scan pattern of user "a" also matches `s:a:1:-5`, the key of user "a:1".
         assert_eq!(session.parse_redis_key("a", b"s:a:1:-5"), None);
         for stray in ["s:a:007", "s:a:+5", "s:a:-0", "s:a:", "s:a:1x", "s:a:99999999999999999999", "s:a"] {
             assert_eq!(session.parse_redis_key("a", stray.as_bytes()), None, "{stray}");

@@ -1,7 +1,8 @@
-//! The pipeline file: from TOML text to a validated [`Pipeline`], or to a list of all mistakes with their places.
+//! Reads the pipeline file: turns TOML text into a validated [`Pipeline`], or into a list of all mistakes.
 //!
-//! [`parse`] turns the text into a tree of values with locations and applies the `--set` overrides. Then it reads the
-//! tree section by section. A section with a mistake is reported and skipped, so one call finds all mistakes.
+//! [`parse`] turns the text into a tree of values with locations, and applies the `--set` overrides to the tree. Then
+//! one reader per section reads the tree. Reading continues after a section with a mistake, so one call finds all
+//! mistakes.
 //!
 //! ```text
 //!   text ──► document ──► overrides ──► read (one reader per section) ──► Pipeline
@@ -11,12 +12,12 @@
 //!             DiagnosticCollector ──► Diagnostics ──► rendered text
 //! ```
 //!
-//! Owns: the grammar of the pipeline file, `--set` overrides, and the rule that a Redis key belongs to one user, window
-//! and view. Does not own: the meaning of windows and aggregates (the core), connections.
+//! Owns: the grammar of the pipeline file, `--set` overrides, and the check that no two views, users or windows share a
+//! Redis key. Does not own: the meaning of windows and aggregates (the core), connections to servers.
 //!
-//! Invariants: (1) A [`Pipeline`] meets all requirements of the core's types: sizes are within their limits, conditions
-//! and defaults have the right types, and fields exist. (2) Within a view whose key contains the window, two different
-//! pairs of user and window never share a Redis key. Two views never share a Redis key. (3) No text makes [`parse`]
+//! Invariants: (1) A [`Pipeline`] meets all requirements of the core's types: lengths of time are within their limits,
+//! conditions and defaults have the right types, and fields exist. (2) Two views never share a Redis key. If a view's
+//! key contains the window, two different pairs of user and window never share a key. (3) No text makes [`parse`]
 //! panic, and one call reports every mistake that it can find.
 //!
 //! Read first: [`pipeline.rs`](../src/windrow_spec/pipeline.rs.html), the model;
@@ -44,11 +45,11 @@ pub use pipeline::{
     RedisSinkSpec, RedisViewSpec, SinkSpec, SourceSpec, StartPosition, WatermarkSpec,
 };
 
-/// The text of the shipped pipeline file, which Windrow uses when a command gets no file.
+/// The text of the pipeline file that Windrow contains. A command without a pipeline file uses it.
 pub const SHIPPED_PIPELINE: &str = include_str!("../../../pipelines/ecommerce.toml");
 
-/// Parses the pipeline file `text`. Messages call the file `file_name`. The `overrides` replace values of the file one
-/// after the other, before validation.
+/// Parses and validates the pipeline file with the content `text`. Before validation, the `overrides` replace values
+/// one after the other. Messages use `file_name` for the file.
 ///
 /// # Errors
 /// Returns all mistakes of the file and of the overrides, sorted by their place.

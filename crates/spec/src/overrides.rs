@@ -1,8 +1,8 @@
 //! `--set path.to.field=value`: replaces values of the file from the command line.
 //!
-//! Owns: the syntax of an override, and the replacement in the document. Does not own: whether the field exists and the
-//! value is valid. The reader of each section checks an overridden value like any other value, and reports a mistake at
-//! its `--set`.
+//! Owns: the syntax of an override, and the change of the document. Does not own: whether the field exists, and whether
+//! the value is valid. The reader of each section checks an overridden value like any other value, and reports a
+//! mistake at the `--set`.
 
 use std::str::FromStr;
 
@@ -17,15 +17,15 @@ use crate::suggestion::build_closest_name_hint;
 /// One `--set path.to.field=value`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PipelineOverride {
-    /// Names from the root of the file, joined by dots. A name with other characters than letters, digits, `_` and `-`
-    /// is quoted as in TOML.
+    /// The names of the tables from the root of the file and the name of the field, joined by dots. A name is quoted if
+    /// TOML requires quotes.
     pub path: String,
-    /// The new value, written in TOML. A value that is not TOML is text without quotes. A field that is text in the
-    /// file remains text.
+    /// The new value in TOML. A value that is not TOML counts as text without quotes. If the field is text in the file,
+    /// the value always counts as text.
     pub value: String,
 }
 
-/// The error for an override without a valid path and a `=`.
+/// The error for a `--set` argument that does not have the form `path=value`.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("`{0}` does not have the form path.to.field=value, for example source.kafka.brokers=kafka:9092")]
 pub struct OverrideSyntaxError(String);
@@ -34,7 +34,7 @@ impl FromStr for PipelineOverride {
     type Err = OverrideSyntaxError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // A quoted name may contain a `=`, so the path ends at the first `=` that follows a complete path.
+        // A quoted name may contain a `=`. So the path ends at the first `=` with a complete path before it.
         text.match_indices('=')
             .map(|(equals, _)| (&text[..equals], &text[equals + 1..]))
             .find(|(path, _)| split_override_path(path).is_some())
@@ -43,7 +43,7 @@ impl FromStr for PipelineOverride {
     }
 }
 
-/// Splits a path into its names, as TOML splits a dotted key.
+/// Splits `path` into names by TOML's rules for dotted keys. Returns `None` if `path` is not such a key.
 fn split_override_path(path: &str) -> Option<Vec<String>> {
     let line = format!("{path} = 0");
     let document = DeTable::parse(&line).ok()?;
@@ -55,14 +55,14 @@ fn split_override_path(path: &str) -> Option<Vec<String>> {
         names.push(name.get_ref().to_string());
         match value.get_ref() {
             DeValue::Table(inner) => table = inner,
-            // The added `= 0` must be the end of the line. Otherwise `path` contains more than names and dots.
+            // The value must be the `0` at the end of the line. If it is not, `path` contains more than names and dots.
             DeValue::Integer(_) if value.span().end == line.len() => return Some(names),
             _ => return None,
         }
     }
 }
 
-/// Applies `overrides` to the document one after the other.
+/// Applies `overrides` to the document, one after the other.
 pub(crate) fn apply_overrides(
     overrides: &[PipelineOverride],
     document: &mut DocumentNode,
@@ -99,7 +99,8 @@ fn apply_override(
     for (depth, name) in parents.iter().enumerate() {
         let index = match table.entries.iter().position(|entry| entry.name == *name) {
             Some(index) => index,
-            // An override cannot add a feature view field by field, so an unknown view name is a mistake.
+            // An override sets one field, but a feature view needs several. So an override cannot add a view, and an
+            // unknown name is a mistake.
             None if depth == 1 && names[0] == "feature_view" => {
                 let known: Vec<&str> = table.entries.iter().map(|entry| entry.name.as_str()).collect();
                 mistakes

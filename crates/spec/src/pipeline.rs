@@ -1,7 +1,7 @@
-//! The content of a valid pipeline file: the model that all other crates build on.
+//! The content of a valid pipeline file, as types that all other crates use.
 //!
-//! Owns: the types only. Does not own: parsing them from TOML ([`crate::parse`]). Sources, sinks and formats are enums,
-//! so that more can be added. The compiler then finds every place that must handle a new variant.
+//! Owns: the types. Does not own: reading the pipeline file ([`crate::parse`]). Sources, sinks and formats are enums,
+//! although each has one variant. If a variant is added, the compiler finds every place that must handle it.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -14,27 +14,28 @@ use crate::key_template::KeyTemplate;
 /// A pipeline: one source, one type of event, the feature views, and one sink.
 #[derive(Clone, Debug)]
 pub struct Pipeline {
-    /// The name of the pipeline. It has only ASCII letters, digits, `_` and `-`, so it is safe in paths and metric
-    /// labels.
+    /// The name of the pipeline. It consists of ASCII letters, digits, `_` and `-`, so it can be part of a path or
+    /// metric label.
     pub name: String,
     /// The source of the events.
     pub source: SourceSpec,
     /// The format and the fields of an event.
     pub event: EventSpec,
-    /// The limit for events that arrive out of order.
+    /// How far the event times of a partition may be out of order.
     pub watermark: WatermarkSpec,
     /// The interval and the store of checkpoints.
     pub checkpoint: CheckpointSpec,
     /// The sink of the rows.
     pub sink: SinkSpec,
-    /// The destination of dead letters (records that are not events). With `None`, dead letters are only counted.
+    /// The destination of dead letters: records that are not events, and rows that Redis refused. With `None`, dead
+    /// letters are counted but not stored.
     pub dead_letters: Option<DeadLetterSpec>,
     /// The feature views in the order of the file; at least one.
     pub views: Vec<FeatureView>,
 }
 
 impl Pipeline {
-    /// Returns every feature view with its Redis settings, in the order of the file.
+    /// Returns each feature view with its Redis settings, in the order of the file.
     pub fn views_with_redis_specs(&self) -> impl ExactSizeIterator<Item = (&FeatureView, &RedisViewSpec)> {
         self.views.iter().zip(&self.sink.redis().redis_view_specs)
     }
@@ -59,48 +60,49 @@ impl SourceSpec {
 /// `[source.kafka]`: the settings of a Kafka topic as the source.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct KafkaSourceSpec {
-    /// Bootstrap servers: `host:port`, separated by commas.
+    /// The bootstrap servers: one or more `host:port`, separated by commas.
     pub brokers: String,
-    /// The topic, a legal name for Kafka.
+    /// The name of the topic, which Kafka allows.
     pub topic: String,
     /// The consumer group.
     pub consumer_group: String,
-    /// Where reading begins if there is neither a checkpoint nor a committed offset.
+    /// Where reading a partition begins if the partition has neither a checkpoint nor a committed offset.
     pub start_position: StartPosition,
-    /// What a worker does if Kafka has deleted the next records of a partition.
+    /// What a worker does if Kafka has deleted the record from which the worker must continue.
     pub lost_offset_policy: LostOffsetPolicy,
-    /// The protocol by which workers join the consumer group and share partitions.
+    /// The rebalance protocol of the consumer group.
     pub group_protocol: GroupProtocol,
 }
 
-/// Where reading of a partition begins if there is neither a checkpoint nor a committed offset.
+/// Where reading a partition begins if the partition has neither a checkpoint nor a committed offset.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum StartPosition {
-    /// Reading begins at the oldest retained record.
+    /// Reading begins at the oldest record that Kafka still has.
     Earliest,
-    /// Reading begins at the end of the partition, so it skips all existing records.
+    /// Reading begins at the end of the partition, so the existing records are skipped.
     Latest,
 }
 
-/// What a worker does if Kafka has deleted the next records of a partition.
+/// What a worker does if Kafka has deleted the record from which the worker must continue.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LostOffsetPolicy {
-    /// The worker halts, so that an operator decides.
+    /// The worker halts, so that an operator can decide.
     Halt,
-    /// The worker continues at the oldest retained record. The windows lack the deleted records.
+    /// The worker continues at the oldest record that Kafka still has. The deleted records are missing from all
+    /// windows.
     Earliest,
 }
 
-/// The protocol by which the members of a consumer group share partitions.
+/// The rebalance protocol of the consumer group.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum GroupProtocol {
-    /// The protocol that every broker supports. Each member chooses its own session timeout.
+    /// Kafka's classic protocol, which every broker supports. Each member chooses its own session timeout.
     Classic {
-        /// The time without a heartbeat after which the broker removes a member: 1 s to 30 min. The broker may allow
-        /// less.
+        /// The time without a heartbeat after which the broker removes a member from the group: 1 s to 30 min. A
+        /// broker's own maximum can be lower.
         session_timeout_ms: i64,
     },
-    /// The protocol of Kafka 4 (KIP-848). The broker sets the session timeout.
+    /// Kafka's new protocol (KIP-848), which needs brokers of Kafka 4. The broker sets the session timeout.
     Consumer,
 }
 
@@ -111,20 +113,20 @@ pub struct EventSpec {
     pub format: EventFormat,
     /// The entity key and the declared fields.
     pub schema: EventSchema,
-    /// The JSON member that holds the event time.
+    /// The name of the JSON member that holds the event time.
     pub time_field: String,
-    /// The time zone of event times without a UTC offset. It comes from the bundled database, so it is the same on all
-    /// machines.
+    /// The time zone of event times that are text without a UTC offset. Its rules come from the database in the binary,
+    /// so they are the same on all machines.
     pub time_zone: TimeZone,
     /// The longest entity key, in bytes of UTF-8. A record with a longer key is a dead letter.
     pub max_key_bytes: usize,
 }
 
-/// `[watermark]`: the limit for events that arrive out of order.
+/// `[watermark]`: how far the event times of a partition may be out of order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct WatermarkSpec {
-    /// How far the watermark stays behind the latest event time of a partition; at least 0. Events within this distance
-    /// are never late.
+    /// The time by which the watermark stays behind the latest event time of a partition; at least 0. An event that is
+    /// older than the latest event by at most this time is never late.
     pub max_out_of_orderness_ms: i64,
 }
 
@@ -135,7 +137,7 @@ pub struct CheckpointSpec {
     pub checkpoint_interval_ms: i64,
     /// The URL of the checkpoint store: `file:path`, `s3://…`, `gs://…` or `az://…`.
     pub checkpoint_store_url: String,
-    /// The number of complete checkpoints that are kept per partition; at least 1.
+    /// The number of complete checkpoints to keep for each partition; at least 1.
     pub kept_generations: usize,
 }
 
@@ -147,7 +149,7 @@ pub enum SinkSpec {
 }
 
 impl SinkSpec {
-    /// Returns the settings of the Redis that the pipeline writes to.
+    /// Returns the settings of the Redis server to which the pipeline writes.
     #[must_use]
     pub const fn redis(&self) -> &RedisSinkSpec {
         let Self::Redis(redis) = self;
@@ -158,8 +160,8 @@ impl SinkSpec {
 /// `[sink.redis]`, and the Redis settings of every feature view.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RedisSinkSpec {
-    /// The URL of the server: `redis://…`, `rediss://…` or `unix://…`. It may contain a password, which [`fmt::Debug`]
-    /// omits.
+    /// The URL of the server: `redis://…`, `rediss://…` or `unix://…`. The URL may contain a password, which the
+    /// implementation of [`fmt::Debug`] omits.
     pub redis_url: String,
     /// The Redis settings of each feature view, in the order of [`Pipeline::views`].
     pub redis_view_specs: Vec<RedisViewSpec>,
@@ -170,7 +172,7 @@ pub struct RedisSinkSpec {
 pub struct RedisViewSpec {
     /// The template of the Redis key of a row.
     pub key_template: KeyTemplate,
-    /// The time after which Redis deletes a row, counted from its last write; at least 1.
+    /// The time from the last write of a row until Redis deletes the row; at least 1.
     pub ttl_ms: i64,
 }
 
@@ -184,11 +186,11 @@ impl fmt::Debug for RedisSinkSpec {
     }
 }
 
-/// `[dead_letters]`: the destination of dead letters, which are records that are not events.
+/// `[dead_letters]`: the destination of dead letters.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum DeadLetterSpec {
-    /// A Kafka topic on the brokers of the source. It differs from the topic of the source.
+    /// A Kafka topic on the brokers of the source. This topic is never the topic of the source.
     Topic(String),
-    /// A file. Dead letters are appended to it.
+    /// A file to which dead letters are appended.
     File(PathBuf),
 }

@@ -1,7 +1,8 @@
-//! Reads the document into a validated pipeline, with one reader per section of the file.
+//! Turns the document into a validated pipeline, with one reader per section of the file.
 //!
-//! Owns: continuing after every mistake. A reader that returns `None` has reported why its section cannot be used. A
-//! reader skips a check that depends on a value with a mistake, so one mistake gives one report.
+//! Every reader continues after a mistake, so that one run finds all mistakes. A reader that returns `None` has
+//! reported the reason. A reader skips each check that needs a value with a mistake, so one mistake is reported only
+//! once.
 
 mod checkpoint;
 mod condition;

@@ -1,11 +1,11 @@
 //! Finds the valid name that is closest to a misspelt name, for "did you mean" hints.
 
-/// The longest name for which a closest name is searched. A longer name is probably generated, so it has no misspelling
-/// to correct.
+/// The longest name, in characters, for which a similar name is searched. A longer name was probably written by a
+/// program, and programs do not misspell.
 const MAX_COMPARED_CHARS: usize = 64;
 
-/// Returns the name in `known` that is closest to `written`. Returns `None` if no name is close enough for a
-/// misspelling.
+/// Returns the name in `known` that is most similar to `written`. Returns `None` if no name is so similar that
+/// `written` may be a misspelling of it.
 pub(crate) fn find_closest_name<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let length = written.chars().count();
     if length > MAX_COMPARED_CHARS {
@@ -20,8 +20,7 @@ pub(crate) fn find_closest_name<'a>(written: &str, known: impl IntoIterator<Item
         .map(|(_, name)| name)
 }
 
-/// Returns the hint "did you mean …?" with the name in `known` that is closest to `written`. Returns `None` if no name
-/// is close enough.
+/// Returns the hint "did you mean …?" with the result of [`find_closest_name`].
 pub(crate) fn build_closest_name_hint<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     find_closest_name(written, known).map(|name| format!("did you mean `{name}`?"))
 }

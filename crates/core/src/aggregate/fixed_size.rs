@@ -1,9 +1,9 @@
-//! Accumulators of fixed size, stored as 64-bit words: counts, sums, means, numeric minimum and maximum, first, last,
-//! duration.
+//! Accumulators of fixed size, stored as 64-bit words. Counts, sums, means and durations have such an accumulator.
+//! Minimum, maximum, first and last have one unless the field is text.
 //!
 //! Word 0 is always the number of folded values. Doubles are stored as their bits, signed integers as two's complement.
-//! Sums of longs wrap around on overflow, as in Flink. Wrapping keeps merging associative, and a sum is right whenever
-//! the true sum fits 64 bits.
+//! A sum of longs wraps around on overflow, as in Flink. Therefore merging stays associative, and every final sum that
+//! fits into 64 bits is right.
 
 use std::cmp::Ordering;
 
@@ -13,8 +13,7 @@ use crate::time::EventTime;
 use crate::value::{FieldType, Value};
 use crate::view::DurationUnit;
 
-/// The aggregate of a feature whose accumulator has a fixed size. The doc of each variant lists the words of the
-/// accumulator.
+/// An aggregate whose accumulator has a fixed size. The comment of each variant lists the words of its accumulator.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum FixedSizeAggregator {
     /// `[count]`
@@ -25,7 +24,7 @@ pub(super) enum FixedSizeAggregator {
     SumLong(FieldId),
     /// `[count, sum]`
     SumDouble(FieldId),
-    /// `[count, sum]`, of doubles or longs read as doubles
+    /// `[count, sum]`; the sum is a double, also for a field of longs
     Avg(FieldId),
     /// `[count, value]`
     Min(FieldId, FieldType),
@@ -40,7 +39,7 @@ pub(super) enum FixedSizeAggregator {
 }
 
 impl FixedSizeAggregator {
-    /// Returns the number of 64-bit words that this accumulator needs.
+    /// Returns the number of 64-bit words in the accumulator.
     pub(super) const fn word_count(self) -> usize {
         match self {
             Self::Count | Self::CountField(_) => 1,
@@ -126,7 +125,8 @@ fn add_to_double_sum(words: &mut [u64], count: u64, number: f64) {
     words[1] = (f64::from_bits(words[1]) + number).to_bits();
 }
 
-/// Counts `value`, and stores `value` where its comparison with the stored value gives `wanted`.
+/// Counts `value`, unless it is NULL. Replaces the stored value if `value` compares with the stored value as `wanted`
+/// says: less for a minimum, greater for a maximum.
 fn keep_min_or_max(words: &mut [u64], value: Value<'_>, wanted: Ordering) {
     let Some(bits) = value_to_bits(value) else { return };
     let stored = match value {

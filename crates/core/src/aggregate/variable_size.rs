@@ -1,9 +1,10 @@
-//! Accumulators of varying size: minimum, maximum, first and last of a text field, and distinct counts.
+//! Accumulators whose size varies: the minimum, maximum, first or last text of a field, and distinct counts.
 //!
-//! Distinct counts are HyperLogLog sketches of the Apache DataSketches library. A small sketch is a list of hashes,
-//! which is exact in practice up to a few dozen values. A large sketch takes 2 KiB and has a standard error of about
-//! 1.6 %. The library's hash function never changes, and its composite estimate does not depend on the order of
-//! insertion. So the same values give the same count in every run, for every division into panes.
+//! A distinct count is estimated with a HyperLogLog sketch of the Apache DataSketches library. A small sketch is a list
+//! of hashes, so counts up to a few dozen values are exact in practice. A large sketch takes 2 KiB, and its estimate
+//! has a standard error of about 1.6 %. The library never changes its hash function, and its composite estimate does
+//! not depend on the order of insertion. So the same values give the same count in every run, no matter how panes
+//! divide the values.
 
 use std::hash::{Hash, Hasher};
 
@@ -17,7 +18,7 @@ use crate::value::Value;
 /// log₂ of the number of registers in a distinct-count sketch: 4,096 registers of 4 bits each.
 const LOG2_SKETCH_REGISTERS: u8 = 12;
 
-/// An accumulator whose size varies, so it is stored outside the 64-bit words of a pane or session.
+/// An accumulator whose size varies. It is stored outside the array of 64-bit words.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum VariableAccumulator {
     /// No value has been folded.
@@ -30,8 +31,8 @@ pub(crate) enum VariableAccumulator {
 }
 
 impl VariableAccumulator {
-    /// Appends the accumulator to a snapshot: the tag of its variant, then the event time and the text, or the
-    /// serialized sketch.
+    /// Appends the accumulator to a snapshot. The tag of the variant comes first. For a text, the event time and the
+    /// text follow. For a sketch, the serialized sketch follows.
     pub(crate) fn save(&self, out: &mut Vec<u8>) {
         match self {
             Self::Empty => write_unsigned(out, EMPTY_TAG),
@@ -67,7 +68,7 @@ const EMPTY_TAG: u64 = 0;
 const TEXT_TAG: u64 = 1;
 const SKETCH_TAG: u64 = 2;
 
-/// The aggregate of a feature whose accumulator varies in size.
+/// An aggregate whose accumulator varies in size.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum VariableSizeAggregator {
     Min(FieldId),
@@ -139,11 +140,12 @@ impl VariableSizeAggregator {
     }
 }
 
-/// Returns the sketch in `accumulator`. Turns an empty accumulator into a sketch first.
+/// Returns the sketch in `accumulator`. If the accumulator is empty, creates an empty sketch in it first. Returns
+/// `None` if the accumulator holds a text.
 fn get_or_create_sketch(accumulator: &mut VariableAccumulator) -> Option<&mut HllSketch> {
     if let VariableAccumulator::Empty = accumulator {
-        // `HllSketch::new` fails only for a size outside the library's range, and `LOG2_SKETCH_REGISTERS` is within
-        // that range.
+        // `HllSketch::new` fails only if the number of registers is outside the library's range.
+        // `LOG2_SKETCH_REGISTERS` is within the range, so `new` never fails here.
         *accumulator =
             VariableAccumulator::Sketch(Box::new(HllSketch::new(LOG2_SKETCH_REGISTERS, HllType::Hll4).ok()?));
     }
@@ -153,7 +155,8 @@ fn get_or_create_sketch(accumulator: &mut VariableAccumulator) -> Option<&mut Hl
     }
 }
 
-/// A value that is hashed by its bytes alone. Rust's own `Hash` adds a length prefix whose format may change.
+/// A value that is hashed by its bytes alone. Rust's own `Hash` of a text adds bytes that may change between versions
+/// of Rust, so stored sketches would no longer match.
 struct DistinctCountInput<'a>(Value<'a>);
 
 impl Hash for DistinctCountInput<'_> {
@@ -161,7 +164,7 @@ impl Hash for DistinctCountInput<'_> {
         match self.0 {
             Value::Null => {}
             Value::String(text) => state.write(text.as_bytes()),
-            // Adding 0.0 turns -0.0 into 0.0, so both count as one value.
+            // Adding 0.0 turns -0.0 into 0.0, so -0.0 and 0.0 count as one value.
             Value::Double(number) => state.write(&(number + 0.0).to_bits().to_le_bytes()),
             Value::Long(number) => state.write(&number.to_le_bytes()),
             Value::Boolean(truth) => state.write(&[u8::from(truth)]),

@@ -1,11 +1,11 @@
-//! The encoding of numbers, texts and bytes in a snapshot.
+//! Encodes and decodes the numbers, texts and bytes of a snapshot.
 //!
 //! Unsigned numbers are LEB128: seven bits per byte, the lowest first. Signed numbers become unsigned by zigzag coding
-//! (0, -1, 1, -2 become 0, 1, 2, 3). Texts and other bytes follow their length.
-//! Invariant: no input makes the reader panic or allocate more bytes than the input has.
+//! (0, -1, 1, -2 become 0, 1, 2, 3). The length of a text, or of other bytes, precedes the text or the bytes.
+//! Invariant: whatever the input, the reader does not panic, and allocates at most as many bytes as the input has.
 
-/// The reason why the bytes of a snapshot cannot be read. Checksums detect damaged files earlier, so the cause is a bug
-/// or an unknown format.
+/// The reason why the bytes of a snapshot cannot be decoded. A damaged file does not cause this error, because its
+/// checksum is checked first. So the cause is a bug or an unknown format.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DamagedSnapshot(pub &'static str);
 
@@ -36,7 +36,7 @@ pub(crate) fn write_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
-/// Reads numbers, texts and bytes from a snapshot, in the order in which they were written.
+/// Decodes numbers, texts and bytes from a snapshot, one after the other.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SnapshotReader<'a>(&'a [u8]);
 

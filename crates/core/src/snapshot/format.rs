@@ -1,4 +1,4 @@
-//! Whether a snapshot is a base or a delta, the numbers of its tables, and the state outside the slots.
+//! Parts of the snapshot format: base or delta, the numbers of tables, and the state outside the slots.
 
 use std::collections::BTreeMap;
 
@@ -17,35 +17,35 @@ pub enum BaseOrDelta {
 /// Whether the bytes of an ended snapshot are stored.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SnapshotStorageOutcome {
-    /// The bytes are stored, so the next delta builds on them.
+    /// The bytes are stored. The next delta omits the slots that have not changed since this snapshot began.
     Stored,
-    /// The bytes are lost, so the next delta includes the slots of this snapshot.
+    /// The bytes are lost. The next delta also includes the changed slots of this snapshot.
     Discarded,
 }
 
-/// The state of a shard that is not stored in slots.
+/// The state of a shard outside its slots, and the size of its tables.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ShardMetadata {
     /// The watermark; `None` before the first event.
     pub watermark: Option<EventTime>,
-    /// Number of slots, in use or free.
+    /// The number of slots, including free slots.
     pub slot_count: u32,
     /// Number of entities with state.
     pub entity_count: usize,
-    /// The number of the last row of each view; 0 before the view's first row.
+    /// For each view, the number of numbered rows that it has emitted.
     pub emitted_row_counts: Vec<u64>,
 }
 
-/// The number that a snapshot gives to the table of entity keys.
+/// The number of the table with the entity keys.
 pub(crate) const ENTITY_KEY_TABLE_NUMBER: u64 = 0;
 
-/// Returns the number that a snapshot gives to the table of the view at `index`.
+/// Returns the number of the table with the state of the view at `index`.
 pub(crate) const fn view_table_number(index: usize) -> u64 {
     index as u64 + 1
 }
 
-/// Returns how many bytes each table has in `bytes`, which are a part of a snapshot. Table 0 holds the entity keys,
-/// table `n + 1` the state of view `n`. The content of the tables is not checked.
+/// Returns the size of each table in a part of a snapshot, as a map from table number to bytes. Table 0 holds the
+/// entity keys, table `n + 1` the state of view `n`. The saved slots are counted but not decoded.
 ///
 /// # Errors
 /// Fails when the bytes are not those of a snapshot.

@@ -1,8 +1,7 @@
-//! Rebuilds a shard from the layers of its snapshots.
+//! Restores a shard from the layers of a checkpoint.
 //!
-//! Owns: the order of the steps, and the rejection of implausible bytes. Does not own: the decoding of slots (each
-//! table decodes its own).
-//! Invariant: bytes that were not written by a shard of these views give an error, never a panic.
+//! Owns: the order of the steps of a restore. Does not own: the decoding of a slot (the table of the slot).
+//! Invariant: no bytes make a restore panic. Bytes that are not a snapshot of these views give an error.
 
 use super::encoding::{DamagedSnapshot, SnapshotReader};
 use super::format::{ENTITY_KEY_TABLE_NUMBER, ShardMetadata};
@@ -10,8 +9,7 @@ use super::slots::{RestorePermit, SlotRecordBlock};
 use crate::shard::Shard;
 use crate::watermark::Watermark;
 
-/// A shard that is being rebuilt. The caller loads every layer in order, oldest first, and then calls
-/// [`ShardRestore::finish`].
+/// A shard during its restore. The caller loads every layer, the oldest first, and then calls [`ShardRestore::finish`].
 #[derive(Debug)]
 pub struct ShardRestore {
     shard: Shard,
@@ -20,14 +18,15 @@ pub struct ShardRestore {
 }
 
 impl ShardRestore {
-    /// Starts a restore of `slot_count` saved slots into the new shard `empty`. `target_view_by_saved_view` has an
-    /// entry for every saved view: the index of the shard's view that gets the saved state, or `None` to drop it.
+    /// Starts a restore of `slot_count` saved slots into the new shard `empty`. `target_view_by_saved_view` has one
+    /// element for every saved view. The element is the index of the view in `empty` that gets the saved state, or
+    /// `None` to drop the saved state.
     #[must_use]
     pub fn new(empty: Shard, slot_count: u32, target_view_by_saved_view: Vec<Option<usize>>) -> Self {
         Self { shard: empty, slot_count, target_view_by_saved_view }
     }
 
-    /// Loads one part of a layer. The caller passes the parts in the order in which they were saved.
+    /// Loads one part of a layer. The caller must load the parts of a layer in the order in which they were saved.
     ///
     /// # Errors
     /// Fails when the bytes are not those of a snapshot.
@@ -48,8 +47,8 @@ impl ShardRestore {
         Ok(())
     }
 
-    /// Returns the rebuilt shard, with the watermark and the row numbers from `metadata`. The row numbers must be in
-    /// the order of the shard's views.
+    /// Returns the restored shard. `metadata` supplies the watermark and the number of rows that each view has emitted,
+    /// in the order of the shard's views.
     ///
     /// # Errors
     /// Fails when a slot has state but no entity key, or when two slots have the same entity key.

@@ -1,10 +1,11 @@
-//! A table of slots. The running snapshot saves a slot before the slot changes.
+//! A table of slots. While a snapshot runs, the table saves a slot before the slot changes.
 //!
-//! Owns: all mutable access to a table's slots. Does not own: the content of a slot and its encoding ([`SlotState`]).
-//! Invariant: while a snapshot may run, saved state changes only through [`SlotTable::open_for_change`],
-//! [`SlotTable::open_for_expiry`] or [`ReadOnlySlot::open_for_expiry`]. These methods save the slot first, if the
-//! running snapshot has not saved it yet. During a restore no snapshot runs, and the caller changes slots with a
-//! [`SlotRecordBlock`] or a [`RestorePermit`]. Only [`super::restore`] creates these.
+//! Owns: all write access to the slots of a table. Does not own: the content of a slot and its encoding
+//! ([`SlotState`]).
+//! Invariant: while a snapshot may run, the state in a slot changes only through [`SlotTable::open_for_change`],
+//! [`SlotTable::open_for_expiry`] or [`ReadOnlySlot::open_for_expiry`]. If the running snapshot has not saved the slot
+//! yet, these methods save the slot first. During a restore no snapshot runs. A restore therefore changes slots
+//! directly, with a [`SlotRecordBlock`] or a [`RestorePermit`], which only [`super::restore`] creates.
 
 use std::ops::{Deref, Index};
 
@@ -13,9 +14,9 @@ use super::format::{BaseOrDelta, SnapshotStorageOutcome};
 use super::writer::SnapshotWriter;
 use crate::entity_slot::EntitySlot;
 
-/// The content of one slot of a table. The default value is a slot without state.
+/// The content of one slot. The default value is a slot without state.
 pub(crate) trait SlotState: Default {
-    /// Data that the encoding of a slot depends on, the same for all slots of a table.
+    /// Data that saving and loading need in addition to the slot. It is the same for all slots of a table.
     type EncodingContext;
 
     /// Returns whether the slot holds no state.
@@ -26,16 +27,16 @@ pub(crate) trait SlotState: Default {
     fn load(context: &Self::EncodingContext, reader: &mut SnapshotReader<'_>) -> Result<Self, DamagedSnapshot>;
 }
 
-/// Slot content with a derived part. Snapshots omit the derived part, because a restore computes it from the saved
-/// part.
+/// The content of a slot, with a part that is derived from other state. Snapshots omit the derived part, because a
+/// restore computes it again.
 pub(crate) trait HasDerivedState: SlotState {
     type DerivedState;
 
     fn derived_state_mut(&mut self) -> &mut Self::DerivedState;
 }
 
-/// A table of slots. All callers can read a slot. Before a method changes the saved part of a slot, the running
-/// snapshot saves the slot.
+/// A table of slots with the running snapshot of the table. Reading a slot is always allowed. Every method that gives
+/// write access saves the slot to the running snapshot first.
 #[derive(Debug)]
 pub(crate) struct SlotTable<S> {
     slots: Vec<S>,
@@ -57,7 +58,7 @@ impl<S> Index<EntitySlot> for SlotTable<S> {
 }
 
 impl<S: SlotState> SlotTable<S> {
-    /// Returns the number of slots, including free slots.
+    /// Returns the number of slots, including slots without state.
     pub(crate) fn len(&self) -> usize {
         self.slots.len()
     }
@@ -70,7 +71,8 @@ impl<S: SlotState> SlotTable<S> {
         }
     }
 
-    /// Returns `slot` for a change by an event. The next delta (a snapshot of changes) includes the slot.
+    /// Returns write access to `slot` for a change that an event causes. The next delta (a snapshot of changes)
+    /// includes the slot.
     #[inline]
     pub(crate) fn open_for_change(&mut self, slot: EntitySlot, context: &S::EncodingContext) -> &mut S {
         let state = &mut self.slots[slot.index()];
@@ -80,15 +82,15 @@ impl<S: SlotState> SlotTable<S> {
         state
     }
 
-    /// Returns `slot` for the removal of state that the watermark has passed. A restore repeats the removal, so the
-    /// next delta (a snapshot of changes) need not include the slot.
+    /// Returns write access to `slot` for the removal of state whose last window has fired. A restore repeats the
+    /// removal, so the next delta (a snapshot of changes) need not include the slot.
     #[inline]
     pub(crate) fn open_for_expiry(&mut self, slot: EntitySlot, context: &S::EncodingContext) -> &mut S {
         ReadOnlySlot { slot, state: &mut self.slots[slot.index()], snapshot_writer: &mut self.snapshot_writer }
             .open_for_expiry(context)
     }
 
-    /// Calls `visit` with every slot that holds state, in the order of the slots.
+    /// Calls `visit` with every slot that holds state, in ascending order of the slots.
     #[inline]
     pub(crate) fn visit_slots_with_state(&mut self, mut visit: impl FnMut(ReadOnlySlot<'_, S>)) {
         for (index, state) in self.slots.iter_mut().enumerate() {
@@ -102,7 +104,7 @@ impl<S: SlotState> SlotTable<S> {
         }
     }
 
-    /// Begins a snapshot of the current state.
+    /// Begins a snapshot of the table in its current state.
     pub(crate) fn begin_snapshot(&mut self, base_or_delta: BaseOrDelta) {
         self.snapshot_writer.begin_snapshot(base_or_delta, self.slots.len());
     }
@@ -115,22 +117,24 @@ impl<S: SlotState> SlotTable<S> {
         Some(state.map_or(0, |state| self.snapshot_writer.write_slot_record(slot, |out| state.save(context, out))))
     }
 
-    /// Returns how many saved bytes wait for [`Self::take_snapshot_block`].
+    /// Returns the number of saved bytes that [`Self::take_snapshot_block`] has not taken yet.
     pub(crate) fn buffered_byte_count(&self) -> usize {
         self.snapshot_writer.buffered_byte_count()
     }
 
-    /// Moves the saved bytes to the end of `out`, as one block with the table number `table`.
+    /// Appends the saved bytes to `out` as one block with the table number `table`, and removes them from this table.
     pub(crate) fn take_snapshot_block(&mut self, table: u64, out: &mut Vec<u8>) {
         self.snapshot_writer.take_saved_block(table, out);
     }
 
-    /// Ends the running snapshot, complete or not. `result` says whether its bytes are stored.
+    /// Ends the running snapshot, even if some slots are not saved yet. `result` says whether the caller has stored the
+    /// bytes of the snapshot.
     pub(crate) fn end_snapshot(&mut self, result: SnapshotStorageOutcome) {
         self.snapshot_writer.end_snapshot(result);
     }
 
-    /// Replaces slots by their saved state in one block of a snapshot. Stops at the first slot that `check` rejects.
+    /// Loads the slots of one block of a snapshot. A loaded slot replaces the slot with the same index. Loading ends
+    /// with an error at the first slot that `check` rejects.
     pub(crate) fn load_slot_block(
         &mut self,
         context: &S::EncodingContext,
@@ -151,21 +155,22 @@ impl<S: SlotState> SlotTable<S> {
         Ok(())
     }
 
-    /// Returns an iterator over all slots with write access. The caller must have loaded all blocks before.
+    /// Returns an iterator over all slots, with write access. The caller must load all blocks first.
     pub(crate) fn iter_restored_slots(&mut self, _: &RestorePermit) -> impl Iterator<Item = (EntitySlot, &mut S)> {
         self.slots.iter_mut().enumerate().map(|(index, state)| (EntitySlot::from_index(index), state))
     }
 }
 
 impl<S: HasDerivedState> SlotTable<S> {
-    /// Returns the derived part of `slot`, which snapshots omit.
+    /// Returns write access to the derived part of `slot`. Snapshots omit this part, so the slot need not be saved
+    /// first.
     #[inline]
     pub(crate) fn derived_state_mut(&mut self, slot: EntitySlot) -> &mut S::DerivedState {
         self.slots[slot.index()].derived_state_mut()
     }
 }
 
-/// Read access to one slot of a table. [`ReadOnlySlot::open_for_expiry`] turns it into write access.
+/// One slot of a table, with read access. [`ReadOnlySlot::open_for_expiry`] gives write access.
 pub(crate) struct ReadOnlySlot<'a, S> {
     slot: EntitySlot,
     state: &'a mut S,
@@ -177,7 +182,7 @@ impl<'a, S: SlotState> ReadOnlySlot<'a, S> {
         self.slot
     }
 
-    /// Returns the slot for the removal of state, in the same way as [`SlotTable::open_for_expiry`].
+    /// Returns write access to the slot for the removal of state, as [`SlotTable::open_for_expiry`] does.
     #[inline]
     pub(crate) fn open_for_expiry(self, context: &S::EncodingContext) -> &'a mut S {
         let Self { slot, state, snapshot_writer: writer } = self;
@@ -196,7 +201,7 @@ impl<S> Deref for ReadOnlySlot<'_, S> {
     }
 }
 
-/// One block of a snapshot: saved slots of one table.
+/// The saved slots in one block of a snapshot, all of the same table.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SlotRecordBlock<'a> {
     slot_count: u32,
@@ -204,13 +209,14 @@ pub(crate) struct SlotRecordBlock<'a> {
 }
 
 impl<'a> SlotRecordBlock<'a> {
-    /// Wraps `bytes`, one block from a snapshot of tables with `slot_count` slots.
+    /// Wraps the saved slots of one block. Every table of the snapshot has `slot_count` slots.
     pub(super) const fn new(slot_count: u32, bytes: &'a [u8]) -> Self {
         Self { slot_count, reader: SnapshotReader::new(bytes) }
     }
 }
 
-/// The permit to change slots during a restore, when no snapshot runs that would have to save them first.
+/// The permit to change slots without saving them first. Only a restore has it, because no snapshot runs during a
+/// restore.
 #[derive(Debug)]
 pub(crate) struct RestorePermit(());
 

@@ -1,9 +1,10 @@
-//! The running snapshot of one table: the slots that it has not saved yet, and the bytes that it has saved.
+//! The running snapshot of one table: which slots are not saved yet, and the bytes of the saved slots.
 //!
-//! Owns: the sets of changed and pending slots, the scan over pending slots, the saved bytes. Does not own: access to
-//! the slots and their encoding ([`super::slots`], the only caller).
-//! Invariant: the writer keeps the set of slots that the running snapshot covers until the snapshot ends. If the
-//! snapshot is discarded, the next delta covers these slots too.
+//! A pending slot is a slot that the running snapshot has not saved yet. Owns: the sets of changed and pending slots,
+//! the scan over pending slots, the saved bytes. Does not own: access to slots and their encoding (module
+//! [`super::slots`], the only caller).
+//! Invariant: until the running snapshot ends, the writer keeps the set of slots that had changed when the snapshot
+//! began. If the snapshot is discarded, the next delta includes these slots too.
 
 use fixedbitset::FixedBitSet;
 
@@ -13,28 +14,28 @@ use crate::entity_slot::EntitySlot;
 
 #[derive(Debug, Default)]
 pub(crate) struct SnapshotWriter {
-    /// The slots that events have changed since the last snapshot began.
+    /// The slots that events have changed since the latest snapshot began.
     changed_slots: FixedBitSet,
     /// The slots that the running snapshot has not saved yet.
     pending_slots: FixedBitSet,
-    /// The slots in `changed_slots` when the running snapshot began.
+    /// The content of `changed_slots` at the moment when the running snapshot began.
     changed_slots_at_start: FixedBitSet,
     /// The index at which the scan for pending slots continues. No slot below this index is pending.
     scan_position: usize,
     saved_records: Vec<u8>,
-    /// The index of the last slot in `saved_records`.
+    /// The index of the last slot in `saved_records`; 0 while `saved_records` is empty.
     last_saved_slot: i64,
 }
 
 impl SnapshotWriter {
-    /// Records that an event is about to change `slot`. Returns whether the caller must save the slot first.
+    /// Records that an event is about to change `slot`. Returns `true` if the caller must save the slot first.
     pub(super) fn mark_changed(&mut self, slot: EntitySlot) -> bool {
         self.changed_slots.grow_and_insert(slot.index());
         self.take_pending_flag(slot)
     }
 
-    /// Removes `slot` from the pending slots. Returns whether the slot was pending. If it was, the caller must save the
-    /// slot before the change.
+    /// Removes `slot` from the pending slots. Returns `true` if the slot was pending: then the caller must save the
+    /// slot before changing it.
     pub(super) fn take_pending_flag(&mut self, slot: EntitySlot) -> bool {
         let pending = self.pending_slots.contains(slot.index());
         if pending {
@@ -70,7 +71,8 @@ impl SnapshotWriter {
         Some(EntitySlot(self.scan_position as u32))
     }
 
-    /// Saves `slot`: appends its index and the state that `write` encodes. Returns the number of appended bytes.
+    /// Appends `slot` to the saved bytes: its index, and the state that `write` encodes. Returns the number of appended
+    /// bytes.
     pub(super) fn write_slot_record(&mut self, slot: EntitySlot, write: impl FnOnce(&mut Vec<u8>)) -> usize {
         let before = self.saved_records.len();
         write_signed(&mut self.saved_records, i64::from(slot.0) - self.last_saved_slot);
@@ -79,12 +81,12 @@ impl SnapshotWriter {
         self.saved_records.len() - before
     }
 
-    /// Returns how many saved bytes wait for [`Self::take_saved_block`].
+    /// Returns the number of saved bytes that [`Self::take_saved_block`] has not taken yet.
     pub(super) fn buffered_byte_count(&self) -> usize {
         self.saved_records.len()
     }
 
-    /// Moves the saved bytes to the end of `out`, as one block with the table number `table`.
+    /// Appends the saved bytes to `out` as one block with the table number `table`, and removes them from this writer.
     pub(super) fn take_saved_block(&mut self, table: u64, out: &mut Vec<u8>) {
         if !self.saved_records.is_empty() {
             write_unsigned(out, table);
@@ -94,7 +96,8 @@ impl SnapshotWriter {
         }
     }
 
-    /// Ends the running snapshot, complete or not. `result` says whether its bytes are stored.
+    /// Ends the running snapshot, even if some slots are pending. `result` says whether the caller has stored the bytes
+    /// of the snapshot.
     pub(super) fn end_snapshot(&mut self, result: SnapshotStorageOutcome) {
         let changes = std::mem::take(&mut self.changed_slots_at_start);
         if result == SnapshotStorageOutcome::Discarded {

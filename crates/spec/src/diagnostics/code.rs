@@ -1,10 +1,10 @@
-//! The kinds of mistakes, with stable names.
+//! The kinds of mistakes.
 
 use std::fmt;
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
-        /// The kind of a mistake. The name of a kind (kebab-case) is stable, so scripts may rely on the name.
+        /// The kind of a mistake. Scripts may rely on the name of a kind (kebab-case), because names never change.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
         #[non_exhaustive]
         pub enum DiagnosticCode {
@@ -31,13 +31,13 @@ codes! {
     Syntax = "syntax",
     /// A name that occurs twice in one table.
     DuplicateKey = "duplicate-key",
-    /// A `--set` whose path does not lead to a place in the file.
+    /// A `--set` whose path is not a valid path in the pipeline file.
     BadOverride = "bad-override",
-    /// A field or table that is not part of a pipeline file.
+    /// A field or table whose name a pipeline file does not allow.
     UnknownField = "unknown-field",
     /// A required field or table that is missing.
     MissingField = "missing-field",
-    /// Several fields of which exactly one is allowed.
+    /// Two fields that exclude each other.
     ConflictingFields = "conflicting-fields",
     /// A value whose TOML type is not the expected type.
     WrongType = "wrong-type",
@@ -45,9 +45,9 @@ codes! {
     EmptyText = "empty-text",
     /// A value that is not one of the allowed values.
     BadValue = "bad-value",
-    /// A name with characters that are not allowed in it.
+    /// A name that is too long, or that contains a character that is not allowed.
     BadName = "bad-name",
-    /// A name that already has another meaning in a row of features.
+    /// A name that a row of features already uses for other data.
     ReservedName = "reserved-name",
     /// Text that is not a duration.
     BadDuration = "bad-duration",
@@ -57,7 +57,7 @@ codes! {
     TooManyPanes = "too-many-panes",
     /// A time zone that is not in the database.
     UnknownTimeZone = "unknown-time-zone",
-    /// A field of the event that is not declared.
+    /// A field that a feature or a condition names, but that `[event.fields]` does not declare.
     UndeclaredField = "undeclared-field",
     /// Values whose types cannot be combined.
     TypeMismatch = "type-mismatch",
@@ -74,7 +74,7 @@ codes! {
 }
 
 impl DiagnosticCode {
-    /// Returns whether the mistake is one of TOML syntax.
+    /// Returns whether the mistake is a mistake of TOML syntax.
     pub(crate) const fn is_syntax(self) -> bool {
         matches!(self, Self::Syntax | Self::DuplicateKey)
     }

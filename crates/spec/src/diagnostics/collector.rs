@@ -14,7 +14,6 @@ pub(crate) struct DiagnosticCollector<'a> {
 }
 
 impl<'a> DiagnosticCollector<'a> {
-    /// Creates a collector for mistakes in the file `text`.
     pub(crate) fn new(file_text: &'a str) -> Self {
         Self { file_text, diagnostics: Vec::new() }
     }
@@ -28,7 +27,7 @@ impl<'a> DiagnosticCollector<'a> {
         self.diagnostics
     }
 
-    /// Adds a mistake. `expected` completes a sentence that begins with "expected".
+    /// Adds a mistake. `expected` is the end of a sentence that begins with "expected".
     pub(crate) fn report(
         &mut self,
         code: DiagnosticCode,
@@ -50,8 +49,9 @@ impl<'a> DiagnosticCollector<'a> {
         &mut self.diagnostics[last]
     }
 
-    /// Returns the location in the file of `part`, a range of bytes of the text `value` at `location`. If the file
-    /// writes the text with TOML escapes, returns the location of the whole text.
+    /// Returns the location of a part of a text in the file. `location` is the location of the whole text, `value` the
+    /// text, and `part` a range of bytes of `value`. If the file contains the text with TOML escapes, returns
+    /// `location`.
     pub(crate) fn locate_part_of_value(
         &self,
         location: &DocumentLocation,
@@ -73,8 +73,8 @@ impl<'a> DiagnosticCollector<'a> {
         }
     }
 
-    /// Moves a location into the bounds of the file's text, because rendering a range outside the text panics. Parsers
-    /// report such ranges.
+    /// Returns `location` limited to the text of the file. The parsers sometimes report a range outside the text, and
+    /// rendering such a range would panic.
     fn clamp_to_text(&self, location: &DocumentLocation) -> DocumentLocation {
         match location {
             DocumentLocation::File(range) => {

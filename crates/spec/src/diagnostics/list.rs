@@ -1,4 +1,4 @@
-//! The list of all mistakes in a pipeline file, sorted, with lines and columns.
+//! The sorted list of all mistakes in a pipeline file, with lines and columns.
 
 use super::code::DiagnosticCode;
 use super::collector::DiagnosticCollector;
@@ -6,8 +6,8 @@ use super::diagnostic::Diagnostic;
 use super::location::{DiagnosticPlace, DocumentLocation};
 use crate::overrides::PipelineOverride;
 
-/// All mistakes of a pipeline file. Mistakes in the file come first, sorted by position. Mistakes in `--set` overrides
-/// follow.
+/// All mistakes of a pipeline file. Mistakes in the file come first, sorted by position. The mistakes in `--set`
+/// overrides follow.
 #[derive(Clone, Debug)]
 pub struct Diagnostics {
     pub(super) file_name: String,
@@ -30,8 +30,8 @@ impl Diagnostics {
             DocumentLocation::File(range) => Some(text[..range.start].matches('\n').count()),
             DocumentLocation::Override(_) => None,
         };
-        // The TOML parser skips a broken line or guesses its meaning. This can cause further mistakes, which are not
-        // shown.
+        // The TOML parser skips a broken line or guesses its value. Then fields can seem to be missing or wrong,
+        // although they are right in the file. Such mistakes are removed.
         let is_syntax = |one: &&Diagnostic| one.code.is_syntax();
         let broken: Vec<_> = diagnostics.iter().filter(is_syntax).map(|one| line_of(&one.location)).collect();
         if !broken.is_empty() {

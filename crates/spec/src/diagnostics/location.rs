@@ -3,7 +3,8 @@
 use std::fmt;
 use std::ops::Range;
 
-/// A location in the file or in a `--set` override. [`DiagnosticPlace`] is the same location with line and column.
+/// A location in the file or in a `--set` override. For messages, a [`DiagnosticPlace`] holds the same location as line
+/// and column.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum DocumentLocation {
     /// A range of bytes in the file.
@@ -18,7 +19,7 @@ impl DocumentLocation {
     }
 }
 
-/// A range of bytes in the file. Unlike [`Range`], it can be sorted.
+/// A range of bytes in the file. It exists because [`Range`] cannot be sorted.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct ByteRange {
     pub(crate) start: usize,

@@ -1,7 +1,7 @@
 //! Renders mistakes as text.
 //!
-//! Owns: the appearance of mistakes. Invariant: the renderer gets only the lines around a mistake, so rendering does
-//! not take longer for larger files.
+//! Invariant: the `annotate-snippets` crate gets only the lines of a mistake, because its time grows with the size of
+//! the text that it gets.
 
 use std::fmt;
 
@@ -23,8 +23,8 @@ pub enum RenderStyle {
 }
 
 impl Diagnostics {
-    /// Renders all mistakes, and then one line with their number. Each mistake shows its code, its place, the line in
-    /// the file, what was expected, and a hint.
+    /// Returns a text with all mistakes, which ends with the number of mistakes. For each mistake, the text shows the
+    /// code, the message, the place, the line in the file, what was expected, and a hint.
     #[must_use]
     pub fn render(&self, style: RenderStyle) -> String {
         let renderer = match style {
@@ -45,7 +45,7 @@ impl Diagnostics {
         out
     }
 
-    /// Renders the place of a mistake, and what was expected there.
+    /// Returns the parts of the rendered text that show where a mistake is and what was expected there.
     fn render_place_and_expected<'a>(&'a self, one: &'a Diagnostic) -> Vec<Element<'a>> {
         let expected = format!("expected {}", one.expected);
         match (&one.location, &one.place) {
@@ -87,7 +87,7 @@ impl Diagnostics {
             .into()
     }
 
-    /// Describes the second location of a mistake in words.
+    /// Returns the second location of a mistake as text: `line 5` or `--set path`.
     fn describe_related_location(&self, location: &DocumentLocation) -> String {
         match location {
             DocumentLocation::File(range) => {

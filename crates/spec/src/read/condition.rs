@@ -1,11 +1,12 @@
 //! `where`: a SQL condition, from text to the core's [`Condition`].
 //!
-//! Owns: the steps from text to condition. Does not own: SQL's grammar (the `sqlparser` crate), the list of allowed
-//! words ([`supported_tokens`]), types ([`compile`]), the location of a mistake in the text ([`reader`]).
+//! Owns: the order of the steps from text to condition. Does not own: SQL's grammar (the `sqlparser` crate), the list
+//! of allowed words ([`supported_tokens`]), type checks ([`compile`]), the location of a mistake in the text
+//! ([`reader`]).
 //!
-//! The words are checked before the parser runs, because only a small part of SQL is supported. So a field may be
-//! called `date` or `order`, and a message can name the unsupported word. Hostile input does not reach most of the
-//! parser.
+//! Only a small part of SQL is supported, so all words are checked before the parser runs. The check has three uses. A
+//! field may have the name of an unsupported SQL keyword, such as `date`. A message can name the unsupported word. And
+//! hostile input reaches only a small part of the parser.
 
 mod compile;
 mod reader;
@@ -26,7 +27,6 @@ use crate::read::table_reader::PipelineSetting;
 
 const MAX_CONDITION_BYTES: usize = 4_096;
 
-/// Reads a condition over the fields of an event.
 pub(super) fn read_condition(
     setting: &PipelineSetting<'_>,
     event_fields: &EventFields,
@@ -82,7 +82,7 @@ pub(super) fn read_condition(
     }
 }
 
-/// The SQL dialect of conditions. Identifiers may have letters of any script, and double quotes delimit them.
+/// The SQL dialect of conditions. An identifier may contain letters of any script, and may be in double quotes.
 #[derive(Debug)]
 struct ConditionDialect;
 

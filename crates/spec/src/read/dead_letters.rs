@@ -1,5 +1,5 @@
-//! `[dead_letters]`: the destination of dead letters (records that are not events). The section is optional and names
-//! exactly one destination.
+//! `[dead_letters]`: the destination of dead letters. The section is optional. If it exists, it must name exactly one
+//! destination.
 
 use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
@@ -7,7 +7,7 @@ use crate::pipeline::DeadLetterSpec;
 use crate::read::name::read_topic_name;
 use crate::read::table_reader::{MistakeAlreadyReported, PipelineSetting, TableReader};
 
-/// Reads the destination of dead letters. Returns `None` if the file has no section `[dead_letters]`.
+/// Reads the destination of dead letters. Returns `Ok(None)` if the file has no section `[dead_letters]`.
 pub(super) fn read_dead_letters(
     root: &mut TableReader<'_>,
     source_topic: Option<&str>,

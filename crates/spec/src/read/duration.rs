@@ -1,7 +1,7 @@
 //! Reads durations: `10s`, `500ms`, `1h 30m`, `7d`.
 //!
-//! Owns: the bounds, and the conversion to whole milliseconds (a day has 24 hours). Does not own: the notation (the
-//! `jiff` crate). Months and years are rejected because their length varies.
+//! Owns: the check of the bounds, and the conversion to whole milliseconds (a day has 24 hours). Does not own: the
+//! notation (the `jiff` crate). Months and years are rejected, because their length varies.
 
 use jiff::{Span, SpanRelativeTo};
 
@@ -10,10 +10,11 @@ use crate::diagnostics::collector::DiagnosticCollector;
 use crate::document::DocumentValue;
 use crate::read::table_reader::PipelineSetting;
 
-/// The longest time to live of a row: 100 years of 365 days. Redis overflows only far above this value.
+/// The longest time to live of a row: 100 years of 365 days. This value is far below the values at which Redis
+/// overflows.
 pub(crate) const MAX_TTL_MS: i64 = 100 * 365 * 24 * 60 * 60 * 1_000;
 
-/// Reads a duration of `min_ms` to `max_ms` milliseconds.
+/// Reads a duration in milliseconds. Reports a duration that is less than `min_ms` or more than `max_ms`.
 pub(crate) fn read_duration_ms(
     setting: &PipelineSetting<'_>,
     min_ms: i64,
@@ -60,7 +61,7 @@ fn parse_duration_ms(text: &str) -> Result<i64, &'static str> {
     i64::try_from(duration.as_millis()).map_err(|_| "it is too long to be counted in milliseconds")
 }
 
-/// Formats a bound in the largest unit of which it is a multiple: `90m`.
+/// Formats `ms` in the largest unit that gives a whole number: `90m`.
 fn format_duration_bound(ms: i64) -> String {
     let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
     units.iter().find(|(unit, _)| ms != 0 && ms % unit == 0).map_or_else(

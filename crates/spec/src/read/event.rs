@@ -12,11 +12,12 @@ use crate::read::table_reader::{PipelineSetting, TableReader, join_path};
 use crate::suggestion::{build_closest_name_hint, join_names_with_or};
 
 const DEFAULT_MAX_KEY_BYTES: i64 = 1_024;
-/// The largest value of `max_key_bytes`. With Kafka's default limits, a record with a longer entity key cannot exist.
+/// The largest allowed value of `max_key_bytes`. Kafka's default limits do not allow a record with a longer entity key.
 const MAX_KEY_BYTES_LIMIT: i64 = 1_024 * 1_024;
 const ALL_FIELD_TYPES: [FieldType; 4] = [FieldType::String, FieldType::Double, FieldType::Long, FieldType::Boolean];
 
-/// The valid fields of the event section. With them, the readers check views even if the event section has mistakes.
+/// The fields in the section `[event]` that have no mistake in their names. The readers of views use these fields even
+/// if the section has other mistakes.
 #[derive(Debug, Default)]
 pub(super) struct EventFields {
     /// The entity key's name.
@@ -24,7 +25,8 @@ pub(super) struct EventFields {
     /// The name of the JSON member with the event time.
     event_time_name: Option<String>,
     declared_fields: Vec<DeclaredField>,
-    /// Whether all fields could be read. If not, an unknown field is not reported, because it may exist.
+    /// Whether the names of all fields could be read. If not, a name that is not found may still be a field, so it is
+    /// not reported.
     is_complete: bool,
 }
 
@@ -36,18 +38,17 @@ struct DeclaredField {
     field_type: Option<FieldType>,
 }
 
-/// The result of looking up a field that a feature or a condition names.
 pub(super) enum FieldLookupResult {
-    /// The position of the field, and its type if the declared type is valid.
+    /// The field is declared. Its type is `None` if the declared type is a mistake.
     Found(FieldId, Option<FieldType>),
     /// There is no such field.
     Undeclared {
-        /// The list of the declared fields, for the message.
+        /// The names of the declared fields, as text for the message.
         expected: String,
-        /// A suggestion for the message.
+        /// A hint for the message.
         hint: Option<String>,
     },
-    /// Unknown, because the event section has mistakes.
+    /// The section `[event]` has mistakes, so the field may be declared or not.
     Undetermined,
 }
 
@@ -176,7 +177,8 @@ fn read_entity_key_name<'a>(setting: &PipelineSetting<'a>, mistakes: &mut Diagno
 fn read_time_zone(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<TimeZone> {
     const EXPECTED_TIME_ZONE: &str = "a name of the IANA time zone database, such as \"UTC\" or \"Asia/Seoul\"";
     let name = setting.read_text(EXPECTED_TIME_ZONE, mistakes)?;
-    // The bundled database gives the same event times on every machine; the database of the machine might not.
+    // The time zone is looked up in the database in the binary, and not in the database of the machine. So every
+    // machine computes the same event times.
     let database = TimeZoneDatabase::bundled();
     match database.get(name) {
         Ok(zone) => Some(zone),
@@ -235,7 +237,7 @@ fn read_declared_fields(
     declared
 }
 
-/// A field that `[event]` declares with `key` or `time`, so `[event.fields]` must not declare it again.
+/// A JSON member that `key` or `time` in `[event]` names. So `[event.fields]` must not declare it again.
 #[derive(Clone, Copy)]
 enum ImpliedField {
     EntityKey,

@@ -1,7 +1,7 @@
 //! `[feature_view.NAME.features]`: the features of a view.
 //!
-//! Owns: the field types that each aggregate accepts, and the type of `default`. Does not own: `where`
-//! ([`crate::read::condition`]).
+//! Owns: which types of fields each aggregate accepts, and which type `default` must have. Does not own: the condition
+//! in `where` ([`crate::read::condition`]).
 
 use windrow_core::{Aggregate, DurationUnit, Feature, FieldId, FieldType, Literal};
 
@@ -106,7 +106,8 @@ fn read_feature(
     })
 }
 
-/// An aggregate and the type of its result. The type is `None` if the field's declaration has a mistake.
+/// An aggregate and the type of its result. The type is `None` if the declaration of the aggregated field has a
+/// mistake.
 struct TypedAggregate {
     aggregate: Aggregate,
     output_type: Option<FieldType>,
@@ -155,7 +156,8 @@ fn read_aggregate(
                 .set_hint(hint);
             return None;
         }
-        // The event section has mistakes, so the pipeline is rejected anyway. Any field serves as a placeholder.
+        // The section `[event]` has mistakes, so the pipeline is rejected in any case. Until then, any field can stand
+        // for the unknown field.
         FieldLookupResult::Undetermined => (FieldId(0), None),
     };
     let accepted: &[FieldType] = match kind {
@@ -197,7 +199,8 @@ fn read_duration_unit(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCo
     }
 }
 
-/// Reads the default of a feature of type `output`. Returns `None` if the default has a mistake or the type is unknown.
+/// Reads the default of a feature whose values have the type `output`. Returns `None` if the default has a mistake, or
+/// if `output` is `None`.
 #[allow(clippy::cast_precision_loss)] // in a default, 1 means 1.0
 fn read_default_value(
     setting: &PipelineSetting<'_>,

@@ -8,15 +8,14 @@ use crate::key_template::{KeySegment, KeyTemplate, TemplateMistake};
 use crate::read::table_reader::PipelineSetting;
 use crate::suggestion::find_closest_name;
 
-/// The longest key template in bytes. The limit exists because comparing two templates takes time in proportion to the
-/// product of their lengths.
+/// The longest allowed key template, in bytes. Templates are limited because comparing two templates takes time in
+/// proportion to the product of their lengths.
 const MAX_TEMPLATE_BYTES: usize = 256;
 
-/// The prefix of the Redis keys that hold fences. A fence holds the epoch of a partition's owner and stops earlier
-/// owners from writing.
+/// The prefix of the Redis keys of fences. A view must not write such keys: its rows would overwrite the fences.
 const FENCE_KEY_PREFIX: &str = "windrow:fence:";
 
-/// The key template of one view, and its location in the file.
+/// The key template of a view, and the location of the template in the file.
 pub(super) struct ViewKeyTemplate<'a> {
     view_name: &'a str,
     location: &'a DocumentLocation,
@@ -127,7 +126,7 @@ fn report_template_mistake(
     }
 }
 
-/// Reports every view whose rows could overwrite the rows of a view before it.
+/// Reports every view whose rows could overwrite the rows of an earlier view in the file.
 pub(super) fn report_key_collisions(keys: &[ViewKeyTemplate<'_>], mistakes: &mut DiagnosticCollector<'_>) {
     for (index, later) in keys.iter().enumerate() {
         let met = keys[..index]

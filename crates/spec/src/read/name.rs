@@ -1,7 +1,7 @@
 //! Reads and checks names in the pipeline file.
 //!
-//! Owns: the rules for names of pipelines, views, fields, features and topics. The rule for topics is Kafka's: at most
-//! 249 characters of `[a-zA-Z0-9._-]`, but neither `.` nor `..`.
+//! Owns: the rules for the names of pipelines, views, fields, features and topics. The rule for topics is the same as
+//! in Kafka: at most 249 characters of `[a-zA-Z0-9._-]`, and neither `.` nor `..`.
 
 use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
@@ -11,10 +11,10 @@ use crate::read::table_reader::PipelineSetting;
 const MAX_NAME_LENGTH: usize = 100;
 const MAX_TOPIC_LENGTH: usize = 249;
 
-/// Names that already have a meaning in a JSON row, so no feature may have them.
+/// The names of the members that every row in JSON contains. A feature with such a name would be a second member of
+/// that name.
 const RESERVED_ROW_FIELDS: [&str; 5] = ["feature_view", "window_start", "window_end", "late", "event_time"];
 
-/// Reads the pipeline's name.
 pub(crate) fn read_pipeline_name(
     setting: &PipelineSetting<'_>,
     mistakes: &mut DiagnosticCollector<'_>,
@@ -23,7 +23,7 @@ pub(crate) fn read_pipeline_name(
     require_safe_name("the pipeline", name, setting.location, mistakes).then(|| name.to_owned())
 }
 
-/// Returns whether `name` is safe in a path and in a metric label. Reports an unsafe name.
+/// Returns `true` if `name` can be part of a path or metric label. Otherwise reports `name`.
 pub(crate) fn require_safe_name(
     what: &str,
     name: &str,
@@ -40,7 +40,6 @@ pub(crate) fn require_safe_name(
     fine
 }
 
-/// Reads the name of a Kafka topic.
 pub(crate) fn read_topic_name(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<String> {
     let name = setting.read_text("the name of a Kafka topic", mistakes)?;
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
@@ -57,7 +56,7 @@ pub(crate) fn read_topic_name(setting: &PipelineSetting<'_>, mistakes: &mut Diag
     None
 }
 
-/// Returns whether an event field or a feature may be called `name`. Reports an invalid name.
+/// Returns `true` if an event field or a feature may be called `name`. Otherwise reports `name`.
 pub(crate) fn require_valid_field_name(
     what: &str,
     name: &str,
@@ -77,8 +76,8 @@ pub(crate) fn require_valid_field_name(
     fine
 }
 
-/// Returns whether `name` has no other meaning in a row. Reports a reserved name. `key` is the name of the entity key,
-/// or `None` while the entity key itself is checked.
+/// Returns `true` if rows use `name` for nothing else. Otherwise reports `name`. `key` is the name of the entity key,
+/// or `None` if `name` is the entity key itself.
 pub(crate) fn require_unreserved_name(
     what: &str,
     name: &str,
@@ -98,7 +97,6 @@ pub(crate) fn require_unreserved_name(
     false
 }
 
-/// Returns a name for a message, truncated and escaped.
 fn escape_and_truncate_name(name: &str) -> String {
     windrow_core::text::truncate_with_ellipsis(name, MAX_NAME_LENGTH).escape_debug().to_string()
 }

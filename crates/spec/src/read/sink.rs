@@ -1,10 +1,11 @@
-//! `[sink.redis]`: the Redis to which rows are written.
+//! `[sink.redis]`: the Redis server to which rows are written.
 
 use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
 use crate::read::table_reader::{PipelineSetting, TableReader};
 
-/// Reads the URL of the Redis server. The section of each view has the Redis settings of that view.
+/// Reads the URL of the Redis server. The other Redis settings belong to single views, and are in the sections of the
+/// views.
 pub(super) fn read_sink_url(root: &mut TableReader<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<String> {
     let mut sink = root.required_table("sink", "[sink.redis]", mistakes)?;
     let redis = sink.required_table("redis", "[sink.redis]", mistakes);

@@ -1,7 +1,6 @@
-//! Reads a TOML table field by field, and reports missing and unknown fields.
+//! Reads the fields of a TOML table by name, and reports missing and unknown fields.
 //!
-//! Owns: the mistakes that every table can have (missing, unknown, wrongly typed fields). Does not own: the meaning of
-//! values.
+//! Owns: reporting fields that are missing, unknown or of a wrong type. Does not own: the meaning of values.
 
 use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
@@ -9,14 +8,14 @@ use crate::diagnostics::location::DocumentLocation;
 use crate::document::{DocumentNode, DocumentTable, DocumentValue};
 use crate::suggestion::{find_closest_name, join_names_with_or};
 
-/// The error of a reader that found a mistake and has reported it.
+/// The error of a reader that has found and reported a mistake, so that the caller need not report anything.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MistakeAlreadyReported;
 
-/// A value with its path in the file.
+/// A value in the pipeline file, with its path and its location.
 #[derive(Clone, Debug)]
 pub(crate) struct PipelineSetting<'a> {
-    /// The names from the root, joined by dots.
+    /// The names of the tables from the root of the file and the name of the value, joined by dots.
     pub(crate) path: String,
     pub(crate) location: &'a DocumentLocation,
     pub(crate) value: &'a DocumentValue,
@@ -31,8 +30,8 @@ impl<'a> PipelineSetting<'a> {
         Self { path: join_path(&self.path, name), location: &node.location, value: &node.value }
     }
 
-    /// Returns the value if it is text and not blank. Otherwise reports a mistake, in which `expected` completes a
-    /// sentence that begins with "expected".
+    /// Returns the value if it is text and not blank. Otherwise reports the value. `expected` is the end of a sentence
+    /// that begins with "expected".
     pub(crate) fn read_text(&self, expected: &str, mistakes: &mut DiagnosticCollector<'_>) -> Option<&'a str> {
         match self.value {
             DocumentValue::Text(text) if text.trim().is_empty() => {
@@ -52,7 +51,7 @@ impl<'a> PipelineSetting<'a> {
         }
     }
 
-    /// Returns the value if it is an integer. Otherwise reports a mistake.
+    /// Returns the value if it is an integer. Otherwise reports the value.
     pub(crate) fn read_integer(&self, expected: &str, mistakes: &mut DiagnosticCollector<'_>) -> Option<i64> {
         match self.value {
             DocumentValue::Integer(integer) => Some(*integer),
@@ -63,7 +62,7 @@ impl<'a> PipelineSetting<'a> {
         }
     }
 
-    /// Returns a reader of the value if it is a table. Otherwise reports a mistake.
+    /// Returns a reader for the value if it is a table. Otherwise reports the value.
     pub(crate) fn read_table(&self, expected: &str, mistakes: &mut DiagnosticCollector<'_>) -> Option<TableReader<'a>> {
         match self.value {
             DocumentValue::Table(table) => Some(TableReader {
@@ -93,8 +92,8 @@ impl<'a> PipelineSetting<'a> {
     }
 }
 
-/// A table whose fields are requested by name. [`TableReader::report_unknown_and_missing_fields`] reports the fields
-/// that were never requested.
+/// A table of the pipeline file. Callers request its fields by name. Fields that no caller has requested are unknown:
+/// [`TableReader::report_unknown_and_missing_fields`] reports them.
 #[derive(Debug)]
 pub(crate) struct TableReader<'a> {
     pub(crate) table_setting: PipelineSetting<'a>,
@@ -104,8 +103,8 @@ pub(crate) struct TableReader<'a> {
 }
 
 impl<'a> TableReader<'a> {
-    /// Returns a required field. If the field does not exist, records it as missing. `example` is a valid line or
-    /// header for the message.
+    /// Returns a required field. If the field does not exist, records the field as missing. The message about a missing
+    /// field shows `example`, a valid line or header.
     pub(crate) fn required_setting(
         &mut self,
         name: &'static str,
@@ -123,8 +122,8 @@ impl<'a> TableReader<'a> {
         self.table.get(name).map(|entry| self.table_setting.child_setting(name, &entry.node))
     }
 
-    /// Returns a required table inside this table, as `kafka` is in `source`. `example` is the header of the inner
-    /// table.
+    /// Returns a required table inside this table, such as `kafka` inside `source`. The message about a missing table
+    /// shows `example`, a valid header.
     pub(crate) fn required_table(
         &mut self,
         name: &'static str,
@@ -134,11 +133,11 @@ impl<'a> TableReader<'a> {
         self.required_setting(name, example)?.read_table(&format!("a table: `{example}`"), mistakes)
     }
 
-    /// Reports the required fields that are missing, and the fields that were never requested.
+    /// Reports the required fields that are missing, and the fields that no caller has requested.
     pub(crate) fn report_unknown_and_missing_fields(mut self, mistakes: &mut DiagnosticCollector<'_>) {
         for entry in self.table.entries.iter().filter(|entry| !self.requested_fields.contains(&entry.name.as_str())) {
             let suggestion = find_closest_name(&entry.name, self.requested_fields.iter().copied());
-            // A misspelt required field is one mistake, so it is not also reported as missing.
+            // A misspelt required field is reported as unknown, and not also as missing.
             self.missing_required_fields.retain(|(name, _)| Some(*name) != suggestion);
             let message = format!("unknown field `{}` {}", entry.name, self.describe_table_position());
             mistakes
@@ -156,7 +155,7 @@ impl<'a> TableReader<'a> {
         }
     }
 
-    /// Returns a phrase for messages that says where in the file this table is.
+    /// Returns the position of the table in the file as text for messages: `in [source.kafka]`.
     fn describe_table_position(&self) -> String {
         if self.table_setting.path.is_empty() {
             "in the pipeline file".to_owned()

@@ -13,13 +13,13 @@ use crate::read::name::require_safe_name;
 use crate::read::table_reader::{PipelineSetting, TableReader};
 use crate::read::window::read_window;
 
-/// A view and its Redis settings, which the same section of the file declares.
+/// A view and its Redis settings. Both come from the same section of the file.
 pub(super) struct ViewWithRedisSpec {
     pub(super) feature_view: FeatureView,
     pub(super) redis_spec: RedisViewSpec,
 }
 
-/// Reads all views. Returns `None` if a view has a mistake.
+/// Reads all views. Returns `None` if at least one view has a mistake.
 pub(super) fn read_views(
     root: &mut TableReader<'_>,
     event_fields: &EventFields,
@@ -50,8 +50,8 @@ pub(super) fn read_views(
     views.into_iter().collect()
 }
 
-/// Reads a view and its key. Returns the key even if the view has another mistake, because the keys of all views are
-/// compared.
+/// Reads a view and its key template. Returns a valid key template even if another setting of the view has a mistake,
+/// because the templates of all views are compared.
 fn read_view<'a>(
     name: &'a str,
     setting: &PipelineSetting<'a>,

@@ -1,4 +1,4 @@
-//! `[watermark]`: the limit for events that arrive out of order.
+//! `[watermark]`: how far the event times of a partition may be out of order.
 
 use windrow_core::MAX_WINDOW_MS;
 

@@ -16,7 +16,7 @@ pub(super) fn read_window(setting: &PipelineSetting<'_>, mistakes: &mut Diagnost
         .into_iter()
         .filter_map(|kind| table.optional_setting(kind).map(|setting| (kind, setting)))
         .collect();
-    // A misspelt kind of window is reported as unknown, so the window is not also reported as missing.
+    // A misspelt kind of window is reported as an unknown field, and not also as a missing window.
     let misspelt = present.is_empty() && !table.table.entries.is_empty();
     table.report_unknown_and_missing_fields(mistakes);
     match present.as_slice() {
@@ -70,8 +70,8 @@ fn read_required_duration_ms(
     table.required_setting(name, example).and_then(|setting| read_duration_ms(&setting, 1, MAX_WINDOW_MS, mistakes))
 }
 
-/// Returns a sliding window. Reports a mistake if the window has too many panes, because the state of an entity grows
-/// with the number of panes. The slide may be longer than the size: events in the gaps belong to no window.
+/// Returns a sliding window. Reports a window with too many panes, because the state of an entity grows with the number
+/// of panes. The slide may be longer than the size. In this case, an event between two windows belongs to no window.
 fn build_sliding_window(
     setting: &PipelineSetting<'_>,
     size_ms: i64,

@@ -1,7 +1,7 @@
-//! Compiles SQL's syntax tree to the core's [`Condition`], and checks the types.
+//! Compiles the syntax tree of a SQL expression to the core's [`Condition`], and checks the types.
 //!
-//! Owns: which types can be compared. Invariant: a chain of ANDs or ORs compiles to a tree whose depth is the logarithm
-//! of its length, so evaluation never recurses deeply.
+//! Owns: which types can be compared. Invariant: a long chain of ANDs or ORs compiles to a balanced tree, so its
+//! evaluation never recurses deeply.
 
 use sqlparser::ast::{BinaryOperator, Expr, Spanned, UnaryOperator, Value};
 use windrow_core::text::first_chars;
@@ -11,13 +11,13 @@ use crate::diagnostics::code::DiagnosticCode;
 use crate::read::condition::reader::{ConditionReader, MAX_NESTING, SUPPORTED_SQL};
 use crate::read::event::FieldLookupResult;
 
-/// The type of an operand. Doubles and longs are the same type here, because they can be compared.
+/// The type of an operand. Doubles and longs share one type here, because a double can be compared with a long.
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum OperandType {
     Text,
     Number,
     Boolean,
-    /// NULL, or a field with a mistake in its declaration. It can be compared with every type.
+    /// The type of NULL, and of a field whose declaration has a mistake. It can be compared with every type.
     Unknown,
 }
 
@@ -44,7 +44,7 @@ impl OperandType {
     }
 }
 
-/// Compiles `expression`, and reports every mistake in it.
+/// Compiles `expression`. Reports every mistake in `expression`, and then returns `None`.
 pub(super) fn compile_condition(
     expression: &Expr,
     depth: usize,
@@ -104,7 +104,8 @@ fn negate(condition: Condition) -> Condition {
     Condition::Not(Box::new(condition))
 }
 
-/// Compiles a chain such as `a AND b AND c` into a balanced tree. The parser nests the left operands.
+/// Compiles a chain such as `a AND b AND c` into a balanced tree. The parser returns the chain as the unbalanced tree
+/// `((a AND b) AND c)`.
 fn compile_and_or_chain(
     expression: &Expr,
     operator: &BinaryOperator,
@@ -179,7 +180,7 @@ fn require_comparable_types(
     None
 }
 
-/// Compiles a field or a literal, and returns its type.
+/// Compiles a field or a literal. Returns the operand and its type.
 fn compile_operand(expression: &Expr, reader: &mut ConditionReader<'_, '_, '_>) -> Option<(Operand, OperandType)> {
     let mut expression = expression;
     while let Expr::Nested(inner) = expression {
@@ -191,11 +192,11 @@ fn compile_operand(expression: &Expr, reader: &mut ConditionReader<'_, '_, '_>) 
                 FieldLookupResult::Found(field, field_type) => {
                     (Operand::Field(field), field_type.map_or(OperandType::Unknown, OperandType::from_field_type))
                 }
-                // The event section has mistakes, so the pipeline is rejected anyway. Any field serves as a
-                // placeholder.
+                // The section `[event]` has mistakes, so the pipeline is rejected in any case. Until then, any field
+                // can stand for the unknown field.
                 FieldLookupResult::Undetermined => (Operand::Field(FieldId(0)), OperandType::Unknown),
-                // The check of the tokens has reported undeclared fields. So this name is a keyword that the parser
-                // took for a field.
+                // Undeclared fields were reported before the parser ran. So this name is not a field but a keyword at a
+                // wrong position.
                 FieldLookupResult::Undeclared { .. } => {
                     let range = reader.byte_range(name.span);
                     let message = format!("`{}` is not allowed here", name.value);
@@ -236,7 +237,7 @@ fn compile_operand(expression: &Expr, reader: &mut ConditionReader<'_, '_, '_>) 
     }
 }
 
-/// Parses `digits` as a 64-bit integer, or as a double if that fails.
+/// Parses `digits` as a long. If `digits` is not a 64-bit integer, parses it as a double.
 fn parse_number(digits: &str) -> (Option<Literal>, OperandType) {
     let integer = digits.parse().map(Literal::Long);
     let literal = integer.unwrap_or_else(|_| Literal::Double(digits.parse().unwrap_or(f64::INFINITY)));

@@ -1,4 +1,4 @@
-//! Locates a mistake in the text of a condition, and reports it.
+//! Reports mistakes in the text of a condition, with their locations.
 
 use std::ops::Range;
 
@@ -13,10 +13,10 @@ use crate::read::event::EventFields;
 
 /// The deepest nesting of a condition.
 pub(super) const MAX_NESTING: usize = 32;
-/// The operators and keywords that conditions support, for messages.
+/// The supported operators and keywords, as text for messages.
 pub(super) const SUPPORTED_SQL: &str = "=, <>, <, <=, >, >=, IN, IS NULL, AND, OR, NOT and parentheses";
 
-/// The text of a condition, the fields that the condition may name, and the collector of its mistakes.
+/// A condition during its compilation: its text, the fields that it may name, and the collector of its mistakes.
 pub(super) struct ConditionReader<'a, 'm, 't> {
     pub(super) text: &'a str,
     pub(super) location: &'a DocumentLocation,
@@ -46,7 +46,8 @@ impl ConditionReader<'_, '_, '_> {
         );
     }
 
-    /// Returns the range of bytes of `span`. If the parser gave an empty span, returns the range of the whole text.
+    /// Returns the range of bytes of `span` in the text. If `span` is empty because the parser knows no location,
+    /// returns the range of the whole text.
     pub(super) fn byte_range(&self, span: Span) -> Range<usize> {
         if span == Span::empty() {
             return 0..self.text.len();
@@ -55,7 +56,8 @@ impl ConditionReader<'_, '_, '_> {
         start..self.byte_offset(span.end).max(start)
     }
 
-    /// Returns the byte offset of `location`, which counts lines and characters from 1.
+    /// Returns the byte offset of `location` in the text. `location` is a line and a column in characters, both counted
+    /// from 1.
     pub(super) fn byte_offset(&self, location: Location) -> usize {
         let newlines = self.text.match_indices('\n').map(|(at, _)| at + 1);
         let line = usize::try_from(location.line).unwrap_or(usize::MAX);
@@ -65,8 +67,8 @@ impl ConditionReader<'_, '_, '_> {
         start + rest.char_indices().nth(column.saturating_sub(1)).map_or(rest.len(), |(at, _)| at)
     }
 
-    /// Reports an error of the SQL parser. The location is parsed from the error's message, because the error has no
-    /// other.
+    /// Reports an error of the SQL parser. The error has no field for its location, so the location is parsed from the
+    /// error's message.
     pub(super) fn report_parser_error(&mut self, error: &ParserError) {
         let text = match error {
             ParserError::RecursionLimitExceeded => {

@@ -1,7 +1,7 @@
-//! The words and symbols that a condition may contain.
+//! Checks that a condition contains only supported words and symbols.
 //!
-//! Owns: reporting every other word by name, and distinguishing fields from keywords. Does not own: the order of words
-//! (the parser).
+//! Owns: reporting every unsupported word by name, and telling fields from keywords. Does not own: the grammar (the
+//! parser).
 
 use std::ops::Range;
 
@@ -17,8 +17,8 @@ use crate::read::event::FieldLookupResult;
 const SUPPORTED_KEYWORDS: [Keyword; 8] =
     [Keyword::AND, Keyword::OR, Keyword::NOT, Keyword::IN, Keyword::IS, Keyword::NULL, Keyword::TRUE, Keyword::FALSE];
 
-/// Returns the tokens, without blanks, if all of them are fields, literals or supported SQL. Otherwise reports every
-/// other token and returns `None`.
+/// Returns the tokens without blanks if every token is supported: a field, a literal, a keyword or a symbol. Otherwise
+/// reports every unsupported token and returns `None`.
 pub(super) fn require_supported_tokens(
     tokens: Vec<TokenWithSpan>,
     reader: &mut ConditionReader<'_, '_, '_>,
@@ -34,7 +34,7 @@ pub(super) fn require_supported_tokens(
         let dotted = next == Some(&Token::Period)
             || checked.last().is_some_and(|before: &TokenWithSpan| before.token == Token::Period);
         match &mut token.token {
-            // The words of `a.b` are not reported, so that the dot is the only mistake.
+            // In `a.b`, only the dot is reported as a mistake, and not also the words `a` and `b`.
             Token::Word(_) if dotted => {}
             Token::Word(word) => valid &= require_supported_word(word, range, next, reader),
             other => valid &= require_supported_symbol(other, range, reader),
@@ -48,8 +48,8 @@ pub(super) fn require_supported_tokens(
     valid.then_some(checked)
 }
 
-/// Returns whether too many NOT, `-` and `(` follow each other. The parser would take a NOT beyond its nesting limit
-/// for a name.
+/// Returns whether too many NOT, `-` and `(` follow directly after each other. Without this check, the parser would
+/// parse a NOT beyond its nesting limit as a name.
 fn is_nested_too_deeply(tokens: &[TokenWithSpan]) -> bool {
     let nests = |token: &Token| match token {
         Token::Word(word) => word.keyword == Keyword::NOT,
@@ -58,8 +58,8 @@ fn is_nested_too_deeply(tokens: &[TokenWithSpan]) -> bool {
     tokens.chunk_by(|left, right| nests(&left.token) && nests(&right.token)).any(|run| run.len() > MAX_NESTING / 2)
 }
 
-/// Returns whether a word is a supported keyword or a field. Reports every other word. Clears the keyword of a field,
-/// so that the parser takes it for a name. `next` is the token after the word.
+/// Returns `true` if a word is a supported keyword or a field. Otherwise reports the word. A field may have the name of
+/// a keyword, so the function marks fields as names for the parser. `next` is the token after the word.
 fn require_supported_word(
     word: &mut Word,
     range: Range<usize>,
@@ -98,7 +98,8 @@ fn require_supported_word(
     false
 }
 
-/// Returns what to write instead of a common SQL word that is not supported. Returns `None` for other words.
+/// Returns, for a common SQL word that is not supported, a hint what to write instead. Returns `None` for all other
+/// words.
 fn suggest_alternative(word: &str) -> Option<&'static str> {
     Some(match word.to_ascii_uppercase().as_str() {
         "BETWEEN" => "write `field >= 1 AND field <= 2`",
