@@ -24,14 +24,14 @@ use fixed_size::FixedSizeAggregator;
 use variable_size::VariableSizeAggregator;
 
 /// The accumulators of one pane or session, with write access.
-pub(crate) struct RowAccumulatorsMut<'a> {
+pub(crate) struct EntryAccumulatorsMut<'a> {
     pub(crate) fixed_size_words: &'a mut [u64],
     pub(crate) variable_accumulators: &'a mut [VariableAccumulator],
 }
 
 /// The accumulators of one pane or session, with read access.
 #[derive(Clone, Copy)]
-pub(crate) struct RowAccumulators<'a> {
+pub(crate) struct EntryAccumulators<'a> {
     pub(crate) fixed_size_words: &'a [u64],
     pub(crate) variable_accumulators: &'a [VariableAccumulator],
 }
@@ -107,32 +107,32 @@ impl FeatureAggregators {
 
     /// Folds one event into the accumulators of a pane or session. A feature whose condition is not true for the event
     /// does not change.
-    pub(crate) fn fold_event(&self, row: &mut RowAccumulatorsMut<'_>, event: &Event<'_>) {
+    pub(crate) fn fold_event(&self, entry: &mut EntryAccumulatorsMut<'_>, event: &Event<'_>) {
         for feature in &self.feature_aggregators {
             if feature.condition.as_ref().is_some_and(|condition| !condition.matches(event.field_values)) {
                 continue;
             }
             match &feature.aggregator {
                 PlacedAggregator::FixedSize { aggregator: fold, word_index: at } => {
-                    fold.fold_event(&mut row.fixed_size_words[*at..], event);
+                    fold.fold_event(&mut entry.fixed_size_words[*at..], event);
                 }
                 PlacedAggregator::VariableSize { aggregator: fold, accumulator_index: at } => {
-                    fold.fold_event(&mut row.variable_accumulators[*at], event);
+                    fold.fold_event(&mut entry.variable_accumulators[*at], event);
                 }
             }
         }
     }
 
     /// Merges the accumulators of a newer pane or session into those of an older pane or session.
-    pub(crate) fn merge_newer_row(&self, row: &mut RowAccumulatorsMut<'_>, newer: RowAccumulators<'_>) {
+    pub(crate) fn merge_newer_entry(&self, entry: &mut EntryAccumulatorsMut<'_>, newer: EntryAccumulators<'_>) {
         for feature in &self.feature_aggregators {
             match &feature.aggregator {
                 PlacedAggregator::FixedSize { aggregator: fold, word_index: at } => {
-                    fold.merge_newer_words(&mut row.fixed_size_words[*at..], &newer.fixed_size_words[*at..]);
+                    fold.merge_newer_words(&mut entry.fixed_size_words[*at..], &newer.fixed_size_words[*at..]);
                 }
                 PlacedAggregator::VariableSize { aggregator: fold, accumulator_index: at } => {
                     fold.merge_newer_accumulator(
-                        &mut row.variable_accumulators[*at],
+                        &mut entry.variable_accumulators[*at],
                         &newer.variable_accumulators[*at],
                     );
                 }
@@ -142,14 +142,14 @@ impl FeatureAggregators {
 
     /// Returns the value of the feature at `index`. If the value is NULL, returns the default of the feature, or NULL
     /// if the feature has no default.
-    pub(crate) fn feature_value<'a>(&'a self, index: usize, row: RowAccumulators<'a>) -> Value<'a> {
+    pub(crate) fn feature_value<'a>(&'a self, index: usize, entry: EntryAccumulators<'a>) -> Value<'a> {
         let feature = &self.feature_aggregators[index];
         let value = match &feature.aggregator {
             PlacedAggregator::FixedSize { aggregator: fold, word_index: at } => {
-                fold.compute_value(&row.fixed_size_words[*at..])
+                fold.compute_value(&entry.fixed_size_words[*at..])
             }
             PlacedAggregator::VariableSize { aggregator: fold, accumulator_index: at } => {
-                fold.compute_value(&row.variable_accumulators[*at])
+                fold.compute_value(&entry.variable_accumulators[*at])
             }
         };
         match (value, &feature.default_value) {

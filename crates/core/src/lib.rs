@@ -11,7 +11,7 @@
 //!              │     │                                                │
 //!              │     ▼ for every view                                 │
 //!              │ SlidingState,         slot ──► panes or sessions     │
-//!              │ SessionState                   (AccumulatorTable)    │
+//!              │ SessionState                   (EntityAccumulators)  │
 //!              │     │                                                │
 //!              │     ▼ Watermark: fires every window it has reached   │──► Row, LateEvent
 //!              └─────┬────────────────────────────────────────▲───────┘    (ShardOutput)
@@ -28,10 +28,10 @@
 //! [`sliding.rs`](../src/windrow_core/sliding.rs.html), one kind of window from first event to last row;
 //! [`snapshot.rs`](../src/windrow_core/snapshot.rs.html), how state is saved while events keep arriving.
 
-mod accumulator_table;
 mod aggregate;
 mod condition;
 mod definition;
+mod entity_accumulators;
 mod entity_slot;
 mod entity_table;
 mod event;

@@ -1,6 +1,6 @@
 //! The output of a shard: one row per entity of every window that fires, and the late events.
 
-use crate::aggregate::{FeatureAggregators, RowAccumulators};
+use crate::aggregate::{EntryAccumulators, FeatureAggregators};
 use crate::time::{EventTime, Window};
 use crate::value::Value;
 
@@ -22,14 +22,14 @@ pub struct Row<'a> {
     /// same numbers in every run, also in a run that resumes from a checkpoint. The number is 0 if the window fired
     /// only because bounded input ended: such a row is not the same in a run with more input.
     pub row_number: u64,
-    pub(crate) aggregators: &'a FeatureAggregators,
-    pub(crate) accumulators: RowAccumulators<'a>,
+    pub(crate) feature_aggregators: &'a FeatureAggregators,
+    pub(crate) accumulators: EntryAccumulators<'a>,
 }
 
 impl<'a> Row<'a> {
     /// Returns the values of the features, in the order of the view. The default of a feature replaces a NULL.
     pub fn feature_values(&self) -> impl ExactSizeIterator<Item = Value<'a>> + 'a {
-        let (aggregators, accumulators) = (self.aggregators, self.accumulators);
+        let (aggregators, accumulators) = (self.feature_aggregators, self.accumulators);
         (0..aggregators.feature_count()).map(move |index| aggregators.feature_value(index, accumulators))
     }
 }

@@ -13,8 +13,8 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::accumulator_table::{AccumulatorTable, RowSpan};
 use crate::aggregate::FeatureAggregators;
+use crate::entity_accumulators::{EntityAccumulators, EntrySpan};
 use crate::entity_slot::EntitySlot;
 use crate::entity_table::EntityTable;
 use crate::event::Event;
@@ -38,14 +38,14 @@ pub(crate) struct SessionState {
 #[derive(Debug)]
 pub(crate) struct EntitySessions {
     /// One entry per session. The span of an entry is the first and the last event time of the session.
-    session_rows: AccumulatorTable,
+    session_entries: EntityAccumulators,
     /// The watermark, in epoch milliseconds, at which the timer of the entity comes due, or [`NO_TIMER`].
     timer_due_ms: i64,
 }
 
 impl Default for EntitySessions {
     fn default() -> Self {
-        Self { session_rows: AccumulatorTable::default(), timer_due_ms: NO_TIMER }
+        Self { session_entries: EntityAccumulators::default(), timer_due_ms: NO_TIMER }
     }
 }
 
@@ -53,15 +53,15 @@ impl SlotState for EntitySessions {
     type EncodingContext = FeatureAggregators;
 
     fn is_empty(&self) -> bool {
-        self.session_rows.is_empty()
+        self.session_entries.is_empty()
     }
 
     fn save(&self, aggregators: &FeatureAggregators, out: &mut Vec<u8>) {
-        self.session_rows.save(aggregators, out);
+        self.session_entries.save(aggregators, out);
     }
 
     fn load(aggregators: &FeatureAggregators, reader: &mut SnapshotReader<'_>) -> Result<Self, DamagedSnapshot> {
-        Ok(Self { session_rows: AccumulatorTable::load(aggregators, reader)?, timer_due_ms: NO_TIMER })
+        Ok(Self { session_entries: EntityAccumulators::load(aggregators, reader)?, timer_due_ms: NO_TIMER })
     }
 }
 
@@ -91,13 +91,13 @@ impl SessionState {
     ) -> bool {
         let (time, gap_ms) = (event.time.ms(), self.gap_ms);
         self.sessions_by_slot.grow_to_include(slot);
-        let EntitySessions { session_rows: table, timer_due_ms: timer_ms } =
+        let EntitySessions { session_entries: table, timer_due_ms: timer_ms } =
             self.sessions_by_slot.open_for_change(slot, aggregators);
         // The entries `from..to` are the sessions that overlap or touch the range [time, time + gap_ms). With the
         // event, they become one session.
-        let to = table.find_first_row_from(aggregators, time.saturating_add(gap_ms).saturating_add(1));
+        let to = table.find_first_entry_from(aggregators, time.saturating_add(gap_ms).saturating_add(1));
         let mut from = to;
-        while from > 0 && table.row_span(aggregators, from - 1).span_end + gap_ms >= time {
+        while from > 0 && table.entry_span(aggregators, from - 1).span_end + gap_ms >= time {
             from -= 1;
         }
         if from == to {
@@ -108,21 +108,21 @@ impl SessionState {
                 entities.increment_view_count(slot);
                 self.entity_count += 1;
             }
-            table.insert_row(aggregators, from, RowSpan { span_start: time, span_end: time });
+            table.insert_entry(aggregators, from, EntrySpan { span_start: time, span_end: time });
         } else {
-            let (first, last) = (table.row_span(aggregators, from), table.row_span(aggregators, to - 1));
-            for row in from + 1..to {
-                table.merge_row_into_older(aggregators, from, row);
+            let (first, last) = (table.entry_span(aggregators, from), table.entry_span(aggregators, to - 1));
+            for entry in from + 1..to {
+                table.merge_entry_into_older(aggregators, from, entry);
             }
-            table.remove_rows(aggregators, from + 1, to);
-            table.set_row_span(
+            table.remove_entries(aggregators, from + 1, to);
+            table.set_entry_span(
                 aggregators,
                 from,
-                RowSpan { span_start: first.span_start.min(time), span_end: last.span_end.max(time) },
+                EntrySpan { span_start: first.span_start.min(time), span_end: last.span_end.max(time) },
             );
         }
-        aggregators.fold_event(&mut table.row_accumulators_mut(aggregators, from), event);
-        let due = table.row_span(aggregators, from).span_end + gap_ms - 1;
+        aggregators.fold_event(&mut table.entry_accumulators_mut(aggregators, from), event);
+        let due = table.entry_span(aggregators, from).span_end + gap_ms - 1;
         if due < *timer_ms {
             *timer_ms = due;
             self.timers_by_due_time.push(Reverse((due, slot)));
@@ -148,22 +148,33 @@ impl SessionState {
             && due <= watermark.ms()
         {
             self.timers_by_due_time.pop();
-            let EntitySessions { session_rows: table, timer_due_ms: timer_ms } = &self.sessions_by_slot[slot];
+            let EntitySessions { session_entries: table, timer_due_ms: timer_ms } = &self.sessions_by_slot[slot];
             if *timer_ms != due {
                 continue; // an earlier timer has replaced this one
             }
-            let span = table.row_span(aggregators, 0);
+            let span = table.entry_span(aggregators, 0);
             if span.span_end + self.gap_ms - 1 == due {
                 let window = Window {
                     start: EventTime::from_ms(span.span_start),
                     end: EventTime::from_ms(span.span_end + self.gap_ms),
                 };
-                let (key, accumulators) = (entities.entity_key(slot), table.row_accumulators(aggregators, 0));
-                out.emit_row(Row { view_id: view, entity_key: key, window, row_number: 0, aggregators, accumulators });
-                self.sessions_by_slot.open_for_expiry(slot, aggregators).session_rows.remove_rows(aggregators, 0, 1);
+                let (key, accumulators) = (entities.entity_key(slot), table.entry_accumulators(aggregators, 0));
+                out.emit_row(Row {
+                    view_id: view,
+                    entity_key: key,
+                    window,
+                    row_number: 0,
+                    feature_aggregators: aggregators,
+                    accumulators,
+                });
+                self.sessions_by_slot.open_for_expiry(slot, aggregators).session_entries.remove_entries(
+                    aggregators,
+                    0,
+                    1,
+                );
             }
-            let table = &self.sessions_by_slot[slot].session_rows;
-            let next_due = (!table.is_empty()).then(|| table.row_span(aggregators, 0).span_end + self.gap_ms - 1);
+            let table = &self.sessions_by_slot[slot].session_entries;
+            let next_due = (!table.is_empty()).then(|| table.entry_span(aggregators, 0).span_end + self.gap_ms - 1);
             *self.sessions_by_slot.derived_state_mut(slot) = next_due.unwrap_or(NO_TIMER);
             match next_due {
                 Some(due) => self.timers_by_due_time.push(Reverse((due, slot))),
@@ -199,16 +210,16 @@ impl SessionState {
     ) {
         let mut timers = Vec::new();
         let gap_ms = self.gap_ms;
-        let due = |table: &AccumulatorTable, row| table.row_span(aggregators, row).span_end + gap_ms - 1;
-        for (slot, EntitySessions { session_rows: table, timer_due_ms: timer_ms }) in
+        let due = |table: &EntityAccumulators, entry| table.entry_span(aggregators, entry).span_end + gap_ms - 1;
+        for (slot, EntitySessions { session_entries: table, timer_due_ms: timer_ms }) in
             self.sessions_by_slot.iter_restored_slots(permit)
         {
             if table.is_empty() {
                 continue;
             }
-            let rows = 0..table.row_count(aggregators);
-            let passed = rows.take_while(|&row| due(table, row) <= watermark.ms()).count();
-            table.remove_rows(aggregators, 0, passed);
+            let entries = 0..table.entry_count(aggregators);
+            let passed = entries.take_while(|&entry| due(table, entry) <= watermark.ms()).count();
+            table.remove_entries(aggregators, 0, passed);
             if !table.is_empty() {
                 entities.increment_view_count_during_restore(slot);
                 self.entity_count += 1;

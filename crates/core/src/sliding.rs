@@ -12,8 +12,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::accumulator_table::{AccumulatorTable, RowSpan};
-use crate::aggregate::{FeatureAggregators, RowAccumulators, RowAccumulatorsMut, VariableAccumulator};
+use crate::aggregate::{EntryAccumulators, EntryAccumulatorsMut, FeatureAggregators, VariableAccumulator};
+use crate::entity_accumulators::{EntityAccumulators, EntrySpan};
 use crate::entity_slot::EntitySlot;
 use crate::entity_table::EntityTable;
 use crate::event::Event;
@@ -63,7 +63,7 @@ impl WindowGrid {
     }
 }
 
-impl SlotState for AccumulatorTable {
+impl SlotState for EntityAccumulators {
     type EncodingContext = FeatureAggregators;
 
     fn is_empty(&self) -> bool {
@@ -83,7 +83,7 @@ impl SlotState for AccumulatorTable {
 #[derive(Debug)]
 pub(crate) struct SlidingState {
     window_grid: WindowGrid,
-    pub(crate) panes_by_slot: SlotTable<AccumulatorTable>,
+    pub(crate) panes_by_slot: SlotTable<EntityAccumulators>,
     /// For each pane that is still stored, the number of entities with events in the pane.
     entity_count_by_pane: BTreeMap<i64, u32>,
     /// The end of the next window that contains a stored pane. `None` while no pane is stored.
@@ -131,12 +131,12 @@ impl SlidingState {
             entities.increment_view_count(slot);
             self.entity_count += 1;
         }
-        let row = panes.find_first_row_from(aggregators, pane);
-        let is_new = row == panes.row_count(aggregators) || panes.row_span(aggregators, row).span_start != pane;
+        let entry = panes.find_first_entry_from(aggregators, pane);
+        let is_new = entry == panes.entry_count(aggregators) || panes.entry_span(aggregators, entry).span_start != pane;
         if is_new {
-            panes.insert_row(aggregators, row, RowSpan { span_start: pane, span_end: pane });
+            panes.insert_entry(aggregators, entry, EntrySpan { span_start: pane, span_end: pane });
         }
-        aggregators.fold_event(&mut panes.row_accumulators_mut(aggregators, row), event);
+        aggregators.fold_event(&mut panes.entry_accumulators_mut(aggregators, entry), event);
         if is_new {
             let holders = self.entity_count_by_pane.entry(pane).or_insert(0);
             *holders += 1;
@@ -190,51 +190,51 @@ impl SlidingState {
         let (first_pane, end_pane) = (grid.pane_index_at(window.start.ms()), grid.pane_index_at(end));
         slots.visit_slots_with_state(|panes| {
             let slot = panes.slot();
-            let from = panes.find_first_row_from(aggregators, first_pane);
-            let to = panes.find_first_row_from(aggregators, end_pane);
+            let from = panes.find_first_entry_from(aggregators, first_pane);
+            let to = panes.find_first_entry_from(aggregators, end_pane);
             if from < to {
                 let key = entities.entity_key(slot);
                 if to - from == 1 {
-                    let accumulators = panes.row_accumulators(aggregators, from);
+                    let accumulators = panes.entry_accumulators(aggregators, from);
                     out.emit_row(Row {
                         view_id: view,
                         entity_key: key,
                         window,
                         row_number: 0,
-                        aggregators,
+                        feature_aggregators: aggregators,
                         accumulators,
                     });
                 } else {
                     merged_words.fill(0);
                     merged_variable.fill(VariableAccumulator::Empty);
-                    for row in from..to {
-                        let mut merged = RowAccumulatorsMut {
+                    for entry in from..to {
+                        let mut merged = EntryAccumulatorsMut {
                             fixed_size_words: merged_words,
                             variable_accumulators: merged_variable,
                         };
-                        aggregators.merge_newer_row(&mut merged, panes.row_accumulators(aggregators, row));
+                        aggregators.merge_newer_entry(&mut merged, panes.entry_accumulators(aggregators, entry));
                     }
                     let accumulators =
-                        RowAccumulators { fixed_size_words: merged_words, variable_accumulators: merged_variable };
+                        EntryAccumulators { fixed_size_words: merged_words, variable_accumulators: merged_variable };
                     out.emit_row(Row {
                         view_id: view,
                         entity_key: key,
                         window,
                         row_number: 0,
-                        aggregators,
+                        feature_aggregators: aggregators,
                         accumulators,
                     });
                 }
             }
             let is_done = |pane| grid.pane_last_window_end_ms(pane).is_none_or(|last| last <= end);
             let mut done = 0;
-            while done < to && is_done(panes.row_span(aggregators, done).span_start) {
-                decrement_pane_entity_count(pane_holders, panes.row_span(aggregators, done).span_start);
+            while done < to && is_done(panes.entry_span(aggregators, done).span_start) {
+                decrement_pane_entity_count(pane_holders, panes.entry_span(aggregators, done).span_start);
                 done += 1;
             }
             if done > 0 {
                 let panes = panes.open_for_expiry(aggregators);
-                panes.remove_rows(aggregators, 0, done);
+                panes.remove_entries(aggregators, 0, done);
                 if panes.is_empty() {
                     entities.decrement_view_count(slot);
                     *entity_count -= 1;
@@ -255,11 +255,11 @@ impl SlidingState {
     ) -> Result<(), DamagedSnapshot> {
         let pane_ms = self.window_grid.pane_length_ms;
         self.panes_by_slot.load_slot_block(aggregators, records, |_, panes| {
-            let is_plausible = |row| {
-                let pane = panes.row_span(aggregators, row).span_start;
+            let is_plausible = |entry| {
+                let pane = panes.entry_span(aggregators, entry).span_start;
                 pane.checked_mul(pane_ms).is_some_and(|start| start.abs() <= MAX_PANE_START_MS)
             };
-            if (0..panes.row_count(aggregators)).all(is_plausible) {
+            if (0..panes.entry_count(aggregators)).all(is_plausible) {
                 Ok(())
             } else {
                 Err(DamagedSnapshot("a pane outside the range of event times"))
@@ -280,15 +280,16 @@ impl SlidingState {
         let has_passed =
             |pane| grid.pane_last_window_end_ms(pane).is_none_or(|last_end| last_end - 1 <= watermark.ms());
         for (slot, panes) in self.panes_by_slot.iter_restored_slots(permit).filter(|(_, panes)| !panes.is_empty()) {
-            let rows = 0..panes.row_count(aggregators);
-            let passed = rows.take_while(|&row| has_passed(panes.row_span(aggregators, row).span_start)).count();
-            panes.remove_rows(aggregators, 0, passed);
+            let entries = 0..panes.entry_count(aggregators);
+            let passed =
+                entries.take_while(|&entry| has_passed(panes.entry_span(aggregators, entry).span_start)).count();
+            panes.remove_entries(aggregators, 0, passed);
             if !panes.is_empty() {
                 entities.increment_view_count_during_restore(slot);
                 self.entity_count += 1;
             }
-            for row in 0..panes.row_count(aggregators) {
-                *self.entity_count_by_pane.entry(panes.row_span(aggregators, row).span_start).or_insert(0) += 1;
+            for entry in 0..panes.entry_count(aggregators) {
+                *self.entity_count_by_pane.entry(panes.entry_span(aggregators, entry).span_start).or_insert(0) += 1;
             }
         }
         self.plan_next_firing_window(watermark);

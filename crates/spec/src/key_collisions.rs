@@ -125,7 +125,7 @@ impl<'a> KeyAutomaton<'a> {
 
 /// A Redis key that two rows would share, and the user and window of both rows.
 #[derive(Debug)]
-pub(crate) struct KeyConflict {
+pub(crate) struct KeyCollision {
     /// The key, with special characters escaped.
     pub(crate) example_key: String,
     /// The user and window of the first row, as text.
@@ -135,13 +135,13 @@ pub(crate) struct KeyConflict {
 }
 
 /// Returns a key that `template` produces for two different pairs of user and window, or `None` if no such key exists.
-pub(crate) fn find_self_collision(template: &KeyTemplate) -> Option<KeyConflict> {
+pub(crate) fn find_self_collision(template: &KeyTemplate) -> Option<KeyCollision> {
     let automaton = KeyAutomaton::new(template);
     find_shared_key(&automaton, &automaton, SharedKeyCriterion::DifferentRuns)
 }
 
 /// Returns a key that both templates can produce, or `None` if no such key exists.
-pub(crate) fn find_collision(first: &KeyTemplate, second: &KeyTemplate) -> Option<KeyConflict> {
+pub(crate) fn find_collision(first: &KeyTemplate, second: &KeyTemplate) -> Option<KeyCollision> {
     find_shared_key(&KeyAutomaton::new(first), &KeyAutomaton::new(second), SharedKeyCriterion::AnyRuns)
 }
 
@@ -159,7 +159,7 @@ fn find_shared_key(
     left: &KeyAutomaton<'_>,
     right: &KeyAutomaton<'_>,
     criterion: SharedKeyCriterion,
-) -> Option<KeyConflict> {
+) -> Option<KeyCollision> {
     let differing = criterion == SharedKeyCriterion::DifferentRuns;
     type StatePair = (usize, usize, bool); // a state of each automaton, and whether the two runs have differed so far
     let width = right.states.len();
@@ -178,7 +178,7 @@ fn find_shared_key(
             steps.reverse();
             let key: Vec<u8> = steps.iter().map(|step| step.2).collect();
             let runs: (Vec<usize>, Vec<usize>) = steps.iter().map(|step| (step.0, step.1)).unzip();
-            return Some(KeyConflict {
+            return Some(KeyCollision {
                 example_key: String::from_utf8_lossy(&key).escape_debug().to_string(),
                 first_interpretation: left.describe_interpretation(&runs.0, &key),
                 second_interpretation: right.describe_interpretation(&runs.1, &key),

@@ -138,7 +138,7 @@ pub struct CheckpointSpec {
     /// The URL of the checkpoint store: `file:path`, `s3://…`, `gs://…` or `az://…`.
     pub checkpoint_store_url: String,
     /// The number of complete checkpoints to keep for each partition; at least 1.
-    pub kept_generations: usize,
+    pub kept_generation_count: usize,
 }
 
 /// `[sink]`: the sink of the rows.

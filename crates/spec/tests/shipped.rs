@@ -37,7 +37,7 @@ fn source_event_and_sink() {
     let checkpoint = CheckpointSpec {
         checkpoint_interval_ms: 30_000,
         checkpoint_store_url: "file:./.windrow/checkpoints".to_owned(),
-        kept_generations: 3,
+        kept_generation_count: 3,
     };
     assert_eq!(pipeline.checkpoint, checkpoint);
     assert_eq!(pipeline.sink.redis().redis_url, "redis://localhost:6379");

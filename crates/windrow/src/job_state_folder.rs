@@ -102,7 +102,7 @@ impl JobStateFolder {
             row_fence: fence,
             topic_identity_check: topic_monitor.to_topic_check_function(),
             checkpoint_interval: Duration::from_millis(pipeline.checkpoint.checkpoint_interval_ms.unsigned_abs()),
-            kept_checkpoints_per_partition: pipeline.checkpoint.kept_generations,
+            kept_checkpoints_per_partition: pipeline.checkpoint.kept_generation_count,
             restore_source: None,
             droppable_view_names: Default::default(),
             accepts_added_partitions: false,

@@ -21,7 +21,7 @@ pub(super) fn read_checkpoint(
         return Some(CheckpointSpec {
             checkpoint_interval_ms: DEFAULT_INTERVAL_MS,
             checkpoint_store_url: DEFAULT_STORE_URL.to_owned(),
-            kept_generations: DEFAULT_KEPT_GENERATIONS,
+            kept_generation_count: DEFAULT_KEPT_GENERATIONS,
         });
     };
     let mut checkpoint = setting.read_table("a table: `[checkpoint]`", mistakes)?;
@@ -38,7 +38,7 @@ pub(super) fn read_checkpoint(
         None => Some(DEFAULT_KEPT_GENERATIONS),
     };
     checkpoint.report_unknown_and_missing_fields(mistakes);
-    Some(CheckpointSpec { checkpoint_interval_ms: every?, checkpoint_store_url: store?, kept_generations: keep? })
+    Some(CheckpointSpec { checkpoint_interval_ms: every?, checkpoint_store_url: store?, kept_generation_count: keep? })
 }
 
 fn read_kept_generations(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<usize> {

@@ -2,14 +2,14 @@
 //!
 //! Owns: the order of the steps from text to condition. Does not own: SQL's grammar (the `sqlparser` crate), the list
 //! of allowed words ([`supported_tokens`]), type checks ([`compile`]), the location of a mistake in the text
-//! ([`reader`]).
+//! ([`context`]).
 //!
 //! Only a small part of SQL is supported, so all words are checked before the parser runs. The check has three uses. A
 //! field may have the name of an unsupported SQL keyword, such as `date`. A message can name the unsupported word. And
 //! hostile input reaches only a small part of the parser.
 
 mod compile;
-mod reader;
+mod context;
 mod supported_tokens;
 
 use sqlparser::{
@@ -21,7 +21,7 @@ use windrow_core::Condition;
 
 use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
-use crate::read::condition::reader::{ConditionReader, MAX_NESTING};
+use crate::read::condition::context::{ConditionContext, MAX_NESTING};
 use crate::read::event::EventFields;
 use crate::read::table_reader::PipelineSetting;
 
@@ -43,12 +43,12 @@ pub(super) fn read_condition(
         );
         return None;
     }
-    let mut reader = ConditionReader { text, location: setting.location, event_fields, mistakes };
+    let mut context = ConditionContext { text, location: setting.location, event_fields, mistakes };
     let tokens = match Tokenizer::new(&ConditionDialect, text).tokenize_with_location() {
         Ok(tokens) => tokens,
         Err(error) => {
-            let at = reader.byte_offset(error.location);
-            reader.report(
+            let at = context.byte_offset(error.location);
+            context.report(
                 DiagnosticCode::BadCondition,
                 at..text.len(),
                 &error.message.to_lowercase(),
@@ -57,15 +57,15 @@ pub(super) fn read_condition(
             return None;
         }
     };
-    let tokens = supported_tokens::require_supported_tokens(tokens, &mut reader)?;
+    let tokens = supported_tokens::require_supported_tokens(tokens, &mut context)?;
     let mut parser =
         Parser::new(&ConditionDialect).with_recursion_limit(MAX_NESTING).with_tokens_with_locations(tokens);
     match parser.parse_expr() {
         Ok(expression) => {
             let rest = parser.peek_token();
             if rest.token != Token::EOF {
-                let range = reader.byte_range(rest.span);
-                reader.report(
+                let range = context.byte_range(rest.span);
+                context.report(
                     DiagnosticCode::BadCondition,
                     range,
                     "the condition is already complete before this text",
@@ -73,10 +73,10 @@ pub(super) fn read_condition(
                 );
                 return None;
             }
-            compile::compile_condition(&expression, 0, &mut reader)
+            compile::compile_condition(&expression, 0, &mut context)
         }
         Err(error) => {
-            reader.report_parser_error(&error);
+            context.report_parser_error(&error);
             None
         }
     }

@@ -222,8 +222,8 @@ fn read_declared_fields(
     for entry in &table.table.entries {
         let name = entry.name.as_str();
         let implied = match Some(name) {
-            name if name == key => Some(ImpliedField::EntityKey),
-            name if name == time => Some(ImpliedField::EventTime),
+            name if name == key => Some(KeyOrTimeField::EntityKey),
+            name if name == time => Some(KeyOrTimeField::EventTime),
             _ => None,
         };
         if let Some(implied) = implied {
@@ -239,22 +239,22 @@ fn read_declared_fields(
 
 /// A JSON member that `key` or `time` in `[event]` names. So `[event.fields]` must not declare it again.
 #[derive(Clone, Copy)]
-enum ImpliedField {
+enum KeyOrTimeField {
     EntityKey,
     EventTime,
 }
 
 fn report_redeclared_field(
     name: &str,
-    implied: ImpliedField,
+    implied: KeyOrTimeField,
     at: &DocumentLocation,
     mistakes: &mut DiagnosticCollector<'_>,
 ) {
     let (role, hint) = match implied {
-        ImpliedField::EntityKey => {
+        KeyOrTimeField::EntityKey => {
             ("entity key", "remove this line; features and `where` can use the entity key without it")
         }
-        ImpliedField::EventTime => ("event time", "remove this line"),
+        KeyOrTimeField::EventTime => ("event time", "remove this line"),
     };
     let message = format!("`{name}` is already declared as the {role}");
     mistakes

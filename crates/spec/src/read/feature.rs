@@ -118,7 +118,7 @@ impl TypedAggregate {
         Self { aggregate, output_type }
     }
 
-    const fn returning_long(aggregate: Aggregate) -> Self {
+    const fn with_long_result(aggregate: Aggregate) -> Self {
         Self::new(aggregate, Some(FieldType::Long))
     }
 }
@@ -131,13 +131,13 @@ fn read_aggregate(
 ) -> Option<TypedAggregate> {
     if kind == "duration" {
         return read_duration_unit(setting, mistakes)
-            .map(|unit| TypedAggregate::returning_long(Aggregate::Duration(unit)));
+            .map(|unit| TypedAggregate::with_long_result(Aggregate::Duration(unit)));
     }
     let expected = if kind == "count" { "\"*\" or the name of a field" } else { "the name of a field" };
     let name = setting.read_text(expected, mistakes)?;
     if name == "*" {
         if kind == "count" {
-            return Some(TypedAggregate::returning_long(Aggregate::Count));
+            return Some(TypedAggregate::with_long_result(Aggregate::Count));
         }
         let message = format!("`{kind}` needs a field; only `count` takes \"*\"");
         mistakes.report(DiagnosticCode::BadValue, setting.location, message, expected);
@@ -172,14 +172,14 @@ fn read_aggregate(
         return None;
     }
     Some(match kind {
-        "count" => TypedAggregate::returning_long(Aggregate::CountField(field)),
+        "count" => TypedAggregate::with_long_result(Aggregate::CountField(field)),
         "sum" => TypedAggregate::new(Aggregate::Sum(field), field_type),
         "avg" => TypedAggregate::new(Aggregate::Avg(field), Some(FieldType::Double)),
         "min" => TypedAggregate::new(Aggregate::Min(field), field_type),
         "max" => TypedAggregate::new(Aggregate::Max(field), field_type),
         "first" => TypedAggregate::new(Aggregate::First(field), field_type),
         "last" => TypedAggregate::new(Aggregate::Last(field), field_type),
-        _ => TypedAggregate::returning_long(Aggregate::CountDistinct(field)),
+        _ => TypedAggregate::with_long_result(Aggregate::CountDistinct(field)),
     })
 }
 

@@ -11,8 +11,8 @@ use crate::read::table_reader::PipelineSetting;
 const MAX_NAME_LENGTH: usize = 100;
 const MAX_TOPIC_LENGTH: usize = 249;
 
-/// The names of the members that every row in JSON contains. A feature with such a name would be a second member of
-/// that name.
+/// The names that rows and late events in JSON use for other data. A feature with such a name would repeat a JSON
+/// member.
 const RESERVED_ROW_FIELDS: [&str; 5] = ["feature_view", "window_start", "window_end", "late", "event_time"];
 
 pub(crate) fn read_pipeline_name(

@@ -56,7 +56,7 @@ async fn render_checkpoints(context: &Arc<JobServerContext>, savepoints: &Savepo
         CHECKPOINTS_SHOWN_MAX,
     );
     json!({
-        "now_ms": job.assembled_at_ms, "every_ms": settings.checkpoint_interval_ms, "keep": settings.kept_generations,
+        "now_ms": job.assembled_at_ms, "every_ms": settings.checkpoint_interval_ms, "keep": settings.kept_generation_count,
         "place": context.checkpoint_store.place(),
         "counts": job.sum_checkpoint_counts(),
         "checkpoints": checkpoints,

@@ -71,7 +71,7 @@ fn format_plan(pipeline: &Pipeline) -> String {
                 "every {} in {}, {} kept",
                 format_duration_ms(pipeline.checkpoint.checkpoint_interval_ms),
                 pipeline.checkpoint.checkpoint_store_url,
-                format_count_with_noun(pipeline.checkpoint.kept_generations as u64, "generation")
+                format_count_with_noun(pipeline.checkpoint.kept_generation_count as u64, "generation")
             ),
         ),
         ("sink", format!("Redis at {}", redact_url_credentials_and_query(&pipeline.sink.redis().redis_url))),

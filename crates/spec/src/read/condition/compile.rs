@@ -8,7 +8,7 @@ use windrow_core::text::first_chars;
 use windrow_core::{ComparisonOperator, Condition, FieldId, FieldType, Literal, Operand};
 
 use crate::diagnostics::code::DiagnosticCode;
-use crate::read::condition::reader::{ConditionReader, MAX_NESTING, SUPPORTED_SQL};
+use crate::read::condition::context::{ConditionContext, MAX_NESTING, SUPPORTED_SQL};
 use crate::read::event::FieldLookupResult;
 
 /// The type of an operand. Doubles and longs share one type here, because a double can be compared with a long.
@@ -48,55 +48,55 @@ impl OperandType {
 pub(super) fn compile_condition(
     expression: &Expr,
     depth: usize,
-    reader: &mut ConditionReader<'_, '_, '_>,
+    context: &mut ConditionContext<'_, '_, '_>,
 ) -> Option<Condition> {
     if depth > MAX_NESTING {
-        reader.report_too_deep();
+        context.report_too_deep();
         return None;
     }
     match expression {
-        Expr::Nested(inner) => compile_condition(inner, depth + 1, reader),
+        Expr::Nested(inner) => compile_condition(inner, depth + 1, context),
         Expr::BinaryOp { op: BinaryOperator::And, .. } => {
-            compile_and_or_chain(expression, &BinaryOperator::And, Condition::And, depth, reader)
+            compile_and_or_chain(expression, &BinaryOperator::And, Condition::And, depth, context)
         }
         Expr::BinaryOp { op: BinaryOperator::Or, .. } => {
-            compile_and_or_chain(expression, &BinaryOperator::Or, Condition::Or, depth, reader)
+            compile_and_or_chain(expression, &BinaryOperator::Or, Condition::Or, depth, context)
         }
         Expr::BinaryOp { left, op, right } => {
-            let Some(comparison) = compile_operator(op) else { return report_unsupported(expression, reader) };
-            let sides = (compile_operand(left, reader), compile_operand(right, reader));
+            let Some(comparison) = compile_operator(op) else { return report_unsupported(expression, context) };
+            let sides = (compile_operand(left, context), compile_operand(right, context));
             let (left_side, right_side) = (sides.0?, sides.1?);
-            require_comparable_types(left, left_side.1, right, right_side.1, reader)?;
+            require_comparable_types(left, left_side.1, right, right_side.1, context)?;
             Some(Condition::Compare(left_side.0, comparison, right_side.0))
         }
-        Expr::UnaryOp { op: UnaryOperator::Not, expr } => Some(negate(compile_condition(expr, depth + 1, reader)?)),
-        Expr::IsNull(inner) => Some(Condition::IsNull(compile_operand(inner, reader)?.0)),
-        Expr::IsNotNull(inner) => Some(negate(Condition::IsNull(compile_operand(inner, reader)?.0))),
+        Expr::UnaryOp { op: UnaryOperator::Not, expr } => Some(negate(compile_condition(expr, depth + 1, context)?)),
+        Expr::IsNull(inner) => Some(Condition::IsNull(compile_operand(inner, context)?.0)),
+        Expr::IsNotNull(inner) => Some(negate(Condition::IsNull(compile_operand(inner, context)?.0))),
         Expr::InList { expr, list, negated } => {
-            let searched = compile_operand(expr, reader);
-            let candidates: Vec<_> = list.iter().map(|one| (one, compile_operand(one, reader))).collect();
+            let searched = compile_operand(expr, context);
+            let candidates: Vec<_> = list.iter().map(|one| (one, compile_operand(one, context))).collect();
             let (searched, kind) = searched?;
             let mut operands = Vec::with_capacity(candidates.len());
             for (one, candidate) in candidates {
                 let (candidate, candidate_kind) = candidate?;
-                require_comparable_types(expr, kind, one, candidate_kind, reader)?;
+                require_comparable_types(expr, kind, one, candidate_kind, context)?;
                 operands.push(candidate);
             }
             let within = Condition::In(searched, operands);
             Some(if *negated { negate(within) } else { within })
         }
         Expr::Identifier(_) | Expr::Value(_) => {
-            let (single, kind) = compile_operand(expression, reader)?;
+            let (single, kind) = compile_operand(expression, context)?;
             if !kind.is_comparable_with(OperandType::Boolean) {
-                let range = reader.byte_range(expression.span());
+                let range = context.byte_range(expression.span());
                 let message =
                     format!("this is {}, but a condition must be true or false", kind.describe_operand_type());
-                reader.report(DiagnosticCode::TypeMismatch, range, &message, "a comparison or a boolean field");
+                context.report(DiagnosticCode::TypeMismatch, range, &message, "a comparison or a boolean field");
                 return None;
             }
             Some(Condition::IsTrue(single))
         }
-        _ => report_unsupported(expression, reader),
+        _ => report_unsupported(expression, context),
     }
 }
 
@@ -111,7 +111,7 @@ fn compile_and_or_chain(
     operator: &BinaryOperator,
     join: fn(Box<Condition>, Box<Condition>) -> Condition,
     depth: usize,
-    reader: &mut ConditionReader<'_, '_, '_>,
+    context: &mut ConditionContext<'_, '_, '_>,
 ) -> Option<Condition> {
     let mut members = Vec::new();
     let mut rest = expression;
@@ -122,7 +122,7 @@ fn compile_and_or_chain(
         rest = left;
     }
     members.push(rest);
-    let compiled: Vec<_> = members.into_iter().rev().map(|one| compile_condition(one, depth + 1, reader)).collect();
+    let compiled: Vec<_> = members.into_iter().rev().map(|one| compile_condition(one, depth + 1, context)).collect();
     let mut level: Vec<Condition> = compiled.into_iter().collect::<Option<_>>()?;
     while level.len() > 1 {
         let mut pairs = level.into_iter();
@@ -155,7 +155,7 @@ fn require_comparable_types(
     left_kind: OperandType,
     right: &Expr,
     right_kind: OperandType,
-    reader: &mut ConditionReader<'_, '_, '_>,
+    context: &mut ConditionContext<'_, '_, '_>,
 ) -> Option<()> {
     if left_kind.is_comparable_with(right_kind) {
         return Some(());
@@ -164,10 +164,10 @@ fn require_comparable_types(
         (Expr::Value(_), Expr::Identifier(_)) => (left, left_kind, right_kind),
         _ => (right, right_kind, left_kind),
     };
-    let range = reader.byte_range(literal.span());
+    let range = context.byte_range(literal.span());
     let hint = match (literal, kind, other) {
         (Expr::Value(_), OperandType::Number, OperandType::Text) => {
-            Some(format!("write the number as text: '{}'", &reader.text[range.clone()]))
+            Some(format!("write the number as text: '{}'", &context.text[range.clone()]))
         }
         (Expr::Value(_), OperandType::Text, OperandType::Number | OperandType::Boolean) => {
             Some("write the value without quotes".to_owned())
@@ -176,19 +176,19 @@ fn require_comparable_types(
     };
     let message =
         format!("this is {}, but it is compared with {}", kind.describe_operand_type(), other.describe_operand_type());
-    reader.report(DiagnosticCode::TypeMismatch, range, &message, other.describe_operand_type()).set_hint(hint);
+    context.report(DiagnosticCode::TypeMismatch, range, &message, other.describe_operand_type()).set_hint(hint);
     None
 }
 
 /// Compiles a field or a literal. Returns the operand and its type.
-fn compile_operand(expression: &Expr, reader: &mut ConditionReader<'_, '_, '_>) -> Option<(Operand, OperandType)> {
+fn compile_operand(expression: &Expr, context: &mut ConditionContext<'_, '_, '_>) -> Option<(Operand, OperandType)> {
     let mut expression = expression;
     while let Expr::Nested(inner) = expression {
         expression = inner;
     }
     let literal = match expression {
         Expr::Identifier(name) => {
-            return Some(match reader.event_fields.find_field(&name.value) {
+            return Some(match context.event_fields.find_field(&name.value) {
                 FieldLookupResult::Found(field, field_type) => {
                     (Operand::Field(field), field_type.map_or(OperandType::Unknown, OperandType::from_field_type))
                 }
@@ -198,9 +198,9 @@ fn compile_operand(expression: &Expr, reader: &mut ConditionReader<'_, '_, '_>) 
                 // Undeclared fields were reported before the parser ran. So this name is not a field but a keyword at a
                 // wrong position.
                 FieldLookupResult::Undeclared { .. } => {
-                    let range = reader.byte_range(name.span);
+                    let range = context.byte_range(name.span);
                     let message = format!("`{}` is not allowed here", name.value);
-                    reader.report(DiagnosticCode::BadCondition, range, &message, "a field or a value");
+                    context.report(DiagnosticCode::BadCondition, range, &message, "a field or a value");
                     return None;
                 }
             });
@@ -223,8 +223,8 @@ fn compile_operand(expression: &Expr, reader: &mut ConditionReader<'_, '_, '_>) 
     };
     match literal {
         Some((Some(Literal::Double(number)), _)) if !number.is_finite() => {
-            let range = reader.byte_range(expression.span());
-            reader.report(
+            let range = context.byte_range(expression.span());
+            context.report(
                 DiagnosticCode::OutOfRange,
                 range,
                 "this number is too large",
@@ -233,7 +233,7 @@ fn compile_operand(expression: &Expr, reader: &mut ConditionReader<'_, '_, '_>) 
             None
         }
         Some((literal, kind)) => Some((Operand::Literal(literal), kind)),
-        None => report_unsupported(expression, reader),
+        None => report_unsupported(expression, context),
     }
 }
 
@@ -244,9 +244,9 @@ fn parse_number(digits: &str) -> (Option<Literal>, OperandType) {
     (Some(literal), OperandType::Number)
 }
 
-fn report_unsupported<T>(expression: &Expr, reader: &mut ConditionReader<'_, '_, '_>) -> Option<T> {
-    let range = reader.byte_range(expression.span());
-    let shown = first_chars(&reader.text[range.clone()], 60);
+fn report_unsupported<T>(expression: &Expr, context: &mut ConditionContext<'_, '_, '_>) -> Option<T> {
+    let range = context.byte_range(expression.span());
+    let shown = first_chars(&context.text[range.clone()], 60);
     let (what, hint) = match expression {
         Expr::IsTrue(_) | Expr::IsFalse(_) | Expr::IsNotTrue(_) | Expr::IsNotFalse(_) => {
             ("IS TRUE and IS FALSE", Some("write only the boolean field: `flag` or `NOT flag`"))
@@ -262,7 +262,7 @@ fn report_unsupported<T>(expression: &Expr, reader: &mut ConditionReader<'_, '_,
     } else {
         format!("a condition cannot use `{what}`")
     };
-    reader
+    context
         .report(DiagnosticCode::UnsupportedCondition, range, &message, SUPPORTED_SQL)
         .set_hint(hint.map(str::to_owned));
     None

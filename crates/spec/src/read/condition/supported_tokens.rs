@@ -11,7 +11,7 @@ use sqlparser::{
 };
 
 use crate::diagnostics::code::DiagnosticCode;
-use crate::read::condition::reader::{ConditionReader, MAX_NESTING, SUPPORTED_SQL};
+use crate::read::condition::context::{ConditionContext, MAX_NESTING, SUPPORTED_SQL};
 use crate::read::event::FieldLookupResult;
 
 const SUPPORTED_KEYWORDS: [Keyword; 8] =
@@ -21,7 +21,7 @@ const SUPPORTED_KEYWORDS: [Keyword; 8] =
 /// reports every unsupported token and returns `None`.
 pub(super) fn require_supported_tokens(
     tokens: Vec<TokenWithSpan>,
-    reader: &mut ConditionReader<'_, '_, '_>,
+    context: &mut ConditionContext<'_, '_, '_>,
 ) -> Option<Vec<TokenWithSpan>> {
     let mut checked = Vec::with_capacity(tokens.len());
     let mut valid = true;
@@ -29,20 +29,20 @@ pub(super) fn require_supported_tokens(
         |token: &Token| matches!(token, Token::Whitespace(Whitespace::Space | Whitespace::Tab | Whitespace::Newline));
     let mut rest = tokens.into_iter().filter(|token| !blank(&token.token)).peekable();
     while let Some(mut token) = rest.next() {
-        let range = reader.byte_range(token.span);
+        let range = context.byte_range(token.span);
         let next = rest.peek().map(|next| &next.token);
         let dotted = next == Some(&Token::Period)
             || checked.last().is_some_and(|before: &TokenWithSpan| before.token == Token::Period);
         match &mut token.token {
             // In `a.b`, only the dot is reported as a mistake, and not also the words `a` and `b`.
             Token::Word(_) if dotted => {}
-            Token::Word(word) => valid &= require_supported_word(word, range, next, reader),
-            other => valid &= require_supported_symbol(other, range, reader),
+            Token::Word(word) => valid &= require_supported_word(word, range, next, context),
+            other => valid &= require_supported_symbol(other, range, context),
         }
         checked.push(token);
     }
     if valid && is_nested_too_deeply(&checked) {
-        reader.report_too_deep();
+        context.report_too_deep();
         valid = false;
     }
     valid.then_some(checked)
@@ -64,7 +64,7 @@ fn require_supported_word(
     word: &mut Word,
     range: Range<usize>,
     next: Option<&Token>,
-    reader: &mut ConditionReader<'_, '_, '_>,
+    context: &mut ConditionContext<'_, '_, '_>,
 ) -> bool {
     let quoted = word.quote_style.is_some();
     if !quoted && SUPPORTED_KEYWORDS.contains(&word.keyword) {
@@ -72,26 +72,26 @@ fn require_supported_word(
     }
     word.keyword = Keyword::NoKeyword;
     let name = word.value.as_str();
-    let (expected, hint) = match reader.event_fields.find_field(name) {
+    let (expected, hint) = match context.event_fields.find_field(name) {
         FieldLookupResult::Found(..) | FieldLookupResult::Undetermined => return true,
         FieldLookupResult::Undeclared { expected, hint } => (expected, hint),
     };
     if quoted && word.quote_style == Some('"') {
         let message = format!("events have no field `{name}`");
         let hint = format!("double quotes are for fields; write text in single quotes: '{name}'");
-        reader.report(DiagnosticCode::UndeclaredField, range, &message, &expected).set_hint(hint);
+        context.report(DiagnosticCode::UndeclaredField, range, &message, &expected).set_hint(hint);
     } else if let Some(hint) = suggest_alternative(name) {
         let message = format!("a condition cannot use `{}`", name.to_uppercase());
-        reader.report(DiagnosticCode::UnsupportedCondition, range, &message, SUPPORTED_SQL).set_hint(hint.to_owned());
+        context.report(DiagnosticCode::UnsupportedCondition, range, &message, SUPPORTED_SQL).set_hint(hint.to_owned());
     } else if next == Some(&Token::LParen) {
-        reader.report(
+        context.report(
             DiagnosticCode::UnsupportedCondition,
             range,
             &format!("a condition cannot use functions such as `{name}`"),
             SUPPORTED_SQL,
         );
     } else {
-        reader
+        context
             .report(DiagnosticCode::UndeclaredField, range, &format!("events have no field `{name}`"), &expected)
             .set_hint(hint);
     }
@@ -114,7 +114,7 @@ fn suggest_alternative(word: &str) -> Option<&'static str> {
     })
 }
 
-fn require_supported_symbol(token: &Token, range: Range<usize>, reader: &mut ConditionReader<'_, '_, '_>) -> bool {
+fn require_supported_symbol(token: &Token, range: Range<usize>, context: &mut ConditionContext<'_, '_, '_>) -> bool {
     let hint = match token {
         Token::Number(_, false)
         | Token::SingleQuotedString(_)
@@ -139,8 +139,8 @@ fn require_supported_symbol(token: &Token, range: Range<usize>, reader: &mut Con
         Token::Period => Some("write a field name that contains a dot in double quotes: \"a.b\""),
         _ => None,
     };
-    let shown = reader.text[range.clone()].escape_debug().to_string();
-    reader
+    let shown = context.text[range.clone()].escape_debug().to_string();
+    context
         .report(
             DiagnosticCode::UnsupportedCondition,
             range,

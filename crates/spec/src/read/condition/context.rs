@@ -17,14 +17,14 @@ pub(super) const MAX_NESTING: usize = 32;
 pub(super) const SUPPORTED_SQL: &str = "=, <>, <, <=, >, >=, IN, IS NULL, AND, OR, NOT and parentheses";
 
 /// A condition during its compilation: its text, the fields that it may name, and the collector of its mistakes.
-pub(super) struct ConditionReader<'a, 'm, 't> {
+pub(super) struct ConditionContext<'a, 'm, 't> {
     pub(super) text: &'a str,
     pub(super) location: &'a DocumentLocation,
     pub(super) event_fields: &'a EventFields,
     pub(super) mistakes: &'m mut DiagnosticCollector<'t>,
 }
 
-impl ConditionReader<'_, '_, '_> {
+impl ConditionContext<'_, '_, '_> {
     /// Reports a mistake at `range` of the condition's text.
     pub(super) fn report(
         &mut self,

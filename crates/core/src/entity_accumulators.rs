@@ -11,7 +11,7 @@
 use smallvec::SmallVec;
 use thin_vec::ThinVec;
 
-use crate::aggregate::{FeatureAggregators, RowAccumulators, RowAccumulatorsMut, VariableAccumulator};
+use crate::aggregate::{EntryAccumulators, EntryAccumulatorsMut, FeatureAggregators, VariableAccumulator};
 use crate::snapshot::encoding::{DamagedSnapshot, SnapshotReader, write_signed, write_unsigned};
 use crate::time::EventTime;
 
@@ -24,7 +24,7 @@ const INLINE_WORD_COUNT: usize = 8;
 /// The range that an entry covers. For a pane, both bounds are the index of the pane. For a session, the bounds are the
 /// times of the first and the last event.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct RowSpan {
+pub(crate) struct EntrySpan {
     pub(crate) span_start: i64,
     pub(crate) span_end: i64,
 }
@@ -32,75 +32,76 @@ pub(crate) struct RowSpan {
 /// The accumulators of one entity in one view. Every method takes the aggregators of the view as an argument. Storing
 /// them per entity would need more memory.
 #[derive(Debug, Default)]
-pub(crate) struct AccumulatorTable {
-    row_words: SmallVec<[u64; INLINE_WORD_COUNT]>,
+pub(crate) struct EntityAccumulators {
+    entry_words: SmallVec<[u64; INLINE_WORD_COUNT]>,
     variable_accumulators: ThinVec<VariableAccumulator>,
 }
 
-impl AccumulatorTable {
+impl EntityAccumulators {
     pub(crate) fn is_empty(&self) -> bool {
-        self.row_words.is_empty()
+        self.entry_words.is_empty()
     }
 
-    pub(crate) fn row_count(&self, aggregators: &FeatureAggregators) -> usize {
-        self.row_words.len() / words_per_row(aggregators)
+    pub(crate) fn entry_count(&self, aggregators: &FeatureAggregators) -> usize {
+        self.entry_words.len() / words_per_entry(aggregators)
     }
 
-    pub(crate) fn row_span(&self, aggregators: &FeatureAggregators, row: usize) -> RowSpan {
-        let at = row * words_per_row(aggregators);
-        RowSpan { span_start: self.row_words[at].cast_signed(), span_end: self.row_words[at + 1].cast_signed() }
+    pub(crate) fn entry_span(&self, aggregators: &FeatureAggregators, entry: usize) -> EntrySpan {
+        let at = entry * words_per_entry(aggregators);
+        EntrySpan { span_start: self.entry_words[at].cast_signed(), span_end: self.entry_words[at + 1].cast_signed() }
     }
 
-    pub(crate) fn set_row_span(&mut self, aggregators: &FeatureAggregators, row: usize, span: RowSpan) {
-        let at = row * words_per_row(aggregators);
-        self.row_words[at] = span.span_start.cast_unsigned();
-        self.row_words[at + 1] = span.span_end.cast_unsigned();
+    pub(crate) fn set_entry_span(&mut self, aggregators: &FeatureAggregators, entry: usize, span: EntrySpan) {
+        let at = entry * words_per_entry(aggregators);
+        self.entry_words[at] = span.span_start.cast_unsigned();
+        self.entry_words[at + 1] = span.span_end.cast_unsigned();
     }
 
     /// Returns the index of the first entry whose span starts at or after `from`. The search begins at the newest
     /// entry, because most events belong to the newest entry.
-    pub(crate) fn find_first_row_from(&self, aggregators: &FeatureAggregators, from: i64) -> usize {
-        let mut row = self.row_count(aggregators);
-        while row > 0 && self.row_span(aggregators, row - 1).span_start >= from {
-            row -= 1;
+    pub(crate) fn find_first_entry_from(&self, aggregators: &FeatureAggregators, from: i64) -> usize {
+        let mut entry = self.entry_count(aggregators);
+        while entry > 0 && self.entry_span(aggregators, entry - 1).span_start >= from {
+            entry -= 1;
         }
-        row
+        entry
     }
 
-    pub(crate) fn row_accumulators(&self, aggregators: &FeatureAggregators, row: usize) -> RowAccumulators<'_> {
-        let at = row * words_per_row(aggregators) + SPAN_WORD_COUNT;
+    pub(crate) fn entry_accumulators(&self, aggregators: &FeatureAggregators, entry: usize) -> EntryAccumulators<'_> {
+        let at = entry * words_per_entry(aggregators) + SPAN_WORD_COUNT;
         let variable_count = aggregators.variable_accumulator_count();
-        RowAccumulators {
-            fixed_size_words: &self.row_words[at..at + aggregators.fixed_size_word_count()],
-            variable_accumulators: &self.variable_accumulators[row * variable_count..(row + 1) * variable_count],
+        EntryAccumulators {
+            fixed_size_words: &self.entry_words[at..at + aggregators.fixed_size_word_count()],
+            variable_accumulators: &self.variable_accumulators[entry * variable_count..(entry + 1) * variable_count],
         }
     }
 
-    pub(crate) fn row_accumulators_mut(
+    pub(crate) fn entry_accumulators_mut(
         &mut self,
         aggregators: &FeatureAggregators,
-        row: usize,
-    ) -> RowAccumulatorsMut<'_> {
-        let at = row * words_per_row(aggregators) + SPAN_WORD_COUNT;
+        entry: usize,
+    ) -> EntryAccumulatorsMut<'_> {
+        let at = entry * words_per_entry(aggregators) + SPAN_WORD_COUNT;
         let variable_count = aggregators.variable_accumulator_count();
-        RowAccumulatorsMut {
-            fixed_size_words: &mut self.row_words[at..at + aggregators.fixed_size_word_count()],
-            variable_accumulators: &mut self.variable_accumulators[row * variable_count..(row + 1) * variable_count],
+        EntryAccumulatorsMut {
+            fixed_size_words: &mut self.entry_words[at..at + aggregators.fixed_size_word_count()],
+            variable_accumulators: &mut self.variable_accumulators
+                [entry * variable_count..(entry + 1) * variable_count],
         }
     }
 
     /// Inserts an entry with empty accumulators at index `entry`.
-    pub(crate) fn insert_row(&mut self, aggregators: &FeatureAggregators, row: usize, span: RowSpan) {
-        let width = words_per_row(aggregators);
-        let at = row * width;
-        let old_len = self.row_words.len();
-        self.row_words.resize(old_len + width, 0);
-        self.row_words.copy_within(at..old_len, at + width);
-        self.row_words[at..at + width].fill(0);
-        self.set_row_span(aggregators, row, span);
+    pub(crate) fn insert_entry(&mut self, aggregators: &FeatureAggregators, entry: usize, span: EntrySpan) {
+        let width = words_per_entry(aggregators);
+        let at = entry * width;
+        let old_len = self.entry_words.len();
+        self.entry_words.resize(old_len + width, 0);
+        self.entry_words.copy_within(at..old_len, at + width);
+        self.entry_words[at..at + width].fill(0);
+        self.set_entry_span(aggregators, entry, span);
         let variable_count = aggregators.variable_accumulator_count();
         if variable_count > 0 {
-            let at = row * variable_count;
+            let at = entry * variable_count;
             let old_len = self.variable_accumulators.len();
             self.variable_accumulators.resize(old_len + variable_count, VariableAccumulator::Empty);
             self.variable_accumulators[at..].rotate_right(variable_count);
@@ -108,14 +109,14 @@ impl AccumulatorTable {
     }
 
     /// Removes the entries with the indexes `from..to`. Frees the memory when no entry remains.
-    pub(crate) fn remove_rows(&mut self, aggregators: &FeatureAggregators, from: usize, to: usize) {
-        let width = words_per_row(aggregators);
+    pub(crate) fn remove_entries(&mut self, aggregators: &FeatureAggregators, from: usize, to: usize) {
+        let width = words_per_entry(aggregators);
         let variable_count = aggregators.variable_accumulator_count();
-        self.row_words.drain(from * width..to * width);
+        self.entry_words.drain(from * width..to * width);
         if variable_count > 0 {
             self.variable_accumulators.drain(from * variable_count..to * variable_count);
         }
-        if self.row_words.is_empty() {
+        if self.entry_words.is_empty() {
             *self = Self::default();
         }
     }
@@ -124,11 +125,12 @@ impl AccumulatorTable {
     /// start of the previous entry to the start of this entry. The length of the span, the words and the variable
     /// accumulators follow.
     pub(crate) fn save(&self, aggregators: &FeatureAggregators, out: &mut Vec<u8>) {
-        let rows = self.row_count(aggregators);
-        write_unsigned(out, rows as u64);
+        let entries = self.entry_count(aggregators);
+        write_unsigned(out, entries as u64);
         let mut before = 0;
-        for row in 0..rows {
-            let (span, accumulators) = (self.row_span(aggregators, row), self.row_accumulators(aggregators, row));
+        for entry in 0..entries {
+            let (span, accumulators) =
+                (self.entry_span(aggregators, entry), self.entry_accumulators(aggregators, entry));
             write_signed(out, span.span_start.wrapping_sub(before));
             write_signed(out, span.span_end.wrapping_sub(span.span_start));
             before = span.span_start;
@@ -143,9 +145,9 @@ impl AccumulatorTable {
         reader: &mut SnapshotReader<'_>,
     ) -> Result<Self, DamagedSnapshot> {
         let mut table = Self::default();
-        let rows = reader.read_unsigned()?;
+        let entries = reader.read_unsigned()?;
         let mut before = None;
-        for _ in 0..rows {
+        for _ in 0..entries {
             let from = before.unwrap_or(0_i64).wrapping_add(reader.read_signed()?);
             let to = from.wrapping_add(reader.read_signed()?);
             if before.is_some_and(|before| before >= from) || from > to {
@@ -157,9 +159,9 @@ impl AccumulatorTable {
                 return Err(DamagedSnapshot("a pane or session outside the range of event times"));
             }
             before = Some(from);
-            table.row_words.extend([from.cast_unsigned(), to.cast_unsigned()]);
+            table.entry_words.extend([from.cast_unsigned(), to.cast_unsigned()]);
             for _ in 0..aggregators.fixed_size_word_count() {
-                table.row_words.push(reader.read_unsigned()?);
+                table.entry_words.push(reader.read_unsigned()?);
             }
             for _ in 0..aggregators.variable_accumulator_count() {
                 table.variable_accumulators.push(VariableAccumulator::load(reader)?);
@@ -170,18 +172,18 @@ impl AccumulatorTable {
 
     /// Merges the accumulators of the entry at index `newer` into the entry at index `older`. The newer entry remains
     /// unchanged.
-    pub(crate) fn merge_row_into_older(&mut self, aggregators: &FeatureAggregators, older: usize, newer: usize) {
-        let width = words_per_row(aggregators);
+    pub(crate) fn merge_entry_into_older(&mut self, aggregators: &FeatureAggregators, older: usize, newer: usize) {
+        let width = words_per_entry(aggregators);
         let variable_count = aggregators.variable_accumulator_count();
-        let (words, newer_words) = self.row_words.split_at_mut(newer * width);
+        let (words, newer_words) = self.entry_words.split_at_mut(newer * width);
         let (variable, newer_variable) = self.variable_accumulators.split_at_mut(newer * variable_count);
         let at = older * width + SPAN_WORD_COUNT;
-        aggregators.merge_newer_row(
-            &mut RowAccumulatorsMut {
+        aggregators.merge_newer_entry(
+            &mut EntryAccumulatorsMut {
                 fixed_size_words: &mut words[at..at + aggregators.fixed_size_word_count()],
                 variable_accumulators: &mut variable[older * variable_count..(older + 1) * variable_count],
             },
-            RowAccumulators {
+            EntryAccumulators {
                 fixed_size_words: &newer_words[SPAN_WORD_COUNT..width],
                 variable_accumulators: &newer_variable[..variable_count],
             },
@@ -189,6 +191,6 @@ impl AccumulatorTable {
     }
 }
 
-fn words_per_row(aggregators: &FeatureAggregators) -> usize {
+fn words_per_entry(aggregators: &FeatureAggregators) -> usize {
     SPAN_WORD_COUNT + aggregators.fixed_size_word_count()
 }
