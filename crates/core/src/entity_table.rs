@@ -2,14 +2,11 @@
 //! slot.
 //!
 //! Owns: the assignment of slots, the entities' keys, and the release of unused slots. Does not own: the state of
-//! views. Invariants: (1) A slot is in use exactly while at least one view holds state for the slot. (2) The lowest
-//! free slot is assigned first, so slots depend on the events alone, also after a restore. Iteration is over slots and
-//! never over the hash table, so no result depends on the order of hashes. (3) The caller supplies a random hash key.
-//! So an attacker cannot choose entity keys that collide in the hash table (fault row 22).
-//! Invariants: (1) a slot is in use exactly while some view holds state for it; (2) the lowest free slot is assigned
-//! first, so slots depend on the events alone, also after a restore. All iteration is over slots and never over the
-//! hash table, so no result depends on the order of hashes. (3) The caller supplies a random hash key, so an attacker
-//! cannot build entity keys that collide in the hash table (fault row 22).
+//! views.
+//! Invariants: (1) A slot is in use exactly while at least one view holds state for the slot. (2) The lowest free slot
+//! is assigned first, so slots depend on the events alone, also after a restore. Iteration is over slots and never over
+//! the hash table, so no result depends on the order of hashes. (3) The caller supplies a random hash key. So an
+//! attacker cannot choose entity keys that collide in the hash table (fault row 22).
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

@@ -1,9 +1,9 @@
 //! The state machine of Windrow. Its input is the events of one partition, its output the rows of features.
 //!
 //! A [`Shard`] holds the state of one partition. It takes decoded [`Event`]s one by one, adds each event to the windows
-//! of its entity, and advances the watermark. When the watermark reaches the end of a window, the window fires: the
-//! shard emits one [`Row`] per entity in the window. The crate has no clock, no I/O, no threads and no randomness. So
-//! the same events in the same order give the same rows.
+//! of its entity, and advances the watermark. When the watermark reaches the last millisecond of a window, the window
+//! fires: the shard emits one [`Row`] per entity with events in the window. The crate has no clock, no I/O, no threads
+//! and no randomness. So the same events in the same order give the same rows.
 //!
 //! ```text
 //!              ┌─ Shard: one partition ───────────────────────────────┐
@@ -13,7 +13,7 @@
 //!              │ SlidingState,         slot ──► panes or sessions     │
 //!              │ SessionState                   (EntityAccumulators)  │
 //!              │     │                                                │
-//!              │     ▼ Watermark: fires every window it has reached   │──► Row, LateEvent
+//!              │     ▼ Watermark: fires all windows that have ended   │──► Row, LateEvent
 //!              └─────┬────────────────────────────────────────▲───────┘    (ShardOutput)
 //!                    │ begin_snapshot, continue_snapshot      │ ShardRestore
 //!                    ▼                                        │

@@ -4,7 +4,7 @@ use crate::aggregate::{EntryAccumulators, FeatureAggregators};
 use crate::time::{EventTime, Window};
 use crate::value::Value;
 
-/// A feature view's position in its pipeline.
+/// The position of a feature view among the views of its pipeline, counted from 0.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ViewId(pub usize);
 

@@ -4,11 +4,12 @@
 //! watermark.
 //! Invariants: (1) The sessions of an entity are sorted by time, and neither overlap nor touch (window rule 5). (2) A
 //! stored session ends after the watermark, so an event that joins a stored session is never late. (3) An entity with
-//! sessions has exactly one valid timer, due no later than the end of its earliest session. (4) Sessions fire in the
-//! order of their ends. Sessions with the same end fire in the order of their slots, whatever timers were set before.
-//! Why one timer per entity: an event usually moves the end of its session. With a timer per session end, every event
-//! would cost two operations on the queue of timers. A timer that comes due too early is set again instead, so an
-//! entity costs about one queue operation per gap.
+//! sessions has exactly one valid timer, due no later than the end of its earliest session. Replaced timers stay in the
+//! queue and are ignored. (4) Sessions fire in the order of their ends. Sessions with the same end fire in the order of
+//! their slots, whatever timers were set before.
+//! Why one timer per entity: an event usually moves the end of its session. With a timer per session, every event would
+//! cost two operations on the queue of timers. The timer of an entity stays in the queue when a session's end moves. If
+//! the timer then comes due too early, it is set again. This costs about one queue operation per gap.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -135,7 +136,7 @@ impl SessionState {
         EventTime::from_ms(self.timers_by_due_time.peek().map_or(i64::MAX, |Reverse((due, _))| *due))
     }
 
-    /// Fires every session whose end is at or before the watermark, and removes it.
+    /// Fires every session whose last millisecond the watermark has reached, and removes the session.
     pub(crate) fn fire_due_sessions(
         &mut self,
         view: ViewId,
@@ -199,8 +200,8 @@ impl SessionState {
         self.sessions_by_slot.load_slot_block(aggregators, records, |_, _| Ok(()))
     }
 
-    /// Ends a restore. Drops the sessions that had already fired when the snapshot began, and sets one timer for each
-    /// entity that still has sessions.
+    /// Ends a restore. Drops the sessions that had already fired when the last snapshot began, and sets one timer for
+    /// each entity that still has sessions.
     pub(crate) fn finish_restore(
         &mut self,
         aggregators: &FeatureAggregators,

@@ -71,7 +71,7 @@ impl Shard {
     }
 
     /// Adds one event to the windows that contain its event time, and advances the watermark. Then fires every window
-    /// whose end the watermark has reached.
+    /// whose last millisecond the watermark has reached.
     pub fn process_event(&mut self, event: &Event<'_>, out: &mut impl ShardOutput) {
         let slot = self.entities.find_or_assign_slot(event.entity_key);
         let watermark = self.watermark.time();
@@ -220,7 +220,7 @@ impl Shard {
 
 impl ViewState {
     /// Saves slots to the running snapshot, and subtracts the saved bytes from `room`. Stops when `room` is 0 or all
-    /// slots of the view are saved. Returns `true` in the second case.
+    /// slots of the view are saved. Returns `true` if all slots of the view are saved.
     fn save_pending_slots(&mut self, room: &mut usize) -> bool {
         while *room > 0 {
             let saved = match &mut self.windows {
@@ -274,8 +274,8 @@ impl<O: ShardOutput> ShardOutput for RowNumberingOutput<'_, O> {
     }
 }
 
-/// Forwards rows and late events, and gives every row the number 0. [`Shard::finish_input`] uses it for the windows
-/// that fire only because bounded input has ended.
+/// Forwards rows and late events, and gives every row the number 0. [`Shard::finish_input`] uses this output for the
+/// windows that fire only because bounded input has ended.
 struct UnnumberedOutput<'a, O>(&'a mut O);
 
 impl<O: ShardOutput> ShardOutput for UnnumberedOutput<'_, O> {

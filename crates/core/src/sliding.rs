@@ -5,10 +5,10 @@
 //! Invariants: (1) An event changes exactly one pane. (2) A pane is kept until its last window has fired. So an event
 //! that is late for its first windows still counts in its later windows. (3) Windows fire in the order of their ends,
 //! and only for entities that have a pane in the window.
-//! Why panes: in Flink's DataStream API, an event changes every window that contains it, so the cost per event is size
-//! divided by slide. Here, an event changes one pane, which overlapping windows share. The length of a pane is the
-//! greatest common divisor of size and slide. A window that fires merges its panes one by one: a typical window has six
-//! panes, so a tree of merged panes would save no time.
+//! Why panes: in Flink's DataStream API, an event changes every window that contains it, so the cost of an event grows
+//! with size divided by slide. Here, an event changes one pane, which overlapping windows share. The length of a pane
+//! is the greatest common divisor of size and slide. A window that fires merges its panes one by one: a typical window
+//! has six panes, so a tree of merged panes would save no time.
 
 use std::collections::BTreeMap;
 
@@ -152,7 +152,8 @@ impl SlidingState {
         EventTime::from_ms(self.next_firing_window_end_ms.map_or(i64::MAX, |end| end - 1))
     }
 
-    /// Fires every window whose end is at or before the watermark, and removes the panes that no later window needs.
+    /// Fires every window whose last millisecond the watermark has reached. Removes the panes that no later window
+    /// needs.
     pub(crate) fn fire_due_windows(
         &mut self,
         view: ViewId,
@@ -267,8 +268,8 @@ impl SlidingState {
         })
     }
 
-    /// Ends a restore. Drops the panes whose last window had already fired when the snapshot began, and finds the next
-    /// window to fire.
+    /// Ends a restore. Drops the panes whose last window had already fired when the last snapshot began, and finds the
+    /// next window to fire.
     pub(crate) fn finish_restore(
         &mut self,
         aggregators: &FeatureAggregators,
@@ -296,7 +297,7 @@ impl SlidingState {
     }
 
     /// Finds the next window to fire: the earliest window that contains a stored pane and has not fired yet. Windows
-    /// whose end the watermark `fired` has reached have fired already.
+    /// whose last millisecond is at or before `fired` have fired already.
     fn plan_next_firing_window(&mut self, fired: EventTime) {
         self.next_firing_window_end_ms = self.entity_count_by_pane.first_key_value().map(|(&pane, _)| {
             let first = self.window_grid.pane_first_window_end_ms(pane);

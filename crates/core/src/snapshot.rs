@@ -20,9 +20,9 @@
 //!
 //! Invariants: (1) A delta holds the whole state of every slot that events have changed since the previous snapshot. If
 //! two layers hold the same slot, the newer layer counts. (2) When a window fires, state is removed, but no layer
-//! records the removal. A restore repeats the removal, because it drops all state whose last window ended at or before
-//! the watermark. (3) A restored shard emits the same rows in the same order with the same numbers as the saved shard.
-//! Therefore slots keep their indexes, and the lowest free slot is assigned first.
+//! records the removal. A restore repeats the removal, because it drops all state whose last window had fired when the
+//! last snapshot began. (3) A restored shard emits the same rows in the same order with the same numbers as the saved
+//! shard. Therefore slots keep their indexes, and the lowest free slot is assigned first.
 //! After a crash: a running snapshot is lost. Layers that are already stored remain usable.
 //! Why slot by slot: copying the state of a million users at once would stop the worker for a second. Why whole slots:
 //! a snapshot of single panes would need one bit per pane, and would save less than half of a changed user's bytes.

@@ -64,7 +64,7 @@ pub fn format_duration(duration: Duration) -> String {
     }
 }
 
-/// Formats a number of milliseconds as [`format_duration`] does, without its sign.
+/// Formats the absolute value of a number of milliseconds, as [`format_duration`] does.
 #[must_use]
 pub fn format_duration_ms(ms: i64) -> String {
     format_duration(Duration::from_millis(ms.unsigned_abs()))

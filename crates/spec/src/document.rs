@@ -51,7 +51,6 @@ pub(crate) struct DocumentTable {
     pub(crate) entries: Vec<TableEntry>,
 }
 
-/// One name and its value.
 #[derive(Clone, Debug)]
 pub(crate) struct TableEntry {
     pub(crate) name: String,
@@ -69,8 +68,8 @@ impl DocumentTable {
 /// the parser guesses.
 pub(crate) fn parse(text: &str, mistakes: &mut DiagnosticCollector<'_>) -> DocumentNode {
     let (mut document, mut errors) = DeTable::parse_recoverable(text);
-    // A name without a value stops the parser; every other error does not. So the lines with such names are blanked,
-    // and a second run reads the lines after them.
+    // A name without a value stops the parser; every other error does not. So blanks replace the lines with such names,
+    // and a second run of the parser reads the remaining lines.
     let readable =
         blank_error_lines(text, errors.iter().filter(|error| error.message().starts_with("key with no value")));
     if readable != text {

@@ -39,7 +39,7 @@ pub struct RedisKeyWindow {
     pub end: Option<EventTime>,
 }
 
-/// A mistake in a key template. A range holds the mistake's bytes in the text of the template.
+/// A mistake in a key template. Each range is the position of the mistake in the text of the template, in bytes.
 #[derive(Debug)]
 pub(crate) enum TemplateMistake {
     /// A `{` or `}` without its counterpart.
@@ -108,14 +108,14 @@ impl KeyTemplate {
         &self.segments
     }
 
-    /// Returns whether the key contains the start or the end of the window. Without both, each new row of an entity
-    /// replaces the entity's previous row.
+    /// Returns whether the key contains the start or the end of the window. Without both, each new row of a user
+    /// replaces the user's previous row.
     #[must_use]
     pub fn has_window_placeholder(&self) -> bool {
         self.segments.iter().any(|segment| matches!(segment, KeySegment::WindowStart | KeySegment::WindowEnd))
     }
 
-    /// Appends the Redis key of the row of entity `key` in `window` to `out`.
+    /// Appends the Redis key of the row of user `key` in `window` to `out`.
     pub fn append_redis_key(&self, out: &mut Vec<u8>, key: &str, window: Window) {
         let mut digits = itoa::Buffer::new();
         for segment in &self.segments {
@@ -129,9 +129,9 @@ impl KeyTemplate {
         }
     }
 
-    /// Returns a pattern for Redis `SCAN … MATCH` that matches every Redis key of entity `key`. The pattern also
-    /// matches keys of other entities, because `*` stands for any text. [`KeyTemplate::parse_redis_key`] rejects the
-    /// keys of other entities.
+    /// Returns a pattern for Redis `SCAN … MATCH` that matches every Redis key of user `key`. The pattern also matches
+    /// keys of other users, because `*` stands for any text. [`KeyTemplate::parse_redis_key`] rejects the keys of other
+    /// users.
     #[must_use]
     pub fn redis_scan_pattern(&self, key: &str) -> String {
         let mut pattern = String::new();
@@ -154,7 +154,7 @@ impl KeyTemplate {
         pattern
     }
 
-    /// Returns the window that `redis_key` contains, or `None` if `redis_key` does not belong to entity `key`.
+    /// Returns the window that `redis_key` contains, or `None` if `redis_key` does not belong to user `key`.
     #[must_use]
     pub fn parse_redis_key(&self, key: &str, redis_key: &[u8]) -> Option<RedisKeyWindow> {
         parse_key_by_segments(&self.segments, key, redis_key, RedisKeyWindow::default())

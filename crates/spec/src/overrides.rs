@@ -43,7 +43,7 @@ impl FromStr for PipelineOverride {
     }
 }
 
-/// Splits `path` into names by TOML's rules for dotted keys. Returns `None` if `path` is not such a key.
+/// Splits `path` into names by TOML's rules for dotted keys. Returns `None` if `path` is not a dotted key.
 fn split_override_path(path: &str) -> Option<Vec<String>> {
     let line = format!("{path} = 0");
     let document = DeTable::parse(&line).ok()?;

@@ -1,4 +1,4 @@
-//! The content of a valid pipeline file, as types that all other crates use.
+//! The content of a valid pipeline file, as types for the other crates.
 //!
 //! Owns: the types. Does not own: reading the pipeline file ([`crate::parse`]). Sources, sinks and formats are enums,
 //! although each has one variant. If a variant is added, the compiler finds every place that must handle it.
@@ -62,7 +62,7 @@ impl SourceSpec {
 pub struct KafkaSourceSpec {
     /// The bootstrap servers: one or more `host:port`, separated by commas.
     pub brokers: String,
-    /// The name of the topic, which Kafka allows.
+    /// The topic. Its name follows Kafka's rules for topic names.
     pub topic: String,
     /// The consumer group.
     pub consumer_group: String,

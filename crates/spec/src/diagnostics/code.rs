@@ -63,7 +63,7 @@ codes! {
     TypeMismatch = "type-mismatch",
     /// A `where` that is not a SQL condition.
     BadCondition = "bad-condition",
-    /// SQL that `where` does not offer.
+    /// A part of SQL that `where` does not support.
     UnsupportedCondition = "unsupported-condition",
     /// A key template that cannot be read.
     BadKey = "bad-key",

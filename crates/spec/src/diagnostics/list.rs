@@ -61,7 +61,7 @@ impl Diagnostics {
         Self { file_name: file_name.to_owned(), file_text: text.to_owned(), override_paths, diagnostics }
     }
 
-    /// Returns every mistake, in order.
+    /// Returns every mistake, sorted by place.
     pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
         self.diagnostics.iter()
     }

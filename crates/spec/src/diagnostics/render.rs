@@ -16,7 +16,7 @@ use super::location::{ByteRange, DiagnosticPlace, DocumentLocation};
 /// The style of rendered mistakes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RenderStyle {
-    /// Stable plain text.
+    /// Plain text without colours.
     Plain,
     /// The same text with ANSI colours.
     Colored,

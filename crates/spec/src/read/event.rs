@@ -39,9 +39,9 @@ struct DeclaredField {
 }
 
 pub(super) enum FieldLookupResult {
-    /// The field is declared. Its type is `None` if the declared type is a mistake.
+    /// The field is declared. The values are its position, and its type or `None` if the declared type is a mistake.
     Found(FieldId, Option<FieldType>),
-    /// There is no such field.
+    /// The field is not declared.
     Undeclared {
         /// The names of the declared fields, as text for the message.
         expected: String,

@@ -44,7 +44,7 @@ impl OperandType {
     }
 }
 
-/// Compiles `expression`. Reports every mistake in `expression`, and then returns `None`.
+/// Compiles `expression`. If `expression` has mistakes, reports all of them and returns `None`.
 pub(super) fn compile_condition(
     expression: &Expr,
     depth: usize,
