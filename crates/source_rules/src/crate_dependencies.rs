@@ -26,7 +26,7 @@ pub fn read_drawn_dependencies(architecture: &str, crates: &[CrateFolder]) -> BT
         for pair in parts.windows(2) {
             let Some(from) = crates_in(pair[0]).pop() else { continue };
             // In a line with an arrow, two spaces end the list of crates. The text after the two spaces is an
-            // explanation.
+            // explanation and is ignored.
             let listed = pair[1].trim_start().split("  ").next().unwrap_or_default();
             let mut to = crates_in(listed);
             if listed.contains("everything below") {

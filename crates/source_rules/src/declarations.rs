@@ -9,7 +9,7 @@ use crate::module_tree::{is_test_only, item_attributes};
 pub struct TypeDeclaration {
     /// The name of the type.
     pub name: String,
-    /// The line of the name.
+    /// The number of the line that contains the name.
     pub line: usize,
 }
 
@@ -32,7 +32,7 @@ pub struct FunctionDeclaration {
     pub name: String,
     /// The type or trait that the function belongs to.
     pub owner_type: Option<String>,
-    /// The line of the name.
+    /// The number of the line that contains the name.
     pub line: usize,
     /// The visibility of the function.
     pub visibility: FunctionVisibility,

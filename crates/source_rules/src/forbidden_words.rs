@@ -45,7 +45,7 @@ const SKIPPED_FOLDERS: [&str; 12] = [
 pub struct ForbiddenPhraseMatch {
     /// The file that contains the phrase.
     pub path: PathBuf,
-    /// The line that contains the phrase.
+    /// The number of the line that contains the phrase.
     pub line: usize,
     /// The phrase, in lower case.
     pub phrase: &'static str,

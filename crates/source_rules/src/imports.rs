@@ -157,8 +157,8 @@ fn resolve_imported_name(
     named
         .map(path_of_named)
         .chain(globs.map(path_through_glob))
-        // A path such as `name::name` leads to another crate. It is skipped, because its first segment would lead to
-        // the same `use` line again and again.
+        // A path such as `name::name` leads to another crate. The path is skipped, because its first segment would lead
+        // to the same `use` line again and again.
         .filter(|path| {
             path.first().is_some_and(|first| first != name || tree.modules[module].children_by_name.contains_key(first))
         })

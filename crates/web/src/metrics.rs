@@ -33,7 +33,8 @@ use self::families::MetricFamilies;
 use crate::report::{InstanceReport, PartitionReport};
 use crate::server_context::{JobServerContext, SharedContext};
 
-/// The content type of Prometheus' text format. It declares UTF-8, because labels may contain any character.
+/// The content type of Prometheus' text format. The content type declares UTF-8, because labels may contain any
+/// character.
 const PROMETHEUS_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Returns the route `/metrics`.

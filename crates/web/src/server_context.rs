@@ -52,7 +52,7 @@ pub(crate) type SharedContext = State<Arc<JobServerContext>>;
 pub struct JobServerContext {
     /// The validated pipeline.
     pub pipeline: Arc<Pipeline>,
-    /// The text of the pipeline file after the overrides of the command line, without secrets.
+    /// The text of the pipeline file, including the overrides on the command line, but without secrets.
     pub pipeline_text: String,
     /// The plan of the pipeline, as `windrow check --json` prints it.
     pub pipeline_plan: serde_json::Value,
@@ -60,20 +60,21 @@ pub struct JobServerContext {
     pub report_source: Arc<dyn ReportSource>,
     /// The rows that this process wrote recently.
     pub recent_rows: Arc<dyn RecentRowSource>,
-    /// The job's folder in the checkpoint store, through which the instances of the job also find each other.
+    /// The job's folder in the checkpoint store. The instances of the job also find each other through this folder.
     pub checkpoint_store: Arc<dyn CheckpointStore>,
     /// Opens the store at the location to which a savepoint is written.
     pub savepoint_store_opener: Arc<dyn CheckpointStoreOpener>,
     /// The signal that stops this process.
     pub stop_signal: StopSignal,
-    /// The other instances of the job. A new server starts with the default value.
+    /// The other instances of the job. A new server starts with the default value, which knows no other instance.
     pub peers: PeerInstances,
-    /// The savepoints that were requested from this process. A new server starts with the default value.
+    /// The savepoints that were requested from this process. A new server starts with the default value, which is
+    /// empty.
     pub savepoint_registry: SavepointRegistry,
 }
 
 impl JobServerContext {
-    /// Returns the id of the job, which all instances share and which survives a restart.
+    /// Returns the id of the job. The id is the same on all instances and after a restart.
     #[must_use]
     pub fn job_id(&self) -> String {
         compute_job_id(&self.pipeline.name, &self.pipeline.source.kafka().consumer_group)

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::flink_job::FlinkJob;
 use crate::report::{InstanceReport, InstanceState};
 
-/// The version of Flink whose API Windrow implements. Clients choose their requests by this version.
+/// The version of Flink whose API Windrow implements. Clients decide by this version which requests they send.
 const FLINK_VERSION: &str = "2.3.0";
 /// The interval at which Flink's own web pages repeat their requests to this server, in milliseconds.
 const FLINK_PAGES_REFRESH_INTERVAL_MS: i64 = 3_000;
@@ -31,7 +31,7 @@ fn iana_name_or_utc(zone: &TimeZone) -> String {
     zone.iana_name().map_or_else(|| "UTC".to_owned(), str::to_owned)
 }
 
-/// Returns Windrow's version, which is shown where Flink shows its revision.
+/// Returns Windrow's version. It takes the place of Flink's source revision in the answers.
 fn format_windrow_version(job: &FlinkJob<'_>) -> String {
     format!("windrow {}", job.instances.first().map_or("", |instance| instance.version.as_str()))
 }

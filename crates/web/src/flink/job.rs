@@ -107,8 +107,8 @@ fn last_owner_change_at_ms(job: &FlinkJob<'_>) -> i64 {
     changes.map(|mark| mark.occurred_at_ms).max().unwrap_or_default().max(job.started_at_ms())
 }
 
-/// Returns the state of a vertex. The state is `RUNNING` if all subtasks of the vertex are running. Otherwise it is the
-/// first of `CANCELING`, `SCHEDULED` and `INITIALIZING` that is the state of a subtask.
+/// Returns the state of a vertex. The state is `RUNNING` if all subtasks of the vertex are running. Otherwise the state
+/// is the first of `CANCELING`, `SCHEDULED` and `INITIALIZING` that a subtask has.
 fn vertex_status(subtasks: &[Subtask<'_>]) -> &'static str {
     let has = |state: &&str| subtasks.iter().any(|subtask| subtask.status() == *state);
     ["CANCELING", "SCHEDULED", "INITIALIZING"].into_iter().find(has).unwrap_or("RUNNING")

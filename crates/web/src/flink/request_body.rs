@@ -90,7 +90,7 @@ pub(super) fn parse_request_body<B: FlinkRequestBody>(bytes: &[u8]) -> Result<B,
     let malformed = |error: serde_json::Error| {
         bad_request(format!("Request did not match expected format {}: {error}", B::FLINK_BODY_CLASS))
     };
-    // Refuse a JSON array: serde would accept an array and assign its elements to the fields in their order.
+    // Refuse a JSON array here, because serde would accept an array and assign its elements to the fields in order.
     let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(bytes).map_err(malformed)?;
     serde_json::from_value(object.into()).map_err(malformed)
 }

@@ -90,7 +90,8 @@ async fn answer_from_vertex(
     answer_from_named_job(context, request, render_vertex).await
 }
 
-/// Calls `begin` if the path names this job. Answers 202 with the JSON that `begin` returns, or with a fault.
+/// Calls `begin` if the path names this job. Answers 202 with the JSON that `begin` returns. Answers with a fault if
+/// the path names another job or `begin` fails.
 async fn begin_operation(
     context: &JobServerContext,
     request: &FlinkRequest,

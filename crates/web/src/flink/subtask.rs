@@ -1,7 +1,7 @@
 //! Finds the subtasks of a vertex.
 //!
-//! A subtask is a part of a vertex that has counts of its own. The source has one subtask for each partition, decoding
-//! has one for each worker, and a feature view and the sink have one for each instance.
+//! A subtask is a part of a vertex that has counts of its own. The source has a subtask for each partition, and
+//! decoding has a subtask for each worker. A feature view and the sink have a subtask for each instance.
 
 use serde_json::{Map, Value, json};
 

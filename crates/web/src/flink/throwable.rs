@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-/// The Java exception class that every failure is shown as.
+/// Flink's client sees every failure as an exception of this Java class.
 const EXCEPTION_CLASS: &str = "org.apache.flink.runtime.checkpoint.CheckpointException";
 /// The largest number of characters of a reason. A Java string in the stream must be shorter than 64 KiB.
 const REASON_CHARS_MAX: usize = 4_000;

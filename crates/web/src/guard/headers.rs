@@ -29,7 +29,7 @@ pub(super) async fn add_security_headers(request: Request, next: Next) -> Respon
     for (name, value) in SECURITY_HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    // Close the connection: the server limits the number of open connections, and a refused client must not use one up.
+    // The number of open connections is limited, so a refused client must not keep its connection open.
     if is_refusal {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::answers::HttpFault;
 
-/// Refuses a request whose URL or `Host` header contains another host name than a local one.
+/// Refuses a request if the host name in the URL or in the `Host` header is not a local host name.
 pub(super) async fn require_local_host(request: Request, next: Next) -> Response {
     let target_is_local = request.uri().authority().is_none_or(is_local_host_name);
     if target_is_local && requested_host(request.headers()).is_some_and(|host| is_local_host_name(&host)) {

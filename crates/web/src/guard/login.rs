@@ -1,5 +1,5 @@
-//! The login to a server with a token. A client sends the token in a header, or a session cookie. A client receives the
-//! session cookie when it sends the token on the login page.
+//! The login to a server with a token. Each request contains the token in a header, or a session cookie. A browser
+//! receives the session cookie after the user has entered the token on the login page.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,12 +19,13 @@ use super::token::AccessToken;
 use crate::answers::HttpFault;
 use crate::assets;
 
-/// The delay before the answer to a wrong token. It makes guessing a token slow.
+/// The delay before the answer to a wrong token. The delay makes it slow to guess a token.
 const WRONG_TOKEN_DELAY: Duration = Duration::from_secs(1);
 /// The largest number of answers to wrong tokens that are delayed at the same time. Further requests with a wrong token
 /// are refused at once.
 const DELAYED_WRONG_TOKENS_MAX: usize = 4;
-/// The paths of the health checks. Clients need no token for them, because the answers contain no data of the job.
+/// The paths of the health checks. Clients need no token for these paths, because the answers contain no data of the
+/// job.
 const PATHS_WITHOUT_LOGIN: [&str; 2] = ["/healthz", "/readyz"];
 /// The folders with the files of the login page. Clients need no token for these files, because the files contain no
 /// data of the job.

@@ -1,4 +1,5 @@
-//! Reads the body of a request before any handler runs. Limits the size of the body and the time until its end arrives.
+//! Reads the body of a request before any handler runs. Limits the size of the body, and the time until the whole body
+//! has arrived.
 
 use std::time::Duration;
 

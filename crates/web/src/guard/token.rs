@@ -29,7 +29,7 @@ impl AccessToken {
     /// Creates the token from `text`, without surrounding whitespace.
     ///
     /// # Errors
-    /// Fails if the text is too short or too long, or if it contains a space or a character that is not printable
+    /// Fails if the text is too short or too long, or contains a space, a control character or a character outside
     /// ASCII.
     pub fn new(text: &str) -> Result<Self, InvalidToken> {
         let text = text.trim();
@@ -43,8 +43,8 @@ impl AccessToken {
         Ok(Self { hmac_key: key, token_signature: tag })
     }
 
-    /// Returns whether `text` is the token. The duration of the comparison reveals nothing about the token, because it
-    /// is the same for all texts of the same length.
+    /// Returns whether `text` is the token. The duration of the comparison reveals nothing about the token, because
+    /// this duration is the same for all texts of the same length.
     pub(super) fn matches(&self, text: &str) -> bool {
         hmac::verify(&self.hmac_key, text.trim().as_bytes(), self.token_signature.as_ref()).is_ok()
     }

@@ -10,10 +10,10 @@ use super::job_report::JobReport;
 use super::thresholds::BACKPRESSURE_SHARE_MAX;
 use crate::report::{CheckpointReport, CheckpointStatus, DeadLetterReport, InstanceState, ReachabilityReport};
 
-/// For this time after a change of partition owners, a partition without an owner is not urgent, because the consumer
-/// group may still be assigning partitions. In milliseconds.
+/// The time in milliseconds after a change of partition owners in which a partition without an owner is not urgent. In
+/// this time, the consumer group may still be assigning partitions.
 const REBALANCE_GRACE_MS: i64 = 20_000;
-/// A dead letter that is older than this needs no attention. In milliseconds.
+/// The age in milliseconds above which a dead letter needs no attention.
 const DEAD_LETTER_AGE_MAX_MS: i64 = 300_000;
 /// The number of history steps between the two lags that are compared: 18 steps of 10 seconds are three minutes.
 const LAG_TREND_STEPS: usize = 18;
@@ -22,7 +22,7 @@ const SIGNIFICANT_LAG_SECONDS: f64 = 10.0;
 /// A lag of at most this many records needs no attention.
 const SIGNIFICANT_LAG_RECORDS: u64 = 1_000;
 
-/// The urgency of a problem for the operator.
+/// The urgency with which an operator should look at a problem.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Debug)]
 #[serde(rename_all = "snake_case")]
 pub enum AttentionLevel {

@@ -22,7 +22,7 @@ pub struct JobHistory {
     pub from_ms: i64,
     /// The number of records read per second.
     pub records_per_s: Vec<Option<f64>>,
-    /// The number of rows fired per second.
+    /// The number of rows that windows produced per second.
     pub rows_per_s: Vec<Option<f64>>,
     /// The lag in records.
     pub lag: Vec<Option<u64>>,

@@ -3,7 +3,7 @@
 use super::job_report::JobReport;
 use crate::report::{InstanceReport, PartitionReport};
 
-/// A partition of the topic, with its owner if it has one.
+/// A partition of the topic, with the owner of the partition if an instance owns it.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct PartitionAndOwner<'a> {
     /// The number of the partition.

@@ -71,7 +71,8 @@ pub enum JobPace {
 }
 
 impl JobTotals {
-    /// Returns whether the job keeps up with its input. While the job is behind, it needs the full capacity of Redis.
+    /// Returns whether the job keeps up with its input. While the job is behind, pages scan Redis more slowly, so that
+    /// the job has more of the capacity of Redis.
     #[must_use]
     pub fn pace(&self) -> JobPace {
         let keeps_up = self.behind_ms.is_some_and(|behind| behind <= KEEPING_UP_DELAY_MAX_MS)

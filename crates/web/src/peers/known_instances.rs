@@ -11,7 +11,7 @@ use crate::report::InstanceReport;
 
 /// An instance counts as gone if it has published no report for this long.
 pub const INSTANCE_GONE_AFTER: Duration = Duration::from_secs(20);
-/// The largest size of a report, in bytes. Larger reports are ignored, so that they cannot exhaust the memory.
+/// The largest size of a report, in bytes. A larger report is ignored, so that it cannot exhaust the memory.
 const REPORT_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// The largest number of instances whose reports are read. The limit keeps a folder with very many reports from
 /// exhausting the memory.
@@ -55,8 +55,8 @@ impl KnownInstances {
         self.last_refreshed_at = Some(Instant::now());
     }
 
-    /// Replaces the known objects by the listed objects. Returns the names of the newest reports that this process has
-    /// not read yet.
+    /// Replaces the known objects by the objects in `listed`. Returns the names of the newest reports that this process
+    /// has not read yet.
     pub(super) fn update_objects_and_list_unread_reports(&mut self, listed: &[ListedObject]) -> Vec<String> {
         let now = Instant::now();
         let mut newest: BTreeMap<&str, (u64, &str)> = BTreeMap::new();

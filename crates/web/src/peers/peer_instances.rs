@@ -25,14 +25,15 @@ impl PeerInstances {
     pub(crate) async fn read_live_reports(&self, store: &Arc<dyn CheckpointStore>) -> Vec<InstanceReport> {
         if self.lock_known_instances().try_begin_refresh(PAGE_REFRESH_INTERVAL_MIN) {
             let (peers, store) = (self.clone(), Arc::clone(store));
-            // After the timeout, the refresh continues in the background, so that the next page can show its result.
+            // After the timeout, the refresh continues in the background, so that the next page can show the result of
+            // the refresh.
             let refresh = tokio::task::spawn_blocking(move || drop(peers.refresh_known_instances(&*store)));
             let _ = timeout(PAGE_STORE_WAIT_MAX, refresh).await;
         }
         self.lock_known_instances().live_reports()
     }
 
-    /// Returns the report about the savepoint with this request name, if a live instance has published one.
+    /// Returns the report about the savepoint with this request name, if a live instance has published such a report.
     pub(crate) fn find_savepoint_report(&self, request_name: &str) -> Option<SavepointReport> {
         let live = self.lock_known_instances().live_reports();
         live.into_iter()
@@ -70,8 +71,8 @@ impl PeerInstances {
             Err(_) => Vec::new(),
         };
         for name in new_reports {
-            // A listed report may be deleted before it is read. Then a newer report has replaced it, which the next
-            // refresh reads.
+            // A listed report may be deleted before it is read. In this case, a newer report has replaced it. The next
+            // refresh reads the newer report.
             if let Ok(Some(object)) = store.read_object(&name) {
                 self.lock_known_instances().record_report(&name, &object);
             }

@@ -15,8 +15,8 @@ use crate::server_context::JobServerContext;
 const PUBLISH_INTERVAL: Duration = Duration::from_secs(5);
 /// The time between two checks for a stop request.
 const STOP_CHECK_INTERVAL: Duration = Duration::from_secs(2);
-/// An object of another instance is deleted after this time. The other instance is gone then, because a live instance
-/// replaces its report every few seconds.
+/// An object of another instance is deleted after this time. The other instance has ended by then, because a live
+/// instance replaces its report every few seconds.
 const STALE_OBJECT_AGE: Duration = Duration::from_secs(600);
 
 /// The handle of the thread that publishes the reports of this instance.

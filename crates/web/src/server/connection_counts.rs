@@ -8,13 +8,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// once.
 pub const CONNECTIONS_PER_MACHINE_MAX: usize = 64;
 
-/// The number of open connections by IP address. Clones share the counts.
+/// The number of open connections of each client machine, by IP address. Clones share the counts.
 #[derive(Clone, Default)]
 pub(super) struct ConnectionCounts(Arc<Mutex<HashMap<IpAddr, usize>>>);
 
 impl ConnectionCounts {
     /// Returns whether `machine` has reached the largest allowed number of open connections. The number of local
-    /// connections is not limited, because they may come from a proxy that serves many clients.
+    /// connections is not limited, because local connections may come from a proxy that serves many clients.
     pub(super) fn is_at_limit(&self, machine: IpAddr) -> bool {
         let machine = machine.to_canonical();
         !machine.is_loopback()

@@ -18,14 +18,15 @@ use tokio::time::{sleep, timeout};
 use super::connection::{end_event_stream_at_shutdown, serve_connection, wait_for_shutdown};
 use super::connection_counts::ConnectionCounts;
 
-/// The largest number of open connections. Further connections wait until one is closed.
+/// The largest number of open connections. Further connections wait until an open connection is closed.
 pub const CONNECTIONS_MAX: usize = 128;
 /// How long the shutdown waits for answers in progress.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 /// The largest number of threads for blocking calls to Redis or the checkpoint store.
 const BLOCKING_THREADS_MAX: usize = 8;
 
-/// A running HTTP server. Dropping this value begins the shutdown of the server, and does not wait for its end.
+/// A running HTTP server. Dropping this value begins the shutdown of the server, but does not wait for the end of the
+/// shutdown.
 pub struct HttpServer {
     address: SocketAddr,
     shutdown_signal: watch::Sender<bool>,

@@ -8,8 +8,8 @@ use jiff::tz::TimeZone;
 use crate::flink::flink_job::FlinkJob;
 use crate::report::{CheckpointReport, CheckpointStatus};
 
-/// The largest number of checkpoints in an instance's report. If a report is full, checkpoints of the oldest round may
-/// be missing, so this round is not shown.
+/// The largest number of checkpoints in an instance's report. If a report has this number of checkpoints, older
+/// checkpoints may be missing, so the oldest round is not shown.
 const MAX_REPORTED_CHECKPOINTS: usize = 50;
 /// The longest time for which a savepoint counts as in progress while the reports lack the checkpoints of some
 /// partitions.

@@ -83,7 +83,8 @@ fn render_round(job: &FlinkJob<'_>, round: &CheckpointRound<'_>) -> Value {
     let status = round.status();
     let is_savepoint = round.savepoint_name.is_some();
     let by_kind = json!({
-        // Flink's client requires this field. It names the Java class into which the client converts the JSON.
+        // Flink's client requires this field. The field names the Java class into which the client converts the JSON
+        // object.
         "className": flink_statistics_type(status),
         "is_savepoint": is_savepoint,
         "savepointFormat": if is_savepoint { json!("CANONICAL") } else { Value::Null },

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-/// Renders the minimum, maximum, mean and quantiles of `values`. Without values, all of them are 0.
+/// Renders the minimum, maximum, mean and quantiles of `values`. Without values, each of these numbers is 0.
 pub(crate) fn render_distribution(values: &[u64]) -> Value {
     let mut values = values.to_vec();
     values.sort_unstable();
