@@ -1,4 +1,5 @@
-//! Files as source and sink: reads events from JSON lines, and writes rows, late events and dead letters as JSON lines.
+//! Files as source and sink. The source reads JSON lines. The sinks write rows, late events and dead letters as JSON
+//! lines.
 
 mod dead_letters;
 mod rows;

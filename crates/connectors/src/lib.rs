@@ -1,8 +1,8 @@
 //! Connectors to Kafka, Redis, files and object stores.
 //!
-//! The engine defines the interfaces: sources of records, sinks of rows, fences, dead letters and checkpoint stores.
-//! This crate implements these interfaces and knows nothing of windows and features.
-//! Each module owns the connections, retries and error classification of one system.
+//! The engine defines interfaces for sources of records, sinks of rows, fences, dead letters and checkpoint stores.
+//! This crate implements these interfaces. It does not compute windows or features. Each module owns the connections,
+//! retries and error classification of one system.
 //!
 //! ```text
 //!   kafka/source.rs ─┐                    ┌─► redis/sink.rs ─► rows/ ─► delivery/ ─► Redis

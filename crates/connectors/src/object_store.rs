@@ -1,25 +1,28 @@
 //! Object stores for checkpoints: a local directory, S3, Google Cloud Storage, Azure, or this process's memory.
 //!
-//! Owns: the syntax of places, opening each kind of store, error classification, and the runtime of the calls.
-//! Does not own: names and contents of objects (the engine's checkpoints), retries of failed calls (the caller).
+//! Owns: the syntax of a store's place (for example `s3://BUCKET/PREFIX`), opening each kind of store, the
+//! classification of errors, and the asynchronous runtime. Does not own: names and contents of objects (the engine's
+//! checkpoints), retries of failed calls (the caller).
 //!
 //! Invariants:
-//! 1. An object appears whole or not at all. Of several calls that create the same name, at most one succeeds. A local
-//!    store publishes a staged file under its name by a hard link. S3 uses `If-None-Match: *`; Google and Azure have
-//!    equivalents.
-//! 2. An object that [`CheckpointStore::create_object`] has created or found survives a crash of the machine: file and
-//!    directories are synced before the call returns.
-//! 3. Every call ends within 30 s. The outcome of a timed-out call is unknown, and its write may still take effect
-//!    *later*. A read that finds nothing therefore does not prove that the object will never exist.
+//! 1. An object appears whole or not at all. Of several calls that create an object with the same name, at most one
+//!    succeeds. A local store first writes a staged file (`NAME#1`). Then it creates a hard link to this file under the
+//!    object's name, which fails if the name exists. For S3, each write has the header `If-None-Match: *`. Google and
+//!    Azure have equivalent headers.
+//! 2. If [`CheckpointStore::create_object`] reports that an object was created or exists, the object survives a crash
+//!    of the machine. A local store syncs the object's file and directories before the call returns.
+//! 3. Every call ends within 30 s. After a timeout the outcome of a write is unknown: the object may still appear
+//!    *later*. A read that finds no object therefore does not prove that the object will never exist.
 //! 4. No message holds a secret: URLs are rendered without user, password and query.
 //!
-//! After a crash: staged files (`NAME#1`) of a killed process may remain in a local directory. No list contains them,
-//! and no valid object name equals the name of a staged file. [`CheckpointStore::delete_objects`] removes staged files
-//! older than an hour from every folder in which it deletes.
+//! After a crash: staged files (`NAME#1`) of a killed process may remain in a local directory.
+//! [`CheckpointStore::list_objects`] does not return staged files, and no valid object name contains `#`.
+//! [`CheckpointStore::delete_objects`] also removes staged files older than an hour from the folders of the deleted
+//! objects.
 //!
-//! Why a runtime: the interface blocks and is called from plain threads, but the `object_store` crate is asynchronous.
-//! One thread polls the sockets of all stores, and each call blocks the thread that made it. A call from within another
-//! runtime panics.
+//! Why a runtime: [`CheckpointStore`] is a blocking interface, but the `object_store` crate is asynchronous. One thread
+//! of the runtime polls the sockets of all stores. Each call blocks the thread that makes the call. A call panics on a
+//! thread of another Tokio runtime.
 
 mod cloud;
 mod cloud_or_memory;
@@ -42,26 +45,27 @@ use self::place::StorePlace;
 use self::runtime::StoreRuntime;
 
 /// Opens object stores: `file:PATH` or a path, `s3://BUCKET/PREFIX`, `gs://BUCKET/PREFIX`, `az://CONTAINER/PREFIX`, and
-/// `memory:`. A `memory:` store loses its objects when this value is dropped.
+/// `memory:`. All `memory:` stores of one opener share their objects, which exist only in the memory of this process.
 ///
-/// A path is relative to the working directory. The first write creates the directory. Credentials and endpoints of the
-/// clouds come from environment variables that the `object_store` crate reads. Examples are `AWS_ACCESS_KEY_ID`,
-/// `AWS_ENDPOINT_URL`, `AWS_ALLOW_HTTP`, `GOOGLE_SERVICE_ACCOUNT` and `AZURE_STORAGE_ACCOUNT_NAME`.
+/// A relative path starts at the working directory. The first write to a local store creates the store's directory.
+/// Credentials and endpoints of the clouds come from environment variables that the `object_store` crate reads.
+/// Examples are `AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT_URL`, `AWS_ALLOW_HTTP`, `GOOGLE_SERVICE_ACCOUNT` and
+/// `AZURE_STORAGE_ACCOUNT_NAME`.
 pub struct ObjectStoreOpener {
     runtime: Arc<StoreRuntime>,
     memory_store: Arc<InMemory>,
-    /// The settings that override the environment. They may hold secrets.
+    /// The settings that override environment variables of the same names. The values may be secrets.
     setting_overrides: Vec<(String, String)>,
 }
 
 impl ObjectStoreOpener {
-    /// Starts the runtime of all stores.
+    /// Creates an opener, and starts the runtime that all stores of the opener share.
     ///
     /// # Errors
     /// When the thread of the runtime cannot be started.
     pub fn new() -> Result<Self, StoreFault> {
-        // The HTTP client panics without a default crypto provider. An error means that a provider is already
-        // installed.
+        // The HTTP client panics if no default crypto provider is installed. `install_default` fails only if a provider
+        // is already installed, so the result is ignored.
         let _ = rustls::crypto::ring::default_provider().install_default();
         Ok(Self {
             runtime: Arc::new(StoreRuntime::start()?),
@@ -70,7 +74,7 @@ impl ObjectStoreOpener {
         })
     }
 
-    /// Adds settings, named like environment variables. A setting overrides the variable of the same name.
+    /// Adds settings that override environment variables of the same names, such as `AWS_ENDPOINT_URL`.
     #[must_use]
     pub fn with_setting_overrides(mut self, settings: impl IntoIterator<Item = (String, String)>) -> Self {
         self.setting_overrides.extend(settings);

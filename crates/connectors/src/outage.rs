@@ -28,11 +28,12 @@ pub struct DependencyOutage {
 pub enum OutageNotice {
     /// The outage began with this failed attempt.
     Began,
-    /// The outage continues and has lasted for this time. The last log line is at least 30 s old.
+    /// The outage continues, and the last log line is at least 30 s old. The value is the time since the start of the
+    /// outage.
     Continues(Duration),
 }
 
-/// Tracks the outages of one system, from failed and successful attempts to use it.
+/// Tracks the outages of one system. Callers report each failed and each successful attempt to use the system.
 #[derive(Default, Debug)]
 pub struct OutageTracker {
     ongoing_outage: Option<TrackedOutage>,
@@ -47,8 +48,8 @@ struct TrackedOutage {
 }
 
 impl OutageTracker {
-    /// Records an attempt that failed because of `reason`. Returns the log line that is due: one at the first failure,
-    /// then one every 30 s.
+    /// Records an attempt that failed because of `reason`. Returns the kind of log line that is due, if any. A log line
+    /// is due at the first failure of an outage, and then every 30 s.
     pub fn record_failure(&mut self, reason: &str) -> Option<OutageNotice> {
         let now = Instant::now();
         match &mut self.ongoing_outage {
@@ -75,9 +76,10 @@ impl OutageTracker {
         }
     }
 
-    /// Records a successful attempt. Returns the duration of the outage that ends with this attempt.
+    /// Records a successful attempt. If an outage was ongoing, the attempt ends the outage, and the duration of the
+    /// outage is returned.
     pub fn record_success(&mut self) -> Option<Duration> {
-        // Most calls end here, because no outage is ongoing.
+        // Returns early without an ongoing outage, as in most calls.
         self.ongoing_outage.as_ref()?;
         Some(self.ongoing_outage.take()?.began_instant.elapsed())
     }
@@ -91,7 +93,7 @@ impl OutageTracker {
     }
 }
 
-/// A shared [`OutageTracker`]. All clones refer to the same system.
+/// An [`OutageTracker`] for several threads. All clones track the same system.
 #[derive(Clone, Debug, Default)]
 pub struct SharedOutageTracker(Arc<Mutex<OutageTracker>>);
 

@@ -1,4 +1,5 @@
-//! Redis: every row is a hash with a time to live, written by one thread over one connection per process.
+//! Writes rows to Redis. Every row is a hash with a time to live. One thread per process writes all rows over one
+//! connection.
 //!
 //! The steps from a row to Redis:
 //!
@@ -11,47 +12,54 @@
 //!   features.rs reads rows back
 //! ```
 //!
-//! Owns: encoding rows as commands, the memory of queued rows, delivery, retries and refused rows. Also owns the fences
-//! of partitions, which say who may write and how many rows Redis has, and reading rows back ([`read_features`]). Does
-//! not own: when to flush or commit (the engine's worker), epochs (the checkpoint store), the contents of a row (core).
+//! Owns: encoding rows as commands, the memory of queued rows, delivery, retries and refused rows. Also owns reading
+//! rows back ([`read_features`]), and the fences of partitions. A fence says who may write rows of a partition, and how
+//! many of its rows Redis has. Does not own: when to flush or commit (the engine's worker), epochs (the checkpoint
+//! store), the contents of a row (core).
 //!
 //! Invariants:
-//! 1. A row appears whole. One `MULTI … EXEC` carries all rows of an in-flight batch. No reader sees some fields of a
-//!    row without the others, or a row without its time to live. A NULL feature is an absent field, even if the row had
-//!    that field before.
-//! 2. Rows of all workers reach Redis in the order in which the workers handed them over. One batch is in flight at a
-//!    time and is repeated until Redis has acknowledged it. An abandoned connection is killed on the server before its
-//!    batch is sent again, so its delayed commands cannot arrive later. Therefore no older value replaces a newer one.
-//! 3. A ticket is acknowledged only when `EXEC` has answered for every row before the ticket. Writing a row twice has
-//!    the same effect as once, so a batch with an unknown outcome is sent again.
-//! 4. Queued and in-flight rows never exceed [`RedisWriterSettings::queue_bytes_max`], except for a single larger
-//!    batch. In addition, [`RecentRows`] keeps up to [`RECENT_ROWS_BYTES_MAX`] of written rows.
-//! 5. The rows of a partition are written only while its fence in Redis holds the value that this writer wrote last.
-//!    The same transaction writes the number of rows into the fence, so fence and rows never disagree. If another
-//!    process has written the fence, or Redis holds an earlier value, the writer drops the rows of that partition. It
-//!    reports a [`LostPartition`](windrow_engine::LostPartition) and still writes the rows of other partitions.
-//! 6. No message and no log line holds the user or password of the URL.
+//! 1. A row appears whole. One transaction (`MULTI … EXEC`) writes all rows of an in-flight batch. No reader sees a row
+//!    without some of its fields or without its time to live. A NULL feature has no field in the hash. If an earlier
+//!    write of the row created this field, the transaction deletes the field.
+//! 2. Rows of all workers reach Redis in the order in which the workers handed the rows over, so no older row replaces
+//!    a newer row. Only one batch is in flight at a time. The writer repeats this batch until Redis has acknowledged
+//!    it. Before the writer repeats a batch over a new connection, it kills the old connection on the server. Delayed
+//!    commands of the old connection therefore never take effect.
+//! 3. A [`FlushTicket`](windrow_engine::FlushTicket) is acknowledged only after Redis has answered `EXEC` for every row
+//!    that was handed over before the flush. If the outcome of a batch is unknown, the batch is sent again. Writing a
+//!    row twice has the same effect as writing the row once.
+//! 4. Queued and in-flight rows take at most [`RedisWriterSettings::queue_bytes_max`] bytes, unless a single batch is
+//!    larger. In addition, [`RecentRows`] keeps at most [`RECENT_ROWS_BYTES_MAX`] bytes of written rows.
+//! 5. Rows of a partition are written only while the partition's fence in Redis holds the value that this writer wrote
+//!    last. The transaction that writes rows also writes the new number of rows into the fence, so fence and rows
+//!    always agree. The fence holds another value if another process has claimed the partition, or if Redis has lost
+//!    its latest writes. In this case the writer drops the rows of the partition and reports a
+//!    [`LostPartition`](windrow_engine::LostPartition). The rows of other partitions are still written.
+//! 6. No message and no log line contains the user or the password of the URL.
 //!
-//! The writer never overwrites a key that holds something other than a hash. It asks `HLEN` for the key of each row,
-//! leaves out rows with such keys, and reports each as a [`RefusedRow`](windrow_engine::RefusedRow). The `HLEN` takes
-//! about 0.45 µs of the 2.7 µs that Redis needs for a row of five fields (measured). `MULTI` alone does not suffice:
-//! after a refused `HSET`, `PEXPIRE` still sets a time to live on the key of another program. One gap remains, shorter
-//! than a round trip: another program may create the key between `HLEN` and `EXEC`. That key is not overwritten but
-//! gets the row's time to live.
+//! The writer never overwrites a value of another program that is not a hash. Before the transaction, the writer sends
+//! `HLEN` for the key of each row. `HLEN` fails if the key holds another type. The writer then leaves out the row and
+//! reports a [`RefusedRow`](windrow_engine::RefusedRow). The `HLEN` takes about 0.45 µs of the 2.7 µs that Redis needs
+//! for a row of five fields (measured). `MULTI` alone does not protect such a key: Redis refuses `HSET`, but `PEXPIRE`
+//! still sets a time to live on the key. One gap remains, shorter than a round trip: another program may create the key
+//! between `HLEN` and `EXEC`. The value of this key is not overwritten, but the key gets the row's time to live.
 //!
-//! Fences are strings at `windrow:fence:{pipeline}:{group}:{partition}` and never expire. If a fence is deleted, the
-//! owner of the partition returns to its last checkpoint. Invariant 5 needs no additional round trip: `WATCH` and `GET`
-//! are sent together with `HLEN`, `SET` together with the rows. A row whose key is reserved for fences is refused.
+//! Fences are strings at the keys `windrow:fence:{pipeline}:{group}:{partition}` and never expire. If a fence is
+//! deleted, the owner of the partition returns to the partition's last checkpoint. Invariant 5 needs no additional
+//! round trip. The writer sends `WATCH` and `GET` for the fences together with `HLEN`, and `SET` for the fences
+//! together with the rows. A row whose key begins with `windrow:fence:` is refused.
 //!
-//! After a crash: rows and fences are as the last transaction left them. The fence tells the next owner which rows need
-//! not be written again.
+//! After a crash: rows and fences in Redis are as the last transaction left them. A fence tells the next owner of its
+//! partition which rows Redis already has. The next owner does not write these rows again.
 //!
-//! The user of the URL needs access to the keys of the rows and to `~windrow:fence:*`. The user needs these commands:
-//! `+hlen +hset +hdel +pexpire +watch +get +set +multi +exec +discard`. Killing abandoned connections (invariant 2)
-//! also needs `+client|info +client|kill`. [`read_features`] needs `+hgetall +pttl +type +scan`.
+//! The Redis user of the URL needs access to the keys of the rows and to `~windrow:fence:*`. This user needs the
+//! commands `+hlen +hset +hdel +pexpire +watch +get +set +multi +exec +discard`. To kill the old connection (invariant
+//! 2), the user also needs `+client|info +client|kill`. For [`read_features`], the user also needs `+hgetall +pttl
+//! +type +scan`.
 //!
 //! Why no script: an `EVAL` per row costs Redis 1.6 to 1.8 times as much as the single commands (measured). Why no
-//! Redis Cluster: a transaction cannot span several slots. The start refuses a server in cluster mode.
+//! Redis Cluster: a transaction cannot span several slots. [`RedisWriter::start`] fails if the server is in cluster
+//! mode.
 
 mod address;
 mod delivery;

@@ -1,8 +1,9 @@
 //! Redaction of credentials in the URLs of messages and pages.
 //!
-//! These functions redact too much rather than too little, because the text may not be a valid URL.
+//! A text may not be a valid URL. These functions therefore redact too much rather than too little.
 
-/// Returns `url` without user, password, query and fragment. Query and fragment may also hold credentials.
+/// Returns `url` without user, password, query and fragment. The query and the fragment are removed, because they may
+/// contain credentials.
 #[must_use]
 pub fn redact_url_credentials_and_query(url: &str) -> String {
     match url.find(['?', '#']) {

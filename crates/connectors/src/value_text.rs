@@ -1,7 +1,7 @@
 //! The text forms of feature values, as files and Redis store them.
 
-/// Appends the shortest text that parses to the same double: `29.99`, `0.0`, `1e+300`. NaN and the infinities are
-/// spelled as in Java.
+/// Appends the shortest text that parses to the same double: `29.99`, `0.0`, `1e+300`. NaN and the infinities become
+/// `NaN`, `Infinity` and `-Infinity`, as in Java.
 pub(crate) fn append_double_text(out: &mut Vec<u8>, number: f64) {
     let text = if number.is_nan() {
         "NaN"

@@ -1,10 +1,11 @@
 //! Dead letters as JSON lines.
 //!
-//! A rejected record is a line `{"topic", "partition", "offset", "reason", "key", "payload"}`. A key or payload that is
-//! not UTF-8 is in `"key_base64"` or `"payload_base64"` instead. A missing key or payload is `null`.
-//! A row that the row store refused is a line `{"reason", "redis_key"}` (or `"redis_key_base64"`).
-//! After a crash, all dead letters before the last committed offsets are on disk. A record that is read again after the
-//! crash appears twice.
+//! A rejected record becomes the line `{"topic", "partition", "offset", "reason", "key", "payload"}`. A missing key or
+//! payload is `null`. A key or payload that is not UTF-8 is base64 text with the name `"key_base64"` or
+//! `"payload_base64"`. A row that Redis refused becomes the line `{"reason", "redis_key"}`. If the key is not UTF-8, the
+//! line is `{"reason", "redis_key_base64"}`.
+//! After a crash: the file holds the dead letters of all records below the last committed offsets. A rejected record
+//! that is read again after the crash appears twice in the file.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
@@ -18,7 +19,7 @@ use windrow_engine::{DeadLetter, DeadLetterSink, Halt, RefusedRow};
 
 use crate::value_text;
 
-/// A file of dead letters that all workers share.
+/// A file into which all workers write their dead letters.
 #[derive(Clone, Debug)]
 pub struct FileDeadLetters {
     path: PathBuf,
@@ -32,7 +33,7 @@ struct BufferedFile {
 }
 
 impl FileDeadLetters {
-    /// Opens the file at `path` for appending, and creates the file if none exists.
+    /// Opens the file at `path` for appending, and creates the file if it does not exist.
     ///
     /// # Errors
     /// When the file cannot be opened.
@@ -40,7 +41,7 @@ impl FileDeadLetters {
         Self::open_with_options(path, OpenOptions::new().create(true).append(true))
     }
 
-    /// Creates the file at `path`, or empties an existing file.
+    /// Creates the file at `path`, or empties the file if it exists.
     ///
     /// # Errors
     /// When the file cannot be opened.

@@ -1,10 +1,10 @@
 //! Rows and late events as JSON lines.
 //!
-//! A row is `{"feature_view", <entity key>, "window_start", "window_end", <features…>}`.
-//! A late event is `{"feature_view", <entity key>, "late": true, "event_time"}`.
+//! A row becomes the line `{"feature_view", <entity key>, "window_start", "window_end", <features…>}`.
+//! A late event becomes the line `{"feature_view", <entity key>, "late": true, "event_time"}`.
 //! Times are epoch milliseconds; window ends are exclusive.
-//! Doubles keep their shortest exact form. NaN and the infinities are the texts `"NaN"`, `"Infinity"` and
-//! `"-Infinity"`, because JSON has no such numbers.
+//! A double becomes the shortest text that parses to the same double. NaN and the infinities become the texts `"NaN"`,
+//! `"Infinity"` and `"-Infinity"`, because JSON has no such numbers.
 
 use std::io::Write;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::value_text;
 /// The size at which the buffer of lines is written to the output.
 const BUFFER_WRITE_THRESHOLD_BYTES: usize = 256 * 1024;
 
-/// Writes rows and late events to a file or a pipe.
+/// Writes rows and late events as JSON lines to a file or a pipe.
 pub struct JsonLinesSink<W> {
     writer: W,
     output_name: String,
@@ -28,17 +28,17 @@ pub struct JsonLinesSink<W> {
     last_ticket: FlushTicket,
 }
 
-/// The parts of a line that all rows of a view share.
+/// The parts that are the same in the lines of all rows of a view.
 struct ViewLinePrefixes {
     /// The bytes before the value of the entity key.
     prefix_before_key_value: Vec<u8>,
-    /// For each feature: the bytes before its value, which contain its name.
+    /// For each feature: the bytes before the feature's value. These bytes contain the feature's name.
     feature_prefixes: Vec<Vec<u8>>,
 }
 
 impl<W: Write> JsonLinesSink<W> {
-    /// Creates a sink that writes to `writer`. Error messages call the output `output_name`. Each line contains the
-    /// entity key under the name `key_name`.
+    /// Creates a sink that writes to `writer`. Error messages contain `output_name` as the name of the output. Each
+    /// line contains the entity key under the name `key_name`.
     pub fn new(writer: W, output_name: String, views: &[FeatureView], key_name: &str) -> Self {
         let prefixes = |view: &FeatureView| {
             let mut head = b"{\"feature_view\":".to_vec();

@@ -1,7 +1,7 @@
-//! A source that reads a file or a pipe: one JSON object per line, in file order, as one partition.
+//! A source that reads a file or a pipe as one partition. Each line is one record, which should be a JSON object.
 //!
-//! Invariants: (1) the source keeps at most `MAX_RECORD_BYTES + 1` bytes of a line, however long the line is; (2) the
-//! offset of a record is its line number, counted from 0.
+//! Invariants: (1) the source keeps at most `MAX_RECORD_BYTES + 1` bytes of a line in memory; (2) the offset of a
+//! record is its line number, counted from 0.
 
 use std::io::{self, BufRead};
 use std::sync::Arc;
@@ -12,12 +12,13 @@ use windrow_engine::{
     CommitWait, Counter, Halt, MAX_RECORD_BYTES, Partition, PartitionOffsets, PollOutcome, Source, SourceRecord,
 };
 
-/// A file or pipe is one partition with this number.
+/// The number of the partition that stands for the whole file or pipe.
 const ONLY_PARTITION: Partition = 0;
-/// The maximal number of lines in one poll. The limit lets the worker check its clock between polls.
+/// The maximal number of lines that one poll reads. The limit is small, so that the worker often checks its clock
+/// between polls.
 const LINES_PER_POLL_MAX: usize = 1024;
 
-/// A counter of the bytes read so far, for a progress bar.
+/// The number of bytes that a [`FileSource`] has read so far. A progress bar shows this number.
 pub type BytesReadCounter = Arc<Counter>;
 
 /// Reads each line of a file or pipe as one record.
@@ -26,7 +27,7 @@ pub struct FileSource<R> {
     input_name: String,
     next_line_number: i64,
     state: FileReadState,
-    /// The current line, if it has exceeded the reader's buffer.
+    /// The part of the current line that was read so far, if the reader's buffer did not hold the whole line.
     accumulated_line: Option<AccumulatedLine>,
     bytes_read: BytesReadCounter,
 }
@@ -39,8 +40,8 @@ enum FileReadState {
     Finished,
 }
 
-/// A line that is longer than the reader's buffer. Its first `MAX_RECORD_BYTES + 1` bytes are kept, the others only
-/// counted.
+/// A line of which the reader's buffer held only a part at a time. The first `MAX_RECORD_BYTES + 1` bytes of the line
+/// are kept. All further bytes are only counted.
 #[derive(Default)]
 struct AccumulatedLine {
     kept_bytes: Vec<u8>,
@@ -58,14 +59,16 @@ impl AccumulatedLine {
 /// The result of an attempt to read a line.
 enum LineReadOutcome {
     LineRead,
-    /// A pipe has no data at the moment, but its writer has not closed it.
+    /// The input is a pipe without data at the moment. More data may follow, because the sending process has not closed
+    /// the pipe.
     NoDataYet,
     EndOfInput,
 }
 
 impl<R: BufRead> FileSource<R> {
-    /// Creates a source that reads `reader`. Error messages call the input `input_name`. If the reader returns
-    /// [`io::ErrorKind::WouldBlock`], the poll ends, so that the worker can flush and stop. The next poll reads again.
+    /// Creates a source that reads `reader`. Error messages contain `input_name` as the name of the input. If `reader`
+    /// returns [`io::ErrorKind::WouldBlock`], [`Source::poll`] returns, so that the worker can flush or stop. The next
+    /// call of [`Source::poll`] continues to read.
     pub fn new(reader: R, input_name: String, bytes_read: BytesReadCounter) -> Self {
         Self {
             reader,
@@ -77,7 +80,7 @@ impl<R: BufRead> FileSource<R> {
         }
     }
 
-    /// Reads one line and hands the record to `each`.
+    /// Reads one line and passes it to `each` as a record.
     fn read_line(
         &mut self,
         each: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>,
@@ -140,7 +143,8 @@ impl<R: BufRead> FileSource<R> {
     }
 }
 
-/// Removes the byte order mark that some editors write at the start of a file.
+/// Removes the byte order mark from `payload` if `line` is the number of the first line. Some editors write this mark
+/// at the start of a file.
 fn strip_byte_order_mark(payload: &[u8], line: i64) -> &[u8] {
     const UTF8_BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
     if line == 0 { payload.strip_prefix(UTF8_BYTE_ORDER_MARK).unwrap_or(payload) } else { payload }

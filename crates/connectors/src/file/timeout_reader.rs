@@ -1,4 +1,4 @@
-//! A reader for pipes and terminals with a timeout.
+//! A reader with a timeout, for pipes and terminals.
 
 use std::io::{self, Read};
 use std::os::fd::AsFd;
@@ -12,7 +12,8 @@ const READ_TIMEOUT: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 pub struct TimeoutReader<R>(R);
 
 impl<R: Read + AsFd> TimeoutReader<R> {
-    /// Wraps `reader`. The reader must not buffer, because `poll` does not see buffered bytes.
+    /// Creates a reader with a timeout around `reader`. `reader` must not buffer bytes, because `poll` does not see
+    /// buffered bytes.
     pub fn new(reader: R) -> Self {
         Self(reader)
     }
@@ -23,7 +24,7 @@ impl<R: Read + AsFd> Read for TimeoutReader<R> {
         let mut sources = [PollFd::new(&self.0, PollFlags::IN)];
         match poll(&mut sources, Some(&READ_TIMEOUT)) {
             Ok(0) => Err(io::ErrorKind::WouldBlock.into()),
-            // An interrupted wait counts as a timeout. The read itself reports any other error.
+            // If a signal interrupts `poll`, the interruption counts as a timeout. `read` reports all other errors.
             Err(rustix::io::Errno::INTR) => Err(io::ErrorKind::WouldBlock.into()),
             _ => self.0.read(buffer),
         }

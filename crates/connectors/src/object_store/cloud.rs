@@ -1,7 +1,7 @@
 //! Buckets of S3, Google Cloud Storage, Azure and compatible services.
 //!
-//! Owns: timeouts, retries and conditional writes. Does not own: credentials, endpoints and regions, which the
-//! `object_store` crate reads from the environment.
+//! Owns: timeouts and retries of requests, and conditional writes. Does not own: credentials, endpoints and regions,
+//! which the `object_store` crate reads from the environment.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -17,28 +17,28 @@ use windrow_engine::StoreFault;
 use super::fault;
 use super::place::{CloudBucket, CloudProvider, StorePlace};
 
-/// The time after which a failed request is not retried. Even if the last request hangs, the call ends within
-/// [`super::runtime::CALL_TIMEOUT`].
+/// The time after which a failed request is not repeated. This time and [`REQUEST_TIMEOUT`] together are shorter than
+/// [`super::runtime::CALL_TIMEOUT`], so a call ends in time even if the last request hangs.
 const RETRY_TIMEOUT: Duration = Duration::from_secs(9);
 
-/// The timeout of one request with its body, in the notation of the `object_store` crate. Within this time, a
-/// connection of 27 Mbit/s transfers an object of 64 MiB.
+/// The timeout of one request including the transfer of its body, in the notation of the `object_store` crate. The
+/// timeout suffices to transfer an object of 64 MiB at 27 Mbit/s.
 const REQUEST_TIMEOUT: &str = "20 seconds";
 
-/// Opens the bucket without sending a request. The `settings` override the environment.
+/// Returns a store for `bucket` without sending a request. `settings` override environment variables of the same names.
 pub(super) fn open_bucket(
     bucket: &CloudBucket,
     settings: &[(String, String)],
 ) -> Result<Arc<dyn ObjectStore>, StoreFault> {
     let place = StorePlace::Cloud(bucket.clone()).to_string();
-    // Settings are applied one by one, because `ClientOptions` would discard the client settings of the environment
-    // (AWS_ALLOW_HTTP, …). As in `from_env`, unknown settings are ignored.
+    // Settings are applied one by one. A `ClientOptions` value would discard the client settings of the environment,
+    // such as AWS_ALLOW_HTTP. Unknown settings are ignored, as `from_env` ignores unknown variables.
     let built: Result<Arc<dyn ObjectStore>, (object_store::Error, &'static str)> = match bucket.provider {
         CloudProvider::Aws => parse_provider_settings("AWS_", settings)
             .fold(AmazonS3Builder::from_env(), |builder, (key, value)| builder.with_config(key, value))
             .with_config(AmazonS3ConfigKey::Client(ClientConfigKey::Timeout), REQUEST_TIMEOUT)
             .with_bucket_name(&bucket.bucket_name)
-            // Without conditional writes two processes could own the same partition.
+            // With unconditional writes, two processes could create the same object and both own the same partition.
             .with_conditional_put(S3ConditionalPut::ETagMatch)
             .with_retry(build_retry_config())
             .build()
@@ -91,7 +91,7 @@ fn build_retry_config() -> RetryConfig {
             max_backoff: Duration::from_secs(2),
             base: 2.0,
         },
-        // High enough that only `retry_timeout` ends the retries.
+        // So many retries that only `retry_timeout` ends them.
         max_retries: 100,
         retry_timeout: RETRY_TIMEOUT,
     }

@@ -24,7 +24,8 @@ impl CloudOrMemoryStore {
         Self { runtime, store, place }
     }
 
-    /// Runs `work`. Error messages describe the work as `action`, for example "write NAME".
+    /// Waits for the result of `work`, at most for the timeout of a call. Error messages contain `action` as the
+    /// description of `work`, for example "write NAME".
     fn run_call_with_timeout<T>(
         &self,
         action: &str,
@@ -37,7 +38,7 @@ impl CloudOrMemoryStore {
     }
 }
 
-/// Shows only the place, because the debug output of the `object_store` crate includes settings.
+/// Writes only the place, because the debug output of the `object_store` crate includes settings, which may be secrets.
 impl fmt::Debug for CloudOrMemoryStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "CloudOrMemoryStore({})", self.place)

@@ -1,7 +1,9 @@
-//! Faults of checkpoint stores: their classes and messages.
+//! Faults of checkpoint stores: the class and the message of each fault.
 //!
-//! Owns: whether an error of the `object_store` crate or of the file system is transient or needs an operator.
-//! Invariant: no message holds a secret. A description of an error is redacted when it is made.
+//! Owns: the decision whether an error of the `object_store` crate or of the file system is transient or needs an
+//! operator.
+//! Invariant: no message holds a secret, because error texts of the `object_store` crate are redacted before they
+//! become part of a fault.
 
 use std::error::Error as _;
 use std::io;
@@ -17,12 +19,11 @@ use crate::url_redaction::redact_url_credentials_and_query;
 /// The maximal length of an error description in a message. Longer descriptions are cut.
 const ERROR_DESCRIPTION_CHARS_MAX: usize = 400;
 
-/// A call of a checkpoint store, as error messages describe it.
+/// The description of a call to a checkpoint store, for error messages.
 #[derive(Clone, Debug)]
 pub(super) struct StoreCall {
     /// What the call does, for example "write NAME".
     pub(super) action: String,
-    /// The place of the store.
     pub(super) place: String,
 }
 
@@ -34,7 +35,8 @@ struct StoreCallError {
     cause: CallFailureCause,
 }
 
-/// The reason why a call of a checkpoint store failed. Each `description` is the redacted text of the original error.
+/// The reason why a call of a checkpoint store failed. Each `description` is the text of the original error without
+/// secrets.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CallFailureCause {
     #[error(
@@ -108,7 +110,7 @@ impl CallFailureCause {
     }
 }
 
-/// A bucket that cannot be opened, because settings are missing or invalid.
+/// The error for a bucket that cannot be opened, because settings are missing or invalid.
 #[derive(Debug, thiserror::Error)]
 #[error("the checkpoint store {place} cannot be opened: {description}; {hint}")]
 struct InvalidStoreSettings {
@@ -117,7 +119,7 @@ struct InvalidStoreSettings {
     hint: &'static str,
 }
 
-/// Returns whether `error` says that the object is missing, and not the bucket.
+/// Returns whether `error` means that an object is missing. Returns false if the bucket itself is missing.
 pub(super) fn is_missing_object_error(error: &Error) -> bool {
     matches!(error, Error::NotFound { .. }) && !mentions_missing_bucket(&error.to_string())
 }
@@ -129,16 +131,18 @@ pub(super) fn store_call_fault(call: &StoreCall, cause: CallFailureCause) -> Sto
     if needs_operator { StoreFault::Refused(error) } else { StoreFault::Failed(error) }
 }
 
-/// Classifies an error that a cloud returned to `call`.
+/// Returns the fault for `error`, which a cloud or memory store returned to `call`.
 pub(super) fn classify_cloud_error(call: &StoreCall, error: &Error) -> StoreFault {
     let text = error.to_string();
     let description = format_error_chain(error);
-    // Errors of the metadata service are recognized first, because they also contain an HTTP status.
+    // Errors of the metadata service are recognized before the HTTP status is used, because these errors also contain
+    // an HTTP status.
     if mentions_metadata_service(&text) {
         return store_call_fault(call, CallFailureCause::NoCredentials { description });
     }
     let cause = match (error, find_http_status(&text)) {
-        // S3 answers 409 to one of two simultaneous writes. Possibly neither write succeeds.
+        // S3 may answer 409 if two writes of the object are simultaneous. Possibly neither write succeeds, so the
+        // object may not exist.
         (Error::AlreadyExists { .. }, _) if mentions_write_conflict(&text) => {
             CallFailureCause::ConcurrentWrite { description }
         }
@@ -147,26 +151,28 @@ pub(super) fn classify_cloud_error(call: &StoreCall, error: &Error) -> StoreFaul
         (Error::PermissionDenied { .. } | Error::Unauthenticated { .. }, _) | (_, Some("401" | "403")) => {
             CallFailureCause::CredentialsRejected { description }
         }
-        // In the reply to a deletion of many objects, S3 reports `AccessDenied` for each object on its own.
+        // If S3 refuses to delete some of many objects, the reply contains `AccessDenied` for single objects, but no
+        // HTTP error status.
         _ if text.contains("AccessDenied") => CallFailureCause::MissingPermission { description },
-        // The `object_store` crate does not follow a redirect to another region, and reports this text instead.
+        // If S3 redirects to another region, the `object_store` crate does not follow the redirect, but fails with this
+        // text.
         _ if text.contains("redirect without LOCATION") => CallFailureCause::WrongRegion { description },
         _ => CallFailureCause::Other { description },
     };
     store_call_fault(call, cause)
 }
 
-/// Returns the fault for a bucket that cannot be opened because settings are missing or wrong.
+/// Returns the fault for a bucket that cannot be opened because settings are missing or invalid.
 pub(super) fn invalid_settings_fault(place: String, hint: &'static str, error: &Error) -> StoreFault {
     StoreFault::Refused(share_error(InvalidStoreSettings { place, description: format_error_chain(error), hint }))
 }
 
-/// Classifies an error that the `object_store` crate returned to `call` in a local directory.
+/// Returns the fault for `error`, which the `object_store` crate returned to `call` of a local store.
 pub(super) fn classify_local_store_error(call: &StoreCall, error: &Error) -> StoreFault {
     if matches!(error, Error::AlreadyExists { .. }) {
         return StoreFault::Exists;
     }
-    // The description holds the path that failed. That path may be a folder above the object.
+    // The description names the path that caused the error: the object's path, or a folder above the object.
     let description = format_error_chain(error);
     let cause = match find_io_error(error) {
         Some(found) if is_hard_links_unsupported_error(&description, found) => {
@@ -178,7 +184,7 @@ pub(super) fn classify_local_store_error(call: &StoreCall, error: &Error) -> Sto
     store_call_fault(call, cause)
 }
 
-/// Classifies an error that the standard library returned about a file or folder during `call`.
+/// Returns the fault for `error`, which the standard library returned for a file or folder during `call`.
 pub(super) fn classify_io_error(call: &StoreCall, error: &io::Error) -> StoreFault {
     store_call_fault(call, classify_io_error_kind(error.kind(), error.to_string()))
 }
@@ -193,8 +199,8 @@ fn classify_io_error_kind(kind: ErrorKind, description: String) -> CallFailureCa
     }
 }
 
-/// Finds the HTTP status in the text of an error. The text contains a status only if the `object_store` crate has no
-/// variant for the error, for example when a list fails.
+/// Returns the HTTP status in the text of an error, if there is one. The text contains a status only if the
+/// `object_store` crate has no error variant for this status, for example when a list request fails.
 fn find_http_status(text: &str) -> Option<&str> {
     let (_, rest) = text.split_once("non-2xx status code: ")?;
     rest.get(..3)
@@ -208,15 +214,16 @@ fn mentions_write_conflict(text: &str) -> bool {
     ["ConditionalRequestConflict", "OperationAborted"].iter().any(|sign| text.contains(sign))
 }
 
-/// Returns whether the error came from the metadata service of a cloud. If the environment contains no credentials, the
-/// client asks that service for those of the machine.
+/// Returns whether an error with this text came from the metadata service of a cloud. If the environment contains no
+/// credentials, the client asks the metadata service for the credentials of the machine.
 fn mentions_metadata_service(text: &str) -> bool {
     ["http://169.254.169.254", "http://metadata.google.internal", "http://metadata/"]
         .iter()
         .any(|sign| text.contains(sign))
 }
 
-/// Returns whether the file system lacks hard links. The `object_store` crate publishes a staged file with a hard link.
+/// Returns whether `error` means that the file system does not support hard links. The `object_store` crate creates the
+/// file of an object as a hard link to a staged file.
 fn is_hard_links_unsupported_error(description: &str, error: &io::Error) -> bool {
     use rustix::io::Errno;
     description.contains("Unable to rename file")
@@ -235,7 +242,7 @@ fn find_io_error(error: &Error) -> Option<&io::Error> {
     None
 }
 
-/// Formats the error and its causes in one line, without secrets.
+/// Returns the texts of the error and of its causes in one line, without secrets.
 fn format_error_chain(error: &Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -250,7 +257,7 @@ fn format_error_chain(error: &Error) -> String {
     redact_urls(&shorten_to_one_line(&extract_xml_code_and_message(text)))
 }
 
-/// Replaces an XML reply of a store with the code and message in the reply.
+/// Replaces the XML in `text`, which is the reply of a store, by the error code and the message in the XML.
 fn extract_xml_code_and_message(text: &str) -> String {
     let element = |name: &str| {
         let (_, rest) = text.split_once(&format!("<{name}>"))?;
@@ -349,7 +356,7 @@ mod tests {
         assert!(error.to_string().contains("no space left"), "{error}");
     }
 
-    /// Stands for an error type that is private in the `object_store` crate.
+    /// A substitute for an error type that is private in the `object_store` crate.
     #[derive(Debug, thiserror::Error)]
     #[error("Unable to rename file: {source}")]
     struct Renaming {

@@ -1,10 +1,10 @@
 //! A local directory as an object store.
 //!
-//! Owns: creating the directory. Also owns two tasks that the `object_store` crate does not do: syncing objects that
-//! another process created, and removing staged files of killed processes.
-//! Invariants: (1) `create` syncs the object, and every folder between the store's directory and the object, before it
-//! returns success or `Exists`; (2) nothing is created before the first write; (3) a path that is not a directory is an
-//! error and does not count as an empty store.
+//! Owns: creating the directory, syncing objects that another process created, and removing staged files of killed
+//! processes. The `object_store` crate does none of these tasks.
+//! Invariants: (1) `create_object` returns success or `Exists` only after the object and all folders above the object
+//! in the store are synced; (2) nothing is created on disk before the first write; (3) if the store's path is not a
+//! directory, every call fails, so the store does not seem to be empty.
 //!
 //! A delete is not synced: after a power loss a deleted object may exist again.
 
@@ -24,7 +24,7 @@ use super::fault::{CallFailureCause, StoreCall};
 use super::runtime::{StoreRuntime, run_on_blocking_thread};
 use super::{fault, object_name, operations};
 
-/// The age above which a staged file is deleted. Its process no longer writes, because a write ends within
+/// The age above which a staged file is deleted. No process still writes such a file, because a write ends within
 /// [`super::runtime::CALL_TIMEOUT`] unless the disk hangs.
 const STALE_STAGED_FILE_AGE: Duration = Duration::from_secs(3600);
 
@@ -36,7 +36,7 @@ pub(super) struct LocalStore {
 }
 
 impl LocalStore {
-    /// Creates a store in the directory at the absolute path `root`.
+    /// Returns a store in the directory at the absolute path `root`, without creating the directory.
     pub(super) fn new(runtime: Arc<StoreRuntime>, root: PathBuf) -> Self {
         let place = format!("file:{}", root.display());
         let directory =
@@ -63,7 +63,8 @@ impl CheckpointStore for LocalStore {
                     let (directory, own_call) = (Arc::clone(&self.directory), call.clone());
                     match fault::classify_local_store_error(&call, &error) {
                         StoreFault::Exists => {
-                            // The process that created the object may have been killed before it synced the object.
+                            // This call syncs the object, because the process that created the object may have been
+                            // killed before syncing it.
                             run_on_blocking_thread(move || directory.sync_object(&own_call, &path)).await?;
                             Err(StoreFault::Exists)
                         }
@@ -145,7 +146,7 @@ impl CheckpointStore for LocalStore {
 struct StoreDirectory {
     root: PathBuf,
     opened_store: OnceLock<LocalFileSystem>,
-    /// The folders, including the root, whose entry in the parent folder this process has synced.
+    /// The folders that this process has synced together with their entries in their parent folders.
     folders_with_synced_entry: Mutex<HashSet<PathBuf>>,
 }
 
@@ -154,9 +155,10 @@ impl StoreDirectory {
         self.root.join(path.as_ref())
     }
 
-    /// Opens the store. Returns `None` if the directory does not exist.
+    /// Returns the opened store; `None` if the directory of the store does not exist.
     fn open_store_if_directory_exists(&self, call: &StoreCall) -> Result<Option<LocalFileSystem>, StoreFault> {
-        // Checked at each call, because the directory may have been removed or replaced by a file since the last call.
+        // Each call checks the directory again, because it may have been removed or replaced by a file since the last
+        // call.
         match std::fs::metadata(&self.root) {
             Ok(found) if found.is_dir() => {}
             Ok(_) => {
@@ -174,10 +176,10 @@ impl StoreDirectory {
         Ok(Some(self.opened_store.get_or_init(|| store).clone()))
     }
 
-    /// Creates and syncs the store's directory and the folder of `path`, then opens the store.
+    /// Ensures that all folders above the object at `path` exist and are synced, and then opens the store.
     ///
-    /// The `object_store` crate syncs only the folders that the same call has created. It does not sync a folder that
-    /// another thread, or a killed process, has just created.
+    /// The `object_store` crate would sync only the folders that it creates itself in the same call. It would not sync
+    /// a folder that another thread or a killed process has just created.
     fn create_folders_and_open_store(
         &self,
         call: &StoreCall,
@@ -199,7 +201,8 @@ impl StoreDirectory {
         match self.open_store_if_directory_exists(call)? {
             Some(store) => Ok(store),
             None => {
-                // Another process removed the directory. The next attempt creates all folders again.
+                // Another process removed the directory of the store. The set is cleared, so that the next attempt
+                // creates all folders again.
                 self.folders_with_synced_entry.lock().clear();
                 Err(fault::store_call_fault(call, CallFailureCause::DirectoryRemoved))
             }
@@ -216,7 +219,7 @@ impl StoreDirectory {
     }
 }
 
-/// Creates `folder`, and syncs the entry of `folder` in its parent folder.
+/// Creates `folder` if it does not exist. Syncs the parent folder, so that the entry of `folder` survives a crash.
 fn create_and_sync_folder(folder: &Path) -> std::io::Result<()> {
     match std::fs::create_dir(folder) {
         Ok(()) => {}
@@ -228,14 +231,15 @@ fn create_and_sync_folder(folder: &Path) -> std::io::Result<()> {
     let Some(above) = folder.parent() else { return Ok(()) };
     match File::open(above) {
         Ok(above) => above.sync_all(),
-        // A parent folder that Windrow has not created may be unreadable for this user. It then cannot be synced.
+        // A parent folder that Windrow has not created may be unreadable for this user. The user cannot sync such a
+        // folder.
         Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
         Err(error) => Err(error),
     }
 }
 
 /// Removes stale staged files (`NAME#N`) of killed processes from `folder`. Ignores errors, because a remaining file
-/// only takes space, and the next call tries again.
+/// only takes space until the next call removes it.
 fn remove_stale_staged_files(folder: &Path) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     for entry in entries.flatten() {

@@ -1,12 +1,12 @@
 //! Conversion of the engine's object names to paths of the `object_store` crate.
 //!
-//! Invariant: no path leads out of the store, and no path equals the name of a staged file (`NAME#1`).
+//! Invariant: no path leads out of the store, and no path is the path of a staged file (`NAME#1`).
 
 use object_store::path::Path;
 use windrow_engine::StoreFault;
 use windrow_engine::halt::share_error;
 
-/// A name that no object can have.
+/// The error for a name that no object can have.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "`{}` is not a valid object name; use segments of A–Z a–z 0–9 . _ - %, separated by /",
@@ -29,7 +29,7 @@ pub(super) fn object_path_from_name(name: &str) -> Result<Path, StoreFault> {
     Path::parse(name).map_err(|_| refused())
 }
 
-/// Returns the path of the folder `name`; `None` for the whole store.
+/// Returns the path of the folder `name`. Returns `None` if `name` is empty, which means the whole store.
 pub(super) fn folder_path_from_name(name: &str) -> Result<Option<Path>, StoreFault> {
     match name.strip_suffix('/').unwrap_or(name) {
         "" => Ok(None),

@@ -1,4 +1,4 @@
-//! The operations of a checkpoint store as calls of the `object_store` crate. All kinds of store use them.
+//! The operations of a checkpoint store as calls of the `object_store` crate. All kinds of store use these operations.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ pub(super) async fn create_object(store: &dyn ObjectStore, path: &Path, bytes: V
     store.put_opts(path, PutPayload::from(bytes), PutMode::Create.into()).await.map(|_| ())
 }
 
-/// Returns the bytes of the object. A missing object is an error, as is a missing bucket.
+/// Returns the bytes of the object. Fails if the object or its bucket is missing.
 pub(super) async fn read_object(store: &dyn ObjectStore, path: &Path) -> Result<Vec<u8>, Error> {
     let bytes = store.get(path).await?.bytes().await?;
     Ok(bytes.into())
@@ -27,8 +27,8 @@ pub(super) async fn list_objects(store: &dyn ObjectStore, folder: Option<&Path>)
     Ok(listed)
 }
 
-/// Deletes as many of the objects as possible, then returns the first error. Ignores errors for which `is_absent` says
-/// that the object was missing.
+/// Tries to delete every object of `paths`, even after an error, and returns the first error. An error for which
+/// `is_absent` returns true is ignored, because the object was already missing.
 pub(super) async fn delete_objects(
     store: &dyn ObjectStore,
     paths: BTreeSet<Path>,

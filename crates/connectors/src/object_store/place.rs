@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use windrow_engine::StoreFault;
 use windrow_engine::halt::share_error;
 
-/// The end of a message about an invalid place.
+/// The part of an error message that says how to write a place.
 const ACCEPTED_PLACE_FORMS: &str =
     "write a directory (file:PATH), s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX";
 
@@ -21,12 +21,12 @@ pub(super) enum CloudProvider {
     Azure,
 }
 
-/// A bucket (Azure: container), and the prefix of all object names in the bucket.
+/// A bucket with the prefix that all object names of the store have. Azure calls a bucket a container.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct CloudBucket {
     pub(super) provider: CloudProvider,
     pub(super) bucket_name: String,
-    /// The prefix of all object names, without leading and trailing slash. The prefix may be empty.
+    /// The prefix without leading and trailing slash. The prefix may be empty.
     pub(super) object_name_prefix: object_store::path::Path,
 }
 
@@ -55,13 +55,13 @@ impl CloudProvider {
         }
     }
 
-    /// Returns the end of a message: how to write a place of this provider.
+    /// Returns the part of an error message that says how to write a place of this provider.
     fn accepted_place_form(self) -> String {
         format!("write {}://{}/PREFIX", self.url_scheme(), self.bucket_noun().to_uppercase())
     }
 }
 
-/// A text that is not the place of a checkpoint store. No variant holds a text that may contain a secret.
+/// The reason why a text is not the place of a checkpoint store. No variant holds a text that may contain a secret.
 #[derive(Debug, thiserror::Error)]
 enum InvalidPlaceError {
     #[error("the path of the checkpoint store is empty; {ACCEPTED_PLACE_FORMS}")]
@@ -146,7 +146,7 @@ impl fmt::Display for StorePlace {
     }
 }
 
-/// Splits `scheme:rest`. Returns `None` for a path, which may also contain a colon.
+/// Splits `scheme:rest` at the colon. Returns `None` if `text` does not begin with a scheme and is therefore a path.
 fn split_scheme(text: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = text.split_once(':')?;
     let mut bytes = scheme.bytes();
@@ -173,7 +173,7 @@ fn parse_cloud_bucket(provider: CloudProvider, after_scheme: &str) -> Result<Sto
     };
     let (name, prefix) = rest.split_once('/').unwrap_or((rest, ""));
     if name.contains('@') || rest.contains(['?', '#']) {
-        // The message does not quote the place, because users often write keys and tokens here.
+        // The message does not quote the place, because users often write keys and tokens into such a place.
         return Err(InvalidPlaceError::CredentialsInPlace { provider });
     }
     let place = || format!("{}://{rest}", provider.url_scheme());

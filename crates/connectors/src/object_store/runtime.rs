@@ -1,4 +1,4 @@
-//! The runtime of the object stores, and the timeout of every call.
+//! The asynchronous runtime of the object stores, and the timeout of every call to a store.
 //!
 //! Invariant: dropping the runtime does not block.
 
@@ -10,7 +10,8 @@ use windrow_engine::halt::share_error;
 
 use super::fault::{CallFailureCause, StoreCall, store_call_fault};
 
-/// The timeout of a call: long enough for several failed requests and one request that hangs (see [`super::cloud`]).
+/// The timeout of a call to a store. It is long enough for several failed requests and one request that hangs (see
+/// [`super::cloud`]).
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A fault of a thread of the runtime.
@@ -24,7 +25,7 @@ enum StoreThreadError {
 
 #[derive(Debug)]
 pub(super) struct StoreRuntime {
-    /// The runtime is `None` only while the value is being dropped.
+    /// `None` only while the [`StoreRuntime`] is being dropped.
     runtime: Option<Runtime>,
 }
 
@@ -40,7 +41,7 @@ impl StoreRuntime {
         Ok(Self { runtime: Some(runtime) })
     }
 
-    /// Runs `work` with the timeout [`CALL_TIMEOUT`]. A fault describes the work as `call`.
+    /// Waits for the result of `work`. Returns a fault that names `call` if `work` takes longer than [`CALL_TIMEOUT`].
     pub(super) fn block_on_with_timeout<T>(
         &self,
         call: &StoreCall,
@@ -60,14 +61,15 @@ impl StoreRuntime {
 
 impl Drop for StoreRuntime {
     fn drop(&mut self) {
-        // A disk that hangs must not delay the end of the program.
+        // An ordinary drop would wait for threads that block on the disk. A disk that hangs must not delay the end of
+        // the program.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
     }
 }
 
-/// Runs `work`, which blocks on the disk, on a thread of the runtime that may block.
+/// Runs `work`, which blocks on the disk, on a thread that the runtime reserves for blocking work.
 pub(super) async fn run_on_blocking_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreFault> + Send + 'static,
 ) -> Result<T, StoreFault> {

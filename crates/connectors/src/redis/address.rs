@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use redis::{Connection, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisResult};
 
-/// The address and login of a Redis server. Rendered as `host:port` or the path of a socket, never with the login.
+/// The address and login of a Redis server. `Display` writes `host:port` or the path of a socket, never the login.
 #[derive(Clone)]
 pub(crate) struct RedisAddress(ConnectionInfo);
 
 impl RedisAddress {
-    /// Parses `sink.redis.url`. The error describes the problem but does not repeat the URL.
+    /// Parses the value of `sink.redis.url`. The error does not quote the URL, because the URL may contain a password.
     pub(crate) fn parse(url: &str) -> Result<Self, String> {
         let info = url.into_connection_info().map_err(|error| {
             format!(
@@ -21,8 +21,8 @@ impl RedisAddress {
             )
         })?;
         if matches!(info.addr(), ConnectionAddr::TcpTls { .. }) {
-            // A process with several compiled crypto providers has no default one. An error means that a provider is
-            // already installed.
+            // If several crypto providers are compiled into the process, none is the default. `install_default` fails
+            // only if a provider is already installed, so the result is ignored.
             let _already_installed = rustls::crypto::ring::default_provider().install_default();
         }
         let tcp = info.tcp_settings().clone().set_nodelay(true);
@@ -30,7 +30,8 @@ impl RedisAddress {
         Ok(Self(info.set_tcp_settings(tcp).set_redis_settings(login)))
     }
 
-    /// Connects and logs in within `connect_timeout`. The timeout of every later read and write is `response_timeout`.
+    /// Opens a connection and logs in within `connect_timeout`. The timeout of every later read and write is
+    /// `response_timeout`.
     pub(crate) fn connect(&self, connect_timeout: Duration, response_timeout: Duration) -> RedisResult<Connection> {
         let client = redis::Client::open(self.0.clone())?;
         let connection = client.get_connection_with_timeout(connect_timeout)?;

@@ -1,8 +1,8 @@
 //! The path from queued batches to transactions in Redis.
 //!
 //! A worker's sink pushes a batch into the [`queue`]. The [`writer_thread`] takes as many batches as fit into one
-//! transaction. [`transaction`] decides, by the fences, which rows are written. [`connection`] sends the commands of a
-//! [`command_list`] and matches the replies to them.
+//! transaction. [`transaction`] uses the fences to decide which rows are written. [`connection`] sends the commands of
+//! a [`command_list`] and matches each reply to its command.
 
 pub(crate) mod command_list;
 pub(crate) mod connection;

@@ -1,7 +1,7 @@
-//! Faults of Redis: their classes and messages.
+//! Faults of Redis: the class and the message of each fault.
 //!
-//! Owns: whether an error is transient, needs an operator, or concerns only one row. Does not own: waiting and
-//! retrying.
+//! Owns: the decision whether an error is transient, needs an operator, or concerns only one row. Does not own: waiting
+//! and retrying.
 
 use std::error::Error;
 use std::io;
@@ -13,13 +13,14 @@ use windrow_engine::{Epoch, FaultClass, Halt, Partition};
 
 use super::address::RedisAddress;
 
-/// A fault that concerns all rows of a batch, a claim or the start. The rows of the batch are kept.
+/// A fault because of which a whole batch, a claim or the start of the writer fails. The writer keeps the rows of such
+/// a batch.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub(crate) enum RedisFault {
-    /// The connection could not be opened, or it broke.
+    /// A connection could not be opened, or an open connection broke.
     #[error("{description}")]
     ConnectionFailed {
-        /// The error of the `redis` crate, which contains no login.
+        /// The text of the error of the `redis` crate. The text contains no login.
         description: String,
     },
     /// Redis did not reply within the timeout.
@@ -27,49 +28,31 @@ pub(crate) enum RedisFault {
     ReplyTimeout,
     /// The reply does not match the command that was sent.
     #[error("the reply of Redis to {command} does not match the command")]
-    UnexpectedReply {
-        /// The name of the command.
-        command: &'static str,
-    },
-    /// Redis executes no command at the moment, for example while it loads its data.
+    UnexpectedReply { command: &'static str },
+    /// Redis executes no commands at the moment, for example while Redis loads its data.
     #[error("{error_reply}")]
-    NotReady {
-        /// The error reply of Redis.
-        error_reply: String,
-    },
+    NotReady { error_reply: String },
     /// Redis does not accept the user and password of the URL.
     #[error("Redis rejected the user or the password")]
     LoginRefused,
     /// TLS could not be established, for example because of an invalid certificate.
     #[error("TLS failed: {description}")]
-    TlsFailed {
-        /// The error of the TLS library.
-        description: String,
-    },
+    TlsFailed { description: String },
     /// The user of the URL may not execute a command.
     #[error("{error_reply}")]
-    PermissionDenied {
-        /// The error reply of Redis.
-        error_reply: String,
-    },
+    PermissionDenied { error_reply: String },
     /// The server is a node of a Redis Cluster.
     #[error(
         "the server is in cluster mode ({error_reply}), where one transaction cannot write rows with several keys; point \
          sink.redis.url at a Redis that is not in cluster mode"
     )]
-    ClusterMode {
-        /// The error reply of Redis.
-        error_reply: String,
-    },
+    ClusterMode { error_reply: String },
     /// Redis does not know a command that Windrow needs.
     #[error(
         "Redis does not know a command that Windrow needs ({error_reply}); use Redis 6.2 or newer, without disabled or \
          renamed commands"
     )]
-    UnknownCommand {
-        /// The error reply of Redis.
-        error_reply: String,
-    },
+    UnknownCommand { error_reply: String },
     /// The key of a fence holds a value that this version of Windrow cannot read.
     #[error(
         "the key {fence_key} should hold a fence (the owner of a partition and its row counts), but this version of Windrow \
@@ -77,21 +60,15 @@ pub(crate) enum RedisFault {
          start again"
     )]
     UnreadableFence {
-        /// The Redis key of the fence.
         fence_key: String,
         /// The value at the key, or the error reply of Redis.
         found: String,
     },
-    /// A worker handed over rows of a partition that it had not claimed.
+    /// A worker handed over rows of a partition that this worker had not claimed.
     #[error(
         "a worker wrote rows of partition {partition} under epoch {epoch} without a claim; this is a bug in Windrow"
     )]
-    RowsWithoutClaim {
-        /// The partition of the rows.
-        partition: Partition,
-        /// The epoch of the rows.
-        epoch: Epoch,
-    },
+    RowsWithoutClaim { partition: Partition, epoch: Epoch },
 }
 
 impl RedisFault {
@@ -112,8 +89,8 @@ impl RedisFault {
         }
     }
 
-    /// Returns whether a running writer retries after the fault. A change of the password or of the certificate does
-    /// not end a running job.
+    /// Returns whether a running writer retries after the fault. A running writer also retries when Redis denies
+    /// access, so that a change of the password or certificate does not end the job.
     pub(crate) fn is_retried_while_running(&self) -> bool {
         self.fault_class().may_retry() || self.is_access_denied()
     }
@@ -123,7 +100,7 @@ impl RedisFault {
     }
 }
 
-/// Returns the halt for `fault`, which ends the writer or its start.
+/// Returns the halt for a `fault` that ends the writer or the start of the writer.
 pub(crate) fn halt_for_fault(address: &RedisAddress, fault: &RedisFault) -> Halt {
     let (service, source) = (redis_service_address(address), share_error(fault.clone()));
     if fault.fault_class() == FaultClass::Bug {
@@ -140,14 +117,14 @@ pub(crate) fn redis_service_address(address: &RedisAddress) -> ServiceAddress {
     ServiceAddress { product_name: "Redis", address: address.to_string() }
 }
 
-/// Classifies an error of the connection or of the login.
+/// Returns the fault for an error of the connection or of the login.
 pub(crate) fn classify_connection_error(error: &RedisError) -> RedisFault {
-    // The `redis` crate returns the `Arc` that holds the cause, not the cause itself.
+    // `source` of an error of the `redis` crate returns the `Arc` that holds the cause, not the cause itself.
     let cause = error.source().and_then(|source| source.downcast_ref::<Arc<dyn Error + Send + Sync>>());
     let io_kind = cause.and_then(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind);
     match (error.kind(), io_kind) {
         (ErrorKind::AuthenticationFailed, _) => RedisFault::LoginRefused,
-        // rustls reports invalid certificates, and servers without TLS, as invalid data.
+        // rustls reports an invalid certificate as invalid data. It also reports a server without TLS as invalid data.
         (ErrorKind::Io, Some(io::ErrorKind::InvalidData)) => RedisFault::TlsFailed { description: error.to_string() },
         _ if error.is_timeout() => RedisFault::ReplyTimeout,
         (ErrorKind::Server(_), _) => {
@@ -158,12 +135,12 @@ pub(crate) fn classify_connection_error(error: &RedisError) -> RedisFault {
     }
 }
 
-/// Classifies an error reply that does not belong to a row.
+/// Returns the fault for an error reply that does not belong to a row.
 pub(crate) fn classify_error_reply(error: &ServerError) -> RedisFault {
     classify_server_error(error.code(), error.details().unwrap_or_default(), format_server_error(error))
 }
 
-/// Returns the reason to refuse a row, from the error reply to a command for that row. Returns a fault if the error
+/// Returns the reason why Redis refused a row, from the error reply to a command of that row. Fails if the error
 /// concerns all rows.
 pub(crate) fn extract_row_refusal_reason(error: &ServerError) -> Result<String, RedisFault> {
     const SERVER_WIDE_ERROR_CODES: [&str; 14] = [
@@ -191,7 +168,8 @@ pub(crate) fn extract_row_refusal_reason(error: &ServerError) -> Result<String, 
 }
 
 fn classify_server_error(code: &str, detail: &str, error_reply: String) -> RedisFault {
-    // If Redis refuses `EXEC` itself, the details contain the original error.
+    // If Redis refuses `EXEC`, the details of the error reply contain the error that made Redis discard the
+    // transaction.
     if let Some(original) = detail.strip_prefix("Transaction discarded because of: ") {
         let (code, detail) = original.split_once(' ').unwrap_or((original, ""));
         return classify_server_error(code, detail, original.to_owned());

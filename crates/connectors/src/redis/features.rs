@@ -1,8 +1,9 @@
 //! Reads back the rows that Redis holds for an entity now.
 //!
-//! Owns: finding and reading the rows of an entity. Does not own: rendering the rows (the callers).
-//! A view whose keys name no window has one row per entity, which is read directly. For other views the reader scans
-//! all keys of the database. This is fast enough for a single request; a caller with many requests limits their rate.
+//! Owns: finding and reading the rows of an entity. Does not own: rendering the rows (the callers). If the keys of a
+//! view contain no window, an entity has only one row in the view, and the reader computes the key of this row. For
+//! other views the reader scans all keys of the Redis database. A scan is fast enough for a single request. A caller
+//! with many requests must limit the rate of the requests.
 
 use redis::{Connection, FromRedisValue, Pipeline, RedisError, RedisResult, Value};
 use windrow_core::{EventSchema, EventTime, FeatureView, ViewId, Window};
@@ -15,7 +16,8 @@ use super::settings::RedisWriterSettings;
 
 /// The number of keys that one step of a scan examines.
 pub const KEYS_PER_SCAN_STEP: usize = 1_000;
-/// The maximal number of rows in one transaction. Redis serves no other client during a transaction.
+/// The maximal number of rows that one transaction reads. The limit is small, because Redis serves no other client
+/// during a transaction.
 const ROWS_PER_READ_TRANSACTION_MAX: usize = 50;
 
 /// A row that was read back from Redis.
@@ -25,7 +27,7 @@ pub struct StoredRow {
     pub view: ViewId,
     /// The key of the row in Redis.
     pub redis_key: Vec<u8>,
-    /// The window, as far as the key names one.
+    /// The window, as far as the Redis key contains the window.
     pub window: RedisKeyWindow,
     /// The value at the key: the fields of the row, or a value of another type.
     pub contents: StoredRowContents,
@@ -41,14 +43,14 @@ pub struct StoredRow {
 pub enum StoredRowContents {
     /// The fields with their values: first the fields of the view in the view's order, then other fields by name.
     Fields(Vec<(Vec<u8>, Vec<u8>)>),
-    /// The key holds another type than a hash: the type name that Redis returns.
+    /// The key holds another type than a hash. The text is the type name that Redis returns.
     OtherType(String),
 }
 
 /// The reason why rows could not be read.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ReadFeaturesError {
-    /// The URL is invalid. The message names the setting.
+    /// The URL is invalid. The message contains the name of the setting, `sink.redis.url`.
     #[error("{0}")]
     InvalidAddress(String),
     /// Redis is unreachable or refused a command.
@@ -66,24 +68,25 @@ pub enum ReadFeaturesError {
 pub struct RowKey {
     /// The feature view.
     pub view: ViewId,
-    /// The window, as far as the key names one.
+    /// The window, as far as the Redis key contains the window.
     pub window: RedisKeyWindow,
     /// The key in Redis.
     pub redis_key: Vec<u8>,
 }
 
 impl RowKey {
-    /// Parses `redis_key`. Returns `None` if it is not the key of a row of `view` for the entity `key`.
+    /// Returns the parsed `redis_key`. Returns `None` if `redis_key` is not the key of a row of `view` for the entity
+    /// `key`.
     #[must_use]
     pub fn from_redis_key(views: &[RedisViewSpec], view: ViewId, key: &str, redis_key: &[u8]) -> Option<Self> {
         let window = views.get(view.0)?.key_template.parse_redis_key(key, redis_key)?;
-        // Rows with a key reserved for fences are never written.
+        // A key that is reserved for fences is never the key of a row.
         (!is_fence_key(redis_key)).then(|| Self { view, window, redis_key: redis_key.to_vec() })
     }
 }
 
-/// Reads the rows of `pipeline` that the Redis at `url` holds for the entity `key`. The rows are ordered by view, then
-/// from the oldest window to the newest.
+/// Returns the rows of `pipeline` that the Redis at `url` holds for the entity `entity_key`. The rows are ordered by
+/// view. The rows of a view are ordered from the oldest window to the newest window.
 ///
 /// # Errors
 /// When Redis is unreachable or refuses a command. Nothing is retried.
@@ -103,7 +106,8 @@ pub fn read_features(
     reader.read_rows(&keys)
 }
 
-/// Finds and reads the rows of one entity over a separate connection.
+/// Finds and reads the rows of one entity. The reader has its own connection and does not use the connection of the
+/// writer.
 pub struct FeatureReader<'a> {
     connection: Connection,
     address: RedisAddress,
@@ -125,7 +129,8 @@ impl<'a> FeatureReader<'a> {
         }
     }
 
-    /// Returns the row keys of the views whose keys name no window. Such a view has one row per entity.
+    /// Returns the entity's row keys that contain no window. The entity has one such key for each view whose key
+    /// template contains no window.
     #[must_use]
     pub fn windowless_row_keys(&self) -> Vec<RowKey> {
         let epoch = EventTime::from_ms(0);
@@ -141,9 +146,9 @@ impl<'a> FeatureReader<'a> {
             .collect()
     }
 
-    /// Scans all keys of the database for row keys of views whose keys name a window. Each step examines about
-    /// [`KEYS_PER_SCAN_STEP`] keys and passes the row keys among them, often none, to `found`. The scan ends when
-    /// `found` returns false. A key may be found twice.
+    /// Scans all keys of the Redis database for row keys of the entity that contain a window. Each step examines about
+    /// [`KEYS_PER_SCAN_STEP`] keys. After each step, `found` receives the row keys that the step has found, often none.
+    /// The scan ends early when `found` returns false. `found` may receive the same key twice.
     ///
     /// # Errors
     /// When Redis is unreachable or refuses a command.
@@ -173,7 +178,7 @@ impl<'a> FeatureReader<'a> {
         Ok(())
     }
 
-    /// Reads the rows at `keys`, in the order of `keys`. Keys without a row are left out.
+    /// Returns the rows at `keys`, in the order of `keys`. Leaves out keys that do not exist in Redis.
     ///
     /// # Errors
     /// When Redis is unreachable or refuses a command.
@@ -236,7 +241,7 @@ impl RowReadReplies {
         pipeline.cmd("TYPE").arg(redis_key).cmd("PTTL").arg(redis_key).cmd("HGETALL").arg(redis_key);
     }
 
-    /// Takes the replies to the commands of one row, which [`Self::push_row_read_commands`] has pushed.
+    /// Takes the replies to the commands that [`Self::push_row_read_commands`] pushed for one row.
     fn take_replies_of_next_row(replies: &mut impl Iterator<Item = Value>) -> Option<Self> {
         Some(Self { type_reply: replies.next()?, ttl_reply: replies.next()?, fields_reply: replies.next()? })
     }

@@ -1,12 +1,13 @@
-//! Fences in Redis: one key for each partition. The value of the key names the owner's epoch and counts the partition's
-//! rows.
+//! Fences in Redis: one key for each partition. The value of the key contains the owner's epoch and the number of the
+//! partition's rows.
 //!
-//! If the stored [`value::FenceValue`] permits a worker's [`claim::PendingClaim`], the fence is granted and kept in
-//! [`granted::GrantedFences`]. For each in-flight batch the granted fences give a [`granted::BatchFenceVerdict`]. The
-//! verdict holds a [`granted::PartitionFenceUpdate`] for each partition whose rows may be written.
+//! If the stored [`value::FenceValue`] permits a worker's [`claim::PendingClaim`], the fence is granted and added to
+//! [`granted::GrantedFences`]. For each in-flight batch, the granted fences are compared with the stored fences. The
+//! result is a [`granted::BatchFenceVerdict`]. The verdict contains a [`granted::PartitionFenceUpdate`] for each
+//! partition whose rows may be written.
 //!
-//! Owns: the spelling of keys and values, the effect of a claim on a value, and the decision whether a stored value
-//! permits writes. Does not own: reading and writing Redis, epochs (the checkpoint store).
+//! Owns: the spelling of a fence's key and value, the effect of a claim on a fence, and the decision whether a stored
+//! fence permits writes. Does not own: reading and writing Redis, epochs (the checkpoint store).
 
 pub(crate) mod claim;
 pub(crate) mod granted;

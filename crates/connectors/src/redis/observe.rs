@@ -1,7 +1,7 @@
 //! Data about the writer for pages and metrics. The writer thread collects the data, and other threads read it.
 //!
-//! Owns: counters, the ongoing outage, the freshness of written rows, the newest written rows. Does not own: the rows
-//! that Redis holds now ([`super::features`]).
+//! Owns: counters, the ongoing outage, the freshness of written rows, and the newest written rows. Does not own: the
+//! rows that Redis holds now ([`super::features`]).
 
 pub(crate) mod freshness;
 pub(crate) mod outage_log;

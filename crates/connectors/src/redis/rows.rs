@@ -1,4 +1,5 @@
-//! Encoding of rows: a worker turns rows into batches of commands before it hands them over.
+//! Encoding of rows. A worker encodes rows as Redis commands, collects the commands in batches, and hands the batches
+//! over.
 
 pub(crate) mod batch;
 pub(crate) mod feedback;

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-/// The maximal number of rows in one batch and in one transaction. Redis serves no other client during a transaction:
-/// about 1.5 ms for this many rows of five fields.
+/// The maximal number of rows in one batch and in one transaction. Redis serves no other client during a transaction. A
+/// transaction with this many rows of five fields takes about 1.5 ms.
 pub const BATCH_ROWS_MAX: usize = 512;
 
-/// The size in bytes at which a batch or a transaction is full, even with fewer rows.
+/// The size in bytes at which a batch or a transaction is full, even if it has fewer than [`BATCH_ROWS_MAX`] rows.
 pub const FULL_BATCH_BYTES: usize = 128 * 1024;
 
 /// The maximal number of bytes of written rows that [`RecentRows`](super::RecentRows) keeps.
@@ -16,23 +16,26 @@ pub const RECENT_ROWS_BYTES_MAX: usize = 1024 * 1024;
 /// shorter timeouts.
 #[derive(Clone, Debug)]
 pub struct RedisWriterSettings {
-    /// The maximal time that the start waits for Redis. `None` means no limit.
+    /// The maximal time that the start of the writer waits for Redis. `None` means no limit.
     pub start_timeout: Option<Duration>,
     /// The maximal time of one attempt to connect and log in.
     pub connect_timeout: Duration,
-    /// The maximal time to wait for one reply, or to send one chunk of commands. Then the connection is closed.
+    /// The maximal time to wait for one reply, or to send one chunk of commands. After this time the writer closes the
+    /// connection.
     pub response_timeout: Duration,
-    /// The first pause before a retry. It doubles with each retry up to [`Self::max_retry_pause`], with jitter.
+    /// The first pause before a retry. The pause doubles with each retry up to [`Self::max_retry_pause`], and has a
+    /// random jitter.
     pub min_retry_pause: Duration,
     /// The longest pause before a retry, without jitter.
     pub max_retry_pause: Duration,
-    /// The maximal number of bytes of rows that are queued or in flight, over all workers. A worker with more rows
-    /// waits. In addition, each worker fills one batch of about [`FULL_BATCH_BYTES`].
+    /// The maximal number of bytes of rows that are queued or in flight, summed over all workers. A worker waits before
+    /// it would exceed this limit. In addition, each worker fills a batch of about [`FULL_BATCH_BYTES`] bytes before
+    /// the batch is queued.
     pub queue_bytes_max: usize,
     /// The time without rows after which the writer sends an empty transaction. The empty transaction detects an outage
     /// before the next rows arrive.
     pub idle_check_interval: Duration,
-    /// After a stop request, a worker that waits for room in the queue gives up when Redis has not answered for this
+    /// A worker waits for room in the queue even after a stop request. It gives up when Redis has not answered for this
     /// time.
     pub no_answer_timeout_at_stop: Duration,
 }

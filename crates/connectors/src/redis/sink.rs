@@ -1,8 +1,9 @@
 //! The sink of a worker: encodes rows, collects them in a batch, and hands full batches over to the queue.
 //!
 //! Owns: a worker's unfinished batch and its tickets. Does not own: delivery, and the memory and order of queued rows.
-//! Invariant: Redis acknowledges the batches of a worker in order. So a ticket is the number of batches handed over,
-//! and is acknowledged once Redis has acknowledged that many.
+//! Invariant: Redis acknowledges the batches of a worker in order. A flush ticket is therefore the number of batches
+//! that the worker had handed over at the flush. The ticket is acknowledged as soon as Redis has acknowledged that
+//! number of batches.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +19,8 @@ use super::rows::feedback::WorkerFeedback;
 use super::rows::row_encoder::RowEncoder;
 
 /// Writes the rows of one worker to Redis. After a flush, another worker of this process may write rows of the same
-/// partition; Redis gets the flushed rows first. Dropping the sink loses the rows that are not flushed.
+/// partition. Redis gets the flushed rows before the rows of the other worker. Dropping the sink loses the rows that
+/// are not flushed.
 pub struct RedisSink {
     queue: Arc<WriteQueue>,
     stop: StopSignal,
@@ -52,14 +54,14 @@ impl RedisSink {
         }
     }
 
-    /// Returns whether the sink has dropped rows, because the writer has ended, or because the queue stayed full after
-    /// a stop request. Tickets issued later are never acknowledged.
+    /// Returns whether the sink has dropped rows. A sink drops rows if the writer has ended, or if the queue stays full
+    /// after a stop request. Tickets that the sink issues after a drop are never acknowledged.
     #[must_use]
     pub fn has_dropped_rows(&self) -> bool {
         self.has_dropped_rows
     }
 
-    /// Hands the batch over to the queue, unless the batch is empty.
+    /// Hands the unfinished batch over to the queue, unless this batch is empty.
     fn hand_over_batch(&mut self) {
         if self.unfinished_batch.is_empty() {
             return;
@@ -85,7 +87,7 @@ impl Sink for RedisSink {
     }
 
     fn set_trigger_record(&mut self, trigger: Option<TriggerRecord>) {
-        self.unfinished_batch.set_next_trigger(trigger);
+        self.unfinished_batch.set_next_trigger_record(trigger);
     }
 
     fn blocked_ns_counter(&self) -> Arc<Counter> {
@@ -108,7 +110,7 @@ impl Sink for RedisSink {
         FlushTicket(self.feedback.acknowledged_batch_count())
     }
 
-    // The list of refused rows stays short, because a worker takes it once a second.
+    // The list of refused rows stays short, because the worker empties the list once a second.
     fn take_refused_rows(&mut self) -> Vec<RefusedRow> {
         self.feedback.take_refused_rows()
     }
@@ -118,7 +120,7 @@ impl Sink for RedisSink {
     }
 
     fn wait_for_ticket(&mut self, ticket: FlushTicket, timeout: Duration) -> Result<bool, Halt> {
-        // A ticket for dropped rows is never acknowledged, so the call does not wait.
+        // A ticket for dropped rows is never acknowledged, so waiting for the ticket would be useless.
         let timeout = if self.has_dropped_rows { Duration::ZERO } else { timeout };
         self.queue.wait_for_acknowledged_batches(&self.feedback, ticket.0, timeout)
     }

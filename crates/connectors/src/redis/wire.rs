@@ -1,11 +1,11 @@
-//! The wire format of Redis commands: an array of length-prefixed strings.
+//! The wire format of Redis commands. A command is an array of length-prefixed strings.
 //!
 //! Owns: encoding, decoding and counting commands. Does not own: the commands that are sent, and the replies.
 //! Invariant: [`CommandBuffer`] counts each command when it encodes the command, so bytes and count always agree.
 
 use std::ops::Range;
 
-/// A buffer of encoded commands with their number.
+/// Encoded commands, and the number of these commands.
 #[derive(Default, Debug)]
 pub(crate) struct CommandBuffer {
     bytes: Vec<u8>,
@@ -19,7 +19,7 @@ pub(crate) struct CommandSpan {
     pub(crate) command_count: usize,
 }
 
-/// A position in a [`CommandBuffer`]: the number of bytes and of commands before it.
+/// A position in a [`CommandBuffer`]: the number of bytes and the number of commands before the position.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BufferPosition {
     byte_offset: usize,
@@ -55,7 +55,7 @@ impl CommandBuffer {
         BufferPosition { byte_offset: self.bytes.len(), command_index: self.command_count }
     }
 
-    /// Returns the commands appended since `start`.
+    /// Returns the span of the commands that were appended after the position `start`.
     pub(crate) fn command_span_since(&self, start: BufferPosition) -> CommandSpan {
         CommandSpan {
             byte_range: start.byte_offset..self.bytes.len(),
@@ -84,7 +84,7 @@ impl CommandBuffer {
         self.bytes.extend_from_slice(arguments);
     }
 
-    /// Appends a complete command. The first of `words` is the name, the others are the arguments.
+    /// Appends a complete command. `words` contains the command's name and then its arguments.
     pub(crate) fn append_command(&mut self, words: &[&[u8]]) {
         if let Some((name, arguments)) = words.split_first() {
             self.start_command(name, arguments.len());
@@ -122,7 +122,8 @@ impl<'a> CommandParser<'a> {
         Self(bytes)
     }
 
-    /// Returns the words of the next command; `None` at the end, or if the bytes are not a command.
+    /// Returns the name and the arguments of the next command. Returns `None` at the end, or if the bytes are not a
+    /// command.
     pub(crate) fn next_command(&mut self) -> Option<Vec<&'a [u8]>> {
         let count = self.parse_length_after_marker(b'*')?;
         (0..count).map(|_| self.next_bulk_string()).collect()

@@ -9,7 +9,7 @@ use windrow_engine::{Halt, StopSignal};
 use windrow_spec::Pipeline;
 
 use super::address::RedisAddress;
-use super::delivery::first_connection::connect_when_ready;
+use super::delivery::first_connection::connect_until_rows_accepted;
 use super::delivery::queue::{WriteQueue, WriterCloseOutcome};
 use super::delivery::writer_thread::WriterThread;
 use super::fence::granted::GrantedFences;
@@ -38,19 +38,19 @@ impl RedisWriter {
     /// - [`Halt::Unreachable`] when the wait ends before Redis accepts rows.
     /// - [`Halt::Refused`] when the URL is invalid, or when Redis refuses the login, a command or a key, or lacks a
     ///   required command.
-    /// - [`Halt::Output`] when the thread cannot be started.
+    /// - [`Halt::Output`] when the writer thread cannot be started.
     pub fn start(pipeline: &Pipeline, settings: RedisWriterSettings, stop: StopSignal) -> Result<Self, Halt> {
         let address = RedisAddress::parse(&pipeline.sink.redis().redis_url)
             .map_err(|reason| ServiceRefusal::RowStoreAddress { source: share_error(reason) })?;
         let granted_fences =
             GrantedFences::new(FenceKeyBuilder::new(&pipeline.name, &pipeline.source.kafka().consumer_group));
-        let client = connect_when_ready(&address, pipeline, &granted_fences.fence_key(0), &settings, &stop)?;
+        let client = connect_until_rows_accepted(&address, pipeline, &granted_fences.fence_key(0), &settings, &stop)?;
         let statistics = Arc::new(WriterStatistics::new(settings.queue_bytes_max));
         let queue = Arc::new(WriteQueue::new(settings.queue_bytes_max, statistics));
         let encoder = RowEncoder::new(pipeline);
         let no_answer_timeout_at_stop = settings.no_answer_timeout_at_stop;
         let writer = WriterThread::new(address, settings, Arc::clone(&queue), granted_fences, client);
-        // The thread is not joined, because `close` waits for its end with a deadline, through the queue.
+        // The thread is not joined. Instead, `close` uses the queue to wait with a deadline for the end of the thread.
         let _detached = thread::Builder::new()
             .name("redis-writer".to_owned())
             .spawn(move || writer.run())
@@ -89,8 +89,8 @@ impl RedisWriter {
         self.observer().recent_rows()
     }
 
-    /// Ends the writer once every flushed row is written, or after `timeout`. Rows that a sink hands over later are
-    /// dropped and never acknowledged.
+    /// Ends the writer as soon as every flushed row is written, at the latest after `timeout`. Rows that a sink hands
+    /// over after the end are dropped and never acknowledged.
     pub fn close(&self, timeout: Duration) -> WriterCloseOutcome {
         let deadline = Instant::now() + timeout;
         self.queue.request_close(deadline);

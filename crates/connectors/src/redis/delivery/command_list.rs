@@ -1,10 +1,10 @@
 //! Commands of one round trip, each with the meaning of its reply.
 //!
-//! Invariant: a list expects exactly as many replies as it has commands, so that callers need not count them.
+//! Invariant: a list expects exactly as many replies as it has commands, so callers need not count the replies.
 
 use crate::redis::wire::CommandBuffer;
 
-/// The commands of one round trip. `R` is the type that says what a reply means.
+/// The commands of one round trip. A value of type `R` says what a reply means.
 #[derive(Debug)]
 pub(crate) struct CommandList<R> {
     commands: CommandBuffer,
@@ -12,7 +12,7 @@ pub(crate) struct CommandList<R> {
     reply_count: usize,
 }
 
-/// Consecutive replies with the same meaning.
+/// The meaning and the number of consecutive replies that have the same meaning.
 #[derive(Debug)]
 struct ExpectedReplyGroup<R> {
     meaning: R,
@@ -33,13 +33,14 @@ impl<R: Copy> CommandList<R> {
         self.reply_count = 0;
     }
 
-    /// Appends a command. The first of `words` is the name, the others are the arguments.
+    /// Appends a command. `words` contains the command's name and then its arguments. The reply has the meaning
+    /// `meaning`.
     pub(crate) fn push_command(&mut self, meaning: R, words: &[&[u8]]) {
-        self.push_command_group(meaning, |commands| commands.append_command(words));
+        self.push_commands_with_meaning(meaning, |commands| commands.append_command(words));
     }
 
-    /// Appends the commands that `append` writes. The replies to all these commands have the same meaning.
-    pub(crate) fn push_command_group(&mut self, meaning: R, append: impl FnOnce(&mut CommandBuffer)) {
+    /// Appends the commands that `append` writes. The replies to all these commands have the meaning `meaning`.
+    pub(crate) fn push_commands_with_meaning(&mut self, meaning: R, append: impl FnOnce(&mut CommandBuffer)) {
         let before = self.commands.command_count();
         append(&mut self.commands);
         let count = self.commands.command_count() - before;
@@ -47,14 +48,14 @@ impl<R: Copy> CommandList<R> {
         self.reply_count += count;
     }
 
-    /// Appends the command `last` and returns all encoded commands. The reply to `last` is not among the expected
-    /// replies.
+    /// Appends the command `last` and returns all encoded commands. The list does not count or describe the reply to
+    /// `last`.
     pub(crate) fn encode_with_last_command(&mut self, last: &[u8]) -> &[u8] {
         self.commands.append_command(&[last]);
         self.commands.encoded_bytes()
     }
 
-    /// Returns the meaning of each reply, in the order of the commands.
+    /// Returns the meaning of each expected reply, in the order of the commands.
     pub(crate) fn expected_reply_meanings(&self) -> impl Iterator<Item = R> {
         self.expected_reply_groups
             .iter()

@@ -1,10 +1,10 @@
 //! One connection to Redis: round trips and transactions, with each reply matched to its command.
 //!
-//! Owns: sending, reading, and the order of `MULTI`, `EXEC` and `DISCARD`. Does not own: the commands that are sent,
-//! and when to retry.
+//! Owns: sending commands, reading replies, and the order of `MULTI`, `EXEC` and `DISCARD`. Does not own: the choice of
+//! the commands, and when to retry.
 //! Invariants: (1) the commands of a transaction are sent only after Redis has answered `MULTI` with OK, so Redis never
-//! executes them one by one; (2) a connection is opened only once Redis can execute no more commands of the previous
-//! connection.
+//! executes these commands one by one; (2) a new connection sends commands of the writer only after the previous
+//! connection was killed or had ended.
 
 use redis::{Connection, ServerError, Value};
 
@@ -14,24 +14,24 @@ use crate::redis::fault::{RedisFault, classify_connection_error, classify_error_
 use crate::redis::settings::RedisWriterSettings;
 use crate::redis::wire::CommandBuffer;
 
-/// Identifies a connection on the server, so that a later connection can kill it by `CLIENT KILL`.
+/// Identifies a connection on the server, so that a later connection can kill this connection by `CLIENT KILL`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct ConnectionIdentity {
     client_id: String,
-    /// The client's address as the server sees it. Client ids start again when the server restarts, so the id alone may
-    /// name a connection of another process.
+    /// The client's address as the server sees the address. A restarted server assigns the same client ids again. After
+    /// a restart, the id alone could therefore name a connection of another process.
     client_address: String,
 }
 
-/// An open connection to Redis, with the identity by which it can be killed.
+/// An open connection to Redis, with the identity by which a later connection can kill this connection.
 pub(crate) struct RedisConnection {
     connection: Connection,
     identity: Option<ConnectionIdentity>,
 }
 
 /// A transaction that Redis has opened by `MULTI`. [`Self::send_and_execute_transaction`] or
-/// [`Self::send_and_discard_transaction`] ends the transaction. If an error prevents that, the connection must not be
-/// used again.
+/// [`Self::send_and_discard_transaction`] ends the transaction. If such a call fails, the connection must not be used
+/// again, because the transaction may still be open.
 pub(crate) struct OpenTransaction<'a> {
     connection: &'a mut RedisConnection,
 }
@@ -40,13 +40,13 @@ pub(crate) struct OpenTransaction<'a> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum ExecOutcome {
     Executed,
-    /// A watched key has changed, and Redis executed nothing.
+    /// Redis executed no command of the transaction, because a watched key had changed.
     WatchedKeyChanged,
 }
 
 impl RedisConnection {
-    /// Connects and logs in. Then kills the connection `abandoned` on the server, if there is one, and sets `abandoned`
-    /// to `None`.
+    /// Connects and logs in. If `abandoned` is set, then kills that connection on the server and sets `abandoned` to
+    /// `None`.
     pub(crate) fn open_and_kill_abandoned(
         address: &RedisAddress,
         settings: &RedisWriterSettings,
@@ -69,12 +69,13 @@ impl RedisConnection {
         Ok(opened)
     }
 
-    /// Returns the identity by which a later connection can kill this one; `None` if Redis did not report the identity.
+    /// Returns the identity by which a later connection can kill this connection; `None` if Redis did not report the
+    /// identity.
     pub(crate) fn into_identity(self) -> Option<ConnectionIdentity> {
         self.identity
     }
 
-    /// Sends `questions` and then `MULTI`. Passes each reply to a question to `handle_reply`.
+    /// Sends the commands `questions` and then `MULTI`. Passes the reply to each question to `handle_reply`.
     pub(crate) fn query_and_open_transaction<R: Copy>(
         &mut self,
         questions: &mut CommandList<R>,
@@ -100,8 +101,8 @@ impl RedisConnection {
         self.connection.send_packed_command(commands).map_err(|error| classify_connection_error(&error))
     }
 
-    /// Reads the next reply. Replaces the pipelines of the `redis` crate, which repeat the timeout for each missing
-    /// reply.
+    /// Reads the next reply. The pipelines of the `redis` crate are not used, because they wait for a full timeout for
+    /// each missing reply.
     fn read_reply(&mut self) -> Result<Value, RedisFault> {
         loop {
             match self.connection.recv_response() {
@@ -141,7 +142,7 @@ impl OpenTransaction<'_> {
         }
     }
 
-    /// Sends `commands`, which Redis checks but does not execute, and then `DISCARD`.
+    /// Sends `commands` and then `DISCARD`. Redis checks the commands, but does not execute them.
     pub(crate) fn send_and_discard_transaction<R: Copy>(self, commands: &mut CommandList<R>) -> Result<(), RedisFault> {
         let connection = self.connection;
         connection.send_commands(commands.encode_with_last_command(b"DISCARD"))?;

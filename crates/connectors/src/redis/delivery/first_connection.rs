@@ -1,4 +1,4 @@
-//! The first connection of a writer: connects and waits until Redis accepts rows of the pipeline.
+//! Opens the first connection of a writer, and waits until Redis accepts rows of the pipeline.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,14 +16,15 @@ use crate::redis::fault::{halt_for_fault, redis_service_address};
 use crate::redis::observe::outage_log::{log_outage, log_recovery};
 use crate::redis::settings::RedisWriterSettings;
 
-/// The interval at which the start checks for a stop request while it waits.
+/// While the start of the writer waits for Redis, it checks for a stop request at this interval.
 const STOP_POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Connects to Redis, and retries until Redis accepts rows of `pipeline` together with the fence `fence_key`.
+/// Connects to Redis, and retries until Redis accepts rows of `pipeline` and a fence at `fence_key`.
 ///
 /// # Errors
-/// A fault that no retry can end; [`Halt::Unreachable`] after the start timeout or a stop request.
-pub(crate) fn connect_when_ready(
+/// [`Halt::Unreachable`] after the start timeout or a stop request. Another halt if Redis has a fault that no retry can
+/// end.
+pub(crate) fn connect_until_rows_accepted(
     address: &RedisAddress,
     pipeline: &Pipeline,
     fence_key: &str,

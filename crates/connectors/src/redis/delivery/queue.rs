@@ -1,10 +1,10 @@
 //! The queue of rows and claims between the workers and the writer thread.
 //!
-//! Owns: the order of rows and claims, the memory limit, and waiting for room, tasks and outcomes. Does not own:
-//! delivery, counters.
-//! Invariants: (1) rows and claims of all workers leave the queue in the order in which they entered it; (2) queued and
-//! in-flight rows stay within the limit, except a single larger batch. By invariant 1 a claim is answered after every
-//! batch that any worker of this process pushed before the claim.
+//! Owns: the order of rows and claims, the memory limit, and waiting for room in the queue, for tasks and for outcomes.
+//! Does not own: delivery, counters.
+//! Invariants: (1) rows and claims of all workers leave the queue in the order in which they entered the queue; (2)
+//! queued and in-flight rows stay within the memory limit, unless a single batch is larger. Because of invariant 1,
+//! Redis gets a claim only after every batch that a worker of this process pushed before the claim.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -20,27 +20,28 @@ use crate::redis::observe::statistics::{BatchWriteSummary, WriterStatistics};
 use crate::redis::rows::batch::{InFlightBatch, QueuedBatch};
 use crate::redis::rows::feedback::WorkerFeedback;
 
-/// The interval at which a worker that waits for room or for a claim checks for a stop request.
+/// While a worker waits for room in the queue or for the outcome of a claim, it checks for a stop request at this
+/// interval.
 const STOP_POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The error of a batch that was not queued. The rows of the batch are dropped.
 #[derive(Debug)]
 pub(crate) struct BatchNotQueued;
 
-/// A task for the writer thread.
 pub(crate) enum WriterTask {
     WriteBatch(InFlightBatch),
     ClaimPartition(Arc<PendingClaim>),
 }
 
-/// The state of the rows when the writer was closed.
+/// Whether Redis had all rows when the writer was closed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum WriterCloseOutcome {
-    /// Redis has written or refused every row that was handed over.
+    /// Every row that entered the queue has been written, refused or dropped.
     Drained,
-    /// The deadline passed, or Redis is unusable. Some rows were not acknowledged.
+    /// The deadline passed, or Redis is unusable, before Redis had acknowledged all rows.
     Abandoned {
-        /// The size of the unacknowledged batches in bytes: their commands and bookkeeping.
+        /// The number of bytes of the unacknowledged batches. Includes the positions of rows in addition to the
+        /// commands.
         unacknowledged_bytes: usize,
     },
 }
@@ -50,12 +51,11 @@ enum QueuedItem {
     Claim(Arc<PendingClaim>),
 }
 
-/// The queue that all workers and the writer thread share.
 pub(crate) struct WriteQueue {
     state: Mutex<WriteQueueState>,
-    /// Wakes the writer for a batch, a claim, or the request to close.
+    /// Wakes the writer thread when a batch or a claim enters the queue, or when the queue is closed.
     writer_wakeup: Condvar,
-    /// Wakes the workers when Redis has answered for a batch or a claim, or the writer has ended.
+    /// Wakes waiting workers when Redis has answered for a batch or a claim, or when the writer has ended.
     worker_wakeup: Condvar,
     memory_limit_bytes: usize,
     statistics: Arc<WriterStatistics>,
@@ -63,7 +63,7 @@ pub(crate) struct WriteQueue {
 
 struct WriteQueueState {
     queued: VecDeque<QueuedItem>,
-    /// The bytes of rows that are queued or in flight.
+    /// The number of bytes of the rows that are queued or in flight.
     unacknowledged_bytes: usize,
     /// The time at which the writer must end. `None` until the queue is closed.
     close_deadline: Option<Instant>,
@@ -95,8 +95,9 @@ impl WriteQueue {
         &self.statistics
     }
 
-    /// Queues a batch once there is room. Gives up when the writer has ended, or when a stop was requested and Redis
-    /// has not answered for `no_answer_timeout_at_stop`. Adds the waiting time to `blocked_ns` at each poll.
+    /// Waits for room in the queue, and then queues the batch `encoded`. Fails when the writer has ended. After a stop
+    /// request, also fails when Redis has not answered for `no_answer_timeout_at_stop`. While the worker waits,
+    /// `blocked_ns` grows by the waiting time.
     pub(crate) fn push_batch_when_room(
         &self,
         encoded: QueuedBatch,
@@ -167,8 +168,8 @@ impl WriteQueue {
         self.worker_wakeup.notify_all();
     }
 
-    /// Waits for the writer's next task. After `idle_check_interval` without a task, returns an empty batch, by which
-    /// the writer checks whether Redis answers. Returns `None` when the writer must end.
+    /// Waits for the writer's next task. After `idle_check_interval` without a task, returns an empty batch. The writer
+    /// sends the empty batch to check whether Redis answers. Returns `None` when the writer must end.
     pub(crate) fn wait_for_next_task(&self, idle_check_interval: Duration) -> Option<WriterTask> {
         let idle_until = Instant::now() + idle_check_interval;
         let mut state = self.state.lock();
@@ -201,7 +202,7 @@ impl WriteQueue {
         }
     }
 
-    /// Waits for `pause`, at most until the close deadline. Returns whether the writer may continue.
+    /// Waits for `pause`. Returns false as soon as the close deadline has passed, because the writer must then end.
     pub(crate) fn pause_before_retry(&self, pause: Duration) -> bool {
         let resume = Instant::now() + pause;
         let mut state = self.state.lock();
@@ -218,8 +219,8 @@ impl WriteQueue {
         }
     }
 
-    /// Reports the outcome of `in_flight`: refused rows and lost partitions to the workers, counts and `duration` to
-    /// the statistics. Then acknowledges the batches.
+    /// Reports refused rows and lost partitions to the workers whose batches are in `in_flight`. Adds the numbers of
+    /// rows and `duration` to the statistics. Then acknowledges the batches.
     pub(crate) fn report_and_acknowledge_batch(
         &self,
         in_flight: InFlightBatch,
@@ -261,8 +262,8 @@ impl WriteQueue {
         self.worker_wakeup.notify_all();
     }
 
-    /// Waits until Redis has acknowledged `count` batches of a worker, at most for `timeout`. Returns whether Redis has
-    /// acknowledged that many.
+    /// Waits until Redis has acknowledged `count` batches of a worker, and returns true. Returns false if `timeout`
+    /// passes or the writer ends before that.
     pub(crate) fn wait_for_acknowledged_batches(
         &self,
         feedback: &WorkerFeedback,
@@ -300,7 +301,7 @@ impl WriteQueue {
         self.worker_wakeup.notify_all();
     }
 
-    /// Requests the writer to end once the queue is empty, or at `deadline`.
+    /// Requests the writer to end as soon as the queue is empty, at the latest at `deadline`.
     pub(crate) fn request_close(&self, deadline: Instant) {
         self.state.lock().close_deadline = Some(deadline);
         self.writer_wakeup.notify_all();

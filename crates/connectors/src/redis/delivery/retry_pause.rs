@@ -6,7 +6,8 @@ use windrow_engine::RetryBackoff;
 
 use crate::redis::settings::RedisWriterSettings;
 
-/// Pauses that double from the shortest to the longest pause of the settings, with jitter.
+/// Computes the pauses. Each pause is twice as long as the one before, within the limits of the settings. A random
+/// jitter changes each pause.
 #[derive(Debug)]
 pub(crate) struct JitteredRetryBackoff(RetryBackoff);
 
@@ -15,12 +16,12 @@ impl JitteredRetryBackoff {
         Self(RetryBackoff::new(settings.min_retry_pause, settings.max_retry_pause))
     }
 
-    /// Returns the next pause: the backoff's delay, made up to 20 % shorter or longer at random.
+    /// Returns the next pause: the delay of the backoff, shortened or lengthened by a random part of at most 20 %.
     pub(crate) fn next_pause(&mut self) -> Duration {
         self.0.next_delay().mul_f64(0.8 + 0.4 * fastrand::f64())
     }
 
-    /// Resets the next pause to the shortest one.
+    /// Makes the next pause the shortest pause of the settings again.
     pub(crate) fn reset(&mut self) {
         self.0.reset();
     }

@@ -1,9 +1,10 @@
-//! The transactions that Windrow runs in Redis: rows with their fences, claims, and the check at the start.
+//! The transactions of the writer: one writes rows with their fences, one claims a fence, and two check at the start
+//! whether Redis accepts rows.
 //!
-//! Owns: the commands that are sent, and the meaning of the replies for rows and fences. Does not own: when to retry
-//! (the writer thread), and the matching of replies to commands (the command list).
-//! Invariant: a transaction takes effect only if no fence of its partitions changes between the check and `EXEC`.
-//! Therefore `WATCH` is sent before the value of a fence is read.
+//! Owns: the choice of the commands, and what their replies mean for rows and fences. Does not own: when to retry (the
+//! writer thread), and the matching of replies to commands (the command list).
+//! Invariant: a transaction takes effect only if no fence of its partitions changes between the `GET` of the fence and
+//! `EXEC`. Therefore `WATCH` is sent before `GET`.
 
 use redis::Value;
 use windrow_core::{EventSchema, EventTime, Window};
@@ -37,7 +38,7 @@ pub(crate) struct BatchWriteOutcome {
     pub(crate) dropped_row_count: usize,
 }
 
-/// The result of one attempt to write to Redis in a transaction that checks fences.
+/// The result of one attempt to run a transaction that checks fences.
 #[derive(Debug)]
 pub(crate) enum AttemptOutcome<T> {
     Done(T),
@@ -48,27 +49,28 @@ pub(crate) enum AttemptOutcome<T> {
 /// The result of a claim to a fence in Redis.
 #[derive(Debug)]
 pub(crate) enum FenceClaimResult {
-    /// The claim was granted, and Redis holds this value.
+    /// The claim was granted, and the fence in Redis has this value.
     Granted(FenceValue),
-    /// The fence holds this epoch, which is not smaller than the epoch of the claim.
+    /// The claim was refused, because this epoch of the stored fence is equal to or larger than the epoch of the claim.
     Stale(Epoch),
 }
 
-/// What a reply to a command before `MULTI` means.
+/// The meaning of the reply to a command that is sent before `MULTI`.
 #[derive(Clone, Copy, Debug)]
 enum PreflightReplyMeaning {
-    /// The reply must not be an error, and its content is ignored.
+    /// The reply must not be an error. The content of the reply is ignored.
     ExpectSuccess,
-    /// The value of a fence. The number is the position of the fence among those that are read.
+    /// The reply is the value of a fence. The number is the position of the fence among the fences that are read.
     FenceValue(usize),
-    /// Whether the key of a row holds a hash or nothing. The number is the position of the row among those to write.
+    /// The reply is an error if the key of a row holds another type than a hash. The number is the position of the row
+    /// among the rows to write.
     RowKey(usize),
 }
 
-/// What a reply inside `EXEC` means.
+/// The meaning of one of the replies that the reply to `EXEC` contains.
 #[derive(Clone, Copy, Debug)]
 enum ExecReplyMeaning {
-    /// The result of a command that writes a row. The number is the row's position in the in-flight batch.
+    /// The reply to a command that writes a row. The number is the row's position in the in-flight batch.
     Row(usize),
     Fence,
 }
@@ -89,7 +91,7 @@ impl TransactionClient {
         self.connection
     }
 
-    /// Checks whether Redis accepts rows of `views` together with the fence `fence_key`, without writing anything.
+    /// Checks whether Redis accepts rows of `views` and a fence at `fence_key`. The check does not change any key.
     pub(crate) fn verify_redis_accepts_rows(
         &mut self,
         views: &[RedisViewSpec],
@@ -109,7 +111,8 @@ impl TransactionClient {
             PreflightReplyMeaning::ExpectSuccess | PreflightReplyMeaning::RowKey(_) => expect_success(reply),
         };
 
-        // This transaction reads keys of several entities, which only a Redis Cluster refuses.
+        // This transaction detects a Redis Cluster: it reads keys of several entities, and only a Redis Cluster refuses
+        // such a transaction.
         questions.clear();
         push_fence_watch_and_get(questions, &[fence_key]);
         let transaction = connection.query_and_open_transaction(questions, expect_fence_reply)?;
@@ -121,8 +124,9 @@ impl TransactionClient {
         }
         transaction.send_and_execute_transaction(&mut lengths, |(), _| Ok(()))?;
 
-        // This transaction has every command of a batch and is discarded. Redis checks permissions and memory before
-        // it accepts a command into a transaction.
+        // This transaction contains every kind of command that writes a batch, and is discarded. Redis checks
+        // permissions and memory before it accepts a command into a transaction, so a discarded transaction suffices
+        // for the check.
         questions.clear();
         push_fence_watch_and_get(questions, &[fence_key]);
         let transaction = connection.query_and_open_transaction(questions, expect_fence_reply)?;
@@ -138,7 +142,7 @@ impl TransactionClient {
         transaction.send_and_discard_transaction(writes)
     }
 
-    /// Writes those rows of `batch` that the fences permit.
+    /// Writes the rows of `batch`. Drops the rows of partitions whose fences forbid these rows.
     pub(crate) fn write_batch(
         &mut self,
         batch: &InFlightBatch,
@@ -149,7 +153,7 @@ impl TransactionClient {
         let mut rows = collect_writable_rows(batch, &verdict);
 
         questions.clear();
-        push_batch_questions(questions, &verdict, &rows);
+        push_batch_check_commands(questions, &verdict, &rows);
         let mut refusals = Vec::new();
         let transaction = connection.query_and_open_transaction(questions, |question, reply| match question {
             PreflightReplyMeaning::ExpectSuccess => expect_success(reply),
@@ -173,14 +177,15 @@ impl TransactionClient {
         let dropped_rows = batch.row_count() - rows.len();
 
         writes.clear();
-        push_batch_writes(writes, &verdict, &rows, &refusals);
+        push_batch_write_commands(writes, &verdict, &rows, &refusals);
         fences.record_fence_updates_in_flight(&verdict.writable_partitions);
         let execution = transaction.send_and_execute_transaction(writes, |write, reply| {
             match (write, server_error_from_reply(reply)) {
                 (_, None) => Ok(()),
                 (ExecReplyMeaning::Fence, Some(error)) => Err(classify_error_reply(&error)),
                 (ExecReplyMeaning::Row(row_index), Some(error)) => {
-                    // All replies to a row are classified, because a fault in any of them concerns the whole batch.
+                    // The replies to all commands of a row are classified, because any of these replies may show a
+                    // fault of the whole batch.
                     let reason = extract_row_refusal_reason(&error)?;
                     if refusals.last().is_none_or(|last: &RowRefusal| last.row_index != row_index) {
                         refusals.push(RowRefusal { row_index, refusal_reason: reason });
@@ -201,8 +206,8 @@ impl TransactionClient {
         }))
     }
 
-    /// Claims the fence `key`. `sent_text` is the value that an earlier attempt of this claim sent, if its outcome is
-    /// unknown.
+    /// Claims the fence at `key`. Before the call, `sent_text` is the value that the previous attempt of this claim
+    /// sent, if its outcome is unknown. If this attempt sends a value, `sent_text` becomes this value.
     pub(crate) fn claim_fence(
         &mut self,
         claim: &PartitionClaim,
@@ -233,7 +238,8 @@ impl TransactionClient {
         }
         writes.clear();
         let granted = match stored {
-            // The earlier attempt succeeded. Epochs are unique, so no other process can have written this value.
+            // The previous attempt of this claim succeeded. Epochs are unique, so no other process can have written
+            // this value.
             Some(stored) if was_written => {
                 transaction.send_and_discard_transaction(writes)?;
                 return Ok(AttemptOutcome::Done(FenceClaimResult::Granted(stored)));
@@ -256,12 +262,12 @@ impl TransactionClient {
     }
 }
 
-/// Appends `WATCH` for the fences at `keys`, then `GET` for each of them.
+/// Appends one `WATCH` for all fences at `keys`, and then one `GET` for each fence.
 fn push_fence_watch_and_get(questions: &mut CommandList<PreflightReplyMeaning>, keys: &[&str]) {
     if keys.is_empty() {
         return;
     }
-    questions.push_command_group(PreflightReplyMeaning::ExpectSuccess, |commands| {
+    questions.push_commands_with_meaning(PreflightReplyMeaning::ExpectSuccess, |commands| {
         commands.start_command(b"WATCH", keys.len());
         for key in keys {
             commands.append_argument(key.as_bytes());
@@ -272,8 +278,8 @@ fn push_fence_watch_and_get(questions: &mut CommandList<PreflightReplyMeaning>, 
     }
 }
 
-/// Appends the commands that read the fences of the writable partitions and check the keys of `rows`.
-fn push_batch_questions(
+/// Appends the commands that read the fences of the writable partitions, and that check the type of the keys of `rows`.
+fn push_batch_check_commands(
     questions: &mut CommandList<PreflightReplyMeaning>,
     verdict: &BatchFenceVerdict,
     rows: &[InFlightRow<'_>],
@@ -281,15 +287,16 @@ fn push_batch_questions(
     let fence_keys: Vec<&str> = verdict.writable_partitions.iter().map(|update| update.fence_key.as_str()).collect();
     push_fence_watch_and_get(questions, &fence_keys);
     for (position, row) in rows.iter().enumerate() {
-        questions.push_command_group(PreflightReplyMeaning::RowKey(position), |commands| {
+        questions.push_commands_with_meaning(PreflightReplyMeaning::RowKey(position), |commands| {
             commands.start_command(b"HLEN", 1);
             commands.append_argument(row.redis_key());
         });
     }
 }
 
-/// Appends the commands that write `rows`, except the refused rows, and the new fences of the writable partitions.
-fn push_batch_writes(
+/// Appends the commands that write all `rows` except the rows in `refusals`. Then appends the commands that write the
+/// new fences of the writable partitions.
+fn push_batch_write_commands(
     writes: &mut CommandList<ExecReplyMeaning>,
     verdict: &BatchFenceVerdict,
     rows: &[InFlightRow<'_>],
@@ -298,22 +305,24 @@ fn push_batch_writes(
     let mut refused = refusals.iter().map(|refusal| refusal.row_index).peekable();
     for row in rows {
         if refused.next_if_eq(&row.row_index).is_none() {
-            writes.push_command_group(ExecReplyMeaning::Row(row.row_index), |commands| row.append_commands(commands));
+            writes.push_commands_with_meaning(ExecReplyMeaning::Row(row.row_index), |commands| {
+                row.append_commands(commands);
+            });
         }
     }
-    // The fence also counts refused rows, because the next owner need not try them again.
+    // The fence also counts refused rows, because the next owner of the partition need not write refused rows again.
     for update in &verdict.writable_partitions {
         let value = update.next_fence_text.as_bytes();
         writes.push_command(ExecReplyMeaning::Fence, &[b"SET", update.fence_key.as_bytes(), value]);
     }
 }
 
-/// Returns the rows of `batch` that `verdict` permits to write.
+/// Returns the rows of `batch` whose partitions are not lost according to `verdict`.
 fn collect_writable_rows<'a>(batch: &'a InFlightBatch, verdict: &BatchFenceVerdict) -> Vec<InFlightRow<'a>> {
     batch.rows().filter(|row| !verdict.drops_rows_of_partition(row.fence_token)).collect()
 }
 
-/// Decodes the reply to `GET` of the fence `key`.
+/// Returns the fence value in the reply to `GET` of the fence at `key`; `None` if the fence does not exist.
 fn parse_fence_get_reply(key: &str, reply: Value) -> Result<Option<Vec<u8>>, RedisFault> {
     match reply {
         Value::Nil => Ok(None),
@@ -326,11 +335,11 @@ fn parse_fence_get_reply(key: &str, reply: Value) -> Result<Option<Vec<u8>>, Red
     }
 }
 
-/// Returns the reason why the row must not be written, or `None` if it may be written. `reply` is the reply to `HLEN`
-/// of the row's key.
+/// Returns the refusal of `row` if the row must not be written; otherwise `None`. `reply` is the reply to `HLEN` of the
+/// row's key.
 fn row_refusal_from_hlen_reply(row: &InFlightRow<'_>, reply: Value) -> Result<Option<RowRefusal>, RedisFault> {
     let reason = if is_fence_key(row.redis_key()) {
-        // Redis would permit a hash at the key of a fence as long as no fence exists there.
+        // Redis would accept a row at the key of a fence as long as no fence exists at this key.
         format!("keys that begin with {FENCE_KEY_PREFIX} are reserved for the fences of Windrow")
     } else if let Some(error) = server_error_from_reply(reply) {
         extract_row_refusal_reason(&error)?

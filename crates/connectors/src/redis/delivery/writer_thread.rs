@@ -1,8 +1,9 @@
 //! The thread that writes to Redis.
 //!
-//! Owns: reconnecting, retrying and ending. Does not own: the contents of transactions; the memory and order of rows
-//! (the queue).
-//! After a crash: all state of the thread is lost. Rows that were not acknowledged are computed again.
+//! Owns: when to reconnect, to retry and to end. Does not own: the contents of transactions; the memory and order of
+//! rows (the queue).
+//! After a crash: all state of the thread is lost. The next owners of the partitions compute the rows again that Redis
+//! had not acknowledged.
 
 use std::sync::Arc;
 use std::thread;
@@ -31,13 +32,14 @@ pub(crate) struct WriterThread {
     queue: Arc<WriteQueue>,
     granted_fences: GrantedFences,
     client: Option<TransactionClient>,
-    /// The last connection that was given up, while its delayed commands may still reach Redis.
+    /// The last connection that the writer gave up. Delayed commands of this connection may still reach Redis until the
+    /// connection is killed.
     abandoned_connection: Option<ConnectionIdentity>,
     retry_pause: JitteredRetryBackoff,
     refused_row_log: RateLimitedRefusedRowLog,
 }
 
-/// The writer must end: the close deadline has passed, or Redis turned out to be unusable.
+/// The writer must end, because the close deadline has passed or Redis is unusable.
 struct WriterMustEnd;
 
 impl WriterThread {
@@ -61,7 +63,7 @@ impl WriterThread {
         }
     }
 
-    /// Executes tasks until the queue is closed or Redis turns out to be unusable.
+    /// Executes tasks from the queue until the queue is closed or Redis is unusable.
     pub(crate) fn run(mut self) {
         let _end_queue = MarkWriterEndedOnDrop(Arc::clone(&self.queue));
         while let Some(task) = self.queue.wait_for_next_task(self.settings.idle_check_interval) {
@@ -113,7 +115,8 @@ impl WriterThread {
         Ok(())
     }
 
-    /// Repeats `attempt` until it succeeds. Gives up and returns `None` if `awaited` returns false before that.
+    /// Repeats `attempt` until an attempt succeeds, and returns the result of that attempt. Returns `None` as soon as
+    /// `awaited` returns false, because no worker then waits for the result.
     fn retry_until_done<T>(
         &mut self,
         awaited: impl Fn() -> bool,
@@ -134,8 +137,8 @@ impl WriterThread {
                     return Err(WriterMustEnd);
                 }
                 Err(fault) => {
-                    // The connection is replaced, because it may have an unfinished transaction. After a failover, a
-                    // new connection also leads to the new server.
+                    // The connection is replaced, because it may have an unfinished transaction. After a failover, only
+                    // a new connection leads to the new server.
                     if let Some(client) = self.client.take() {
                         self.abandoned_connection = client.into_connection().into_identity();
                     }
@@ -171,7 +174,7 @@ impl WriterThread {
     }
 }
 
-/// Marks the writer as ended when the thread ends, also by a panic. All waiting workers then wake up.
+/// Marks the writer as ended when the thread ends, even by a panic. The mark wakes all waiting workers.
 struct MarkWriterEndedOnDrop(Arc<WriteQueue>);
 
 impl Drop for MarkWriterEndedOnDrop {

@@ -7,7 +7,7 @@ use windrow_engine::{ClaimOutcome, Epoch, PartitionClaim, ViewRowCount};
 
 use super::value::FenceValue;
 
-/// A claim that waits in the queue. The claiming worker and the writer thread share it.
+/// A claim that waits in the queue. The claiming worker and the writer thread share this value.
 #[derive(Debug)]
 pub(crate) struct PendingClaim {
     pub(crate) claim: PartitionClaim,
@@ -42,14 +42,15 @@ impl PendingClaim {
 /// The decision about a claim, given the stored fence.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) enum ClaimDecision {
-    /// The claim is granted, and this value is written to Redis.
+    /// The claim is granted, and the fence in Redis gets this value.
     Grant(FenceValue),
-    /// The claim is refused, because the stored fence has this epoch. The epoch is not smaller than that of the claim.
+    /// The claim is refused, because this epoch of the stored fence is equal to or larger than the epoch of the claim.
     Stale(Epoch),
 }
 
-/// Decides whether `claim` is granted on the fence `stored`, and computes the new fence. The new fence starts with the
-/// row counts of the claim. A larger stored count replaces a claimed count if both are comparable.
+/// Decides whether the fence `stored` permits `claim`, and computes the new fence. For each view, the new fence has the
+/// row count of the claim. If the row count in `stored` is comparable and larger, the new fence has the stored row
+/// count instead.
 pub(crate) fn decide_claim(stored: Option<&FenceValue>, claim: &PartitionClaim) -> ClaimDecision {
     if let Some(stored) = stored.filter(|stored| stored.epoch >= claim.epoch) {
         return ClaimDecision::Stale(stored.epoch);
@@ -63,8 +64,9 @@ pub(crate) fn decide_claim(stored: Option<&FenceValue>, claim: &PartitionClaim) 
     ClaimDecision::Grant(FenceValue { epoch: claim.epoch, row_counts })
 }
 
-/// Returns how many rows Redis has lost: rows that `claim` counts, but the fence `stored` does not. Counts that are not
-/// comparable add 0.
+/// Returns how many rows Redis has lost. For each view, this is the row count of `claim` minus a smaller row count of
+/// `stored`. Row counts that are not comparable add 0. If no fence is stored, Redis has lost all rows that `claim`
+/// counts.
 pub(crate) fn count_missing_rows(stored: Option<&FenceValue>, claim: &PartitionClaim) -> u64 {
     let missing = claim.row_counts.iter().map(|count| match stored {
         None => count.last_row_number,
@@ -74,8 +76,8 @@ pub(crate) fn count_missing_rows(stored: Option<&FenceValue>, claim: &PartitionC
     missing.sum()
 }
 
-/// Finds the stored row count that is comparable with `count`: both number the rows of the same view from the same
-/// beginning.
+/// Returns the stored row count that is comparable with `count`. Two row counts are comparable if both count the rows
+/// of the same view from the same start.
 fn find_comparable_row_count<'a>(stored: &'a FenceValue, count: &ViewRowCount) -> Option<&'a ViewRowCount> {
     let known = stored.row_counts.iter().find(|known| known.view == count.view);
     known.filter(|known| known.counting_start_fingerprint == count.counting_start_fingerprint)

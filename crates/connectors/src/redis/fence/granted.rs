@@ -2,8 +2,9 @@
 //!
 //! Owns: the expected value of each granted fence, and the decision which rows are written or dropped. Does not own:
 //! reading and writing Redis.
-//! Invariants: (1) a lost partition stays lost until a larger epoch is granted; (2) rows are sent only under the epoch
-//! granted last. After a crash, the granted fences are lost, and the next owner claims the partition again.
+//! Invariants: (1) a lost partition stays lost until a claim with a larger epoch is granted; (2) rows of a partition
+//! are sent only under the partition's epoch that was granted last. After a crash, this process has no granted fences.
+//! The next owner of each partition claims the partition.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +22,8 @@ struct ExpectedFence {
     /// The value that Redis acknowledged last.
     last_acknowledged_value: FenceValue,
     last_acknowledged_text: String,
-    /// A newer value that was sent but not acknowledged. Redis may hold this value or the acknowledged one.
+    /// A newer value that was sent but not acknowledged. The fence in Redis has either this value or the value that
+    /// Redis acknowledged last.
     sent_unconfirmed_text: Option<String>,
     loss_reason: Option<PartitionLossReason>,
 }
@@ -38,7 +40,7 @@ pub(crate) struct GrantedFences {
 pub(crate) struct PartitionFenceUpdate {
     pub(crate) fence_token: FenceToken,
     pub(crate) fence_key: String,
-    /// The value that Redis returned for the fence. `None` if Redis has no value, or before Redis was asked.
+    /// The value of the fence in Redis. `None` if the fence does not exist or was not yet read.
     pub(crate) stored_fence_value: Option<Vec<u8>>,
     pub(crate) next_fence_text: String,
     next_fence_value: FenceValue,
@@ -54,7 +56,7 @@ pub(crate) struct BatchFenceVerdict {
 }
 
 impl BatchFenceVerdict {
-    /// Returns whether rows of `fence_token` are dropped.
+    /// Returns whether rows with `fence_token` are dropped.
     pub(crate) fn drops_rows_of_partition(&self, fence_token: FenceToken) -> bool {
         self.lost_partitions.iter().any(|lost| lost.fence_token == fence_token)
     }
@@ -91,7 +93,7 @@ impl GrantedFences {
         for run in runs {
             let by_view = last_row_numbers.entry((run.fence_token.partition, run.fence_token.epoch)).or_default();
             let last = by_view.entry(run.view).or_default();
-            *last = run.largest_row_number.max(*last);
+            *last = run.largest_view_row_number.max(*last);
         }
         let mut verdict = BatchFenceVerdict::default();
         for ((partition, epoch), by_view) in last_row_numbers {
@@ -123,8 +125,8 @@ impl GrantedFences {
         Ok(verdict)
     }
 
-    /// Compares the fences that Redis holds with the expected fences. A partition whose fence differs becomes lost, and
-    /// its rows are dropped.
+    /// Compares the fences that Redis holds with the expected fences. If the fence of a partition differs, the
+    /// partition becomes lost, and its rows are dropped.
     pub(crate) fn judge_batch_by_stored_fences(&mut self, verdict: &mut BatchFenceVerdict) -> Result<(), RedisFault> {
         for update in std::mem::take(&mut verdict.writable_partitions) {
             match self.find_loss_reason(&update)? {
@@ -137,7 +139,8 @@ impl GrantedFences {
         Ok(())
     }
 
-    /// Returns the reason why the stored fence forbids the rows of a partition; `None` if it permits the rows.
+    /// Returns the reason why the stored fence forbids the rows of a partition; `None` if the stored fence permits the
+    /// rows.
     fn find_loss_reason(&mut self, update: &PartitionFenceUpdate) -> Result<Option<PartitionLossReason>, RedisFault> {
         let Some(fence) = self.expected_fences.get_mut(&update.fence_token.partition) else {
             return Err(rows_without_claim_fault(update.fence_token));
@@ -151,8 +154,8 @@ impl GrantedFences {
             }
             Some(stored) => match FenceValue::parse_stored_value(&update.fence_key, stored)?.epoch {
                 epoch if epoch > update.fence_token.epoch => PartitionLossReason::Fenced(epoch),
-                // Only this process writes under this epoch. Other row counts, or a smaller epoch, therefore mean that
-                // Redis went back to an earlier state.
+                // Only this process writes the fence under the epoch of `update`. If the stored fence has other row
+                // counts or a smaller epoch, Redis has returned to an earlier state.
                 _ => PartitionLossReason::StoreRewound,
             },
         };
@@ -160,7 +163,7 @@ impl GrantedFences {
         Ok(Some(reason))
     }
 
-    /// Records that `updates` are about to be sent. Until Redis answers, it may hold the old or the new values.
+    /// Records that `updates` are about to be sent. Until Redis answers, each fence may have its old or its new value.
     pub(crate) fn record_fence_updates_in_flight(&mut self, updates: &[PartitionFenceUpdate]) {
         for update in updates {
             if let Some(fence) = self.expected_fences.get_mut(&update.fence_token.partition) {
@@ -169,7 +172,7 @@ impl GrantedFences {
         }
     }
 
-    /// Records that Redis holds `updates`, and the rows that were sent with them.
+    /// Records that Redis has acknowledged the transaction with `updates`, so the fences have their new values.
     pub(crate) fn record_fence_updates_acknowledged(&mut self, updates: Vec<PartitionFenceUpdate>) {
         for PartitionFenceUpdate { fence_token, next_fence_value: next_value, next_fence_text: next_text, .. } in
             updates

@@ -1,11 +1,11 @@
 //! The value of a fence: its text in Redis and its decoded form.
 //!
-//! The value is a string on purpose: rows are hashes, and the commands of a row fail on a string. A row with the key of
-//! a fence therefore cannot change the fence. A fence never expires.
+//! The value is a Redis string on purpose: rows are hashes, and the commands that write a row fail on a string. A row
+//! with the key of a fence therefore cannot change the fence. A fence never expires.
 //!
-//! An example is `1 epoch=57 user_features=12:3456`: the version of the format, the owner's epoch, and an entry for
-//! each view. The entry holds a fingerprint of where counting began, and the number of rows in Redis. Invariant: each
-//! value has exactly one spelling; any other spelling is rejected.
+//! An example is `1 epoch=57 user_features=12:3456`. It contains the version of the format (1), the owner's epoch (57),
+//! and an entry for each view. The entry contains a fingerprint of the offset at which counting started (12), and the
+//! number of rows in Redis (3456). Invariant: each value has exactly one spelling; any other spelling is rejected.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -17,7 +17,7 @@ use windrow_engine::{Epoch, ViewRowCount};
 use super::key::PERCENT_ENCODED_CHARS;
 use crate::redis::fault::RedisFault;
 
-/// The maximal length of the part of an unreadable value that a message quotes.
+/// The maximal number of characters of an unreadable value that a message quotes.
 const QUOTED_VALUE_CHARS_MAX: usize = 80;
 
 /// The decoded value of a partition's fence.

@@ -1,25 +1,25 @@
 //! The freshness of rows at the moment when Redis acknowledges them.
 //!
-//! Consecutive rows with the same trigger are counted together. A window of many entities therefore costs no more than
-//! a window of few.
+//! Consecutive rows that the same record caused are counted together. The costs therefore do not depend on the number
+//! of entities in a window.
 
 use windrow_engine::{Histogram, TriggerRecord};
 
 use crate::redis::rows::batch::InFlightBatch;
 
-/// The age of each row's trigger at the time when Redis acknowledged the row, in milliseconds. The trigger is the
-/// record whose arrival made the window fire. Rows that the end of bounded input fired have no trigger and do not
-/// count.
+/// Histograms of the milliseconds from a record to the acknowledgement of each row that the record caused. A record
+/// causes rows when its arrival closes windows. Rows that the end of bounded input caused are not counted.
 #[derive(Default, Debug)]
 pub struct RowFreshnessHistograms {
-    /// Milliseconds from the event time of the trigger to the acknowledgement of the row.
+    /// Milliseconds from the event time of the record that caused a row to the acknowledgement of the row.
     pub ms_since_trigger_event_time: Histogram,
-    /// Milliseconds from the Kafka timestamp of the trigger to the acknowledgement of the row.
+    /// Milliseconds from the Kafka timestamp of the record that caused a row to the acknowledgement of the row.
     pub ms_since_trigger_record_timestamp: Histogram,
 }
 
 impl RowFreshnessHistograms {
-    /// Counts the rows of `batch`, except those at the ascending positions `refused`.
+    /// Adds the rows of `batch` to the histograms. Leaves out the rows at the positions `refused`, which are in
+    /// ascending order.
     pub(crate) fn observe_batch_freshness(&self, batch: &InFlightBatch, refused: &[usize], now_ms: i64) {
         let mut refused = refused.iter().copied().peekable();
         let (mut end, mut written, mut trigger) = (0, 0_u64, None);

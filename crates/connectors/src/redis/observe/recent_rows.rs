@@ -2,8 +2,8 @@
 //!
 //! Owns: batches that Redis has acknowledged, and decoding rows from these batches on request. Does not own: the rows
 //! that Redis holds now ([`read_features`](crate::redis::read_features)). Invariants: (1) rows are kept without copying
-//! them; (2) the kept batches never exceed [`RECENT_ROWS_BYTES_MAX`]; (3) a request blocks the writer only while a list
-//! of pointers is copied.
+//! the rows; (2) the kept batches take at most [`RECENT_ROWS_BYTES_MAX`] bytes; (3) a request blocks the writer only
+//! while a list of pointers is copied.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ pub struct WrittenRow {
     pub view: ViewId,
     /// The key of the row in Redis.
     pub redis_key: String,
-    /// The fields with their values: the entity first, then the features that are not NULL.
+    /// The fields with their values: the entity key first, then the features that are not NULL.
     pub field_values: Vec<(String, String)>,
     /// The time to live of the row, in milliseconds.
     pub ttl_ms: i64,
@@ -44,20 +44,20 @@ struct RecentBatchBuffer {
 struct RecentBatch {
     acknowledged_at_ms: i64,
     batch: RowBatch,
-    /// The positions of the rows that Redis refused, ascending.
+    /// The positions of the refused rows in `batch`, in ascending order.
     refused_row_positions: Vec<usize>,
 }
 
 impl RecentRows {
-    /// Returns at most `limit` rows, newest first. With `user`, returns only rows of that entity. A newer row may have
-    /// replaced a returned row in Redis.
+    /// Returns at most `limit` rows, newest first. If `entity_key` is set, returns only rows of that entity. Redis may
+    /// already hold a newer row at the key of a returned row.
     #[must_use]
-    pub fn newest_rows(&self, limit: usize, user: Option<&str>) -> Vec<WrittenRow> {
+    pub fn newest_rows(&self, limit: usize, entity_key: Option<&str>) -> Vec<WrittenRow> {
         let batches: Vec<_> = self.0.lock().batches.iter().rev().cloned().collect();
-        batches.iter().flat_map(|recent| recent.decode_rows_newest_first(user)).take(limit).collect()
+        batches.iter().flat_map(|recent| recent.decode_rows_newest_first(entity_key)).take(limit).collect()
     }
 
-    /// Keeps the rows of `in_flight`, except those at the ascending positions `refused`.
+    /// Keeps the rows of `in_flight`. Leaves out the rows at the positions `refused`, which are in ascending order.
     pub(crate) fn keep_batch(&self, in_flight: InFlightBatch, refused: &[usize], acknowledged_at_ms: i64) {
         let mut first = 0;
         let mut recent = self.0.lock();
@@ -86,8 +86,8 @@ impl RecentRows {
 }
 
 impl RecentBatch {
-    /// Decodes the rows, newest first. With `user`, decodes only rows of that entity.
-    fn decode_rows_newest_first<'a>(&'a self, user: Option<&'a str>) -> impl Iterator<Item = WrittenRow> + 'a {
+    /// Decodes the rows, newest first. If `entity_key` is set, decodes only rows of that entity.
+    fn decode_rows_newest_first<'a>(&'a self, entity_key: Option<&'a str>) -> impl Iterator<Item = WrittenRow> + 'a {
         let rows: Vec<_> = self.batch.rows_with_runs().enumerate().collect();
         rows.into_iter().rev().filter_map(move |(position, (row, run))| {
             if self.refused_row_positions.binary_search(&position).is_ok() {
@@ -96,7 +96,7 @@ impl RecentBatch {
             let mut commands = CommandParser::new(self.batch.row_commands(row));
             let hset = commands.next_command()?;
             let (redis_key, values) = hset.get(1).zip(hset.get(2..))?;
-            if user.is_some_and(|user| values.get(1) != Some(&user.as_bytes())) {
+            if entity_key.is_some_and(|key| values.get(1) != Some(&key.as_bytes())) {
                 return None;
             }
             let field_values =

@@ -13,10 +13,10 @@ use super::status::RedisWriterStatus;
 use crate::outage::{OutageNotice, OutageTracker};
 use crate::redis::rows::batch::InFlightBatch;
 
-/// The result of an in-flight batch: the refused rows, the number of dropped rows, and the duration.
+/// The result of writing an in-flight batch, for the statistics.
 #[derive(Debug)]
 pub(crate) struct BatchWriteSummary {
-    /// The positions of refused rows, ascending.
+    /// The positions of the refused rows in the in-flight batch, in ascending order.
     pub(crate) refused_row_positions: Vec<usize>,
     /// The number of rows that were dropped because their partition was lost.
     pub(crate) dropped_row_count: usize,
@@ -24,7 +24,8 @@ pub(crate) struct BatchWriteSummary {
     pub(crate) transaction_duration: Duration,
 }
 
-/// Counters, freshness and recent rows of one writer. The writer thread updates these, and observers read them.
+/// Counters, freshness and recent rows of one writer. The writer thread updates the statistics, and observers read
+/// them.
 pub(crate) struct WriterStatistics {
     clock: SystemClock,
     freshness: RowFreshnessHistograms,
@@ -32,7 +33,7 @@ pub(crate) struct WriterStatistics {
     unacknowledged_bytes: AtomicUsize,
     unacknowledged_bytes_peak: AtomicUsize,
     unacknowledged_bytes_limit: usize,
-    transfers: Mutex<DeliveryStatistics>,
+    delivery: Mutex<DeliveryStatistics>,
 }
 
 #[derive(Default)]
@@ -56,7 +57,7 @@ impl WriterStatistics {
             unacknowledged_bytes: AtomicUsize::default(),
             unacknowledged_bytes_peak: AtomicUsize::default(),
             unacknowledged_bytes_limit,
-            transfers: Mutex::default(),
+            delivery: Mutex::default(),
         }
     }
 
@@ -66,7 +67,8 @@ impl WriterStatistics {
         self.unacknowledged_bytes_peak.fetch_max(bytes, Ordering::Relaxed);
     }
 
-    /// Records the result of `batch`. Unless some rows were dropped, keeps the rows for pages.
+    /// Records the result of `batch`. If no row was dropped, also records the freshness of the rows and keeps the rows
+    /// for the pages.
     pub(crate) fn record_completed_batch(&self, batch: InFlightBatch, result: &BatchWriteSummary) {
         let BatchWriteSummary {
             refused_row_positions: refused_rows,
@@ -75,13 +77,13 @@ impl WriterStatistics {
         } = result;
         let written = batch.row_count() - refused_rows.len() - dropped_rows;
         {
-            let mut transfers = self.transfers.lock();
-            transfers.rows_written += written as u64;
-            transfers.rows_refused += refused_rows.len() as u64;
-            transfers.rows_dropped += *dropped_rows as u64;
+            let mut delivery = self.delivery.lock();
+            delivery.rows_written += written as u64;
+            delivery.rows_refused += refused_rows.len() as u64;
+            delivery.rows_dropped += *dropped_rows as u64;
             if written > 0 {
-                transfers.transaction_count += 1;
-                transfers.total_transaction_time += *duration;
+                delivery.transaction_count += 1;
+                delivery.total_transaction_time += *duration;
             }
         }
         if *dropped_rows == 0 {
@@ -91,42 +93,43 @@ impl WriterStatistics {
         }
     }
 
-    /// Records that Redis did not answer or accepted no rows. Returns the log line that is due.
+    /// Records that Redis did not answer or accepted no rows. Returns the kind of log line that is due, if any.
     pub(crate) fn record_failure(&self, reason: &str) -> Option<OutageNotice> {
-        let mut transfers = self.transfers.lock();
-        transfers.last_error = Some(reason.to_owned());
-        transfers.outage.record_failure(reason)
+        let mut delivery = self.delivery.lock();
+        delivery.last_error = Some(reason.to_owned());
+        delivery.outage.record_failure(reason)
     }
 
-    /// Records that Redis answered. Returns the duration of the outage that ends with this answer.
+    /// Records that Redis answered. If an outage was ongoing, the answer ends the outage, and the duration of the
+    /// outage is returned.
     pub(crate) fn record_success(&self) -> Option<Duration> {
-        self.transfers.lock().outage.record_success()
+        self.delivery.lock().outage.record_success()
     }
 
-    /// Records that a connection was opened after the first one.
+    /// Records that the writer opened a new connection after its first connection.
     pub(crate) fn record_reconnect(&self) {
-        self.transfers.lock().reconnect_count += 1;
+        self.delivery.lock().reconnect_count += 1;
     }
 
     pub(crate) fn status(&self) -> RedisWriterStatus {
-        let transfers = self.transfers.lock();
+        let delivery = self.delivery.lock();
         RedisWriterStatus {
-            rows_written: transfers.rows_written,
-            transaction_count: transfers.transaction_count,
-            total_transaction_time: transfers.total_transaction_time,
-            rows_refused: transfers.rows_refused,
-            rows_dropped: transfers.rows_dropped,
+            rows_written: delivery.rows_written,
+            transaction_count: delivery.transaction_count,
+            total_transaction_time: delivery.total_transaction_time,
+            rows_refused: delivery.rows_refused,
+            rows_dropped: delivery.rows_dropped,
             unacknowledged_bytes: self.unacknowledged_bytes.load(Ordering::Acquire),
             unacknowledged_bytes_limit: self.unacknowledged_bytes_limit,
             unacknowledged_bytes_peak: self.unacknowledged_bytes_peak.load(Ordering::Relaxed),
-            reconnect_count: transfers.reconnect_count,
-            ongoing_outage: transfers.outage.ongoing_outage(),
-            last_error: transfers.last_error.clone(),
+            reconnect_count: delivery.reconnect_count,
+            ongoing_outage: delivery.outage.ongoing_outage(),
+            last_error: delivery.last_error.clone(),
         }
     }
 }
 
-/// A handle to the statistics of a writer. It remains valid after the writer has ended.
+/// A handle to the statistics of a writer. The handle remains valid after the writer has ended.
 #[derive(Clone)]
 pub struct RedisWriterObserver(Arc<WriterStatistics>);
 
@@ -141,7 +144,7 @@ impl RedisWriterObserver {
         self.0.status()
     }
 
-    /// Returns the freshness of all rows written so far.
+    /// Returns the histograms of the freshness of all rows written so far.
     #[must_use]
     pub fn freshness(&self) -> &RowFreshnessHistograms {
         &self.0.freshness

@@ -11,19 +11,20 @@ pub struct RedisWriterStatus {
     pub rows_written: u64,
     /// The number of transactions that wrote rows.
     pub transaction_count: u64,
-    /// The total duration of all transactions that wrote rows. Includes the commands that read fences and check keys.
+    /// The total duration of all transactions that wrote rows. Includes the commands before each transaction that read
+    /// fences and check keys.
     pub total_transaction_time: Duration,
     /// The number of rows that Redis refused.
     pub rows_refused: u64,
     /// The number of rows that were dropped because their partition was lost.
     pub rows_dropped: u64,
-    /// The bytes of rows that are queued or in flight now.
+    /// The number of bytes of the rows that are now queued or in flight.
     pub unacknowledged_bytes: usize,
-    /// The number of queued and in-flight bytes at which workers wait.
+    /// The largest permitted number of queued and in-flight bytes. Workers wait before they would exceed this limit.
     pub unacknowledged_bytes_limit: usize,
     /// The largest number of queued and in-flight bytes since the start of the writer.
     pub unacknowledged_bytes_peak: usize,
-    /// The number of connections opened after the first one.
+    /// The number of connections that the writer opened after its first connection.
     pub reconnect_count: u64,
     /// The ongoing outage; `None` while Redis accepts rows.
     pub ongoing_outage: Option<DependencyOutage>,

@@ -4,8 +4,8 @@
 //! queue. The writer joins several queued batches into one [`InFlightBatch`]. One transaction writes an in-flight
 //! batch.
 //!
-//! Owns: the bytes of each row, and the partition, view and trigger of each row. Does not own: the meaning of the bytes
-//! (encoding), waiting (the queue).
+//! Owns: the bytes of each row, and the partition and view of each row. Also owns which record caused the row. Does not
+//! own: the meaning of the bytes (encoding), waiting (the queue).
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -25,18 +25,17 @@ pub(crate) struct EncodedRowSpan {
     pub(crate) command_span: CommandSpan,
 }
 
-/// Consecutive rows of a batch with the same fence token, view and trigger.
+/// Consecutive rows of a batch with the same fence token and view, which the same record caused.
 #[derive(Clone, Debug)]
 pub(crate) struct UniformRowRun {
     pub(crate) fence_token: FenceToken,
     pub(crate) view: ViewId,
-    /// The record whose arrival made the windows of the rows fire. `None` if the end of bounded input fired the
-    /// windows.
+    /// The record whose arrival caused the rows. `None` if the end of bounded input caused the rows.
     pub(crate) trigger_record: Option<TriggerRecord>,
-    /// The positions of the rows in the batch. Empty in a run that only requests a check of the fence.
+    /// The positions of the rows in the batch. The range is empty in a run that only requests a check of the fence.
     row_positions: Range<usize>,
-    /// The largest row number in the run.
-    pub(crate) largest_row_number: u64,
+    /// The largest number of a row in the run. The rows of a view are numbered within their partition.
+    pub(crate) largest_view_row_number: u64,
 }
 
 impl UniformRowRun {
@@ -50,24 +49,25 @@ impl UniformRowRun {
 pub(crate) struct RowBatch {
     commands: CommandBuffer,
     row_spans: Vec<EncodedRowSpan>,
-    /// The runs, in the order of the rows. Together the runs cover all rows.
+    /// All rows of the batch, divided into runs, in the order of the rows.
     runs: Vec<UniformRowRun>,
-    /// The trigger of the rows that are pushed next.
-    next_trigger: Option<TriggerRecord>,
+    /// The record that caused the rows that are pushed next.
+    next_trigger_record: Option<TriggerRecord>,
 }
 
 impl RowBatch {
-    /// Returns an empty batch with the same trigger, and with room for as much as this batch holds.
+    /// Returns an empty batch with memory for as many bytes and rows as this batch contains. Copies
+    /// `next_trigger_record`.
     pub(crate) fn new_with_same_capacity(&self) -> Self {
         Self {
             commands: CommandBuffer::with_capacity(self.commands.encoded_bytes().len()),
             row_spans: Vec::with_capacity(self.row_spans.len()),
             runs: Vec::with_capacity(self.runs.len()),
-            next_trigger: self.next_trigger,
+            next_trigger_record: self.next_trigger_record,
         }
     }
 
-    /// Returns the number of bytes that this batch counts toward the queue's limit.
+    /// Returns how many bytes of the queue's memory limit this batch uses.
     pub(crate) fn queue_cost_bytes(&self) -> usize {
         self.commands.encoded_bytes().len() + size_of_val(&*self.row_spans) + size_of_val(&*self.runs)
     }
@@ -79,48 +79,50 @@ impl RowBatch {
             + self.runs.capacity() * size_of::<UniformRowRun>()
     }
 
-    /// Sets the trigger of the rows that are pushed next.
-    pub(crate) fn set_next_trigger(&mut self, trigger: Option<TriggerRecord>) {
-        self.next_trigger = trigger;
+    /// Sets the record that caused the rows that are pushed next.
+    pub(crate) fn set_next_trigger_record(&mut self, trigger: Option<TriggerRecord>) {
+        self.next_trigger_record = trigger;
     }
 
-    /// Returns the buffer for the commands of the next row.
+    /// Returns the buffer to which the caller appends the commands of the next row.
     pub(crate) fn commands_mut(&mut self) -> &mut CommandBuffer {
         &mut self.commands
     }
 
-    /// Adds the row whose commands were appended last.
+    /// Adds the row whose commands were appended last to [`Self::commands_mut`].
     pub(crate) fn push_row(&mut self, row: EncodedRowSpan, fence_token: FenceToken, view: ViewId, number: u64) {
         let position = self.row_spans.len();
         self.row_spans.push(row);
         match self.runs.last_mut() {
             Some(run)
-                if run.fence_token == fence_token && run.view == view && run.trigger_record == self.next_trigger =>
+                if run.fence_token == fence_token
+                    && run.view == view
+                    && run.trigger_record == self.next_trigger_record =>
             {
                 run.row_positions.end = position + 1;
-                run.largest_row_number = run.largest_row_number.max(number);
+                run.largest_view_row_number = run.largest_view_row_number.max(number);
             }
             _ => self.runs.push(UniformRowRun {
                 fence_token,
                 view,
-                trigger_record: self.next_trigger,
+                trigger_record: self.next_trigger_record,
                 row_positions: position..position + 1,
-                largest_row_number: number,
+                largest_view_row_number: number,
             }),
         }
     }
 
-    /// Adds a check of the partition's fence without a row, unless the batch already has rows or a check of
-    /// `fence_token`.
+    /// Adds a check of the fence of `fence_token` without adding a row. Does nothing if the batch already has rows or a
+    /// fence check with this fence token.
     pub(crate) fn add_fence_check(&mut self, fence_token: FenceToken) {
         if !self.contains_fence_token(fence_token) {
             let end = self.row_spans.len();
             self.runs.push(UniformRowRun {
                 fence_token,
                 view: ViewId(0),
-                trigger_record: self.next_trigger,
+                trigger_record: self.next_trigger_record,
                 row_positions: end..end,
-                largest_row_number: 0,
+                largest_view_row_number: 0,
             });
         }
     }
@@ -139,12 +141,12 @@ impl RowBatch {
         self.row_spans.len()
     }
 
-    /// Returns every row with its run, in the order of the batch.
+    /// Returns every row with the run that contains the row, in the order of the batch.
     pub(crate) fn rows_with_runs(&self) -> impl Iterator<Item = (&EncodedRowSpan, &UniformRowRun)> {
         self.runs.iter().flat_map(|run| self.row_spans[run.row_positions.clone()].iter().map(move |row| (row, run)))
     }
 
-    /// Returns whether the batch has rows or a fence check of `fence_token`.
+    /// Returns whether the batch has rows or a fence check with `fence_token`.
     pub(crate) fn contains_fence_token(&self, fence_token: FenceToken) -> bool {
         self.runs.iter().any(|run| run.fence_token == fence_token)
     }
@@ -158,7 +160,7 @@ impl RowBatch {
     }
 }
 
-/// A batch of rows, and the feedback through which its worker learns the outcome.
+/// A batch of rows, and the feedback through which the worker of the batch learns the outcome.
 #[derive(Debug)]
 pub(crate) struct QueuedBatch {
     pub(crate) row_batch: RowBatch,
@@ -175,7 +177,7 @@ pub(crate) struct InFlightBatch {
     command_byte_count: usize,
 }
 
-/// A row of an [`InFlightBatch`] with its position, fence token and batch.
+/// A row of an [`InFlightBatch`], with the row's position, fence token and queued batch.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct InFlightRow<'a> {
     /// The position of the row among all rows of the in-flight batch.
@@ -202,7 +204,7 @@ impl<'a> InFlightRow<'a> {
 }
 
 impl InFlightBatch {
-    /// Returns whether `batch` fits into this transaction. The first batch always fits.
+    /// Returns whether `batch` still fits into the transaction of this in-flight batch. A first batch of any size fits.
     pub(crate) fn has_room_for_batch(&self, batch: &RowBatch) -> bool {
         self.batches.is_empty()
             || (self.row_count + batch.row_spans.len() <= BATCH_ROWS_MAX
@@ -220,7 +222,7 @@ impl InFlightBatch {
         &self.batches
     }
 
-    /// Returns the number of bytes that the batches count toward the queue's limit.
+    /// Returns how many bytes of the queue's memory limit the batches use.
     pub(crate) fn queue_cost_bytes(&self) -> usize {
         self.queue_cost_bytes
     }

@@ -27,7 +27,7 @@ impl WorkerFeedback {
         self.acknowledged_batch_count.load(Ordering::Acquire)
     }
 
-    /// Records that Redis has acknowledged the worker's next batch.
+    /// Records that Redis has acknowledged one more batch of the worker.
     pub(crate) fn increment_acknowledged_batch_count(&self) {
         self.acknowledged_batch_count.fetch_add(1, Ordering::Release);
     }
@@ -40,7 +40,8 @@ impl WorkerFeedback {
         std::mem::take(&mut *self.refused_rows.lock())
     }
 
-    /// Adds a loss for the worker, unless the same or a later epoch of the partition is already lost.
+    /// Records for the worker that a partition is lost. Does nothing if the partition is already lost under the same or
+    /// a larger epoch.
     pub(crate) fn add_lost_partition(&self, lost: LostPartition) {
         let FenceToken { partition, epoch } = lost.fence_token;
         let losses = &mut *self.partition_losses.lock();

@@ -1,7 +1,7 @@
 //! Encoding of rows as Redis commands.
 //!
-//! Owns: the commands of a row and the text of its values. Does not own: transactions.
-//! Invariant: once the buffers have grown, encoding allocates nothing per row or value.
+//! Owns: the commands that write a row, and the texts of feature values in these commands. Does not own: transactions.
+//! Invariant: encoding a row allocates no memory as soon as the buffers are large enough.
 
 use windrow_core::{Row, Value};
 use windrow_engine::FenceToken;
@@ -11,7 +11,7 @@ use super::batch::{EncodedRowSpan, RowBatch};
 use crate::redis::wire::append_bulk_string;
 use crate::value_text::{append_decimal_integer, append_double_text};
 
-/// The encoded parts that all rows of a view share.
+/// The parts of the commands that are the same for all rows of a view.
 #[derive(Clone, Debug)]
 struct ViewEncoding {
     key_template: KeyTemplate,
@@ -19,7 +19,7 @@ struct ViewEncoding {
     encoded_ttl: Vec<u8>,
 }
 
-/// Encodes the rows of a pipeline. The last four fields are buffers that every call reuses.
+/// Encodes the rows of a pipeline as Redis commands. Every call reuses the four buffers.
 #[derive(Clone, Debug)]
 pub(crate) struct RowEncoder {
     encoded_entity_field_name: Vec<u8>,
