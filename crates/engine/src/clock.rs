@@ -1,7 +1,7 @@
 //! The engine's only access to time: the monotonic clock, the wall clock and sleeping.
 //!
-//! Owns: [`Clock`] and the system's clock. Does not own: event time, which comes from records. Processing time decides
-//! when to flush, commit, retry and log. No row depends on processing time.
+//! Owns: [`Clock`] and the system's clock. Does not own: event time, which comes from records. The engine uses
+//! processing time only to decide when to flush, commit, retry and log. No row depends on it.
 //! Invariant: no other file of this crate reads the system's clocks or sleeps (`clippy.toml`).
 
 use std::fmt;
@@ -11,19 +11,19 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-/// Reads the time and sleeps. A worker shares its clock with its checkpoint thread.
+/// Reads the time and sleeps. A worker and its checkpoint thread share one clock.
 pub trait Clock: Send + Sync + fmt::Debug {
     /// Returns the time since a fixed moment. The value never decreases.
     fn monotonic_now(&self) -> Duration;
 
-    /// Returns the wall-clock time in epoch milliseconds. The value may decrease.
+    /// Returns the wall-clock time in epoch milliseconds. The value decreases when the machine's clock is set back.
     fn wall_now_ms(&self) -> i64;
 
     /// Blocks the calling thread for `duration`.
     fn sleep(&self, duration: Duration);
 }
 
-/// The operating system's clocks. The monotonic clock counts from [`SystemClock::start`].
+/// The operating system's clocks. The monotonic time is zero when [`SystemClock::start`] is called.
 #[derive(Clone, Copy, Debug)]
 pub struct SystemClock {
     started_at: Instant,

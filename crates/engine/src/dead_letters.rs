@@ -1,5 +1,5 @@
-//! Dead letters: records that are not events, and rows that the row store refused. They are written with a reason, and
-//! the job continues.
+//! Dead letters are records that are not events, and rows that the row store refused. The worker stores each dead
+//! letter with the reason, and the job continues.
 //!
 //! Owns: the content of a dead letter, and the contract of a dead-letter sink. Does not own: the implementations (the
 //! connectors).
@@ -17,7 +17,7 @@ pub struct DeadLetter<'a> {
     pub reason: &'a str,
 }
 
-/// A row that the row store refused, for example because its key holds a value of another Redis type.
+/// A row that the row store refused. For example, the Redis key of the row already holds a value of another type.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RefusedRow {
     /// The key of the row in the row store.
@@ -31,7 +31,7 @@ pub trait DeadLetterSink {
     /// Writes a record that is not an event.
     ///
     /// # Errors
-    /// When the record cannot be written. The job must halt then, because the record must not be lost.
+    /// When the record cannot be written. The job then halts, because otherwise the record would be lost.
     fn write_record(&mut self, letter: DeadLetter<'_>) -> Result<(), Halt>;
 
     /// Writes a row that the row store refused.
@@ -40,15 +40,16 @@ pub trait DeadLetterSink {
     /// When the row cannot be written.
     fn write_refused_row(&mut self, row: &RefusedRow) -> Result<(), Halt>;
 
-    /// Waits until all dead letters written so far survive a crash of this process.
+    /// Waits until all dead letters written so far are stored durably, so that a crash of this process cannot lose
+    /// them.
     ///
     /// # Errors
     /// When the dead letters cannot be stored durably.
     fn flush(&mut self) -> Result<(), Halt>;
 }
 
-/// Discards dead letters, for a pipeline file that names no destination for them. The worker still counts and logs
-/// each dead letter.
+/// Discards all dead letters. Used when the pipeline file names no destination for dead letters. The worker still
+/// counts every dead letter and logs the first ones.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoDeadLetterSink;
 

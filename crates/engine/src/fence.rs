@@ -1,12 +1,12 @@
-//! The fence of a row store accepts rows only from the current owner of their partition. A worker that has lost the
-//! partition without noticing is refused.
+//! The fence of a row store accepts the rows of a partition only from the partition's current owner. The fence refuses
+//! the rows of a worker that has lost the partition without noticing.
 //!
 //! Owns: the contract between a worker and the fence. Does not own: epochs (the checkpoint store), the implementations
 //! (the connectors). Invariants: (1) After a granted claim, the row store accepts no row of that partition under a
-//! smaller epoch. (2) The row store updates a partition's row numbers in the transaction that writes the rows.
-//! A row has the same number in every run ([`windrow_core::Row::row_number`]). A worker that resumes from a checkpoint
-//! therefore knows which rows are already written, and does not write these rows again. So no reader sees an older
-//! value replace a newer one.
+//! smaller epoch. (2) The row store updates a partition's row numbers in the transaction that writes the rows. A row
+//! has the same number in every run ([`windrow_core::Row::row_number`]). A worker that resumes from a checkpoint
+//! therefore knows which rows are already written, and does not write these rows again. So an older row never replaces
+//! a newer row.
 
 use crate::Halt;
 use crate::identifiers::{Epoch, FenceToken, Partition};
@@ -16,8 +16,8 @@ use crate::identifiers::{Epoch, FenceToken, Partition};
 pub struct ViewRowCount {
     /// The name of the view.
     pub view: String,
-    /// A fingerprint of the offset at which counting started, and of the topic, the views and the decoding rules. Row
-    /// numbers with different fingerprints cannot be compared.
+    /// A hash of the topic, the views, the decoding rules and the offset at which row counting started. Row numbers are
+    /// comparable only if their fingerprints are equal.
     pub counting_start_fingerprint: u64,
     /// The number of the last row of the view; 0 before the first row.
     pub last_row_number: u64,
@@ -30,18 +30,18 @@ pub struct PartitionClaim {
     pub partition: Partition,
     /// The epoch under which the worker owns the partition.
     pub epoch: Epoch,
-    /// The row counts in the partition's checkpoint: one for each view, in the pipeline's order.
+    /// The row counts from the partition's checkpoint, one for each view, in the pipeline's order of views.
     pub row_counts: Vec<ViewRowCount>,
 }
 
 /// The row store's answer to a [`PartitionClaim`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ClaimOutcome {
-    /// The row store grants the claim. Holds, for each view, the number of the last row in the row store. That number
-    /// is at least the claim's count.
+    /// The row store grants the claim. The list holds, for each view, the number of the last row in the row store. No
+    /// number is smaller than the claim's number for the same view.
     Granted(Vec<u64>),
-    /// The row store refuses the claim, because the partition is already claimed under the epoch given here. That
-    /// epoch is equal to the claim's epoch, or larger.
+    /// The row store refuses the claim, because the partition is already claimed under this epoch. This epoch is at
+    /// least as large as the epoch of the refused claim.
     Stale(Epoch),
 }
 
@@ -50,12 +50,12 @@ pub trait RowFence: Send + Sync {
     /// Claims a partition at the fence, and waits while the row store is unreachable.
     ///
     /// # Errors
-    /// When no retry resolves a fault of the row store, or when a stop was requested while the row store was
+    /// When the row store has a fault that no retry resolves. Also when a stop is requested while the row store is
     /// unreachable.
     fn claim_partition(&self, claim: &PartitionClaim) -> Result<ClaimOutcome, Halt>;
 }
 
-/// Grants every claim, for output that only this process writes (a file, the terminal).
+/// Grants every claim. Used for output that only this process writes: a file or the terminal.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoRowFence;
 
@@ -65,12 +65,13 @@ impl RowFence for NoRowFence {
     }
 }
 
-/// A partition whose rows the row store no longer accepts from this worker. The row store discards all later rows.
+/// A partition whose rows the row store no longer accepts from this worker. The row store discards every further row
+/// that this worker sends for the partition.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LostPartition {
-    /// The partition, and the epoch that is no longer valid.
+    /// The partition, and the epoch under which this worker owned the partition.
     pub fence_token: FenceToken,
-    /// The reason why the row store accepts no more rows.
+    /// The reason why the row store no longer accepts the partition's rows.
     pub reason: PartitionLossReason,
 }
 
@@ -79,7 +80,7 @@ pub struct LostPartition {
 pub enum PartitionLossReason {
     /// Another worker claimed the partition under this larger epoch.
     Fenced(Epoch),
-    /// The row store holds fewer rows than it has acknowledged, because it was emptied or failed over to a lagging
-    /// replica. The rows since the last checkpoint must be computed and written again.
+    /// The row store has lost rows that it had acknowledged: it was emptied, or failed over to a lagging replica. The
+    /// worker must compute and write the rows since the last checkpoint again.
     StoreRewound,
 }

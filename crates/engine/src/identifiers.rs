@@ -1,5 +1,5 @@
 //! The identifiers of a partition, of a record in the partition, and of the partition's owner. This module imports no
-//! other module of the crate, so that every error type can hold these identifiers.
+//! other module of the crate. Every module can therefore import this one without an import circle.
 
 use std::collections::BTreeMap;
 
@@ -9,17 +9,18 @@ pub type Partition = i32;
 /// The position of a record in its partition.
 pub type Offset = i64;
 
-/// The offset of the next record to read, per partition.
+/// For each partition, the offset of the next record to read.
 pub type PartitionOffsets = BTreeMap<Partition, Offset>;
 
-/// The number of a claim to a partition. Each claim has a larger epoch than every earlier claim.
+/// The number of a claim to a partition. Each claim has a larger epoch than all earlier claims to the same partition.
 pub type Epoch = u64;
 
-/// Identifies the owner of a partition in one epoch. The row store compares tokens, and refuses rows of former owners.
+/// Identifies the owner of a partition in one epoch. Every row is sent with the token of its writer, so that the row
+/// store can refuse the rows of former owners.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FenceToken {
-    /// The partition whose shard produces the rows.
+    /// The partition that the worker owns.
     pub partition: Partition,
-    /// The epoch in which the worker owns the partition.
+    /// The epoch under which the worker owns the partition.
     pub epoch: Epoch,
 }

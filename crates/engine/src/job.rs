@@ -7,7 +7,7 @@ use windrow_core::{EventSchema, FeatureView, Shard, SipHashKey};
 use crate::halt::InputFault;
 use crate::{EventDecoder, Halt, SourceRecord};
 
-/// A pipeline in the form that its workers use.
+/// The parts of a pipeline that a worker needs to turn records into rows.
 #[derive(Clone, Debug)]
 pub struct JobDefinition {
     /// The feature views, in the pipeline's order.
@@ -18,12 +18,12 @@ pub struct JobDefinition {
     pub max_out_of_orderness_ms: i64,
     /// The decoder that turns records into events.
     pub decoder: EventDecoder,
-    /// The topic or the file that the records come from. Dead letters carry this name.
+    /// The name of the topic or file that the records come from. Dead letters contain this name.
     pub topic: Arc<str>,
-    /// The SipHash key of the tables that find entities by key. A random key protects the tables from crafted
-    /// collisions.
+    /// The secret with which hash tables hash entity keys (SipHash). With a random secret, a sender cannot choose
+    /// entity keys that collide.
     pub sip_hash_key: SipHashKey,
-    /// Whether a record without a key halts the job. True for a topic with several partitions, where Kafka would spread
+    /// Whether a record without a key halts the job. True for a topic with several partitions, because producers spread
     /// the keyless records of one entity over all partitions.
     pub record_keys_required: bool,
 }
@@ -34,7 +34,8 @@ impl JobDefinition {
         Shard::new(self.views.iter(), &self.schema, self.max_out_of_orderness_ms, self.sip_hash_key)
     }
 
-    /// Describes the settings, besides the views, that determine the rows. Manifests record the description.
+    /// Returns a text with the decoding rules, the maximum out-of-orderness and Windrow's version. Each manifest
+    /// contains this text.
     pub(crate) fn describe_decoding_and_lateness(&self) -> String {
         let late = self.max_out_of_orderness_ms;
         format!(
@@ -44,7 +45,7 @@ impl JobDefinition {
         )
     }
 
-    /// Returns an error for a record without a key if the topic needs keys.
+    /// Returns an error if the record has no key, although the job requires keys ([`Self::record_keys_required`]).
     pub(crate) fn require_record_key(&self, record: &SourceRecord<'_>) -> Result<(), Halt> {
         if self.record_keys_required && record.key.is_none() {
             return Err(InputFault::RecordWithoutKey {

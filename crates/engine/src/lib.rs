@@ -1,10 +1,10 @@
 //! The engine turns the records of partitions into rows of features, with one worker per thread.
 //!
-//! A [`Worker`] polls its [`Source`], decodes each record, and passes the event to the shard of the record's partition.
-//! The worker writes the resulting rows to its [`Sink`].
-//! A separate checkpoint thread claims partitions, restores their shards and writes their checkpoints. So the worker's
-//! loop never waits for the [`CheckpointStore`]. Every worker counts its work in [`WorkerMetrics`], which any thread
-//! may read.
+//! A [`Worker`] polls its [`Source`], decodes each record into an event, and passes the event to the shard of the
+//! record's partition. The worker writes the resulting rows to its [`Sink`]. A separate checkpoint thread claims
+//! partitions, restores their shards and writes their checkpoints. So the worker's loop does not wait for the
+//! [`CheckpointStore`] while records arrive. Every worker counts its work in [`WorkerMetrics`], which any thread may
+//! read.
 //!
 //! ```text
 //!             records                events                 rows
@@ -19,8 +19,8 @@
 //! ```
 //!
 //! Owns: decoding, the worker, checkpoints, counters, and the interfaces to input, output and time. Does not own: the
-//! meaning of windows (`windrow-core`), Kafka, Redis, files and object stores (`windrow-connectors`), flags and
-//! printing (the binary).
+//! rules of windows (`windrow-core`), access to Kafka, Redis, files and object stores (`windrow-connectors`),
+//! command-line flags and printing (the binary).
 //!
 //! Read first: the worker's loop in [`worker/run_loop.rs`](../src/windrow_engine/worker/run_loop.rs.html), the phases
 //! of a partition in [`worker/partition_phase.rs`](../src/windrow_engine/worker/partition_phase.rs.html), and the

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use crate::Clock;
 
-/// A clock that advances only by [`Self::advance`] and by [`Clock::sleep`]. Clones share the same time.
+/// A clock whose time advances only in calls of [`Self::advance`] and [`Clock::sleep`]. Clones of a clock share its
+/// time.
 ///
-/// A sleep advances the clock and returns at once, so a test can simulate hours in moments. The sleep also yields to
-/// other threads.
+/// [`Clock::sleep`] advances the clock and returns at once, so a test can simulate hours in moments. It also lets other
+/// threads run.
 #[derive(Clone, Debug)]
 pub struct ManualClock {
     now_ns: Arc<AtomicU64>,
@@ -18,7 +19,7 @@ pub struct ManualClock {
 }
 
 impl ManualClock {
-    /// Creates a clock. The monotonic time starts at zero, and the wall clock at `wall_start_ms`, in epoch
+    /// Creates a clock whose monotonic time starts at zero. The wall-clock time starts at `wall_start_ms`, in epoch
     /// milliseconds.
     #[must_use]
     pub fn starting_at(wall_start_ms: i64) -> Self {

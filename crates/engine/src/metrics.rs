@@ -1,10 +1,10 @@
-//! The metrics that a worker publishes: records read, rows written, records dropped and why, and time spent.
+//! The metrics that a worker publishes about its records, rows, checkpoints and partitions, and about its use of time.
 //!
-//! Owns: counters, the newest rare events, the status of partitions. Does not own: rates, and the pages that show
-//! metrics.
-//! Invariants: (1) Each [`WorkerMetrics`] has one writer and any number of readers. (2) Counters only grow while the
-//! process lives. (3) Processing a record only increments counters. A lock is taken only for rare events and once per
-//! flush.
+//! Owns: counters, the lists of the newest late events, dead letters and checkpoints, the status of partitions. Does
+//! not own: rates, and the pages that show metrics.
+//! Invariants: (1) Only one worker writes a [`WorkerMetrics`], and any thread may read it. (2) Counters only grow while
+//! the process lives. (3) The worker locks a mutex only for entries of a list and once per flush. For most records, it
+//! only increments counters.
 //! After a crash, all metrics start at zero.
 
 mod checkpoint_metrics;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Computes the delays of one retry loop. Each delay is twice the one before, from the shortest to the longest.
+/// Computes the delays between the attempts of one retry loop. Each delay is twice the previous delay, up to a maximum.
 #[derive(Clone, Debug)]
 pub struct RetryBackoff {
     shortest_delay: Duration,
@@ -17,14 +17,14 @@ impl RetryBackoff {
         Self { shortest_delay, longest_delay, next_delay: shortest_delay }
     }
 
-    /// Returns the delay before the next attempt, and doubles the following delay.
+    /// Returns the delay before the next attempt. The next call returns twice this delay, up to the longest delay.
     pub fn next_delay(&mut self) -> Duration {
         let delay = self.next_delay;
         self.next_delay = (delay * 2).min(self.longest_delay);
         delay
     }
 
-    /// Resets the next delay to the shortest one, after a success.
+    /// Sets the next delay to the shortest delay. Called after a successful attempt.
     pub const fn reset(&mut self) {
         self.next_delay = self.shortest_delay;
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::Halt;
 use crate::identifiers::{Offset, Partition, PartitionOffsets};
 
-/// A record that the source lends to the worker for one call.
+/// A record that the worker borrows from the source while it processes the record.
 #[derive(Clone, Copy, Debug)]
 pub struct SourceRecord<'a> {
     /// The partition that the record was read from.
@@ -18,11 +18,11 @@ pub struct SourceRecord<'a> {
     pub key: Option<&'a [u8]>,
     /// The payload of the record; `None` is Kafka's null value.
     pub payload: Option<&'a [u8]>,
-    /// The Kafka timestamp of the record (produced or appended), in epoch milliseconds. `None` if the source has no
-    /// timestamps.
+    /// The Kafka timestamp of the record (`CreateTime` or `LogAppendTime`), in epoch milliseconds. `None` if the source
+    /// has no timestamps.
     pub timestamp_ms: Option<i64>,
-    /// The reason why the source could not read this record; `None` for a readable record. The reason also applies to
-    /// the following records, up to the next delivered record.
+    /// The reason why the source could not read this record; `None` for a readable record. An unreadable record also
+    /// stands for all records between the previously delivered record and itself.
     pub unreadable_reason: Option<&'a str>,
 }
 
@@ -33,28 +33,30 @@ pub enum PollOutcome {
     Records,
     /// No record arrived before the timeout.
     Idle,
-    /// The group assigned these partitions to this worker. The worker responds with [`Source::start_partitions`].
+    /// The consumer group assigned these partitions to this worker. The worker responds with
+    /// [`Source::start_partitions`].
     Assigned(Vec<Partition>),
-    /// The group revokes these partitions. The worker responds with [`Source::release_partitions`].
+    /// The consumer group revokes these partitions. The worker responds with [`Source::release_partitions`].
     Revoked(Vec<Partition>),
-    /// Another worker already owns these partitions, so no offsets may be committed for them. The worker responds with
-    /// [`Source::release_partitions`].
+    /// Another worker already owns these partitions, so this worker must not commit their offsets. This worker responds
+    /// with [`Source::release_partitions`].
     Lost(Vec<Partition>),
     /// The source skipped offsets of these partitions, because the records no longer exist in Kafka. The pipeline
     /// allows such gaps.
     OffsetsSkipped(Vec<Partition>),
-    /// Bounded input: the partition was read to the end offset that it had when the job started.
+    /// The partition was read up to the end offset that the partition had when the job started. Occurs only for bounded
+    /// input.
     PartitionFinished(Partition),
-    /// Bounded input: all partitions of this worker were read to their ends.
+    /// All partitions of this worker were read to their ends. Occurs only for bounded input.
     InputExhausted,
 }
 
 /// Whether a commit of offsets waits until the broker answers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum CommitWait {
-    /// The call returns without waiting.
+    /// The commit returns without waiting for the broker's answer.
     Background,
-    /// The call waits for the broker's answer, for a limited time.
+    /// The commit waits for the broker's answer, but only for a limited time.
     AwaitAnswer,
 }
 
@@ -64,48 +66,48 @@ pub trait Source {
     /// ahead only into a bounded buffer, and loses no record between two calls.
     ///
     /// # Errors
-    /// The error of `on_record`, or a fault of the input that no retry resolves.
+    /// When `on_record` returns an error, or when the input has a fault that no retry resolves.
     fn poll(
         &mut self,
         timeout: Duration,
         on_record: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>,
     ) -> Result<PollOutcome, Halt>;
 
-    /// Returns the known offsets at which reading of `partitions` would start. A partition without an entry in
-    /// `offsets` starts at the pipeline's default. An offset that no longer exists is skipped only if the pipeline
-    /// allows gaps.
+    /// Returns the offsets at which reading of `partitions` would start, as far as they are known. A partition starts
+    /// at its entry in `offsets`, or without an entry at the pipeline's default. If the offset no longer exists and the
+    /// pipeline allows gaps, the partition starts at another offset.
     ///
     /// # Errors
-    /// When an offset no longer exists, or the input rejects the request.
+    /// When a start offset no longer exists and the pipeline allows no gaps. Also when the input rejects the request.
     fn resolve_start_offsets(
         &mut self,
         partitions: &[Partition],
         offsets: &PartitionOffsets,
     ) -> Result<PartitionOffsets, Halt>;
 
-    /// Starts reading newly assigned `partitions` at `start_offsets`. A partition without an entry starts at the
-    /// pipeline's default.
+    /// Starts reading newly assigned `partitions` at `start_offsets`. A partition without an entry in `start_offsets`
+    /// starts at the pipeline's default.
     ///
     /// # Errors
     /// When the input rejects the request.
     fn start_partitions(&mut self, partitions: &[Partition], start_offsets: &PartitionOffsets) -> Result<(), Halt>;
 
-    /// Moves the reading positions of partitions to `offsets`.
+    /// Continues reading each partition in `offsets` at the offset given there.
     ///
     /// # Errors
     /// When the input rejects the request.
     fn seek_partitions(&mut self, offsets: &PartitionOffsets) -> Result<(), Halt>;
 
-    /// Commits `offsets` and waits for the answer. Returns whether the group still treats this worker as the owner of
-    /// these partitions.
+    /// Commits `offsets` and waits for the broker's answer. Returns whether the consumer group still treats this worker
+    /// as the owner of the partitions in `offsets`.
     ///
     /// # Errors
     /// When the input rejects the request.
     fn confirm_ownership_by_commit(&mut self, offsets: &PartitionOffsets) -> Result<bool, Halt>;
 
-    /// Pauses `partitions` that are being read, and keeps their positions. The pause ends with
-    /// [`Self::resume_partitions`], or when a partition is started, moved or released. A source that cannot pause a
-    /// partition logs a warning and continues to deliver its records.
+    /// Stops delivering records of `partitions`, but keeps the reading positions. The pause of a partition ends with
+    /// [`Self::resume_partitions`], or when the partition is started, sought or released. If the source cannot pause a
+    /// partition, it logs a warning and continues to deliver the partition's records.
     fn pause_partitions(&mut self, partitions: &[Partition]);
 
     /// Resumes paused `partitions` at the positions where they were paused.
@@ -117,10 +119,10 @@ pub trait Source {
     /// When the input rejects the request.
     fn release_partitions(&mut self, partitions: &[Partition]) -> Result<(), Halt>;
 
-    /// Commits `offsets`. All records before each offset are processed.
+    /// Commits `offsets` to the consumer group. A complete checkpoint includes all records before these offsets.
     ///
     /// # Errors
-    /// When the input rejects the commit for a reason that no retry resolves. After any other failure, the source logs
-    /// the failed commit, and the next commit repeats it.
+    /// When the input rejects the commit for a reason that no retry resolves. The source only logs any other failure,
+    /// because the worker commits the offsets again later.
     fn commit_offsets(&mut self, offsets: &PartitionOffsets, wait: CommitWait) -> Result<(), Halt>;
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A flag that asks all workers to stop. A signal or a halting worker sets the flag, and every worker checks the flag.
+/// A flag that asks all workers of a process to stop. For example, a Unix signal or a halting worker sets the flag, and
+/// every worker checks the flag.
 #[derive(Clone, Debug, Default)]
 pub struct StopSignal(Arc<AtomicBool>);
 

@@ -1,18 +1,20 @@
-//! A worker is one thread that owns partitions and drives their shards from a source to a sink.
+//! A worker owns partitions, processes their records and writes the resulting rows. Each worker runs in a thread of its
+//! own.
 //!
-//! A record passes through `run_loop` (poll, decode), the shard of its partition and `row_emitter` to the sink.
-//! `partition_changes` and `fencing` handle assigned and lost partitions, and `snapshots` saves their state.
-//! `partition_phase` and `owned_partition` hold the data of each phase of a partition.
+//! Module `run_loop` polls a record and decodes it into an event. The shard of the record's partition processes the
+//! event, and `row_emitter` passes the rows to the sink. `partition_changes` opens and releases partitions, `fencing`
+//! handles partitions that another worker has claimed, and `snapshots` saves the state of partitions. `partition_phase`
+//! and `owned_partition` hold the data of each phase of a partition.
 //!
 //! Does not own: threads (the binary starts one per worker), Kafka, Redis, the checkpoint store (the checkpoint
 //! thread).
 //! Invariants: (1) Each time a partition is opened, its shard processes each record once and in order. (2) A checkpoint
-//! is complete only when every row and dead letter before it is stored. (3) Offsets are committed only after a complete
-//! checkpoint. (4) A record that is not an event never stops the worker. (5) A record that causes a [`crate::Halt`] is
-//! not skipped: the next start reads the record again. (6) The loop never waits for the checkpoint store while records
-//! arrive.
-//! After a crash, each partition resumes from its last complete checkpoint, in this process or in another one. Rows
-//! that the row store already has are not written again.
+//! completes only after all rows and dead letters of its records are stored. (3) An offset is committed only after the
+//! checkpoint at this offset is complete. (4) A record that is not an event never stops the worker. (5) A record that
+//! causes a [`crate::Halt`] is not skipped: the next start reads the record again. (6) The worker's loop never waits
+//! for the checkpoint store while records arrive.
+//! After a crash, the next owner of a partition resumes from the partition's last complete checkpoint. The next owner
+//! does not write rows again that the row store already has.
 
 mod active_snapshot;
 mod event_recorder;

@@ -1,4 +1,4 @@
-//! Helpers for integration tests of several crates that need a real Kafka.
+//! Helpers for integration tests that need a real Kafka. The tests of several crates use these helpers.
 //!
 //! Owns: test topics, records, groups and offsets on a running Kafka. Does not own: starting Kafka (`dev/kafka.sh`).
 //! Other crates use this crate only as a dev-dependency.

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Waits until `condition` returns true. A panic message names the condition by `what`.
+/// Waits until `condition` returns true. `what` describes the condition in the message of a panic.
 ///
 /// # Panics
 /// When `condition` does not return true within `seconds`.

@@ -314,7 +314,7 @@ mod tests {
         let instance = create_monitor(&StopSignal::default());
         instance.take_sample();
         for worker in &instance.worker_metrics {
-            worker.read_records.add(1_000_000);
+            worker.records_read.add(1_000_000);
             worker.view_metrics[1].fired_rows.add(30);
             worker.view_metrics[1].late_events.add(2);
         }

@@ -47,7 +47,7 @@ impl WorkerTotals {
         use std::sync::atomic::Ordering::Relaxed;
         let mut totals = Self { view_totals: vec![FeatureViewTotals::default(); views], ..Self::default() };
         for worker in workers {
-            totals.records_read += worker.read_records.get();
+            totals.records_read += worker.records_read.get();
             totals.dead_letter_count += worker.dead_letters.get();
             totals.refused_row_count += worker.refused_rows.get();
             totals.entity_count += worker.entity_count.load(Relaxed);

@@ -1,5 +1,5 @@
-//! Metrics of a worker's checkpoints: counts, the size and duration of the last checkpoint, and a list of the newest
-//! checkpoints.
+//! Metrics of a worker's checkpoints: counts, the size and duration of the last checkpoint, and lists of the newest
+//! checkpoints and restores.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
@@ -11,7 +11,7 @@ use super::counter::Counter;
 use crate::checkpoint::{CheckpointId, CheckpointSize};
 use crate::{Epoch, Offset, Partition};
 
-/// The maximum number of checkpoints, and of restores, that are remembered per worker.
+/// The maximum number of ended checkpoints that a worker remembers. The same maximum applies to restores.
 const MAX_REMEMBERED_CHECKPOINTS: usize = 50;
 
 /// A checkpoint of one partition, or one partition's part of a savepoint.
@@ -19,9 +19,9 @@ const MAX_REMEMBERED_CHECKPOINTS: usize = 50;
 pub struct CheckpointRecord {
     /// The partition whose state is saved.
     pub partition: Partition,
-    /// The epoch in which the worker owned the partition.
+    /// The epoch under which the worker owned the partition.
     pub epoch: Epoch,
-    /// The number of the checkpoint, counted per partition; `None` while it is in progress.
+    /// The checkpoint's number within the checkpoints of its partition; `None` while the checkpoint is in progress.
     pub checkpoint_number: Option<u64>,
     /// The name of the savepoint that the saved state belongs to; `None` for a checkpoint.
     pub savepoint_id: Option<String>,
@@ -29,12 +29,12 @@ pub struct CheckpointRecord {
     pub state: CheckpointState,
     /// The wall-clock time at which the snapshot was cut, in epoch milliseconds.
     pub started_at_ms: i64,
-    /// The wall-clock time at which the checkpoint completed or failed, in epoch milliseconds; `None` while it is in
-    /// progress.
+    /// The wall-clock time at which the checkpoint completed or failed, in epoch milliseconds. `None` while the
+    /// checkpoint is in progress.
     pub ended_at_ms: Option<i64>,
     /// The offset of the first record that the checkpoint does not include.
     pub offset: Offset,
-    /// The place of the store that the checkpoint is written to.
+    /// The path or the URL of the store that the checkpoint is written to.
     pub store_place: String,
 }
 
@@ -43,7 +43,7 @@ pub struct CheckpointRecord {
 pub enum CheckpointState {
     /// The checkpoint is being taken.
     InProgress,
-    /// The checkpoint is complete, so the job can resume from it.
+    /// The checkpoint is complete, so the partition can be restored from it.
     Complete {
         /// The size of the newest layer in bytes.
         added_bytes: u64,
@@ -65,7 +65,7 @@ pub struct RestoreRecord {
     pub restored_at_ms: i64,
     /// The duration of the restore.
     pub restore_duration: Duration,
-    /// The place of the savepoint that this job began from; `None` if it began without a savepoint.
+    /// The path or the URL of the savepoint that this job began from; `None` if the job began without a savepoint.
     pub origin_savepoint_place: Option<String>,
     /// The offset at which reading resumes after the restore; `None` if unknown.
     pub start_offset: Option<Offset>,
@@ -94,24 +94,25 @@ pub struct CheckpointMetrics {
     pub completed_checkpoints: Counter,
     /// The number of failed checkpoints.
     pub failed_checkpoints: Counter,
-    /// The number of times that another worker claimed a partition while this worker still treated the partition as its
-    /// own.
+    /// The number of times that another worker claimed a partition while this worker still owned the partition.
     pub partitions_fenced: Counter,
     /// The number of partitions restored from a checkpoint.
-    pub restored_partitions: Counter,
+    pub partitions_restored: Counter,
     last_checkpoint_added_bytes: AtomicU64,
     last_checkpoint_total_bytes: AtomicU64,
     /// The time from the cut of the last complete checkpoint to its completion, in milliseconds.
     last_checkpoint_duration_ms: AtomicU64,
-    /// The longest pause of record processing that saving a snapshot caused, in microseconds.
+    /// The longest time for which saving a snapshot has paused the processing of records, in microseconds.
     longest_snapshot_pause_us: AtomicU64,
-    /// The longest time since a partition's last complete checkpoint, in milliseconds; `u64::MAX` without partitions.
+    /// The age of the last complete checkpoint of a partition in milliseconds, as the maximum over the worker's
+    /// partitions. `u64::MAX` if the worker owns no partition.
     longest_time_since_checkpoint_ms: AtomicU64,
     history: Mutex<CheckpointHistory>,
 }
 
 impl CheckpointMetrics {
-    /// Counts a complete checkpoint, and stores its size and duration as those of the last checkpoint.
+    /// Counts a complete checkpoint. Stores the size and the duration of this checkpoint as the values of the last
+    /// checkpoint.
     pub(crate) fn count_completed_checkpoint(&self, size: CheckpointSize, duration: Duration) {
         self.completed_checkpoints.add(1);
         self.last_checkpoint_added_bytes.store(size.newest_layer_byte_count, Ordering::Relaxed);
@@ -129,17 +130,17 @@ impl CheckpointMetrics {
     }
 
     pub(crate) fn record_partition_restored(&self, record: RestoreRecord) {
-        self.restored_partitions.add(1);
+        self.partitions_restored.add(1);
         push_bounded(&mut self.lock_history().restores, record);
     }
 
-    /// Records the start of a checkpoint or of a partition's part of a savepoint.
+    /// Adds a checkpoint, or a partition's part of a savepoint, to the checkpoints in progress.
     pub(crate) fn record_checkpoint_started(&self, record: CheckpointRecord) {
         self.lock_history().in_progress_by_partition.insert(record.partition, record);
     }
 
-    /// Moves the checkpoint of `partition` that is in progress to the ended checkpoints. `fill_outcome` sets how the
-    /// checkpoint ended.
+    /// Moves the current checkpoint of `partition` from the checkpoints in progress to the ended checkpoints.
+    /// `fill_outcome` writes the outcome into the record of the checkpoint.
     pub(crate) fn record_checkpoint_ended(
         &self,
         partition: Partition,
@@ -152,13 +153,14 @@ impl CheckpointMetrics {
         }
     }
 
-    /// Removes the checkpoint of `partition` that is in progress, if any. The checkpoint counts neither as complete nor
-    /// as failed.
+    /// Removes the current checkpoint of `partition`, if any, from the checkpoints in progress. This checkpoint counts
+    /// neither as complete nor as failed.
     pub(crate) fn forget_checkpoint_in_progress(&self, partition: Partition) {
         self.lock_history().in_progress_by_partition.remove(&partition);
     }
 
-    /// Returns the checkpoints in progress and the newest ended ones, newest first.
+    /// Returns the checkpoints in progress and the newest ended checkpoints. The checkpoint that started last comes
+    /// first.
     #[must_use]
     pub fn recent_checkpoints(&self) -> Vec<CheckpointRecord> {
         let history = self.lock_history();
@@ -175,7 +177,7 @@ impl CheckpointMetrics {
         self.lock_history().in_progress_by_partition.len()
     }
 
-    /// Returns the newest restores, newest first.
+    /// Returns the most recent restores of partitions, newest first.
     #[must_use]
     pub fn recent_restores(&self) -> Vec<RestoreRecord> {
         self.lock_history().restores.iter().rev().cloned().collect()
@@ -203,13 +205,14 @@ impl CheckpointMetrics {
         Duration::from_millis(self.last_checkpoint_duration_ms.load(Ordering::Relaxed))
     }
 
-    /// Returns the longest pause of record processing that saving a snapshot caused.
+    /// Returns the longest time for which saving a snapshot has paused the processing of records.
     #[must_use]
     pub fn longest_snapshot_pause(&self) -> Duration {
         Duration::from_micros(self.longest_snapshot_pause_us.load(Ordering::Relaxed))
     }
 
-    /// Returns the longest time since a partition's last complete checkpoint; `None` without partitions.
+    /// Returns the age of the last complete checkpoint of a partition, as the maximum over the worker's partitions.
+    /// Returns `None` if the worker owns no partition.
     #[must_use]
     pub fn longest_time_since_checkpoint(&self) -> Option<Duration> {
         match self.longest_time_since_checkpoint_ms.load(Ordering::Relaxed) {

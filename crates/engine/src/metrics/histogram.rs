@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The upper bounds of the buckets in milliseconds, ascending. Longer durations fall into an extra bucket.
+/// The upper bounds of the buckets in milliseconds, ascending. An extra bucket counts the durations above the largest
+/// bound.
 const BUCKET_BOUNDS_MS: [u64; BOUND_COUNT] = [
     1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000,
     1_000_000, 2_500_000, 5_000_000, 10_000_000, 25_000_000, 50_000_000, 86_400_000,
@@ -10,14 +11,14 @@ const BUCKET_BOUNDS_MS: [u64; BOUND_COUNT] = [
 const BOUND_COUNT: usize = 25;
 const BUCKET_COUNT: usize = BOUND_COUNT + 1;
 
-/// Counts durations in buckets. Any thread may count and read, without a lock.
+/// Counts durations in buckets. Any thread may add durations and read the counts, without a lock.
 #[derive(Debug, Default)]
 pub struct Histogram {
     bucket_counts: [AtomicU64; BUCKET_COUNT],
     total_duration_ms: AtomicU64,
 }
 
-/// The counts of a histogram, in total or between two readings.
+/// The counts of a histogram: either of all durations, or of the durations added between two readings.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct HistogramCounts {
     /// The number of durations per bucket. A bucket excludes its lower bound and includes its upper bound. The last
@@ -28,7 +29,8 @@ pub struct HistogramCounts {
 }
 
 impl Histogram {
-    /// Counts `times` durations of `ms` milliseconds. A negative duration, caused by two differing clocks, counts as 0.
+    /// Adds `times` durations of `ms` milliseconds each. A duration is negative if it was measured with two clocks that
+    /// differ; it counts as 0.
     pub fn observe(&self, ms: i64, times: u64) {
         let ms = u64::try_from(ms).unwrap_or(0);
         let bucket = BUCKET_BOUNDS_MS.partition_point(|&bound| bound < ms);
@@ -47,13 +49,13 @@ impl Histogram {
 }
 
 impl HistogramCounts {
-    /// Returns the upper bounds of the buckets in milliseconds. The last bucket has no bound.
+    /// Returns the upper bounds of all buckets but the last, in milliseconds. The last bucket has no upper bound.
     #[must_use]
     pub fn bucket_bounds_ms() -> &'static [u64] {
         &BUCKET_BOUNDS_MS
     }
 
-    /// Returns the counts of the durations that were observed after the reading `earlier`.
+    /// Returns the counts of the durations that were added after `earlier` was read.
     #[must_use]
     pub fn counted_since(&self, earlier: &Self) -> Self {
         Self {
@@ -70,8 +72,9 @@ impl HistogramCounts {
         self.bucket_counts.iter().sum()
     }
 
-    /// Estimates the quantile `q` of the durations, in milliseconds. Assumes that durations are spread evenly within a
-    /// bucket. A duration beyond the last bound counts as the last bound. Returns `None` if the histogram is empty.
+    /// Returns an estimate of the quantile `q` of the durations, in milliseconds; `None` without durations. The
+    /// estimate assumes that durations are spread evenly within a bucket. A duration above the largest bound counts as
+    /// this bound.
     #[must_use]
     #[allow(clippy::cast_precision_loss)] // an estimate
     pub fn estimate_quantile_ms(&self, q: f64) -> Option<f64> {

@@ -6,13 +6,13 @@ use windrow_core::EventTime;
 
 use crate::{Epoch, Offset, Partition};
 
-/// The status of a partition at its worker's last publication, usually less than a second ago. Wall-clock times are in
-/// epoch milliseconds.
+/// The status of a partition when its worker last published metrics, usually less than a second ago. Wall-clock times
+/// are in epoch milliseconds.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PartitionStatus {
     /// The number of the partition.
     pub partition: Partition,
-    /// The epoch in which the worker owns the partition.
+    /// The epoch under which the worker owns the partition.
     pub epoch: Epoch,
     /// The offset of the next record; `None` if unknown.
     pub next_offset: Option<Offset>,
@@ -22,9 +22,11 @@ pub struct PartitionStatus {
     pub max_event_time: Option<EventTime>,
     /// The wall-clock time at which this worker opened the partition.
     pub opened_at_ms: i64,
-    /// The wall-clock time of the first publication after the last record was processed.
+    /// The approximate wall-clock time at which the last record was processed: the first publication of metrics after
+    /// that record.
     pub last_record_processed_at_ms: Option<i64>,
-    /// The Kafka timestamp of the last record (produced or appended); `None` if the source has no timestamps.
+    /// The Kafka timestamp of the last processed record (`CreateTime` or `LogAppendTime`), in epoch milliseconds.
+    /// `None` if the source has no timestamps.
     pub last_record_timestamp_ms: Option<i64>,
     /// The number of records processed since this worker opened the partition.
     pub record_count: u64,
@@ -32,7 +34,7 @@ pub struct PartitionStatus {
     pub entity_count: u64,
     /// The size in bytes of all layers of the last complete checkpoint.
     pub last_checkpoint_total_bytes: u64,
-    /// The offset of the last complete checkpoint.
+    /// The offset of the first record that the last complete checkpoint does not include.
     pub last_checkpoint_offset: Option<Offset>,
     /// The wall-clock time at which the last complete checkpoint was cut.
     pub last_checkpoint_at_ms: Option<i64>,

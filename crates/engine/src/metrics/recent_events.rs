@@ -1,6 +1,7 @@
 //! The newest late events, dead letters and timeline marks, for pages that list them.
 //!
-//! Invariant: the counters count every event, but the lists omit events when many occur at once ([`RecordingBudget`]).
+//! The counters of a worker include every late event and dead letter. The lists omit some of them when many occur in a
+//! short time ([`RecordingBudget`]).
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -9,19 +10,20 @@ use windrow_core::ViewId;
 
 use crate::{DeadLetter, Offset, Partition, RefusedRow, SourceRecord};
 
-/// The maximum number of events of each kind that are remembered per worker.
+/// The maximum length of a worker's list of late events, of dead letters or of timeline marks.
 const MAX_REMEMBERED_EVENTS: usize = 50;
-/// The maximum number of bytes that a list keeps of a record or a key.
+/// The maximum number of bytes that a list keeps of a payload or a key.
 const MAX_KEPT_RECORD_BYTES: usize = 8 * 1024;
-/// The maximum number of events of each kind recorded between two publications of metrics, which are about 0.1 s apart.
+/// The maximum number of late events that a list accepts between two publications of metrics, about 0.1 s apart. The
+/// same maximum applies to records that are not events, and to refused rows.
 const MAX_EVENTS_RECORDED_PER_PUBLISH: u32 = 2;
 
-/// The first bytes of a record or a key.
+/// The first bytes of a payload or a key, with the full length.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct TruncatedBytes {
-    /// The first bytes of the record or key.
+    /// The first bytes of the payload or key.
     pub kept_bytes: Vec<u8>,
-    /// The length in bytes of the whole record or key.
+    /// The length in bytes of the whole payload or key.
     pub full_byte_count: usize,
 }
 
@@ -67,12 +69,12 @@ pub enum DeadLetterRecord {
         offset: Offset,
         /// The first bytes of the record's key.
         key: Option<TruncatedBytes>,
-        /// The first bytes of the record; `None` for Kafka's null value.
+        /// The first bytes of the record's payload; `None` for Kafka's null value.
         record: Option<TruncatedBytes>,
     },
     /// A row that the row store refused.
     RefusedRow {
-        /// The wall-clock time at which the refusal was reported, in epoch milliseconds.
+        /// The wall-clock time at which the worker learned of the refusal, in epoch milliseconds.
         at_ms: i64,
         /// The reason of the refusal.
         reason: String,
@@ -82,7 +84,7 @@ pub enum DeadLetterRecord {
 }
 
 impl DeadLetterRecord {
-    /// Returns the wall-clock time of the dead letter, in epoch milliseconds.
+    /// Returns the wall-clock time at which the worker recorded the dead letter, in epoch milliseconds.
     #[must_use]
     pub fn recorded_at_ms(&self) -> i64 {
         match self {
@@ -91,23 +93,23 @@ impl DeadLetterRecord {
     }
 }
 
-/// An event that the charts of the pages mark, for example a failed checkpoint.
+/// A moment that the charts of the pages mark, for example the failure of a checkpoint.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TimelineMark {
-    /// The wall-clock time of the mark, in epoch milliseconds.
+    /// The wall-clock time of the marked moment, in epoch milliseconds.
     pub marked_at_ms: i64,
-    /// The kind of the marked event.
+    /// The reason for the mark.
     pub kind: TimelineMarkKind,
-    /// The text that the charts show with the mark.
+    /// The text that the charts show next to the mark.
     pub label: String,
 }
 
-/// The kind of event that a timeline mark shows.
+/// The reason for a timeline mark.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum TimelineMarkKind {
-    /// The group assigned partitions to the worker.
+    /// The consumer group assigned partitions to the worker.
     Assigned,
-    /// The group revoked partitions, or the worker lost them.
+    /// The consumer group took partitions away from the worker.
     Revoked,
     /// A partition was written to a savepoint.
     Savepoint,
@@ -147,7 +149,8 @@ impl RecentEvents {
     }
 }
 
-/// The number of events of each kind that may still be recorded until the worker publishes its metrics again.
+/// How many late events, records that are not events, and refused rows the lists still accept until the worker
+/// publishes its metrics again.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RecordingBudget {
     late_events_left: u32,
@@ -155,7 +158,7 @@ pub(crate) struct RecordingBudget {
     refused_rows_left: u32,
 }
 
-/// An event that was too late for at least one view. Borrows its data from the worker.
+/// An event that was too late for at least one view, with data that the worker lends.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LateArrival<'a> {
     pub(crate) source_record: &'a SourceRecord<'a>,

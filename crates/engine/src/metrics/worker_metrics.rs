@@ -14,9 +14,9 @@ use super::worker_time_use::WorkerTimeUse;
 /// One worker's metrics of one feature view.
 #[derive(Debug, Default)]
 pub struct ViewMetrics {
-    /// The number of rows that fired and were passed to the sink.
+    /// The number of rows of the view that the worker passed to the sink.
     pub fired_rows: Counter,
-    /// The number of events that were late for every window of the view.
+    /// The number of events that arrived after all their windows of the view had closed.
     pub late_events: Counter,
     /// The number of entities with state in the view, over all shards of the worker.
     pub entity_count: AtomicU64,
@@ -25,15 +25,15 @@ pub struct ViewMetrics {
 /// The metrics of one worker.
 #[derive(Debug)]
 pub struct WorkerMetrics {
-    /// The number of records read, dead letters included.
-    pub read_records: Counter,
+    /// The number of records read, including records that are not events.
+    pub records_read: Counter,
     /// The number of payload bytes read.
-    pub read_bytes: Counter,
+    pub bytes_read: Counter,
     /// The number of records that are not events.
     pub dead_letters: Counter,
     /// The number of rows that the row store refused.
     pub refused_rows: Counter,
-    /// The number of recomputed rows that the row store already held.
+    /// The number of rows that the worker computed again but did not write, because the row store already had them.
     pub rows_already_written: Counter,
     /// The metrics of the worker's checkpoints.
     pub checkpoint_metrics: CheckpointMetrics,
@@ -49,7 +49,8 @@ pub struct WorkerMetrics {
     pub recent_events: RecentEvents,
     /// The status of every partition that the worker owns.
     pub partition_statuses: PartitionStatuses,
-    /// The lowest watermark of the shards in epoch milliseconds; `i64::MIN` while a shard has no watermark.
+    /// The lowest watermark of the worker's shards in epoch milliseconds; `i64::MIN` while any of these shards has no
+    /// watermark.
     lowest_watermark_ms: AtomicI64,
 }
 
@@ -58,8 +59,8 @@ impl WorkerMetrics {
     #[must_use]
     pub fn new(views: usize) -> Arc<Self> {
         Arc::new(Self {
-            read_records: Counter::default(),
-            read_bytes: Counter::default(),
+            records_read: Counter::default(),
+            bytes_read: Counter::default(),
             dead_letters: Counter::default(),
             refused_rows: Counter::default(),
             rows_already_written: Counter::default(),
@@ -80,7 +81,7 @@ impl WorkerMetrics {
         self.lowest_watermark_ms.store(watermark.map_or(i64::MIN, EventTime::ms), Ordering::Relaxed);
     }
 
-    /// Returns the lowest watermark of the shards; `None` while a shard has no watermark.
+    /// Returns the lowest watermark of the worker's shards; `None` while any of these shards has no watermark.
     #[must_use]
     pub fn lowest_watermark(&self) -> Option<EventTime> {
         match self.lowest_watermark_ms.load(Ordering::Relaxed) {

@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use super::counter::Counter;
 
-/// The time of one worker since its start, divided into busy, idle and blocked.
+/// The time of one worker since its start, divided into busy, idle and blocked time.
 #[derive(Debug, Default)]
 pub struct WorkerTimeUse {
     /// The number of passes through the worker's loop.
     pub loop_iterations: Counter,
     busy_ns: Counter,
     idle_ns: Counter,
-    /// The nanoseconds for which the sink has blocked the worker. The sink also counts during a call that blocks.
+    /// The number of nanoseconds for which the sink has blocked the worker. The number already grows while a call of
+    /// the sink is still blocked.
     blocked_ns: OnceLock<Arc<Counter>>,
     has_ended: AtomicBool,
     /// The decoding time of the sampled records, in nanoseconds.
@@ -23,9 +24,9 @@ pub struct WorkerTimeUse {
 }
 
 impl WorkerTimeUse {
-    /// Sets the counter of blocked time, which the sink increments.
+    /// Sets the counter of blocked nanoseconds. The sink increments this counter.
     pub(crate) fn set_blocked_counter(&self, blocked_ns: Arc<Counter>) {
-        // A worker has one sink and calls this function once, so the result can be ignored.
+        // `set` fails only in a second call. A worker calls this function once, so the result is ignored.
         let _ = self.blocked_ns.set(blocked_ns);
     }
 
@@ -50,7 +51,7 @@ impl WorkerTimeUse {
         self.sampled_window_ns.fetch_add(to_nanos(windows), Ordering::Relaxed);
     }
 
-    /// Returns the time that the worker spent neither idle nor blocked.
+    /// Returns the time for which the worker was neither idle nor blocked.
     #[must_use]
     pub fn busy_time(&self) -> Duration {
         Duration::from_nanos(self.busy_ns.get())
@@ -68,8 +69,8 @@ impl WorkerTimeUse {
         Duration::from_nanos(self.blocked_ns.get().map_or(0, |blocked| blocked.get()))
     }
 
-    /// Returns the fraction of processing time that decoding took, from 0 to 1, measured on sampled records. Window
-    /// processing took the other part. Returns 0 without samples.
+    /// Returns the share of decoding in the processing time of sampled records, from 0 to 1. The rest of this time is
+    /// window processing. Returns 0 without samples.
     #[must_use]
     #[allow(clippy::cast_precision_loss)] // a rounded fraction is enough
     pub fn decode_share(&self) -> f64 {

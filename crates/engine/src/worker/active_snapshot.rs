@@ -7,12 +7,12 @@ use windrow_core::{BaseOrDelta, ShardMetadata};
 use crate::checkpoint::SnapshotPurpose;
 use crate::{FlushTicket, Offset};
 
-/// A snapshot of a shard while the worker and the checkpoint thread take it.
+/// A snapshot in progress. The worker saves the state of the shard, and the checkpoint thread writes the saved bytes.
 #[derive(Debug)]
 pub(super) struct ActiveSnapshot {
     pub(super) snapshot_purpose: SnapshotPurpose,
     pub(super) base_or_delta: BaseOrDelta,
-    /// The ticket for every row that was written to the sink before the cut.
+    /// The ticket of the flush with all rows before the cut.
     pub(super) flush_ticket: FlushTicket,
     /// The offset of the first record that the snapshot does not include.
     pub(super) cut_offset: Offset,
@@ -29,9 +29,9 @@ pub(super) struct ActiveSnapshot {
 /// The stage of a snapshot in progress.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum SnapshotStage {
-    /// The worker is saving the shard's slots.
+    /// The worker is saving the state of the shard.
     Saving,
-    /// All slots are saved, but the rows before the cut are not acknowledged yet.
+    /// The state of the shard is saved, but the rows before the cut are not acknowledged yet.
     WaitingForRows,
     /// The checkpoint thread is completing the snapshot.
     Completing,

@@ -1,8 +1,9 @@
-//! Records what happens in a worker. There is one function for each event, which writes the log line and updates the
-//! metrics.
+//! Reports what happens in a worker. Each function reports one kind of occurrence: it writes the log line and updates
+//! the metrics.
 //!
-//! Owns: log lines, counters and recent events of a worker. Does not own: the worker's reaction to an event. Invariant:
-//! no other file of the worker logs an event that is also counted, so that the log and the metrics agree.
+//! Owns: a worker's log lines, counters and lists of recent occurrences. Does not own: the worker's reaction to an
+//! occurrence. Invariant: no other file of the worker logs an occurrence that is also counted, so that the log and the
+//! metrics agree.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,10 +18,10 @@ use crate::{
     TimelineMarkKind, WorkerMetrics,
 };
 
-/// The number of dead letters that a worker logs one by one. The worker only counts later dead letters.
+/// A worker writes a log line for each dead letter up to this number. The worker only counts later dead letters.
 const MAX_LOGGED_DEAD_LETTERS: u64 = 10;
 
-/// Writes the log lines and updates the metrics of one worker's events.
+/// Writes the log lines and updates the metrics of one worker.
 #[derive(Debug)]
 pub(super) struct WorkerEventRecorder {
     metrics: Arc<WorkerMetrics>,
@@ -33,7 +34,7 @@ impl WorkerEventRecorder {
         Self { metrics, clock, recording_budget: RecordingBudget::new_full() }
     }
 
-    /// Allows the recent events to record further late events and dead letters.
+    /// Lets the metrics' lists accept late events and dead letters again. Called when the worker publishes its metrics.
     pub(super) fn refill_recording_budget(&mut self) {
         self.recording_budget = RecordingBudget::new_full();
     }
@@ -117,7 +118,6 @@ impl WorkerEventRecorder {
         self.metrics.checkpoint_metrics.record_checkpoint_started(record);
     }
 
-    /// Records that saving a snapshot paused the processing of records for `pause`.
     pub(super) fn record_snapshot_pause(&self, pause: Duration) {
         self.metrics.checkpoint_metrics.record_snapshot_pause(pause);
     }
@@ -126,7 +126,6 @@ impl WorkerEventRecorder {
         self.metrics.checkpoint_metrics.forget_checkpoint_in_progress(partition);
     }
 
-    /// Records the end of the snapshot of `partition` that was in progress.
     pub(super) fn record_snapshot_ended(&self, partition: Partition, checkpoint_number: u64, state: CheckpointState) {
         let ended_at_ms = self.clock.wall_now_ms();
         self.metrics.checkpoint_metrics.record_checkpoint_ended(partition, |record| {
@@ -207,7 +206,7 @@ impl WorkerEventRecorder {
     }
 }
 
-/// Formats partition numbers as `partition 3` or `partitions 0, 1`.
+/// Returns partition numbers as a text like `partition 3` or `partitions 0, 1`.
 fn format_partitions(partitions: &[Partition]) -> String {
     let numbers: Vec<_> = partitions.iter().map(ToString::to_string).collect();
     format!("{} {}", pluralize(partitions.len() as u64, "partition"), numbers.join(", "))

@@ -1,8 +1,9 @@
-//! Handles partitions for which the row store or the checkpoint store no longer accepts this worker as the owner.
+//! Responds when the row store or the checkpoint store no longer accepts this worker as the owner of a partition.
 //!
 //! Owns: the response when another worker has claimed a partition, or when the row store has lost rows. Does not own:
-//! the fence (the row store), the group (the source).
-//! Invariant: this worker writes nothing for a fenced partition until the group confirms that the worker owns it.
+//! the fence (the row store), the consumer group (the source).
+//! Invariant: this worker writes nothing for a fenced partition until the consumer group confirms that this worker owns
+//! the partition.
 
 use std::time::Duration;
 
@@ -15,14 +16,15 @@ use crate::{
     Sink, Source,
 };
 
-/// The time that the worker gives the group to announce that another member owns a partition. A process that was
-/// suspended receives this announcement with its first heartbeat.
+/// The time that the worker waits for the consumer group to revoke a fenced partition. The time is enough for a
+/// heartbeat: with the first heartbeat, a process that was suspended learns which partitions it has lost.
 const OWNERSHIP_CONFIRM_DELAY: Duration = Duration::from_secs(10);
-/// The maximum number of times that the worker claims the same partition back. After that, the job halts.
+/// The maximum number of times that the worker claims the same partition back from another worker. If another worker
+/// then claims the partition once more, the job halts.
 const MAX_RECLAIMS_PER_PARTITION: u32 = 5;
 
 impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output, Rejects> {
-    /// Handles the partitions whose rows the row store no longer accepts.
+    /// Stops or restarts each partition whose rows the row store no longer accepts.
     pub(super) fn handle_lost_partitions(&mut self) -> Result<(), Halt> {
         for LostPartition { fence_token, reason } in self.sink.take_lost_partitions() {
             match reason {
@@ -43,7 +45,8 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         self.mark_partition_fenced(partition, newer_epoch, confirm_offset)
     }
 
-    /// Logs and counts that another worker has claimed `partition`, and moves the partition to the phase `Fenced`.
+    /// Moves `partition` to the phase `Fenced`, because another worker has claimed the partition. Logs and counts the
+    /// claim.
     pub(super) fn mark_partition_fenced(
         &mut self,
         partition: Partition,
@@ -79,12 +82,12 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         Ok(())
     }
 
-    /// Claims a fenced partition back if the group confirms that this worker owns it.
+    /// Opens a fenced partition again if the consumer group confirms that this worker still owns the partition.
     ///
-    /// If the other member rightly owns the partition, the group revokes the partition from this worker within
-    /// [`OWNERSHIP_CONFIRM_DELAY`]. Otherwise the claim came from a member that had lost the partition without
-    /// noticing.
-    pub(super) fn reclaim_confirmed_partition(&mut self) -> Result<(), Halt> {
+    /// Another member of the group has claimed the partition. If that member is the rightful owner, the group revokes
+    /// the partition from this worker within [`OWNERSHIP_CONFIRM_DELAY`]. Otherwise that member had lost the partition
+    /// without noticing.
+    pub(super) fn confirm_and_reclaim_partition(&mut self) -> Result<(), Halt> {
         let now = self.clock.monotonic_now();
         let overdue = self.partitions.iter_mut().find(|(_, tracked)| {
             matches!(tracked.phase(), PartitionPhase::Fenced { since } if now.saturating_sub(*since) >= OWNERSHIP_CONFIRM_DELAY)

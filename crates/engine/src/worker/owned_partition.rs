@@ -1,4 +1,4 @@
-//! A partition that a worker has opened: its shard, its position, its last checkpoint and its snapshot schedule.
+//! A partition that a worker has opened, with its shard, next offset, last checkpoint and snapshot schedule.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,13 +23,14 @@ pub(super) struct OwnedPartition {
     pub(super) read_stats: PartitionReadStats,
 }
 
-/// The numbering of a partition's rows. Each list has the pipeline's order of views.
+/// The numbering of a partition's rows. Each list has one entry for each view, in the pipeline's order of views.
 #[derive(Debug, Default)]
 pub(super) struct RowNumbering {
-    /// For each view, a fingerprint of where row counting started. Numbers with different fingerprints are not
-    /// comparable.
+    /// For each view, a fingerprint of the offset and the settings with which row counting started. Row numbers are
+    /// comparable only if their fingerprints are equal.
     pub(super) counting_start_fingerprints: Vec<u64>,
-    /// For each view, the number of the last row that the row store held when the partition was opened.
+    /// For each view, the number of the last row in the row store when the worker opened the partition. The worker does
+    /// not write rows up to this number again.
     pub(super) last_written_row_number_by_view: Vec<u64>,
 }
 
@@ -47,7 +48,7 @@ pub(super) struct LastCompleteCheckpoint {
     pub(super) checkpoint_total_bytes: u64,
 }
 
-/// When the next snapshots of a partition are due (monotonic time), and what they must contain.
+/// The monotonic times at which the next snapshots of a partition are due, and whether the next checkpoint is a base.
 #[derive(Debug)]
 pub(super) struct SnapshotSchedule {
     /// Whether the next checkpoint must be a base or a delta.
@@ -62,7 +63,8 @@ pub(super) struct SnapshotSchedule {
 #[derive(Debug)]
 pub(super) struct PartitionReadStats {
     pub(super) opened_at_ms: i64,
-    /// The wall-clock time of the first publication after the last record was processed.
+    /// The approximate wall-clock time at which the last record was processed: the first publication of metrics after
+    /// that record.
     last_record_processed_at_ms: Option<i64>,
     /// The Kafka timestamp of the last record.
     pub(super) last_record_timestamp_ms: Option<i64>,
@@ -70,7 +72,7 @@ pub(super) struct PartitionReadStats {
     published_record_count: u64,
 }
 
-/// The monotonic time and the wall-clock time, read together.
+/// The values of the monotonic clock and the wall clock, read together.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ClockReading {
     pub(super) monotonic_now: Duration,
@@ -78,7 +80,8 @@ pub(super) struct ClockReading {
 }
 
 impl OwnedPartition {
-    /// Creates the data of a partition that the checkpoint thread has opened. Checkpoints are due every `interval`.
+    /// Creates a partition from the state that the checkpoint thread has restored. A checkpoint of the partition is due
+    /// every `interval`.
     pub(super) fn new(opened: OpenedPartition, clock: ClockReading, interval: Duration) -> Self {
         let OpenedPartition {
             shard,
@@ -92,9 +95,9 @@ impl OwnedPartition {
             ..
         } = opened;
         let continues = next_base_or_delta == BaseOrDelta::Delta;
-        // A partition without a checkpoint of its own gets one at once. The checkpoint stores the start offset, because
-        // the setting `latest` would give another offset after a crash. The checkpoint also stores the savepoint that
-        // the job began from.
+        // The first checkpoint of a partition is due at once, because it stores the start offset. After a crash, the
+        // setting `latest` would give another offset. The first checkpoint also stores the state that came from a
+        // savepoint.
         let checkpoint_due =
             if checkpoint_offset.is_some() && continues { clock.monotonic_now + interval } else { clock.monotonic_now };
         let offset = checkpoint_offset.filter(|_| continues);
@@ -120,8 +123,7 @@ impl OwnedPartition {
         }
     }
 
-    /// Creates the data of a partition of a job without checkpoints. The partition's state is lost when the worker
-    /// ends.
+    /// Creates a partition of a job without checkpoints. The state of the partition is lost when the worker ends.
     pub(super) fn new_without_checkpoints(
         shard: Shard,
         fence_token: FenceToken,
@@ -156,9 +158,10 @@ impl OwnedPartition {
         }
     }
 
-    /// Gives the following rows new counting fingerprints, which include `cause`. So the numbers of these rows are not
-    /// compared with the numbers of earlier rows. Another run over the same records may number rows differently from
-    /// this offset on. The row store has none of the following rows yet.
+    /// Gives all later rows new fingerprints, computed from the old fingerprints, `cause` and the next offset. From
+    /// this offset on, another run over the same records may number its rows differently. Because of the new
+    /// fingerprints, the row numbers of two such runs are not compared. The row store has no row with the new
+    /// fingerprints, so the worker writes every later row.
     pub(super) fn restart_row_counting(&mut self, cause: &str) {
         let offset = self.next_offset;
         let RowNumbering { counting_start_fingerprints: fingerprints, last_written_row_number_by_view: rows_written } =
@@ -169,8 +172,9 @@ impl OwnedPartition {
         rows_written.fill(0);
     }
 
-    /// Prepares the partition for new input after all its windows have fired, and resets the watermark. The next
-    /// checkpoint must be a base: only the old watermark marks the state in older layers as expired.
+    /// Resets the watermark after the end of a bounded input, so that a later run can process new records. The next
+    /// checkpoint must then be a base. State in older layers is expired only under the old watermark, so a delta on
+    /// these layers would bring that state back.
     pub(super) fn prepare_for_new_input(&mut self) {
         self.shard.reset_watermark_for_new_input();
         // This text is hashed into stored fingerprints, so it must never change.
@@ -180,8 +184,8 @@ impl OwnedPartition {
         self.snapshot_schedule.next_base_or_delta = BaseOrDelta::Base;
     }
 
-    /// Updates the time of the last record, and returns the partition's status. `out_of_orderness_ms` is the job's
-    /// maximum out-of-orderness.
+    /// Returns the status of the partition. If records were processed since the last call, sets the time of the last
+    /// record to `wall_now_ms`. `out_of_orderness_ms` is the job's maximum out-of-orderness.
     pub(super) fn build_status(&mut self, out_of_orderness_ms: i64, wall_now_ms: i64) -> PartitionStatus {
         if self.read_stats.record_count > self.read_stats.published_record_count {
             self.read_stats.published_record_count = self.read_stats.record_count;

@@ -1,18 +1,20 @@
-//! The types of the queue of partition changes: pending changes, and the change in progress.
+//! The changes of a worker's partitions: the pending changes, and the change in progress.
 
 use std::time::Duration;
 
 use super::partition_phase::OpenReason;
 use crate::{Partition, PartitionOffsets};
 
-/// A change of the worker's partitions that has not started.
+/// A pending change of the worker's partitions.
 #[derive(PartialEq, Eq, Debug)]
 pub(super) enum PendingPartitionChange {
-    /// The group assigned these partitions.
+    /// The consumer group assigned these partitions to the worker.
     Open(Vec<Partition>),
-    /// The group revokes these partitions, and waits for their last checkpoints.
+    /// The consumer group revokes these partitions. The rebalance waits until the worker has taken their last
+    /// checkpoints.
     Release(Vec<Partition>),
-    /// The worker drops these partitions, because the group has already assigned them to another member.
+    /// The worker drops these partitions, because the consumer group has already assigned the partitions to another
+    /// member.
     DropLost(Vec<Partition>),
     /// This partition restarts from its last checkpoint.
     Restart(Partition),
@@ -30,8 +32,7 @@ pub(super) enum ActivePartitionChange {
 pub(super) struct OpeningBatch {
     pub(super) partitions: Vec<Partition>,
     pub(super) open_reason: OpenReason,
-    /// The offsets at which reading starts; `None` until all shards are restored and the source has resolved the
-    /// offsets.
+    /// The offsets at which reading starts; `None` until the shards of all these partitions are restored.
     pub(super) start_offsets: Option<PartitionOffsets>,
 }
 

@@ -1,12 +1,13 @@
-//! Handles partitions that the group assigns to this worker or revokes.
+//! Opens the partitions that the consumer group assigns to this worker, and releases the partitions that the group
+//! revokes.
 //!
-//! Owns: the work between an announcement of the group and the worker's response. The worker opens assigned partitions
-//! through the checkpoint thread, and takes last checkpoints of revoked partitions. Does not own: the group (the
-//! source), partitions that another worker has claimed (`fencing`).
-//! Invariants: (1) Announcements are handled one after another, in their order. (2) Meanwhile, the worker processes the
-//! records of its other partitions. (3) A revoked partition is released after its last checkpoint, but at the latest
-//! after [`RELEASE_TIMEOUT`]. (4) After a release without a last checkpoint, the next owner fences this worker and
-//! resumes from the previous checkpoint.
+//! Owns: the steps from an assignment or revocation to the worker's answer. The worker opens assigned partitions
+//! through the checkpoint thread, and takes last checkpoints of revoked partitions. Does not own: the consumer group
+//! (the source), partitions that another worker has claimed (`fencing`).
+//! Invariants: (1) The worker handles assignments and revocations one after another, in the order of their arrival. (2)
+//! During such a change, the worker processes the records of its other partitions. (3) A revoked partition is released
+//! after its last checkpoint, but at the latest after [`RELEASE_TIMEOUT`]. (4) If a partition is released without a
+//! last checkpoint, its next owner fences this worker and resumes from the previous checkpoint.
 
 use std::collections::btree_map::Entry;
 use std::time::Duration;
@@ -18,11 +19,11 @@ use super::state::Worker;
 use crate::checkpoint::{CheckpointCommand, PartitionOpenOutcome};
 use crate::{CommitWait, DeadLetterSink, FenceToken, Halt, Offset, Partition, PartitionOffsets, Sink, Source};
 
-/// The maximum time for which a release waits until last checkpoints are complete.
+/// The maximum time for which the release of partitions waits for their last checkpoints.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(15);
 
 impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output, Rejects> {
-    /// Queues the opening of partitions that the group has assigned.
+    /// Adds the opening of newly assigned partitions to the pending changes.
     pub(super) fn queue_assignment(&mut self, partitions: Vec<Partition>) {
         let now = self.clock.monotonic_now();
         for &partition in &partitions {
@@ -31,9 +32,9 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         self.pending_partition_changes.push_back(PendingPartitionChange::Open(partitions));
     }
 
-    /// Advances the change in progress, or starts the next pending one.
+    /// Advances the change of partitions in progress. If no change is in progress, starts the next pending change.
     pub(super) fn advance_partition_changes(&mut self) -> Result<(), Halt> {
-        self.reclaim_confirmed_partition()?;
+        self.confirm_and_reclaim_partition()?;
         let now = self.clock.monotonic_now();
         match self.active_partition_change.take() {
             None => match self.pending_partition_changes.pop_front() {
@@ -82,7 +83,8 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         }
     }
 
-    /// Moves a newly assigned partition to the phase `Assigned` from any earlier phase, and clears its fence history.
+    /// Moves a newly assigned partition to the phase `Assigned` from any other phase, and clears the partition's fence
+    /// history.
     fn reset_to_assigned(&mut self, partition: Partition, now: Duration) -> Result<(), Halt> {
         self.abandon_snapshot(partition)?;
         match self.partitions.entry(partition) {
@@ -145,7 +147,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         let (clock, interval) = (self.read_both_clocks(), self.checkpoint_interval());
         for partition in batch.partitions {
             let Some(tracked) = self.partitions.get_mut(&partition) else { continue };
-            // The loop skips a partition that another worker has claimed in the meantime.
+            // If another worker has claimed the partition in the meantime, this worker does not open the partition.
             let Some(opened) = tracked.take_claimed_partition() else { continue };
             self.event_recorder.record_partition_opened(&opened);
             tracked.start_running(OwnedPartition::new(*opened, clock, interval), now)?;
@@ -168,8 +170,8 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         Some(offsets)
     }
 
-    /// Resolves the start offsets with the source, and requests that the checkpoint thread claims the partitions at the
-    /// fence. Returns the start offsets.
+    /// Asks the checkpoint thread to claim the partitions at the fence of the row store. Returns the offsets at which
+    /// reading of the partitions will start.
     fn request_fence_claims(
         &mut self,
         batch: &OpeningBatch,
@@ -195,7 +197,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         })
     }
 
-    /// Handles the response to [`CheckpointCommand::RestorePartition`].
+    /// Records the checkpoint thread's answer to [`CheckpointCommand::RestorePartition`] in the phase of the partition.
     pub(super) fn handle_partition_restored(
         &mut self,
         partition: Partition,
@@ -209,7 +211,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         Ok(())
     }
 
-    /// Handles the response to [`CheckpointCommand::ClaimFence`].
+    /// Records the checkpoint thread's answer to [`CheckpointCommand::ClaimFence`] in the phase of the partition.
     pub(super) fn handle_fence_claimed(
         &mut self,
         partition: Partition,
@@ -229,7 +231,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         }
     }
 
-    /// Replaces an error by `None` after a stop was requested, because the request interrupts the checkpoint thread.
+    /// Returns `None` instead of an error after a stop was requested, because a stop interrupts the checkpoint thread.
     fn ignore_error_after_stop<T>(&self, result: Result<T, Halt>) -> Result<Option<T>, Halt> {
         match result {
             Err(_) if self.stop_signal.is_requested() => Ok(None),
@@ -252,8 +254,8 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         Ok(())
     }
 
-    /// Commits the offsets of the last checkpoints and releases the partitions. Called when their last checkpoints are
-    /// complete or the deadline has passed.
+    /// Commits the offsets of the partitions' last checkpoints and releases the partitions. Called when these
+    /// checkpoints are complete or the deadline has passed.
     fn finish_release(&mut self, partitions: &[Partition], now: Duration) -> Result<(), Halt> {
         if !partitions.is_empty() {
             self.event_recorder.record_partitions_released(partitions);
@@ -274,7 +276,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         self.source.release_partitions(partitions)
     }
 
-    /// Removes a partition from the worker. Returns the data of the partition if it was opened.
+    /// Removes a partition from the worker. Returns the data of the partition if the worker had opened the partition.
     fn remove_partition(&mut self, partition: Partition, now: Duration) -> Result<Option<Box<OwnedPartition>>, Halt> {
         match self.partitions.remove(&partition) {
             Some(mut tracked) => Ok(tracked.release(now)?),

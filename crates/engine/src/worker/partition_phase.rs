@@ -21,32 +21,32 @@ use crate::{Halt, Offset, Partition};
 /// The phase of a partition, with the data that exists only in that phase.
 #[derive(Debug)]
 pub(super) enum PartitionPhase {
-    /// The partition belongs to this worker, but the worker has not begun to open it.
+    /// The partition belongs to this worker, but the worker has not begun to open the partition.
     Assigned { reason: OpenReason },
-    /// The checkpoint thread claims an epoch for the partition and restores its shard.
+    /// The checkpoint thread claims an epoch for the partition and restores the partition's shard.
     Opening { reason: OpenReason, progress: RestoreProgress },
     /// The checkpoint thread claims the partition at the fence of the row store. Reading will start at `start_offset`.
     Claiming { reason: OpenReason, start_offset: Option<Offset>, claimed: Option<Box<OpenedPartition>> },
     /// The worker processes the partition's records.
     Running(Box<OwnedPartition>),
-    /// The worker processes the partition's records while a snapshot of its shard is taken.
+    /// The worker processes the partition's records and takes a snapshot of the partition's shard.
     Snapshotting(Box<OwnedPartition>, ActiveSnapshot),
     /// The worker takes the partition's last checkpoint, and leaves new records to the next owner.
     Draining(Box<OwnedPartition>, PartitionDrain),
     /// The worker has released the partition. No phase follows.
     Released,
-    /// Another worker has claimed the partition, and this worker waits until the group confirms or revokes its
-    /// ownership. `since` is the monotonic time at which the wait began.
+    /// Another worker has claimed the partition. This worker waits until the consumer group confirms that this worker
+    /// owns the partition, or revokes the partition. `since` is the monotonic time at which the wait began.
     Fenced { since: Duration },
 }
 
 /// The reason why a partition is opened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum OpenReason {
-    /// The group has assigned the partition to this worker.
+    /// The consumer group has assigned the partition to this worker.
     NewAssignment,
-    /// The partition restarts from its last checkpoint, because the row store has lost rows, or because another worker
-    /// had claimed the partition by mistake.
+    /// The partition restarts from its last checkpoint. Either the row store has lost rows, or another worker had
+    /// claimed the partition by mistake.
     Restart,
 }
 
@@ -54,17 +54,17 @@ pub(super) enum OpenReason {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum RestoreProgress {
     Pending,
-    /// The shard is restored. `checkpoint_offset` is `None` without a checkpoint.
+    /// The shard is restored. `checkpoint_offset` is `None` if the partition has no checkpoint.
     Restored {
         checkpoint_offset: Option<Offset>,
     },
 }
 
-/// The data of a partition whose last checkpoint is being taken.
+/// The progress of a draining partition's last checkpoint.
 #[derive(Debug, Default)]
 pub(super) struct PartitionDrain {
     pub(super) snapshot: Option<ActiveSnapshot>,
-    /// Whether the last checkpoint failed. A failed last checkpoint is not repeated.
+    /// Whether the last checkpoint failed. The worker does not repeat a failed last checkpoint.
     pub(super) final_checkpoint_failed: bool,
 }
 
@@ -137,17 +137,18 @@ impl From<IllegalTransition> for Halt {
     }
 }
 
-/// How often a partition was fenced since the group assigned it, and the offset for the next check of its ownership.
+/// How often other workers have claimed a partition since its assignment to this worker, and the offset for the next
+/// check of ownership.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct FenceHistory {
     pub(super) fence_count: u32,
-    /// The offset to commit as a check of ownership. The group rejects the commit if it no longer treats this worker as
-    /// the partition's owner.
+    /// The worker checks its ownership of the partition by committing this offset. The consumer group rejects the
+    /// commit of a worker that no longer owns the partition.
     pub(super) ownership_check_offset: Option<Offset>,
 }
 
-/// A partition that the group has assigned to this worker, in any phase. A fenced partition may belong to another
-/// worker.
+/// A partition that the consumer group has assigned to this worker, with its phase. In the phase `Fenced`, the
+/// partition may already belong to another worker.
 #[derive(Debug)]
 pub(super) struct TrackedPartition {
     partition: Partition,
@@ -170,8 +171,8 @@ impl PartitionPhase {
         }
     }
 
-    /// Returns the data of the opened partition, and drops the other data of the phase. Returns `None` if the partition
-    /// is not opened in this phase.
+    /// Returns the data of the partition and drops the other data of the phase. Returns `None` in a phase in which the
+    /// partition is not open.
     fn into_owned_partition(self) -> Option<Box<OwnedPartition>> {
         match self {
             Self::Running(owned) | Self::Snapshotting(owned, _) | Self::Draining(owned, _) => Some(owned),
@@ -185,7 +186,7 @@ impl PartitionPhase {
 }
 
 impl TrackedPartition {
-    /// Creates a partition that was just assigned.
+    /// Creates a newly assigned partition.
     pub(super) fn new_assigned(partition: Partition, now: Duration) -> Self {
         Self {
             partition,
@@ -200,10 +201,10 @@ impl TrackedPartition {
     }
 
     /// Moves the partition to the phase `to`. No other function changes the phase. `build` converts the old phase into
-    /// the new one.
+    /// the new phase.
     ///
     /// # Errors
-    /// When the transition is illegal. The phase then stays unchanged, and `build` is not called.
+    /// When the transition is illegal. In this case, the phase does not change and `build` is not called.
     fn transition<T>(
         &mut self,
         to: PhaseName,
@@ -223,8 +224,8 @@ impl TrackedPartition {
         Ok(rest)
     }
 
-    /// Moves the partition back to the phase `Assigned`, so that the worker opens it again. Returns the partition's old
-    /// data if it was opened.
+    /// Moves the partition back to the phase `Assigned`, so that the worker opens the partition again. Returns the data
+    /// of the partition if the partition was open.
     pub(super) fn assign_again(
         &mut self,
         reason: OpenReason,
@@ -244,7 +245,8 @@ impl TrackedPartition {
         self.transition(PhaseName::Opening, now, |_| (PartitionPhase::Opening { reason, progress }, ()))
     }
 
-    /// Records that the shard is restored. `checkpoint_offset` is the offset of its checkpoint, or `None` without one.
+    /// Records that the shard is restored from the checkpoint at `checkpoint_offset`; `None` if the partition has no
+    /// checkpoint.
     pub(super) fn mark_restored(&mut self, checkpoint_offset: Option<Offset>) {
         if let PartitionPhase::Opening { progress, .. } = &mut self.phase {
             *progress = RestoreProgress::Restored { checkpoint_offset };
@@ -261,14 +263,14 @@ impl TrackedPartition {
         self.transition(PhaseName::Claiming, now, |_| (claiming, ()))
     }
 
-    /// Records that the partition is claimed at the fence.
+    /// Stores the data of the partition after the fence has granted the claim.
     pub(super) fn mark_claimed(&mut self, opened: Box<OpenedPartition>) {
         if let PartitionPhase::Claiming { claimed, .. } = &mut self.phase {
             *claimed = Some(opened);
         }
     }
 
-    /// Removes the data of the claimed partition from the phase and returns the data, so that the partition can run.
+    /// Takes the data of the claimed partition out of the phase. Returns `None` until the fence has granted the claim.
     pub(super) fn take_claimed_partition(&mut self) -> Option<Box<OpenedPartition>> {
         match &mut self.phase {
             PartitionPhase::Claiming { claimed, .. } => claimed.take(),
@@ -280,7 +282,8 @@ impl TrackedPartition {
         self.transition(PhaseName::Running, now, |_| (PartitionPhase::Running(Box::new(owned)), ()))
     }
 
-    /// Starts a snapshot. The phase becomes `Snapshotting`, but a draining partition stays in its phase.
+    /// Starts a snapshot. A running partition moves to the phase `Snapshotting`; a draining partition stays in the
+    /// phase `Draining`.
     pub(super) fn start_snapshot(&mut self, snapshot: ActiveSnapshot, now: Duration) -> Result<(), IllegalTransition> {
         if let PartitionPhase::Draining(_, drain) = &mut self.phase {
             drain.snapshot = Some(snapshot);
@@ -292,7 +295,7 @@ impl TrackedPartition {
         })
     }
 
-    /// Ends the current snapshot and returns it. Returns `None` if no snapshot is in progress.
+    /// Ends the snapshot in progress and returns this snapshot. Returns `None` if no snapshot is in progress.
     pub(super) fn end_snapshot(&mut self, now: Duration) -> Result<Option<ActiveSnapshot>, IllegalTransition> {
         match &mut self.phase {
             PartitionPhase::Draining(_, drain) => Ok(drain.snapshot.take()),
@@ -304,8 +307,8 @@ impl TrackedPartition {
         }
     }
 
-    /// Stops processing records of the partition, while a current snapshot continues. Does nothing if the partition is
-    /// already draining.
+    /// Moves the partition to the phase `Draining`, in which the worker processes no more records. A snapshot in
+    /// progress continues.
     pub(super) fn start_draining(&mut self, now: Duration) -> Result<(), IllegalTransition> {
         if matches!(self.phase, PartitionPhase::Draining(..)) {
             return Ok(());
@@ -320,13 +323,13 @@ impl TrackedPartition {
         })
     }
 
-    /// Releases the partition. Returns the data of the partition if it was opened.
+    /// Releases the partition. Returns the data of the partition if the partition was open.
     pub(super) fn release(&mut self, now: Duration) -> Result<Option<Box<OwnedPartition>>, IllegalTransition> {
         self.transition(PhaseName::Released, now, |old| (PartitionPhase::Released, old.into_owned_partition()))
     }
 
-    /// Records that another worker has claimed the partition. Stores `confirm_offset` as the offset for the check of
-    /// ownership; `None` keeps the earlier offset.
+    /// Moves the partition to the phase `Fenced`, because another worker has claimed the partition. Stores
+    /// `confirm_offset` as the offset for the check of ownership; `None` keeps the stored offset.
     pub(super) fn mark_fenced(
         &mut self,
         confirm_offset: Option<Offset>,
@@ -338,14 +341,15 @@ impl TrackedPartition {
         Ok(())
     }
 
-    /// Restarts the time within which the group should confirm or revoke the ownership of a fenced partition.
+    /// Restarts the wait for the consumer group to confirm or revoke the ownership of a fenced partition.
     pub(super) fn restart_ownership_confirm_delay(&mut self, now: Duration) {
         if let PartitionPhase::Fenced { since } = &mut self.phase {
             *since = now;
         }
     }
 
-    /// Returns the data of the partition in the phases that process records: `Running` and `Snapshotting`.
+    /// Returns the data of the partition while the worker processes its records: in the phases `Running` and
+    /// `Snapshotting`.
     #[inline]
     pub(super) fn running_partition_mut(&mut self) -> Option<&mut OwnedPartition> {
         match &mut self.phase {
@@ -354,7 +358,8 @@ impl TrackedPartition {
         }
     }
 
-    /// Returns the data of the partition in the phases `Running`, `Snapshotting` and `Draining`.
+    /// Returns the data of the partition while the partition is open: in the phases `Running`, `Snapshotting` and
+    /// `Draining`.
     pub(super) fn owned_partition(&self) -> Option<&OwnedPartition> {
         match &self.phase {
             PartitionPhase::Running(owned)
@@ -364,7 +369,6 @@ impl TrackedPartition {
         }
     }
 
-    /// Returns the data of the partition, to change it, in the phases `Running`, `Snapshotting` and `Draining`.
     pub(super) fn owned_partition_mut(&mut self) -> Option<&mut OwnedPartition> {
         match &mut self.phase {
             PartitionPhase::Running(owned)
@@ -374,7 +378,7 @@ impl TrackedPartition {
         }
     }
 
-    pub(super) fn drain_mut(&mut self) -> Option<&mut PartitionDrain> {
+    pub(super) fn partition_drain_mut(&mut self) -> Option<&mut PartitionDrain> {
         match &mut self.phase {
             PartitionPhase::Draining(_, drain) => Some(drain),
             _ => None,
@@ -389,7 +393,7 @@ impl TrackedPartition {
         }
     }
 
-    /// Returns the data of the partition and its current snapshot. Returns `None` if no snapshot is in progress.
+    /// Returns the data of the partition and the snapshot in progress. Returns `None` if no snapshot is in progress.
     pub(super) fn owned_and_snapshot_mut(&mut self) -> Option<(&mut OwnedPartition, &mut ActiveSnapshot)> {
         match &mut self.phase {
             PartitionPhase::Snapshotting(owned, snapshot) => Some((owned, snapshot)),

@@ -4,19 +4,19 @@ use windrow_core::{LateEvent, Row, ShardOutput, ViewId};
 
 use crate::{FenceToken, Sink, TriggerRecord, WorkerMetrics};
 
-/// Writes the rows of a shard to the sink and counts the rows. Omits rows that the row store already has, because
-/// writing such a row again would temporarily replace a newer row.
+/// Counts the rows of a shard and passes the rows to the sink. Omits rows that the row store already has: in the row
+/// store, such a row would replace a newer row for some time.
 pub(super) struct RowEmitter<'a, Output> {
     pub(super) fence_token: FenceToken,
-    /// For each view, the number of the last row that the row store held when the partition was opened.
+    /// For each view, the number of the last row in the row store when the worker opened the partition.
     pub(super) last_written_row_number_by_view: &'a [u64],
     pub(super) sink: &'a mut Output,
     pub(super) metrics: &'a WorkerMetrics,
-    /// The record that makes windows fire; `None` at the end of the input.
+    /// The record that the shard is processing; `None` at the end of the input.
     pub(super) trigger_record: Option<TriggerRecord>,
     /// Whether the sink has received `trigger_record`.
-    pub(super) sink_knows_trigger: bool,
-    /// The views that the current event was late for.
+    pub(super) sink_has_trigger_record: bool,
+    /// The views for which the current event was late.
     pub(super) late_views: &'a mut Vec<ViewId>,
 }
 
@@ -28,8 +28,8 @@ impl<Output: Sink> ShardOutput for RowEmitter<'_, Output> {
             return;
         }
         self.metrics.view_metrics[row.view_id.0].fired_rows.add(1);
-        if !self.sink_knows_trigger {
-            self.sink_knows_trigger = true;
+        if !self.sink_has_trigger_record {
+            self.sink_has_trigger_record = true;
             self.sink.set_trigger_record(self.trigger_record);
         }
         self.sink.write_row(self.fence_token, row);

@@ -1,4 +1,4 @@
-//! The loop of a worker (poll, decode, process, flush) and its shutdown.
+//! The loop of a worker (poll, decode, process, flush), and the shutdown of the worker.
 //!
 //! Owns: the order of all steps, and the time limit of each. Does not own: the steps of partition changes
 //! (`partition_changes`, `fencing`) and of snapshots (`snapshots`).
@@ -27,9 +27,9 @@ use crate::{
 const FLUSH_INTERVAL: Duration = Duration::from_millis(100);
 /// The time between two repeated commits of the same offsets.
 const RECOMMIT_INTERVAL: Duration = Duration::from_secs(5);
-/// Selects the records whose processing is timed: one in 64, whose offset has none of these bits.
+/// The worker times the processing of a record if the record's offset has none of these bits: one record in 64.
 const TIMING_SAMPLE_MASK: Offset = 63;
-/// The maximum time for which a stop waits until all rows are written, and then until last checkpoints are complete.
+/// The maximum time for which a stopping worker waits until its rows are written and its last checkpoints are complete.
 const STOP_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// The monotonic time and the sink's blocked time at the end of one pass through the worker's loop.
@@ -42,13 +42,13 @@ struct LoopTiming {
 /// The result of polling the source.
 struct PollResult {
     outcome: PollOutcome,
-    /// The time that the worker waited for the first record.
+    /// The time that the worker waited for the first record of this poll.
     idle_time: Duration,
 }
 
 impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output, Rejects> {
-    /// Runs until the input ends or a stop is requested. The worker leaves the consumer group only when it is dropped.
-    /// An earlier leave would make the group rebalance before the other workers have saved their state.
+    /// Runs until the input ends or a stop is requested. The worker stays in the consumer group until the worker is
+    /// dropped. Otherwise the group would rebalance before the other workers have saved their state.
     ///
     /// # Errors
     /// When a fault occurs that no retry resolves.
@@ -70,8 +70,8 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         while !self.stop_signal.is_requested() {
             let PollResult { outcome, idle_time: idle } = self.poll_source()?;
             if self.stop_signal.is_requested() {
-                // A poll during a stop request may have skipped records, so its outcome is ignored. The source answers
-                // a pending rebalance when it is dropped.
+                // After the stop request, the worker may have skipped records of this poll, so the worker also ignores
+                // the outcome. The source completes a rebalance in progress when the source is dropped.
                 break;
             }
             let now = self.clock.monotonic_now();
@@ -106,8 +106,8 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         self.shut_down(WorkerOutcome::Stopped)
     }
 
-    /// Commits the offsets of the last checkpoints again, because a commit during a rebalance fails. Without the
-    /// repetition, a partition without new records would show lag forever.
+    /// Commits the offsets of the last checkpoints again, because a commit during a rebalance fails. Otherwise a
+    /// partition without new records could show a consumer lag forever.
     fn recommit_offsets(&mut self) -> Result<(), Halt> {
         let offsets = self.last_checkpoint_offsets();
         if offsets.is_empty() { Ok(()) } else { self.source.commit_offsets(&offsets, CommitWait::Background) }
@@ -121,8 +121,8 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         self.partitions.iter().filter_map(offset).collect()
     }
 
-    /// Records the busy and idle time of one pass through the worker's loop. `idle` is the time that the pass waited
-    /// for records.
+    /// Adds the busy and idle time of one pass through the worker's loop to the metrics. `idle` is the time for which
+    /// this pass waited for records. Returns the timing for the next call.
     fn record_loop_timing(&self, previous: LoopTiming, now: Duration, idle: Duration) -> LoopTiming {
         let sink_blocked_ns = self.sink_blocked_ns.get();
         let blocked = Duration::from_nanos(sink_blocked_ns.saturating_sub(previous.sink_blocked_ns));
@@ -162,8 +162,8 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
             else {
                 return Ok(()); // the source had read ahead, and the worker no longer processes the partition
             };
-            metrics.read_records.add(1);
-            metrics.read_bytes.add(record.payload.map_or(0, |payload| payload.len() as u64));
+            metrics.records_read.add(1);
+            metrics.bytes_read.add(record.payload.map_or(0, |payload| payload.len() as u64));
             arena.reset();
             let sample_started_at = (record.offset & TIMING_SAMPLE_MASK == 0).then(|| clock.monotonic_now());
             let decoded = match record.unreadable_reason {
@@ -186,7 +186,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                             sink,
                             metrics,
                             trigger_record: Some(trigger),
-                            sink_knows_trigger: false,
+                            sink_has_trigger_record: false,
                             late_views: &mut late_views,
                         },
                     );
@@ -222,7 +222,8 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         Ok(PollResult { outcome, idle_time: idle })
     }
 
-    /// Restarts the row counting of partitions in which the source skipped records.
+    /// Restarts the row counting of partitions in which the source skipped records. Another run may have read these
+    /// records, and then numbers its rows differently.
     fn restart_row_counting_after_gaps(&mut self, partitions: &[Partition]) {
         for partition in partitions {
             if let Some(owned) = self.partitions.get_mut(partition).and_then(TrackedPartition::owned_partition_mut) {
@@ -244,13 +245,14 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
             sink,
             metrics,
             trigger_record: None,
-            sink_knows_trigger: false,
+            sink_has_trigger_record: false,
             late_views: &mut Vec::new(),
         });
         owned.input_finished = true;
     }
 
-    /// Writes each row that the row store refused as a dead letter. A checkpoint may complete only after these writes.
+    /// Writes a dead letter for each row that the row store refused. A checkpoint may complete only after these dead
+    /// letters are stored.
     pub(super) fn write_refused_rows_as_dead_letters(&mut self) -> Result<(), Halt> {
         let refused = self.sink.take_refused_rows();
         if refused.is_empty() {
@@ -286,14 +288,14 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         })
     }
 
-    /// Returns the partitions whose bounded input this worker has not processed to its end.
+    /// Returns the partitions whose bounded input this worker has not completely processed.
     fn list_unfinished_partitions(&self) -> Vec<Partition> {
         let unfinished = self.partitions.iter().filter(|(_, tracked)| !tracked.is_input_finished());
         unfinished.map(|(&partition, _)| partition).collect()
     }
 
-    /// Waits until the row store has all rows before `ticket`, and returns whether it has them. After a stop was
-    /// requested, the wait takes at most [`STOP_TIMEOUT`].
+    /// Waits until `ticket` is acknowledged, and returns whether it is. The wait is unlimited until a stop is
+    /// requested, and then takes at most [`STOP_TIMEOUT`].
     fn wait_for_acknowledged_rows(&mut self, ticket: FlushTicket) -> Result<bool, Halt> {
         while !self.stop_signal.is_requested() {
             if self.sink.wait_for_ticket(ticket, FLUSH_INTERVAL)? {

@@ -1,12 +1,12 @@
-//! The worker's part in checkpoints and savepoints: it starts snapshots, saves them in small steps and requests their
-//! completion.
+//! The worker's part in checkpoints and savepoints: the worker starts snapshots, saves them in small steps and requests
+//! their completion.
 //!
-//! Owns: due times, the pace of saving, the wait until rows are acknowledged. Does not own: encoding the shard's state
-//! (the shard), writing objects (the checkpoint thread).
-//! Invariants: (1) A partition has one snapshot at a time, and a worker saves one snapshot at a time. (2) A worker
-//! saves at most about [`SAVE_BYTES_PER_LOOP`] between two polls. (3) A snapshot is completed only after the row store
-//! has acknowledged all rows before the cut and has lost none of them. (4) The dead letters before the cut are flushed
-//! before the snapshot is completed.
+//! Owns: when snapshots start, how fast they are saved, the wait until rows are acknowledged. Does not own: encoding
+//! the shard's state (the shard), writing objects to the checkpoint store (the checkpoint thread).
+//! Invariants: (1) A partition has at most one snapshot at a time, and a worker saves at most one snapshot at a time.
+//! (2) A worker saves about [`SAVE_BYTES_PER_LOOP`] bytes between two polls. (3) A snapshot is completed only after the
+//! row store has acknowledged all rows before the cut and has lost none of them. (4) The dead letters before the cut
+//! are flushed before the snapshot is completed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,22 +24,25 @@ use crate::{
     Source,
 };
 
-/// The number of bytes saved between two polls, which takes about a millisecond.
+/// The approximate number of snapshot bytes that the worker saves between two polls. Saving them takes about a
+/// millisecond.
 const SAVE_BYTES_PER_LOOP: usize = 256 * 1024;
-/// The number of bytes that the worker sends to the checkpoint thread at once. The thread writes them as one state
-/// object.
+/// The approximate size of a part. The worker sends a whole part to the checkpoint thread, and the thread writes the
+/// part as one state object.
 const STATE_PART_BYTES: usize = 8 * 1024 * 1024;
-/// The number of bytes waiting in the checkpoint thread at which the worker pauses saving.
+/// The worker pauses saving while the checkpoint thread holds at least this many snapshot bytes that are not yet
+/// written.
 const MAX_UNWRITTEN_BYTES: usize = 64 * 1024 * 1024;
 /// The delay before the worker repeats a failed savepoint of a partition.
 const SAVEPOINT_RETRY_DELAY: Duration = Duration::from_secs(5);
-/// The maximum time that a poll waits for records.
+/// The maximum time that a poll waits for records while no snapshot is in progress.
 const POLL_TIMEOUT: Duration = Duration::from_millis(50);
 /// The maximum time that a poll waits for records while a snapshot waits for the row store or the checkpoint thread.
 const POLL_TIMEOUT_DURING_SNAPSHOT: Duration = Duration::from_millis(5);
 
 impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output, Rejects> {
-    /// Returns the time that the next poll may wait without delaying a snapshot.
+    /// Returns the maximum time for which the next poll waits for records. This time is short while a snapshot is in
+    /// progress, so that a poll does not delay the snapshot.
     pub(super) fn choose_poll_timeout(&self) -> Duration {
         let pending = self.checkpoint_thread.as_ref().map_or(0, |thread| thread.unwritten_snapshot_bytes());
         let mut snapshots = self.partitions.values().filter_map(TrackedPartition::active_snapshot).peekable();
@@ -61,7 +64,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         self.request_snapshot_completions()
     }
 
-    /// Starts the next due snapshot, unless the worker is saving another one.
+    /// Starts the next due snapshot, unless the worker is saving another snapshot.
     fn begin_due_snapshot(&mut self) -> Result<(), Halt> {
         if self.is_saving_snapshot() {
             return Ok(());
@@ -97,7 +100,8 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         let Some(tracked) = self.partitions.get_mut(&partition) else { return Ok(()) };
         let Some(owned) = tracked.owned_partition_mut() else { return Ok(()) };
         let Some(offset) = owned.next_offset else { return Ok(()) };
-        // The rows are verified even without new records: no checkpoint may complete after the row store lost rows.
+        // The next flush verifies the rows even if there are no new rows, because no checkpoint may complete after the
+        // row store has lost rows.
         self.sink.verify_rows_at_next_flush(owned.fence_token);
         let ticket = self.sink.start_flush()?;
         let (base_or_delta, savepoint, place) = match &snapshot_purpose {
@@ -140,8 +144,8 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         Ok(())
     }
 
-    /// Saves about `limit` bytes of the snapshot in stage [`SnapshotStage::Saving`], if there is one. Sends the saved
-    /// bytes to the checkpoint thread when a part is full or the whole snapshot is saved.
+    /// Saves about `limit` bytes of the snapshot in stage [`SnapshotStage::Saving`], if any. Sends the unsent bytes to
+    /// the checkpoint thread when they fill a part, or when the whole snapshot is saved.
     pub(super) fn save_snapshot_bytes(&mut self, limit: usize) -> Result<(), Halt> {
         let Some(thread) =
             self.checkpoint_thread.as_ref().filter(|thread| thread.unwritten_snapshot_bytes() < MAX_UNWRITTEN_BYTES)
@@ -167,9 +171,10 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         Ok(())
     }
 
-    /// Asks the checkpoint thread to complete all saved snapshots whose rows are acknowledged.
+    /// Asks the checkpoint thread to complete each snapshot whose bytes are saved and whose rows are acknowledged.
     pub(super) fn request_snapshot_completions(&mut self) -> Result<(), Halt> {
-        // The ticket is read first, because all losses and refusals of rows before an acknowledged ticket are known.
+        // The ticket must be read before the lost partitions and refused rows. The sink then knows all those that the
+        // flush of the ticket has revealed.
         let acknowledged = self.sink.newest_acknowledged_flush();
         self.handle_lost_partitions()?;
         let is_ready = |snapshot: &ActiveSnapshot| {
@@ -199,7 +204,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         Ok(())
     }
 
-    /// Handles all queued events of the checkpoint thread.
+    /// Responds to all [`CheckpointEvent`]s that the checkpoint thread has already sent.
     pub(super) fn handle_checkpoint_events(&mut self) -> Result<(), Halt> {
         while let Some(thread) = &self.checkpoint_thread {
             let Some(event) = thread.try_receive_thread_event()? else { break };
@@ -208,8 +213,8 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         Ok(())
     }
 
-    /// Waits for one event of the checkpoint thread, at most [`POLL_TIMEOUT_DURING_SNAPSHOT`], and handles the event.
-    fn handle_next_checkpoint_event(&mut self) -> Result<(), Halt> {
+    /// Waits at most [`POLL_TIMEOUT_DURING_SNAPSHOT`] for a [`CheckpointEvent`], and responds to this event.
+    fn wait_for_checkpoint_event(&mut self) -> Result<(), Halt> {
         let Some(thread) = &self.checkpoint_thread else { return Ok(()) };
         let event = thread.receive_thread_event_within(POLL_TIMEOUT_DURING_SNAPSHOT)?;
         event.map_or(Ok(()), |event| self.handle_checkpoint_event(event))
@@ -268,7 +273,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                 owned.shard.end_snapshot(SnapshotStorageOutcome::Discarded);
                 owned.snapshot_schedule.checkpoint_due_at = now + interval;
                 tracked.end_snapshot(now)?;
-                if let Some(drain) = tracked.drain_mut() {
+                if let Some(drain) = tracked.partition_drain_mut() {
                     drain.final_checkpoint_failed = true;
                 }
                 self.event_recorder.record_checkpoint_failed(partition, &ErrorChain(&failure).to_string());
@@ -285,7 +290,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         Ok(())
     }
 
-    /// Discards the current snapshot of `partition`, if there is one.
+    /// Discards the snapshot of `partition` that is in progress, if any.
     pub(super) fn abandon_snapshot(&mut self, partition: Partition) -> Result<(), Halt> {
         let now = self.clock.monotonic_now();
         let Some(tracked) = self.partitions.get_mut(&partition) else { return Ok(()) };
@@ -300,8 +305,8 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         Ok(())
     }
 
-    /// Takes the last checkpoints of all partitions, after their rows were written. After a stop request, waits at most
-    /// until `deadline`. Returns whether every partition has a checkpoint of its newest records.
+    /// Takes a last checkpoint of each partition. Called when all rows are written. After a stop request, waits at most
+    /// until `deadline`. Returns whether the newest records of every partition are in a checkpoint.
     pub(super) fn take_final_checkpoints(&mut self, outcome: WorkerOutcome, deadline: Duration) -> Result<bool, Halt> {
         if self.checkpoint_thread.is_none() {
             return Ok(true);
@@ -325,7 +330,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
             self.save_snapshot_bytes(STATE_PART_BYTES)?;
             self.request_snapshot_completions()?;
             if !self.is_saving_snapshot() {
-                self.handle_next_checkpoint_event()?;
+                self.wait_for_checkpoint_event()?;
             }
             self.handle_checkpoint_events()?;
         }
@@ -344,7 +349,8 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         Ok(left.is_empty())
     }
 
-    /// Discards snapshots that are still being saved, and waits for those that are being completed.
+    /// Waits until the snapshots in stage [`SnapshotStage::Completing`] have ended, and discards all other snapshots.
+    /// After a stop request, waits at most until `deadline`.
     fn end_active_snapshots(&mut self, deadline: Duration) -> Result<(), Halt> {
         let completing = |tracked: &TrackedPartition| tracked.has_snapshot_in_stage(SnapshotStage::Completing);
         let others = self.partitions.iter().filter(|(_, tracked)| !completing(tracked));
@@ -355,13 +361,13 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
             if self.stop_signal.is_requested() && self.clock.monotonic_now() >= deadline {
                 break;
             }
-            self.handle_next_checkpoint_event()?;
+            self.wait_for_checkpoint_event()?;
         }
         Ok(())
     }
 
-    /// Starts the last snapshot of every draining partition that needs one. Returns true when no draining partition
-    /// needs a snapshot or has one in progress.
+    /// Starts a last snapshot of each draining partition that has records since its last checkpoint. Returns whether
+    /// the last snapshots of all draining partitions have ended.
     pub(super) fn advance_final_checkpoints(&mut self) -> Result<bool, Halt> {
         let mut all_complete = true;
         for partition in self.partitions.keys().copied().collect::<Vec<_>>() {
@@ -381,7 +387,8 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
 /// The next step of a draining partition on the way to its last checkpoint.
 enum DrainStep {
     BeginCheckpoint,
-    /// Discard the current snapshot, because it belongs to a savepoint or lacks the newest records.
+    /// The worker discards the current snapshot, because this snapshot belongs to a savepoint or lacks the newest
+    /// records.
     AbandonSnapshot,
     Wait,
     Done,
@@ -405,7 +412,7 @@ fn next_drain_step(tracked: &TrackedPartition) -> DrainStep {
     }
 }
 
-/// Converts the outcome of a snapshot into the state that metrics record.
+/// Returns the state that the metrics show for a snapshot with this outcome.
 fn checkpoint_state_from_outcome(outcome: &SnapshotOutcome) -> CheckpointState {
     match outcome {
         SnapshotOutcome::Complete { size, .. } => CheckpointState::Complete {

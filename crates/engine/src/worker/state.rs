@@ -1,4 +1,4 @@
-//! The data of a worker, and the constructor.
+//! The data of a worker, and the worker's constructor.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -22,12 +22,12 @@ pub struct WorkerParts<Input, Output, Rejects> {
     pub source: Input,
     /// The sink of the rows.
     pub sink: Output,
-    /// The sink of records that are not events, and of refused rows.
+    /// The sink of dead letters: records that are not events, and refused rows.
     pub dead_letter_sink: Rejects,
     /// The clock of the worker.
     pub clock: Arc<dyn Clock>,
-    /// The settings of checkpoints. Without them, state is lost when the worker ends. The command `replay` needs no
-    /// checkpoints, because it reads its input from the beginning.
+    /// The settings of checkpoints; `None` for a job without checkpoints. The state of such a job is lost when the
+    /// worker ends. The command `replay` needs no checkpoints, because each run reads its input from the beginning.
     pub checkpoint_config: Option<CheckpointConfig>,
     /// The signal that asks the worker to stop.
     pub stop_signal: StopSignal,
@@ -47,7 +47,7 @@ pub struct Worker<Input, Output, Rejects> {
     pub(super) event_recorder: WorkerEventRecorder,
     pub(super) checkpoint_config: Option<CheckpointConfig>,
     pub(super) checkpoint_thread: Option<CheckpointThreadHandle>,
-    /// All partitions that the worker has not released, in any phase.
+    /// All partitions that the worker has not released.
     pub(super) partitions: BTreeMap<Partition, TrackedPartition>,
     pub(super) pending_partition_changes: VecDeque<PendingPartitionChange>,
     pub(super) active_partition_change: Option<ActivePartitionChange>,
@@ -62,7 +62,7 @@ pub struct Worker<Input, Output, Rejects> {
 pub enum WorkerOutcome {
     /// Bounded input was read to its end, and all rows are written.
     InputExhausted,
-    /// A stop was requested. All rows are written, and open windows are in checkpoints.
+    /// A stop was requested. All rows are written, and the last checkpoints hold the state of open windows.
     Stopped,
     /// A stop was requested. All rows are written, but the last checkpoints are not complete. The next start reads the
     /// records since the previous checkpoints again.

@@ -12,12 +12,13 @@ use crate::wait::wait_until_or_panic;
 const COOPERATIVE_MEMBER_SETTINGS: [(&str, &str); 2] =
     [("auto.offset.reset", "earliest"), ("partition.assignment.strategy", "cooperative-sticky")];
 
-/// A group member that processes no records and commits only on request. The member leaves the group when it is
-/// dropped.
+/// A consumer-group member that processes no records, and commits offsets only on request. Dropping the member makes it
+/// leave the group.
 pub struct IdleMember(BaseConsumer);
 
 impl IdleMember {
-    /// Polls once, which keeps the member in its group, and returns the number of partitions assigned to it.
+    /// Polls Kafka once, so that the member stays in its group. Returns the number of partitions assigned to the
+    /// member.
     pub fn poll_assigned_partition_count(&self) -> usize {
         // The poll only keeps the member in its group, so records and errors are ignored.
         let _ = self.0.poll(Duration::from_millis(100));
@@ -31,8 +32,8 @@ impl IdleMember {
 }
 
 impl TestKafka {
-    /// Joins `group`, waits until the group assigns a partition to this member, and leaves again without processing
-    /// records.
+    /// Makes a temporary member join `group`, and waits until the group assigns a partition to this member. The member
+    /// then leaves the group without processing records.
     pub fn join_and_leave_group(&self, group: &str, topic: &str) {
         let member = self.subscribe_idle_member(group, topic);
         wait_until_or_panic(40, "a partition is assigned to the visiting member", || {
@@ -40,13 +41,15 @@ impl TestKafka {
         });
     }
 
-    /// Subscribes a member of `group` with the cooperative assignor. The member joins while the caller polls it.
+    /// Creates a member of `group` with the cooperative assignor. The member joins the group only while the caller
+    /// polls the member.
     #[must_use]
     pub fn subscribe_idle_member(&self, group: &str, topic: &str) -> IdleMember {
         self.subscribe_member(group, topic, &COOPERATIVE_MEMBER_SETTINGS)
     }
 
-    /// Joins `group` with `settings`, and waits until partitions of `topic` are assigned to the member.
+    /// Creates a member of `group` with the consumer settings `settings`. Waits until partitions of `topic` are
+    /// assigned to the member.
     #[must_use]
     pub fn join_and_await_partitions(&self, group: &str, topic: &str, settings: &[(&str, &str)]) -> IdleMember {
         let member = self.subscribe_member(group, topic, settings);
@@ -62,7 +65,7 @@ impl TestKafka {
         IdleMember(consumer)
     }
 
-    /// Returns whether Kafka reports the classic consumer group `group` as stable with `member_count` members.
+    /// Returns whether the classic consumer group `group` is stable and has `member_count` members.
     #[must_use]
     pub fn is_group_stable(&self, group: &str, member_count: usize) -> bool {
         let consumer: BaseConsumer = self.client_config().create().expect("a consumer");
@@ -70,13 +73,14 @@ impl TestKafka {
         groups.groups().iter().any(|group| group.state() == "Stable" && group.members().len() == member_count)
     }
 
-    /// Commits `offsets` of `topic` for a group without members. Each entry is a partition and its offset.
+    /// Commits `offsets` of `topic` for `group`, which must have no members. Each entry is a partition and its offset.
     pub fn commit_offsets(&self, group: &str, topic: &str, offsets: &[(i32, i64)]) {
         let consumer: BaseConsumer = self.client_config().set("group.id", group).create().expect("a consumer");
         consumer.commit(&build_offset_list(topic, offsets), CommitMode::Sync).expect("committed");
     }
 
-    /// Returns the committed offsets of `group`, in the order of partitions; −1 where no offset is committed.
+    /// Returns the offsets of `topic` that `group` has committed, in the order of partitions. The offset is −1 for a
+    /// partition without a committed offset.
     #[must_use]
     pub fn committed_offsets(&self, group: &str, topic: &str, partitions: i32) -> Vec<i64> {
         let consumer: BaseConsumer = self.client_config().set("group.id", group).create().expect("a consumer");

@@ -14,20 +14,20 @@ use super::test_kafka::{KAFKA_TIMEOUT, TestKafka};
 /// A record to send.
 #[derive(Clone, Default, Debug)]
 pub struct OutgoingRecord {
-    /// The partition to write to; `None` if the key decides.
+    /// The partition to write to; `None` if the producer's partitioner chooses the partition.
     pub partition: Option<i32>,
-    /// The key; `None` where the record has none.
+    /// The key; `None` for a record without a key.
     pub key: Option<Vec<u8>>,
     /// The value; `None` for a tombstone.
     pub payload: Option<Vec<u8>>,
-    /// The timestamp in epoch milliseconds; `None` for the time of sending.
+    /// The timestamp in epoch milliseconds; `None` if the producer sets the time of sending.
     pub timestamp_ms: Option<i64>,
     /// The names and values of the headers.
     pub headers: Vec<(String, Option<Vec<u8>>)>,
 }
 
 impl OutgoingRecord {
-    /// Creates a record for `partition` that has a timestamp and a payload, but no key.
+    /// Creates a record with a timestamp and a payload, but without a key. The record is sent to `partition`.
     #[must_use]
     pub fn new_in_partition(partition: i32, timestamp_ms: i64, payload: &str) -> Self {
         let payload = Some(payload.as_bytes().to_vec());
@@ -75,7 +75,7 @@ impl OutgoingRecord {
 /// A record that a consumer has read.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ConsumedRecord {
-    /// The key; `None` where the record has none.
+    /// The key; `None` for a record without a key.
     pub key: Option<Vec<u8>>,
     /// The value; `None` for a tombstone.
     pub payload: Option<Vec<u8>>,
@@ -131,11 +131,11 @@ impl TestProducer {
 pub enum TransactionEnd {
     /// Kafka commits the transaction: consumers can read its records.
     Commit,
-    /// Kafka aborts the transaction: consumers of committed transactions never receive its records.
+    /// Kafka aborts the transaction: consumers with `isolation.level=read_committed` never receive its records.
     Abort,
 }
 
-/// The records of one transaction, and whether the transaction is committed.
+/// The records of one transaction, and the end of the transaction: commit or abort.
 pub struct TestTransaction {
     /// The records to send within the transaction.
     pub records: Vec<OutgoingRecord>,
@@ -144,12 +144,12 @@ pub struct TestTransaction {
 }
 
 impl TestKafka {
-    /// Sends `records` to `topic`, and waits until Kafka has stored them.
+    /// Sends `records` to `topic`, and waits until Kafka has stored the records.
     pub fn produce(&self, topic: &str, records: &[OutgoingRecord]) {
         self.produce_with_settings(topic, records, &[]);
     }
 
-    /// Sends `records` to `topic` with a producer that has `settings`, and waits until Kafka has stored them.
+    /// Sends `records` to `topic` with a producer that has `settings`. Waits until Kafka has stored the records.
     pub fn produce_with_settings(&self, topic: &str, records: &[OutgoingRecord], settings: &[(&str, &str)]) {
         let producer = self.create_producer(settings);
         producer.enqueue_records(topic, records);
@@ -163,7 +163,7 @@ impl TestKafka {
         TestProducer(self.client_config_with_settings(&[&defaults, settings].concat()).create().expect("a producer"))
     }
 
-    /// Sends `transactions` to `topic` one after another, and commits or aborts each.
+    /// Sends `transactions` to `topic` one after another, and commits or aborts each transaction.
     pub fn produce_transactions(&self, topic: &str, transactions: &[TestTransaction]) {
         let id = Self::generate_unique_name("transactions");
         let producer: BaseProducer =

@@ -8,10 +8,11 @@ use rdkafka::ClientConfig;
 /// The maximum time that one request of a test to Kafka may take.
 pub(super) const KAFKA_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The environment variable with the address of the Kafka on which tests run.
+/// The name of the environment variable with the address of the Kafka on which tests run.
 const ADDRESS_VARIABLE: &str = "WINDROW_TEST_KAFKA";
 
-/// Expands to a handle for the Kafka on which tests run. Without a configured Kafka, ends the calling test early.
+/// Expands to a handle for the Kafka on which tests run. If no Kafka is configured, the macro returns from the calling
+/// test.
 #[macro_export]
 macro_rules! kafka_or_skip {
     () => {{
@@ -23,7 +24,7 @@ macro_rules! kafka_or_skip {
     }};
 }
 
-/// A running Kafka. Each method panics when Kafka does not do what the method requests.
+/// A running Kafka for tests. A method panics when Kafka does not answer or refuses a request.
 #[derive(Clone, Debug)]
 pub struct TestKafka {
     /// The bootstrap address of Kafka, `host:port`.
@@ -37,8 +38,8 @@ impl TestKafka {
         Self { brokers }
     }
 
-    /// Returns a handle for the Kafka at the address in the environment. Without an address, prints that `test` is
-    /// skipped.
+    /// Returns a handle for the Kafka at the address in the environment variable `WINDROW_TEST_KAFKA`. If this variable
+    /// is not set, prints that `test` is skipped and returns `None`.
     #[must_use]
     pub fn from_environment(test: &str) -> Option<Self> {
         let brokers = std::env::var(ADDRESS_VARIABLE).ok();

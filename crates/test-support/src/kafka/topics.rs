@@ -16,8 +16,8 @@ impl TestKafka {
         name
     }
 
-    /// Creates topic `name`. Without a retention in `settings`, Kafka keeps all records, even those that a test writes
-    /// with a timestamp of 1970.
+    /// Creates topic `name`. If `settings` name no retention, Kafka keeps all records, even records with a timestamp of
+    /// 1970.
     pub fn create_named_topic(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) {
         let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
         if settings.iter().all(|(key, _)| *key != "retention.ms") {

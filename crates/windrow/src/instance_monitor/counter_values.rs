@@ -59,7 +59,7 @@ impl CounterValues {
 impl WorkerCounterValues {
     fn read(worker: &WorkerMetrics) -> Self {
         Self {
-            records_read: worker.read_records.get(),
+            records_read: worker.records_read.get(),
             busy_time: worker.time_use.busy_time(),
             idle_time: worker.time_use.idle_time(),
             blocked_by_sink_time: worker.time_use.blocked_time(),

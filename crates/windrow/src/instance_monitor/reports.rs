@@ -34,8 +34,8 @@ pub(super) fn build_worker_report(
         rates.rate_per_second(|counters| fractional_milliseconds(time(&values(counters))))
     };
     WorkerReport {
-        records_read: worker.read_records.get(),
-        bytes_read: worker.read_bytes.get(),
+        records_read: worker.records_read.get(),
+        bytes_read: worker.bytes_read.get(),
         records_read_per_s: rates.rate_per_second(|counters| count_as_f64(values(counters).records_read)),
         undecodable_records: worker.dead_letters.get(),
         refused_rows: worker.refused_rows.get(),
@@ -147,7 +147,7 @@ pub(super) fn sum_checkpoint_counts(workers: &[Arc<WorkerMetrics>]) -> Checkpoin
         counts.completed_count += checkpoints.completed_checkpoints.get();
         counts.failed_count += checkpoints.failed_checkpoints.get();
         counts.in_progress_count += checkpoints.checkpoints_in_progress_count() as u64;
-        counts.restored_partition_count += checkpoints.restored_partitions.get();
+        counts.restored_partition_count += checkpoints.partitions_restored.get();
         counts.fenced_partition_count += checkpoints.partitions_fenced.get();
     }
     counts
