@@ -1,4 +1,4 @@
-//! The grammar of the command line: commands, flags, help.
+//! The command line: its commands, its flags and their help texts.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Observes this process and builds the report that its pages, REST API and metrics show.
+//! Observes this process and builds the instance's report, which pages, REST API and metrics show.
 //!
 //! Owns: the report, and the samples of all counters, taken once a second. Rates and the history of the last hour are
 //! computed from these samples.
@@ -60,7 +60,7 @@ pub(crate) struct MonitoredInstance<'a> {
     pub(crate) stop_signal: StopSignal,
 }
 
-/// Observes this process and builds its reports.
+/// Observes this process and builds the instance's reports.
 pub(crate) struct InstanceMonitor {
     instance_id: String,
     host: String,

@@ -21,7 +21,7 @@ use crate::exit::{CommandFailure, ExitStatus};
 use crate::reachability_tracking_store::ReachabilityTrackingStore;
 use crate::state_problem::StateProblem;
 
-/// A job's folder in its checkpoint store.
+/// A job's folder in the checkpoint store.
 pub(crate) struct JobStateFolder {
     object_stores: Arc<ObjectStoreOpener>,
     pub(crate) store: Arc<dyn CheckpointStore>,

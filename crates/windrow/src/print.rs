@@ -23,7 +23,7 @@ pub(crate) fn print_failure_message(failure: &CommandFailure) -> ExitCode {
     failure.exit_status().into()
 }
 
-/// Writes a line to stderr. A failure is ignored, because there is no other place to report it.
+/// Writes a line to stderr. An error of the write is ignored, because it cannot be reported anywhere else.
 pub(crate) fn write_stderr_line(line: &str) {
     let _ = writeln!(stderr().lock(), "{line}");
 }

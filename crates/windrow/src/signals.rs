@@ -1,4 +1,4 @@
-//! Handles SIGTERM and Ctrl-C. The first signal requests a stop, the second ends the process at once.
+//! Handles SIGTERM and Ctrl-C. The first signal requests a stop. The second signal ends the process at once.
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -2,7 +2,7 @@
 
 use comfy_table::{ContentArrangement, Table, presets};
 
-/// Creates an empty table with this header. The table is at most as wide as the terminal.
+/// Creates an empty table with the header `head`. The table is at most as wide as the terminal.
 pub(crate) fn create_table_with_header<const N: usize>(head: [&str; N]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
@@ -10,7 +10,7 @@ pub(crate) fn create_table_with_header<const N: usize>(head: [&str; N]) -> Table
     table
 }
 
-/// Creates an empty table with this header and without lines, for lists within other text.
+/// Creates an empty table with the header `head` and without border lines, for lists within other text.
 pub(crate) fn create_borderless_table<const N: usize>(head: [&str; N]) -> Table {
     let mut table = create_table_with_header(head);
     table.load_style(presets::NOTHING);

@@ -1,4 +1,4 @@
-//! Collects the rows of `windrow demo`, and shows the newest of them in the terminal.
+//! Collects the rows of `windrow demo`, and shows the newest rows in the terminal.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};

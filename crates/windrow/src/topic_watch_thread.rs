@@ -30,7 +30,7 @@ impl TopicWatchThread {
         Self(found)
     }
 
-    /// Returns why the job must halt, or `None` if no check has found a reason yet.
+    /// Returns the halt that a check has found, or `None` if no check has found a reason to halt yet.
     pub(crate) fn halt_reason(&self) -> Option<&Halt> {
         self.0.get()
     }
