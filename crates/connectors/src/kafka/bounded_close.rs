@@ -9,11 +9,10 @@ use tracing::warn;
 
 use super::call_timeout::run_with_timeout;
 
-/// How long a dropped consumer may take to close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// A consumer that leaves its group when dropped. While Kafka is unreachable, the drop returns after [`CLOSE_TIMEOUT`],
-/// and the group removes the member after the session timeout.
+/// A consumer that leaves its group when dropped. If Kafka does not answer within [`CLOSE_TIMEOUT`], the drop returns
+/// anyway. The group then removes the member after the session timeout.
 pub(super) struct BoundedCloseConsumer<C: ConsumerContext + 'static>(Option<Arc<BaseConsumer<C>>>);
 
 impl<C: ConsumerContext + 'static> BoundedCloseConsumer<C> {
@@ -21,7 +20,7 @@ impl<C: ConsumerContext + 'static> BoundedCloseConsumer<C> {
         Self(Some(Arc::new(consumer)))
     }
 
-    /// Returns an owned handle to the consumer, for a call on another thread that may outlive `self`.
+    /// Returns a shared handle to the consumer. Another thread can use the handle even after `self` is dropped.
     pub(super) fn clone_consumer_handle(&self) -> Arc<BaseConsumer<C>> {
         Arc::clone(self.consumer())
     }

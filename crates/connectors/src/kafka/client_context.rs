@@ -1,4 +1,4 @@
-//! The client contexts that write librdkafka's log lines and errors to Windrow's log.
+//! The callbacks that write librdkafka's log lines and errors to Windrow's log.
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -7,7 +7,7 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::TopicPartitionList;
 use tracing::{debug, error, info, warn};
 
-/// A fatal error, after which librdkafka does not use a client any further.
+/// An error after which librdkafka makes no further use of the client.
 pub(super) struct FatalClientError {
     pub(super) code: RDKafkaErrorCode,
     pub(super) reason: String,
@@ -44,8 +44,8 @@ pub(super) fn log_client_error(error: &KafkaError, reason: &str) {
     debug!(target: "librdkafka", %error, reason);
 }
 
-/// Logs a line that librdkafka writes. Lines of level "error" are logged at `DEBUG`: most of them mean unreachable
-/// brokers, about which the source logs one warning.
+/// Writes a log line of librdkafka to Windrow's log. librdkafka's level "error" becomes `DEBUG`: most such lines report
+/// an unreachable broker, and the source already logs a warning about unreachable brokers.
 pub(super) fn log_librdkafka_line(level: RDKafkaLogLevel, facility: &str, message: &str) {
     match level {
         RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {

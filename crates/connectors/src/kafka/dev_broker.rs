@@ -1,7 +1,7 @@
 //! A Kafka broker inside the process, for the demo and for machines without Apache Kafka.
 //!
-//! The broker is librdkafka's mock cluster. It speaks Kafka's protocol and keeps the newest 5 MB of each partition in
-//! memory. Tests of Windrow's behaviour on Kafka use a real broker instead.
+//! The broker is librdkafka's mock cluster. The mock cluster speaks Kafka's protocol, and keeps the newest 5 MB of each
+//! partition in memory. Tests of Windrow's behaviour on Kafka use a real broker instead.
 
 use rdkafka::error::KafkaError;
 use rdkafka::mocking::MockCluster;
@@ -11,7 +11,7 @@ use windrow_engine::{Halt, Partition};
 
 use super::halts::build_refused_operation_halt;
 
-/// A running in-process broker. Dropping it stops the broker.
+/// A Kafka broker that runs inside this process. The broker stops when this value is dropped.
 pub struct DevBroker(MockCluster<'static, DefaultProducerContext>);
 
 impl DevBroker {

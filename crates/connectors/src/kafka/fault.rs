@@ -1,4 +1,4 @@
-//! The classification of errors of Kafka consumers by their effect on the job.
+//! Classifies the errors of Kafka consumers: lost offsets, transient errors, and errors that halt the job.
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use windrow_engine::halt::SourceOperation;
@@ -9,17 +9,17 @@ use super::client_context::FatalClientError;
 use super::group::GroupRefusal;
 use super::halts::build_refused_operation_halt;
 
-/// The effect of an error that a poll returned instead of a record.
+/// The class of an error that a poll returned instead of a record.
 pub(super) enum KafkaFault {
     /// Kafka no longer holds the next offset of a partition. The error does not name the partition.
     LostOffset,
-    /// The error ends by itself, so the job continues.
+    /// Retries can end the error, so the job continues.
     Transient,
-    /// No retry ends the error, so the job halts.
+    /// No retry can end the error, so the job halts.
     Fatal(Halt),
 }
 
-/// Classifies `error`. `fatal` is the error with which librdkafka ended the consumer, if any.
+/// Returns the class of `error`. If librdkafka ended the consumer with the error `fatal`, returns the class of `fatal`.
 pub(super) fn classify_consumer_error(
     error: &KafkaError,
     fatal: Option<FatalClientError>,
@@ -73,7 +73,7 @@ pub(super) fn classify_consumer_error(
     }
 }
 
-/// Returns whether a retry may end an error with `code`, or only an operator.
+/// Returns whether a retry can end an error with `code`, or whether the error needs an operator.
 pub(crate) const fn classify_error_code(code: RDKafkaErrorCode) -> FaultClass {
     match code {
         RDKafkaErrorCode::TopicAuthorizationFailed

@@ -8,7 +8,7 @@ pub(super) fn kafka_service_address(brokers: &str) -> ServiceAddress {
     ServiceAddress { product_name: "Kafka", address: brokers.to_owned() }
 }
 
-/// Returns the halt of a job whose `operation` was refused by Kafka or librdkafka.
+/// Returns the halt for an `operation` that Kafka or librdkafka refused.
 pub(super) fn build_refused_operation_halt<E>(brokers: &str, operation: SourceOperation, error: E) -> Halt
 where
     E: std::error::Error + Send + Sync + 'static,
@@ -16,7 +16,7 @@ where
     ServiceRefusal::Source { service: kafka_service_address(brokers), operation, source: share_error(error) }.into()
 }
 
-/// Returns the halt of a job for which librdkafka could not create a client, because of its settings.
+/// Returns the halt for settings with which librdkafka cannot create a client.
 pub(super) fn build_refused_settings_halt<E>(brokers: &str, error: E) -> Halt
 where
     E: std::error::Error + Send + Sync + 'static,

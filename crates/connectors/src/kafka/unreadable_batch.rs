@@ -1,10 +1,10 @@
 //! Finds the end of a batch that librdkafka cannot decompress. Such a batch is corrupt, or decompresses to more than
 //! librdkafka allows (`receive.message.max.bytes`, 100 MB by default).
 //!
-//! librdkafka reports such a batch repeatedly, without its partition, and never reads past the batch. The source first
-//! determines which partition is blocked (`source/read_progress.rs`). Then a separate consumer searches for the end of
-//! the batch. The worker receives one unreadable record in place of the batch.
-//! Invariant: no readable record is skipped. The search ends at the first offset from which reading works.
+//! librdkafka reports such a batch repeatedly, without naming the partition, and never reads past the batch. The source
+//! first determines which partition is blocked (`source/read_progress.rs`). Then a separate consumer searches for the
+//! end of the batch. The worker receives one unreadable record in place of the batch.
+//! Invariant: no readable record is skipped, because the search ends at the first readable offset.
 
 use std::time::{Duration, Instant};
 
@@ -14,9 +14,9 @@ use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
 use windrow_engine::{Offset, Partition};
 
-use super::client::base_config;
+use super::client_config::base_config;
 
-/// How long one probe of an offset may take.
+/// How long one attempt to read from an offset may take.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Returns whether `error` reports an unreadable batch.
@@ -27,8 +27,8 @@ pub(super) fn is_unreadable_batch(error: &KafkaError) -> bool {
     )
 }
 
-/// Returns the first readable offset after the unreadable record at `start`. Returns `None` where that record is
-/// readable, or Kafka does not answer.
+/// Returns the first readable offset after the unreadable record at `start`. Returns `None` if that record is readable,
+/// or Kafka does not answer.
 pub(super) fn find_unreadable_batch_end(
     brokers: &str,
     topic: &str,
@@ -44,8 +44,8 @@ pub(super) fn find_unreadable_batch_end(
         .ok()?;
     let probe = |offset| probe_offset(&consumer, topic, partition, offset);
     let ProbeOutcome::Unreadable = probe(start)? else { return None };
-    // The search doubles its step until an offset is readable, then bisects. The last offset known to be unreadable is
-    // `unreadable`; the first one known to be readable is `readable`.
+    // The search doubles its step until an offset is readable, then bisects. `unreadable` is the largest offset that is
+    // known to be unreadable. `readable` is the smallest offset that is known to be readable.
     let mut unreadable = start;
     let mut step = 1;
     let mut readable = loop {

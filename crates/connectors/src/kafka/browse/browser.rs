@@ -1,7 +1,7 @@
-//! The handle of the Kafka cluster that the Kafka UI shows.
+//! The Kafka cluster that the Kafka UI shows.
 
-/// The address of a Kafka cluster, for requests of the Kafka UI. Every request opens its own connections, so no
-/// connection has to recover after an outage of Kafka.
+/// A Kafka cluster, known by the addresses of its brokers. Every request of the Kafka UI opens new connections, so no
+/// request uses a connection that an outage has broken.
 #[derive(Clone, Debug)]
 pub struct KafkaBrowser {
     broker_addresses: String,

@@ -13,9 +13,9 @@ use super::wire::cluster_connections::{ClusterConnections, to_topic_name};
 /// A summary of a cluster.
 #[derive(Clone, Debug, Serialize)]
 pub struct ClusterOverview {
-    /// The id of the cluster; `None` where the broker is too old to report one.
+    /// The id of the cluster; `None` if the broker is too old to report its cluster id.
     pub cluster_id: Option<String>,
-    /// The id of the controller node. In KRaft mode the controller need not be a broker.
+    /// The id of the controller node. In KRaft mode the controller may be a node that is not a broker.
     #[serde(rename = "controller")]
     pub controller_id: Option<i32>,
     /// All brokers, sorted by id.
@@ -29,7 +29,7 @@ pub struct ClusterOverview {
     /// The number of partitions with fewer in-sync replicas than replicas.
     #[serde(rename = "under_replicated")]
     pub under_replicated_partition_count: usize,
-    /// The number of partitions without a leader. They can be neither read nor written.
+    /// The number of partitions without a leader. Such partitions can be neither read nor written.
     #[serde(rename = "leaderless")]
     pub leaderless_partition_count: usize,
 }
@@ -44,7 +44,7 @@ pub struct BrokerSummary {
     pub host: String,
     /// The port at which clients reach the broker.
     pub port: i32,
-    /// The rack of the broker, where one is configured.
+    /// The rack of the broker; `None` if no rack is configured.
     pub rack: Option<String>,
     /// The number of partitions that the broker leads.
     #[serde(rename = "leads")]
@@ -52,20 +52,20 @@ pub struct BrokerSummary {
     /// The number of partitions of which the broker has a replica.
     #[serde(rename = "replicas")]
     pub replica_count: usize,
-    /// The bytes of all replicas on the broker's disks; `None` where the broker does not report them.
+    /// The total bytes of all replicas on the broker; `None` if the broker does not report its disks.
     #[serde(rename = "bytes")]
     pub all_replica_bytes: Option<i64>,
     /// The total size in bytes of the disks that hold the broker's logs.
     pub disk_total_bytes: Option<i64>,
     /// The free bytes on the disks that hold the broker's logs.
     pub disk_free_bytes: Option<i64>,
-    /// The reason why the broker does not report its disks.
+    /// The reason why the broker does not report its disks; `None` if the broker reports them.
     #[serde(rename = "trouble")]
     pub disk_usage_error: Option<String>,
 }
 
 impl KafkaBrowser {
-    /// Returns a summary of the cluster with its brokers.
+    /// Returns a summary of the cluster and of each broker.
     ///
     /// # Errors
     /// When Kafka is unreachable or refuses the request.

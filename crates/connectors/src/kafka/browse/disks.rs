@@ -8,18 +8,15 @@ use super::error::BrowseError;
 use super::offsets::TopicAndPartition;
 use super::wire::cluster_connections::ClusterConnections;
 
-/// The sizes of one broker's replicas, and the capacity of its disks.
+/// The sizes of one broker's replicas, and the total and free bytes of the broker's disks.
 pub(super) struct BrokerDiskUsage {
-    /// The size in bytes of the broker's replica of each partition.
     pub(super) replica_bytes_by_partition: BTreeMap<TopicAndPartition, i64>,
     pub(super) total_bytes: Option<i64>,
     pub(super) free_bytes: Option<i64>,
 }
 
-/// The answer of each broker about its disks, by broker id.
 pub(super) type DiskUsageByBroker = BTreeMap<i32, Result<BrokerDiskUsage, BrowseError>>;
 
-/// Asks all brokers of `connections` for the sizes of their replicas and disks.
 pub(super) async fn fetch_disk_usage(connections: &mut ClusterConnections) -> DiskUsageByBroker {
     let all_topics = DescribeLogDirsRequest::default().with_topics(None);
     let requests = connections.broker_ids().into_iter().map(|broker| (broker, all_topics.clone())).collect();
@@ -27,26 +24,27 @@ pub(super) async fn fetch_disk_usage(connections: &mut ClusterConnections) -> Di
     answers
         .map(|answer| {
             let subject = format!("the disks of broker {}", answer.broker_id);
-            (answer.broker_id, answer.result.and_then(|response| sum_log_dirs(response, &subject)))
+            (answer.broker_id, answer.result.and_then(|response| collect_disk_usage(response, &subject)))
         })
         .collect()
 }
 
-fn sum_log_dirs(response: DescribeLogDirsResponse, subject: &str) -> Result<BrokerDiskUsage, BrowseError> {
+fn collect_disk_usage(response: DescribeLogDirsResponse, subject: &str) -> Result<BrokerDiskUsage, BrowseError> {
     if let Some(error) = BrowseError::from_error_code(response.error_code, subject) {
         return Err(error);
     }
     let mut disk = BrokerDiskUsage { replica_bytes_by_partition: BTreeMap::new(), total_bytes: None, free_bytes: None };
-    for folder in response.results {
-        let folder_subject = format!("{subject} ({})", folder.log_dir);
-        if let Some(error) = BrowseError::from_error_code(folder.error_code, &folder_subject) {
+    for directory in response.results {
+        let directory_subject = format!("{subject} ({})", directory.log_dir);
+        if let Some(error) = BrowseError::from_error_code(directory.error_code, &directory_subject) {
             return Err(error);
         }
-        add_reported_bytes(&mut disk.total_bytes, folder.total_bytes);
-        add_reported_bytes(&mut disk.free_bytes, folder.usable_bytes);
-        for topic in folder.topics {
+        add_reported_bytes(&mut disk.total_bytes, directory.total_bytes);
+        add_reported_bytes(&mut disk.free_bytes, directory.usable_bytes);
+        for topic in directory.topics {
             for partition in topic.partitions {
-                // While Kafka moves a replica to another folder, both folders contain it. The new copy does not count.
+                // While Kafka moves a replica to another directory, both directories contain the replica. Only the old
+                // copy counts.
                 if !partition.is_future_key {
                     let key = TopicAndPartition::new(&topic.name, partition.partition_index);
                     disk.replica_bytes_by_partition.insert(key, partition.partition_size);
@@ -57,7 +55,7 @@ fn sum_log_dirs(response: DescribeLogDirsResponse, subject: &str) -> Result<Brok
     Ok(disk)
 }
 
-/// Adds `bytes` to `sum`, unless `bytes` is −1: brokers before Kafka 3.3 do not report sizes of disks.
+/// Adds `bytes` to `sum`. Ignores −1: brokers before Kafka 3.3 send −1, because they do not report the sizes of disks.
 fn add_reported_bytes(sum: &mut Option<i64>, bytes: i64) {
     if bytes >= 0 {
         *sum = Some(sum.unwrap_or_default() + bytes);

@@ -7,7 +7,7 @@ use windrow_core::text::format_count_with_noun;
 /// The reason why a request of the Kafka UI failed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum BrowseError {
-    /// Kafka, or the broker that holds the answer, does not respond.
+    /// Kafka does not answer, or the only broker that can answer the request does not.
     #[error("{0}")]
     Unreachable(String),
     /// The topic, partition or group does not exist.
@@ -19,13 +19,13 @@ pub enum BrowseError {
     /// Kafka refused the request.
     #[error("{0}")]
     Refused(String),
-    /// The broker does not support the request, mostly because its version is too old.
+    /// The broker does not support the request, usually because the broker's version is too old.
     #[error("{0}")]
     Unsupported(String),
 }
 
 impl BrowseError {
-    /// Converts the error `code` in Kafka's answer about `subject`. Returns `None` if the code means success.
+    /// Returns the error for the `code` in Kafka's answer about `subject`, or `None` if the code means success.
     pub(super) fn from_error_code(code: i16, subject: &str) -> Option<Self> {
         let error = ResponseError::try_from_code(code)?;
         Some(match error {
@@ -50,7 +50,7 @@ impl BrowseError {
     }
 }
 
-/// Returns a message for the user about a `partition` that `topic` does not have.
+/// Returns a message for the user, which says that `topic` has no partition `partition`.
 pub(super) fn describe_missing_partition(topic: &str, partition: i32, partition_count: usize) -> String {
     let count = format_count_with_noun(u64::try_from(partition_count).unwrap_or(u64::MAX), "partition");
     format!("topic `{topic}` has no partition {partition}: it has {count}, numbered from 0")

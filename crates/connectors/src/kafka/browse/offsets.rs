@@ -32,7 +32,7 @@ impl TopicAndPartition {
     }
 }
 
-/// The leader of each partition, by broker id. Partitions without a leader are absent.
+/// The broker id of each partition's leader. Partitions without a leader are absent.
 pub(super) type PartitionLeaders = BTreeMap<TopicAndPartition, i32>;
 
 /// Returns the leaders of all partitions in `metadata`.
@@ -56,15 +56,15 @@ pub(super) enum OffsetQuery {
     First,
     /// The offset after the newest record.
     End,
-    /// The last stable offset: no record before it is part of an open transaction.
+    /// The last stable offset: no record before this offset is part of an open transaction.
     ReadableEnd,
-    /// The offset of the first record whose timestamp is at least this one, in epoch milliseconds. Such a record may
-    /// not exist.
+    /// The offset of the first record whose timestamp is at least this value, in epoch milliseconds. A partition may
+    /// have no such record.
     FirstSinceTime(i64),
 }
 
-/// Returns the offset that `query` asks for, for each partition in `leaders`. Omits partitions whose leader does not
-/// answer, and partitions without such an offset.
+/// Returns the offset that `query` asks for, by partition. Asks the leader of each partition in `leaders`. Omits a
+/// partition if its leader does not answer, or if the partition has no such offset.
 pub(super) async fn fetch_offsets(
     connections: &mut ClusterConnections,
     leaders: &PartitionLeaders,
@@ -110,13 +110,13 @@ pub(super) async fn fetch_offsets(
 pub(super) struct ReadableOffsets {
     /// The readable offsets by partition. Partitions whose leader does not answer are absent.
     pub(super) offset_ranges: BTreeMap<i32, Range<i64>>,
-    /// The offset in each partition at which records of the requested time and later begin; empty where no time was
+    /// For each partition, the offset of the first record at or after the requested time; empty if no time was
     /// requested.
     pub(super) offsets_at_requested_time: PartitionPositions,
 }
 
-/// Returns the readable offsets of `topic`, or of only one partition. With `time_ms`, also returns the offsets at which
-/// records of that time and later begin.
+/// Returns the readable offsets of `topic`, or only of `only_partition`. If `time_ms` is given, also returns the offset
+/// of each partition's first record at or after that time.
 pub(super) async fn fetch_readable_offsets(
     connections: &mut ClusterConnections,
     topic: &str,

@@ -1,4 +1,4 @@
-//! Describes topics for the Kafka UI: a summary of every topic, and the details of one topic.
+//! Fetches a summary of every topic, or the details of one topic, for the Kafka UI.
 
 use std::collections::BTreeMap;
 
@@ -14,9 +14,9 @@ use super::error::BrowseError;
 use super::offsets::{OffsetQuery, TopicAndPartition, collect_partition_leaders, fetch_offsets};
 use super::wire::cluster_connections::ClusterConnections;
 
-/// Kafka's number for the resource type "topic" in requests for settings.
+/// Kafka's number for the resource type "topic" in a DescribeConfigs request.
 const TOPIC_RESOURCE_TYPE: i8 = 2;
-/// Kafka's number for the origin of a setting that has Kafka's own default value.
+/// Kafka's number for the origin of a value that is Kafka's own default.
 const DEFAULT_CONFIG_SOURCE: i8 = 5;
 
 /// A summary of a topic.
@@ -33,14 +33,15 @@ pub struct TopicSummary {
     /// The number of replicas of each partition.
     #[serde(rename = "replication")]
     pub replication_factor: usize,
-    /// The number of offsets between the first offsets and the end offsets. Fewer records exist where compaction or
-    /// transactions left gaps. `None` while a leader does not answer.
+    /// The number of offsets from first to end offset, summed over all partitions. The topic may hold fewer records,
+    /// because compaction and transactions leave gaps. `None` if a leader does not answer.
     #[serde(rename = "records")]
     pub estimated_record_count: Option<i64>,
-    /// The bytes on disk of the leader's replicas of all partitions; `None` while a broker does not report them.
+    /// The bytes on disk of the leader's replica, summed over all partitions; `None` if a leader does not report its
+    /// replicas.
     #[serde(rename = "bytes")]
     pub leader_replica_bytes: Option<i64>,
-    /// The bytes on disk of all replicas; `None` while a broker does not report them.
+    /// The total bytes on disk of all replicas; `None` if a broker does not report its replicas.
     #[serde(rename = "replica_bytes")]
     pub all_replica_bytes: Option<i64>,
     /// The number of partitions with fewer in-sync replicas than replicas.
@@ -72,7 +73,7 @@ pub struct TopicDetails {
 pub struct PartitionDetails {
     /// The number of the partition.
     pub partition: i32,
-    /// The id of the broker that leads the partition; `None` where no broker does.
+    /// The id of the broker that leads the partition; `None` if the partition has no leader.
     #[serde(rename = "leader")]
     pub leader_id: Option<i32>,
     /// The ids of the brokers that should have a replica. The first broker is the preferred leader.
@@ -87,8 +88,8 @@ pub struct PartitionDetails {
     /// The offset after the newest record.
     #[serde(rename = "end")]
     pub end_offset: Option<i64>,
-    /// The number of offsets between the first offset and the end offset. Fewer records exist where compaction or
-    /// transactions left gaps.
+    /// The number of offsets from the first offset to the end offset. The partition may hold fewer records, because
+    /// compaction and transactions leave gaps.
     #[serde(rename = "records")]
     pub estimated_record_count: Option<i64>,
     /// The bytes on disk of the leader's replica.
@@ -102,7 +103,7 @@ pub struct TopicSetting {
     /// The name of the setting.
     #[serde(rename = "name")]
     pub setting_name: String,
-    /// The value of the setting; `None` where Kafka keeps it secret.
+    /// The value of the setting; `None` if Kafka keeps the value secret.
     #[serde(rename = "value")]
     pub setting_value: Option<String>,
     /// Where the value was set: `topic`, `broker`, `cluster`, `default` or `other`.
@@ -155,7 +156,7 @@ impl KafkaBrowser {
     }
 }
 
-/// The first and end offsets of partitions, and the sizes of their replicas.
+/// The first and end offsets of partitions, and the sizes of the partitions' replicas.
 struct PartitionStatistics {
     first_offsets: BTreeMap<TopicAndPartition, i64>,
     end_offsets: BTreeMap<TopicAndPartition, i64>,
@@ -210,7 +211,8 @@ impl PartitionStatistics {
         }
     }
 
-    /// Returns the bytes on disk of the replica that `broker` has of `partition`.
+    /// Returns the bytes on disk of `broker`'s replica of `partition`, or `None` if the broker does not report the
+    /// replica.
     fn find_replica_bytes(&self, topic: &str, partition: i32, broker: BrokerId) -> Option<i64> {
         let disk = self.disk_usage.get(&broker.0)?.as_ref().ok()?;
         disk.replica_bytes_by_partition.get(&TopicAndPartition { topic: topic.to_owned(), partition }).copied()
@@ -236,7 +238,7 @@ async fn fetch_topic_settings(
         settings.extend(result.configs.into_iter().map(|config| TopicSetting {
             setting_name: config.name.to_string(),
             setting_value: config.value.filter(|_| !config.is_sensitive).map(|value| value.to_string()),
-            value_origin: config_source_name(config.config_source),
+            value_origin: name_config_source(config.config_source),
             is_default: config.config_source == DEFAULT_CONFIG_SOURCE,
             is_secret: config.is_sensitive,
         }));
@@ -245,7 +247,7 @@ async fn fetch_topic_settings(
     Ok(settings)
 }
 
-fn config_source_name(source: i8) -> &'static str {
+fn name_config_source(source: i8) -> &'static str {
     match source {
         1 => "topic",
         2 | 4 => "broker",

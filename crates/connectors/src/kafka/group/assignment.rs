@@ -1,12 +1,11 @@
 //! Decodes Kafka's encoding of the partitions that are assigned to a member of a classic consumer group.
 //!
-//! The encoding is a version number, followed by each topic with its partitions. The leader of the group writes these
-//! bytes, and the leader may be any program. So the decoder does not trust the counts in the bytes: it allocates
-//! nothing for a count, and fails where the bytes end early.
+//! The encoding is a version number, followed by each topic with its partitions. The leader of the group writes the
+//! encoding, and the leader may be any program. So the decoder does not trust the counts in the encoding: a count
+//! allocates no memory, and decoding fails if the bytes end early.
 
 use windrow_engine::Partition;
 
-/// A partition that is assigned to a group member, with its topic.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct AssignedPartition {
     pub(crate) topic: String,

@@ -1,13 +1,15 @@
 //! A worker's member of the consumer group. The group assigns partitions to the member, and the member commits offsets.
-//! It reads no records.
+//! The member reads no records.
 //!
-//! librdkafka pauses every partition of a consumer until a rebalance is acknowledged. A worker restores state before it
-//! starts a partition, and takes a checkpoint before it releases one. Meanwhile the worker's other partitions must
-//! continue. So the member's own consumer never receives a partition: the member acknowledges with empty lists, and a
-//! `RecordConsumer` reads the records. `docs/adr/0012-member-and-reader.md` has the measurements.
-//! librdkafka announces a rebalance from inside a poll and waits for the acknowledgement. The callback only queues the
-//! event. The worker acknowledges the event between two polls.
-//! Invariant: every rebalance event is acknowledged once, by the worker or, while the consumer closes, by the callback.
+//! librdkafka pauses all partitions of a consumer until a rebalance is acknowledged. A worker acknowledges late: it
+//! first restores the state of an assigned partition, or takes a checkpoint of a revoked partition. Meanwhile the
+//! worker must read its other partitions. So the consumer of the member never receives a partition. The member
+//! acknowledges each rebalance with an empty list of partitions, and a separate `RecordConsumer` reads the records.
+//! `docs/adr/0012-member-and-reader.md` has the measurements.
+//! During a poll, librdkafka announces a rebalance to a callback, which only queues an event. The worker acknowledges
+//! the event between two polls.
+//! Invariant: every rebalance is acknowledged exactly once: by the callback while the consumer closes, otherwise by the
+//! worker.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,18 +29,17 @@ use windrow_spec::KafkaSourceSpec;
 
 use super::monitor::UnassignedPartitionMonitor;
 use crate::kafka::bounded_close::BoundedCloseConsumer;
-use crate::kafka::client;
+use crate::kafka::client_config;
 use crate::kafka::client_context::{self, FatalClientError};
 use crate::kafka::halts::{build_refused_operation_halt, build_refused_settings_halt};
 
 /// A rebalance that the worker must acknowledge.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum RebalanceEvent {
-    /// These partitions were assigned to the member.
     Assigned(Vec<Partition>),
-    /// The member must give up these partitions, and owns them until it acknowledges.
+    /// The member must release these partitions. The member owns them until it acknowledges the rebalance.
     Revoked(Vec<Partition>),
-    /// These partitions already belong to other members.
+    /// The member lost these partitions: they already belong to other members.
     Lost(Vec<Partition>),
 }
 
@@ -53,7 +54,8 @@ pub(crate) struct GroupMembership {
 }
 
 impl GroupMembership {
-    /// Creates a member and begins to join the group. Later polls finish joining. `group_monitor` may request a rejoin.
+    /// Creates a member and begins to join the group. Later polls finish joining. `group_monitor` may request that the
+    /// member joins the group again.
     ///
     /// # Errors
     /// When librdkafka refuses the settings.
@@ -62,9 +64,10 @@ impl GroupMembership {
         static_member_name: Option<&str>,
         group_monitor: Option<Arc<UnassignedPartitionMonitor>>,
     ) -> Result<Self, Halt> {
-        let consumer: BaseConsumer<RebalanceEventQueue> = client::group_member_config(settings, static_member_name)
-            .create_with_context(RebalanceEventQueue::default())
-            .map_err(|error| build_refused_settings_halt(&settings.brokers, error))?;
+        let consumer: BaseConsumer<RebalanceEventQueue> =
+            client_config::group_member_config(settings, static_member_name)
+                .create_with_context(RebalanceEventQueue::default())
+                .map_err(|error| build_refused_settings_halt(&settings.brokers, error))?;
         let member = Self {
             consumer: BoundedCloseConsumer::new(consumer),
             brokers: settings.brokers.clone(),
@@ -82,8 +85,8 @@ impl GroupMembership {
         })
     }
 
-    /// Leaves the group and begins to join again, if the monitor requests it and no event is unacknowledged. The
-    /// group then revokes the member's partitions and assigns partitions again.
+    /// If the monitor requests a rejoin, leaves the group and begins to join again. Does nothing while a rebalance is
+    /// unacknowledged. The group revokes the member's partitions, and assigns partitions again.
     ///
     /// # Errors
     /// When librdkafka refuses the subscription.
@@ -97,16 +100,18 @@ impl GroupMembership {
         self.subscribe()
     }
 
-    /// Polls the group's events without waiting. Returns the error that the poll reports, if any.
+    /// Polls the member's consumer without waiting, so that librdkafka can announce rebalances. Returns the error that
+    /// the poll reports, if any.
     pub(crate) fn poll_group_for_error(&self) -> Option<KafkaError> {
         match self.consumer.poll(Duration::ZERO) {
             Some(Err(error)) => Some(error),
-            // The consumer has no partitions, so it receives no records.
+            // The consumer has no partitions, so the poll returns no record.
             Some(Ok(_)) | None => None,
         }
     }
 
-    /// Removes the next event from the queue and returns it, without waiting. The worker must acknowledge the event.
+    /// Removes the next rebalance event from the queue and returns the event, if any. The worker must acknowledge the
+    /// event.
     pub(crate) fn pop_rebalance_event(&mut self) -> Option<RebalanceEvent> {
         let event = self.consumer.context().pop_pending_event();
         if event.is_some() {
@@ -127,7 +132,8 @@ impl GroupMembership {
         self.consumer.incremental_unassign(&TopicPartitionList::new())
     }
 
-    /// Returns a handle to the consumer for commits, because Kafka accepts commits only from members of the group.
+    /// Returns a shared handle to the member's consumer. Commits need this consumer, because Kafka accepts commits only
+    /// from members of the group.
     pub(crate) fn clone_consumer_handle(&self) -> Arc<BaseConsumer<RebalanceEventQueue>> {
         self.consumer.clone_consumer_handle()
     }
@@ -139,7 +145,8 @@ impl GroupMembership {
 }
 
 impl Drop for GroupMembership {
-    /// Acknowledges the pending event, because the group waits for that. Then the consumer leaves the group.
+    /// Acknowledges the last rebalance event, because the group waits for the acknowledgement. Then the consumer leaves
+    /// the group.
     fn drop(&mut self) {
         self.consumer.context().acknowledges_in_callback.store(true, Ordering::Release);
         let unacknowledged = self.unacknowledged_event.take().or_else(|| self.pop_rebalance_event());
@@ -158,7 +165,7 @@ impl Drop for GroupMembership {
 #[derive(Debug, Default)]
 pub(crate) struct RebalanceEventQueue {
     pending_events: Mutex<VecDeque<RebalanceEvent>>,
-    /// Whether the callback acknowledges every event itself, because the consumer closes.
+    /// Whether the callback acknowledges every rebalance itself. True while the consumer closes.
     acknowledges_in_callback: AtomicBool,
 }
 

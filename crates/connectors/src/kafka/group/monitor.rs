@@ -1,12 +1,13 @@
 //! Checks that every partition is assigned to a member, after a process with a static member name restarted.
 //!
-//! Such a process gets its partitions back without a rebalance (static membership, KIP-345). A cooperative rebalance
-//! has two phases (KIP-429): members revoke partitions, then join again to get partitions assigned. If a process dies
-//! between the phases, it restarts with the partitions that it kept in the first phase. Then no member joins again, and
-//! the revoked partitions stay unassigned until the next rebalance. So a restarted process checks its group.
-//! Owns: the check, and the request that one worker joins again. Joining again starts a rebalance. Does not own: when
-//! to check. Only the classic protocol needs the check. In the new protocol (KIP-848) the broker tracks unassigned
-//! partitions.
+//! A process with a static member name gets its partitions back without a rebalance (static membership, KIP-345). A
+//! cooperative rebalance has two phases (KIP-429): members revoke partitions, then join again to get partitions
+//! assigned. If a process dies between the two phases, the restarted process gets only the partitions that it did not
+//! revoke in the first phase. Then no member joins again, and the revoked partitions stay unassigned until the next
+//! rebalance. So a restarted process checks its group.
+//! Owns: the check, and the request that one worker joins the group again, which starts a rebalance. Does not own: the
+//! decision when to check. Only the classic protocol needs the check. In the new protocol (KIP-848), the broker itself
+//! tracks unassigned partitions.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,30 +21,27 @@ use windrow_engine::{Halt, Partition};
 use windrow_spec::KafkaSourceSpec;
 
 use super::assignment;
-use crate::kafka::client;
+use crate::kafka::client_config;
 use crate::kafka::client_context::LoggingContext;
 use crate::kafka::halts::build_refused_settings_halt;
 
-/// How long one check of the group may take.
 const GROUP_CHECK_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long partitions may be unassigned before a worker joins again. A rebalance in progress ends earlier, because a
-/// worker releases its partitions within 15 s (`RELEASE_TIMEOUT` of the engine).
+/// How long partitions may be unassigned before a worker joins the group again. A normal rebalance ends earlier,
+/// because a worker releases its partitions within 15 s (`RELEASE_TIMEOUT` of the engine).
 const UNASSIGNED_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Checks a group for unassigned partitions, until one check finds none. Threads may share a monitor.
+/// Checks a group for unassigned partitions, until a check finds no unassigned partition. Threads may share a monitor.
 pub struct UnassignedPartitionMonitor {
     group: String,
     topic: String,
     consumer: BaseConsumer<LoggingContext>,
     unassigned_at_last_check: Mutex<Option<UnassignedPartitions>>,
-    /// Whether a check found every partition assigned, so that this process need not check again. A process that
-    /// restarts later checks the group itself.
+    /// Whether a check found every partition assigned. After such a check, this process does not check again. Only a
+    /// restarted process can leave partitions unassigned, and that process checks the group itself.
     was_fully_assigned: AtomicBool,
-    /// Whether one worker of this process must join again.
     rejoin_requested: AtomicBool,
 }
 
-/// Partitions that are assigned to no member.
 struct UnassignedPartitions {
     partitions: Vec<Partition>,
     unassigned_since: Instant,
@@ -55,7 +53,7 @@ impl UnassignedPartitionMonitor {
     /// # Errors
     /// When librdkafka refuses the settings.
     pub fn new(settings: &KafkaSourceSpec) -> Result<Self, Halt> {
-        let consumer = client::base_config(&settings.brokers)
+        let consumer = client_config::base_config(&settings.brokers)
             .create_with_context(LoggingContext)
             .map_err(|error| build_refused_settings_halt(&settings.brokers, error))?;
         Ok(Self {
@@ -68,20 +66,21 @@ impl UnassignedPartitionMonitor {
         })
     }
 
-    /// Requests that a worker joins the group again, if the same partitions stay unassigned for 20 s.
-    /// Does nothing after a check that found all `partition_count` partitions assigned. Takes at most about 2 s.
+    /// Checks the group, and requests that a worker joins the group again if the same partitions stay unassigned for 20
+    /// s. Once a call has found all `partition_count` partitions assigned, later calls do nothing. A call takes at most
+    /// about 2 s.
     pub fn request_rejoin_if_unassigned(&self, partition_count: Partition) {
         if self.was_fully_assigned.load(Ordering::Relaxed) {
             return;
         }
-        // Polling discards the client's own events, which would otherwise fill its queue.
+        // This poll discards the client's events, which would otherwise fill the client's queue.
         while self.consumer.poll(Duration::ZERO).is_some() {}
         let assigned = self.fetch_assigned_partitions().unwrap_or_else(|error| {
             debug!(group = self.group, %error, "could not fetch the assignments of the group");
             None
         });
         let mut unassigned = self.unassigned_at_last_check.lock().unwrap_or_else(PoisonError::into_inner);
-        // Without an answer, or during a rebalance, the unassigned partitions are unknown. Their time starts anew.
+        // Without an answer, or during a rebalance, the unassigned partitions are unknown. So the 20 s begin again.
         let Some(assigned) = assigned else {
             *unassigned = None;
             return;
@@ -109,12 +108,13 @@ impl UnassignedPartitionMonitor {
         }
     }
 
-    /// Returns whether the calling worker must join again, and clears the request.
+    /// Returns whether the calling worker must join the group again, and clears the request.
     pub(crate) fn take_rejoin_request(&self) -> bool {
         self.rejoin_requested.swap(false, Ordering::Relaxed)
     }
 
-    /// Returns the partitions assigned to the members; `None` during a rebalance, or for a group that is not classic.
+    /// Returns the partitions that are assigned to members. Returns `None` during a rebalance, and for a group that
+    /// does not use the classic protocol.
     fn fetch_assigned_partitions(&self) -> KafkaResult<Option<BTreeSet<Partition>>> {
         let groups = self.consumer.client().fetch_group_list(Some(&self.group), GROUP_CHECK_TIMEOUT)?;
         let Some(group) = groups.groups().iter().find(|group| group.state() == "Stable") else { return Ok(None) };

@@ -5,7 +5,7 @@ use rdkafka::error::RDKafkaErrorCode;
 /// The reason why Kafka refuses a member of a consumer group. Only an operator can remove that reason.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum GroupRefusal {
-    /// Another process is in the group with the same static member name.
+    /// Another process with the same static member name is a member of the group.
     #[error("another process is a member of group `{group}` with the same static member name `{instance}` ({code})")]
     InstanceInUse {
         /// The group.
@@ -15,14 +15,14 @@ pub enum GroupRefusal {
         /// The error code of Kafka.
         code: RDKafkaErrorCode,
     },
-    /// The broker does not allow the session timeout.
+    /// The session timeout is outside the range that the broker allows.
     #[error(
         "Kafka does not allow the session timeout{}. The broker settings group.min.session.timeout.ms (default 6 s) \
          and group.max.session.timeout.ms (default 30 min) limit it",
         session_timeout_ms.map_or_else(String::new, |ms| format!(" of {ms} ms"))
     )]
     SessionTimeoutNotAllowed {
-        /// The session timeout in milliseconds; `None` where the group protocol has none.
+        /// The session timeout in milliseconds; `None` if the broker decides the session timeout.
         session_timeout_ms: Option<i64>,
     },
     /// The broker does not offer the group protocol `consumer`.

@@ -1,11 +1,11 @@
-//! Writes dead letters to a topic. A dead letter has the key and the payload of the original record. Its headers hold
-//! the position of that record and the reason.
+//! Writes dead letters to a topic. The dead letter of a record has the key and the payload of that record. The headers
+//! hold the topic, partition and offset of the record, and the reason for the dead letter.
 //!
-//! Headers: `windrow.topic`, `windrow.partition`, `windrow.offset`, `windrow.reason`. `windrow.original-bytes` is the
-//! full length of a payload that was truncated to fit into a record. A row that the sink refused is written with its
-//! key as record key, without a payload, and with `windrow.reason` only.
-//! After a crash, the topic holds the dead letters of all records before the committed offsets. A record that is read
-//! again is written to the topic again.
+//! Headers: `windrow.topic`, `windrow.partition`, `windrow.offset`, `windrow.reason`. If the payload was truncated,
+//! `windrow.original-bytes` holds the length of the original payload. The dead letter of a refused row has the key of
+//! the row, no payload, and only the header `windrow.reason`.
+//! After a crash, the topic holds the dead letters of all records before the committed offsets. If the job reads a
+//! record again after a crash, the topic receives the dead letter of that record a second time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,19 +18,19 @@ use windrow_engine::halt::{OutputFault, share_error};
 use windrow_engine::{DeadLetter, DeadLetterSink, Halt, RefusedRow, StopSignal};
 
 use super::delivery_errors::FirstDeliveryError;
-use crate::kafka::client;
+use crate::kafka::client_config;
 use crate::kafka::halts::build_refused_settings_halt;
 use crate::outage::OutageTracker;
 
-/// The most bytes of key and payload together. Kafka's default limit for a record is about 1 MB; the difference leaves
-/// room for the headers.
+/// The most bytes of key and payload together. Kafka's default limit for a record is about 1 MB, so the rest is left
+/// for the headers.
 const KEY_AND_PAYLOAD_BYTES_MAX: usize = 900_000;
 /// The most bytes of a key.
 const KEY_BYTES_MAX: usize = 100_000;
-/// How long one flush waits for Kafka before the next check for a stop request.
+/// How long a flush waits for Kafka between two checks for a stop request.
 const FLUSH_ATTEMPT_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// A sink that writes dead letters to a topic. All workers share its producer.
+/// A sink that writes dead letters to a topic. All workers share the producer of the sink.
 #[derive(Clone)]
 pub struct KafkaDeadLetters {
     producer: Arc<ThreadedProducer<FirstDeliveryError>>,
@@ -39,15 +39,15 @@ pub struct KafkaDeadLetters {
 }
 
 impl KafkaDeadLetters {
-    /// Creates a producer for `topic` on `brokers`.
+    /// Creates a sink that writes to `topic` of the Kafka cluster at `brokers`.
     ///
     /// # Errors
     /// When librdkafka refuses the settings.
     pub fn new(brokers: &str, topic: &str, stop: StopSignal) -> Result<Self, Halt> {
-        let producer = client::base_config(brokers)
+        let producer = client_config::base_config(brokers)
             .set("enable.idempotence", "true")
             .set("linger.ms", "20")
-            // While Kafka is unreachable, dead letters are delayed but not lost.
+            // 0 means no timeout: while Kafka is unreachable, dead letters are delayed but not lost.
             .set("message.timeout.ms", "0")
             .create_with_context(FirstDeliveryError::default())
             .map_err(|error| build_refused_settings_halt(brokers, error))?;

@@ -28,7 +28,7 @@ impl ProducerContext for FirstDeliveryError {
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
         if let Err((error, _)) = result {
-            // `set` fails for every error after the first one, which stays.
+            // `set` fails if an earlier error is stored. The earlier error stays.
             let _ = self.first.set(error.clone());
         }
     }

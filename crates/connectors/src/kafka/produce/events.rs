@@ -8,10 +8,11 @@ use windrow_engine::halt::{OutputFault, share_error};
 use windrow_engine::{Halt, StopSignal};
 
 use super::delivery_errors::FirstDeliveryError;
-use crate::kafka::client;
+use crate::kafka::client_config;
 use crate::kafka::halts::{build_refused_settings_halt, kafka_service_address};
 
-/// A producer of generated events. The key of a record determines its partition, as in Kafka's own clients (murmur2).
+/// A producer of generated events. The key of a record determines the partition of the record, as in Kafka's own
+/// clients (murmur2).
 pub struct EventProducer {
     producer: ThreadedProducer<FirstDeliveryError>,
     brokers: String,
@@ -20,12 +21,12 @@ pub struct EventProducer {
 }
 
 impl EventProducer {
-    /// Creates a producer for `topic` on `brokers`.
+    /// Creates a producer that sends records to `topic` of the Kafka cluster at `brokers`.
     ///
     /// # Errors
     /// When librdkafka refuses the settings.
     pub fn new(brokers: &str, topic: &str, stop: StopSignal) -> Result<Self, Halt> {
-        let producer = client::base_config(brokers)
+        let producer = client_config::base_config(brokers)
             .set("partitioner", "murmur2_random")
             .set("linger.ms", "20")
             .set("compression.type", "lz4")
@@ -35,10 +36,11 @@ impl EventProducer {
         Ok(Self { producer, brokers: brokers.to_owned(), topic: topic.to_owned(), stop })
     }
 
-    /// Queues one record. Waits while the send buffer is full and no stop is requested.
+    /// Queues one record. Waits while the send buffer is full. If a stop is requested during the wait, the record is
+    /// dropped.
     ///
     /// # Errors
-    /// When librdkafka cannot send the record, or Kafka refused an earlier one.
+    /// When librdkafka cannot send the record, or Kafka refused an earlier record.
     pub fn send(&self, key: Option<&[u8]>, payload: &[u8]) -> Result<(), Halt> {
         if let Some(error) = self.producer.context().first_error() {
             return Err(self.build_send_error_halt(error));
@@ -59,7 +61,7 @@ impl EventProducer {
         }
     }
 
-    /// Waits until Kafka has stored every record sent so far.
+    /// Waits until Kafka has stored every record that was queued before.
     ///
     /// # Errors
     /// When Kafka does not store all records within `timeout`, or has refused a record.

@@ -1,4 +1,4 @@
-//! Determines which partitions a source reads: the consumer group assigns them, or a bounded job fixes them at its
+//! How a source gets its partitions: the consumer group assigns the partitions, or a bounded job fixes them at its
 //! start.
 
 use rdkafka::error::{KafkaError, KafkaResult};
@@ -11,22 +11,22 @@ use super::record_consumer::RecordConsumer;
 use crate::kafka::client_context::FatalClientError;
 use crate::kafka::group::membership::{GroupMembership, RebalanceEvent};
 
-/// How the partitions that a source reads are determined.
+/// The way in which a source gets the partitions that it reads.
 pub(super) enum AssignmentMode {
     /// The consumer group assigns the partitions.
     Group(GroupMembership),
     /// The partitions of a bounded job are fixed at its start.
-    Fixed(FixedAssignment),
+    Bounded(BoundedAssignment),
 }
 
-/// The partitions of a bounded job.
-pub(super) struct FixedAssignment {
+/// The partitions that one worker of a bounded job reads.
+pub(super) struct BoundedAssignment {
     bounded_partitions: BoundedPartitions,
     /// Whether the worker has received its partitions.
     assignment_announced: bool,
 }
 
-impl FixedAssignment {
+impl BoundedAssignment {
     pub(super) fn new(ends: PartitionOffsets) -> Self {
         Self { bounded_partitions: BoundedPartitions::new(ends), assignment_announced: false }
     }
@@ -44,7 +44,8 @@ impl FixedAssignment {
 }
 
 impl AssignmentMode {
-    /// Begins a requested rejoin, then polls the group's events. Returns the error that the poll reports, if any.
+    /// Joins the group again if the group monitor requests it. Then polls, so that librdkafka can announce rebalances.
+    /// Returns the error that the poll reports, if any.
     ///
     /// # Errors
     /// When librdkafka refuses to join the group again.
@@ -54,11 +55,12 @@ impl AssignmentMode {
                 member.begin_rejoin_if_requested()?;
                 Ok(member.poll_group_for_error())
             }
-            Self::Fixed(_) => Ok(None),
+            Self::Bounded(_) => Ok(None),
         }
     }
 
-    /// Returns the next change that the worker must handle before it receives further records.
+    /// Returns the next outcome that is not a record, such as a rebalance. The worker must handle the outcome before it
+    /// receives further records.
     pub(super) fn next_non_record_outcome(&mut self) -> Option<PollOutcome> {
         match self {
             Self::Group(member) => member.pop_rebalance_event().map(|event| match event {
@@ -66,7 +68,7 @@ impl AssignmentMode {
                 RebalanceEvent::Revoked(partitions) => PollOutcome::Revoked(partitions),
                 RebalanceEvent::Lost(partitions) => PollOutcome::Lost(partitions),
             }),
-            Self::Fixed(fixed) => fixed.next_non_record_outcome(),
+            Self::Bounded(assignment) => assignment.next_non_record_outcome(),
         }
     }
 
@@ -74,32 +76,32 @@ impl AssignmentMode {
     pub(super) fn is_within_bounds(&self, partition: Partition, offset: Offset) -> bool {
         match self {
             Self::Group(_) => true,
-            Self::Fixed(fixed) => fixed.bounded_partitions.is_within_bounds(partition, offset),
+            Self::Bounded(assignment) => assignment.bounded_partitions.is_within_bounds(partition, offset),
         }
     }
 
-    /// Notes that the next record of `partition` has offset `position` or a larger one.
+    /// Notes that the next record of `partition` has at least the offset `position`.
     pub(super) fn note_next_offset(&mut self, partition: Partition, position: Offset) {
-        if let Self::Fixed(fixed) = self {
-            fixed.bounded_partitions.note_next_offset(partition, position);
+        if let Self::Bounded(assignment) = self {
+            assignment.bounded_partitions.note_next_offset(partition, position);
         }
     }
 
     /// Notes that `partition` was read to its current end.
     pub(super) fn mark_end_reached(&mut self, partition: Partition) {
-        if let Self::Fixed(fixed) = self {
-            fixed.bounded_partitions.mark_partition_finished(partition);
+        if let Self::Bounded(assignment) = self {
+            assignment.bounded_partitions.mark_partition_finished(partition);
         }
     }
 
-    /// Confirms that the worker reads its assigned partitions from the offsets `starts`.
+    /// Confirms that the worker has begun to read its assigned partitions, at the offsets `starts`.
     pub(super) fn acknowledge_assignment(&mut self, starts: &PartitionOffsets) -> KafkaResult<()> {
         match self {
             Self::Group(member) => member.acknowledge_assignment(),
-            Self::Fixed(fixed) => {
+            Self::Bounded(assignment) => {
                 starts
                     .iter()
-                    .for_each(|(&partition, &start)| fixed.bounded_partitions.note_next_offset(partition, start));
+                    .for_each(|(&partition, &start)| assignment.bounded_partitions.note_next_offset(partition, start));
                 Ok(())
             }
         }
@@ -109,7 +111,7 @@ impl AssignmentMode {
     pub(super) fn acknowledge_revocation(&mut self) -> KafkaResult<()> {
         match self {
             Self::Group(member) => member.acknowledge_revocation(),
-            Self::Fixed(_) => Ok(()),
+            Self::Bounded(_) => Ok(()),
         }
     }
 
@@ -117,12 +119,11 @@ impl AssignmentMode {
     pub(super) fn fatal_error(&self) -> Option<FatalClientError> {
         match self {
             Self::Group(member) => member.fatal_error(),
-            Self::Fixed(_) => None,
+            Self::Bounded(_) => None,
         }
     }
 
-    /// Commits `offsets` through the group member. A bounded job has no member and commits through the consumer of
-    /// records.
+    /// Commits `offsets` through the group member. A bounded job has no group member, and commits through `records`.
     pub(super) fn commit_offsets(
         &self,
         records: &RecordConsumer,
@@ -131,7 +132,7 @@ impl AssignmentMode {
     ) -> CommitOutcome {
         match self {
             Self::Group(member) => commit_offsets(member.clone_consumer_handle(), offsets, wait),
-            Self::Fixed(_) => commit_offsets(records.clone_consumer_handle(), offsets, wait),
+            Self::Bounded(_) => commit_offsets(records.clone_consumer_handle(), offsets, wait),
         }
     }
 }

@@ -1,10 +1,10 @@
-//! Tracks which partitions a bounded job has read to their ends.
+//! Tracks which partitions of a bounded job have been read to the end offsets that the job fixed at its start.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use windrow_engine::{Offset, Partition, PartitionOffsets};
 
-/// The partitions that one worker has yet to finish, each with the end offset of its input.
+/// The partitions that one worker has not finished, each with the offset at which the input of the job ends.
 #[derive(Debug)]
 pub(super) struct BoundedPartitions {
     end_offsets: BTreeMap<Partition, Offset>,
@@ -25,15 +25,15 @@ impl BoundedPartitions {
         self.end_offsets.get(&partition).is_some_and(|end| offset < *end)
     }
 
-    /// Notes that the next record of `partition` has offset `position` or a larger one.
+    /// Notes that the next record of `partition` has at least the offset `position`.
     pub(super) fn note_next_offset(&mut self, partition: Partition, position: Offset) {
         if self.end_offsets.get(&partition).is_some_and(|end| position >= *end) {
             self.mark_partition_finished(partition);
         }
     }
 
-    /// Marks `partition` as finished, because it was read to its current end. That end is never before the end offset
-    /// that was fixed at the start of the job.
+    /// Marks `partition` as finished. The current end of the partition also counts as finished: it is never before the
+    /// end offset that the job fixed at its start.
     pub(super) fn mark_partition_finished(&mut self, partition: Partition) {
         if self.end_offsets.remove(&partition).is_some() {
             self.unreported_finished.push_back(partition);

@@ -11,7 +11,7 @@ use windrow_engine::halt::SourceOperation;
 use windrow_engine::{CommitWait, Halt, Offset, Partition, PartitionOffsets, PollOutcome, Source, SourceRecord};
 use windrow_spec::{KafkaSourceSpec, StartPosition};
 
-use super::assignment_mode::{AssignmentMode, FixedAssignment};
+use super::assignment_mode::{AssignmentMode, BoundedAssignment};
 use super::offset_commit::CommitOutcome;
 use super::record_consumer::RecordConsumer;
 use crate::kafka::group::membership::GroupMembership;
@@ -21,7 +21,7 @@ use crate::kafka::topic::monitor::TopicMonitor;
 use crate::kafka::unreadable_batch::is_unreadable_batch;
 use crate::outage::OutageTracker;
 
-/// The most records of one poll. The limit lets the worker check its clock between polls.
+/// The most records that one poll returns. The limit exists because the worker checks its clock only between polls.
 const RECORDS_PER_POLL_MAX: usize = 1024;
 
 /// The source from which one worker reads the records of its partitions.
@@ -32,7 +32,7 @@ pub struct KafkaSource {
     pub(super) static_member_name: Option<String>,
     pub(super) topic_monitor: Arc<TopicMonitor>,
     pub(super) outage_tracker: OutageTracker,
-    /// Whether Kafka reported a lost offset whose partition has not been determined yet.
+    /// Whether Kafka reported that an offset is lost, and the source has yet to find the partition of that offset.
     pub(super) lost_offset_unresolved: bool,
 }
 
@@ -62,7 +62,7 @@ impl KafkaSource {
         topic_monitor: Arc<TopicMonitor>,
         ends: PartitionOffsets,
     ) -> Result<Self, Halt> {
-        let assignment = AssignmentMode::Fixed(FixedAssignment::new(ends));
+        let assignment = AssignmentMode::Bounded(BoundedAssignment::new(ends));
         Self::with_assignment_mode(settings, assignment, None, topic_monitor)
     }
 
@@ -83,7 +83,8 @@ impl KafkaSource {
         })
     }
 
-    /// Returns the next change that the worker must handle before it receives further records.
+    /// Returns the next outcome that is not a record, such as a rebalance. The worker must handle the outcome before it
+    /// receives further records.
     fn next_non_record_outcome(&mut self) -> Result<Option<PollOutcome>, Halt> {
         if let Some(error) = self.assignment_mode.poll_group_for_error()? {
             self.handle_consumer_error(&error)?;
@@ -91,7 +92,7 @@ impl KafkaSource {
         Ok(self.assignment_mode.next_non_record_outcome())
     }
 
-    /// Notes that the next record of `partition` has offset `position` or a larger one.
+    /// Notes that the next record of `partition` has at least the offset `position`.
     pub(super) fn note_next_offset(&mut self, partition: Partition, position: Offset) {
         self.record_consumer.read_progress.note_next_offset(partition, position);
         self.assignment_mode.note_next_offset(partition, position);
@@ -178,8 +179,8 @@ impl Source for KafkaSource {
                     Some(held.replace_lost_offset(position, partition, &self.settings)?)
                 }
                 (Some(&position), _) => Some(position),
-                // "Latest" becomes a fixed offset here. If a restart resolved "latest" again, the records in between
-                // would be skipped.
+                // The start position "latest" becomes a fixed offset here. If a restarted job used the end offset at
+                // the restart, the job would skip the records that arrived before.
                 (None, Some(held)) => Some(match self.settings.start_position {
                     StartPosition::Earliest => held.first_offset,
                     StartPosition::Latest => held.end_offset,

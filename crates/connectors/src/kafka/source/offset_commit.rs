@@ -1,4 +1,4 @@
-//! Commits offsets, in bounded time while Kafka is unreachable.
+//! Commits offsets. A commit ends in bounded time, also while Kafka is unreachable.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,12 +11,12 @@ use windrow_engine::CommitWait;
 
 use crate::kafka::call_timeout::run_with_timeout;
 
-/// How long a commit may wait for Kafka's answer.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The result of a commit.
 pub(super) enum CommitOutcome {
-    /// Kafka stored the offsets. For a background commit: the request was queued, and its result is only logged.
+    /// For [`CommitWait::AwaitAnswer`]: Kafka stored the offsets. For [`CommitWait::Background`]: librdkafka queued the
+    /// request, and a callback logs a failure.
     Committed,
     Failed(KafkaError),
     TimedOut,
@@ -32,7 +32,7 @@ impl fmt::Display for CommitOutcome {
     }
 }
 
-/// Commits `offsets` through `consumer`. With [`CommitWait::AwaitAnswer`], waits at most [`COMMIT_TIMEOUT`] for the
+/// Commits `offsets` through `consumer`. With [`CommitWait::AwaitAnswer`], waits at most [`COMMIT_TIMEOUT`] for Kafka's
 /// answer.
 pub(super) fn commit_offsets<C: ConsumerContext + 'static>(
     consumer: Arc<BaseConsumer<C>>,

@@ -11,7 +11,7 @@ use windrow_engine::{Offset, Partition, PartitionOffsets};
 /// returns about two such errors a second.
 const STUCK_AFTER_ERRORS: u32 = 3;
 
-/// The next offset of each partition, and the number of unreadable-batch errors since that offset changed.
+/// For each partition, the next offset, and the number of errors about unreadable batches since that offset changed.
 #[derive(Debug, Default)]
 pub(super) struct ReadProgress {
     progress_by_partition: BTreeMap<Partition, PartitionProgress>,
@@ -24,7 +24,7 @@ struct PartitionProgress {
     errors_without_progress: u32,
 }
 
-/// A partition that an unreadable batch may block.
+/// A partition that an unreadable batch probably blocks.
 pub(super) struct StuckPartition {
     pub(super) partition: Partition,
     /// The offset at which the unreadable batch may begin.
@@ -38,17 +38,17 @@ impl ReadProgress {
             .insert(partition, PartitionProgress { next_offset: offset, errors_without_progress: 0 });
     }
 
-    /// Forgets `partition`, which is no longer read.
     pub(super) fn remove_partition(&mut self, partition: Partition) {
         self.progress_by_partition.remove(&partition);
     }
 
-    /// Returns the next offset of each partition, without the partitions whose next offset is unknown.
+    /// Returns the next offset of each partition whose next offset is known.
     pub(super) fn next_offsets(&self) -> PartitionOffsets {
         self.progress_by_partition.iter().map(|(&partition, progress)| (partition, progress.next_offset)).collect()
     }
 
-    /// Counts one error about an unreadable batch for every partition, and returns the partitions that are stuck.
+    /// Counts one error about an unreadable batch. The error counts for every partition, because librdkafka does not
+    /// name the partition. Returns the partitions that are stuck.
     pub(super) fn count_error_and_list_stuck_partitions(&mut self) -> Vec<StuckPartition> {
         let mut suspects = Vec::new();
         for (&partition, progress) in &mut self.progress_by_partition {

@@ -1,7 +1,7 @@
 //! The consumer that reads a worker's records. This consumer is not a member of the group.
 //!
-//! Owns: which partitions are read, and their next offsets. Does not own: the assignment, which the group or the job
-//! decides.
+//! Owns: the partitions that are being read, and the next offset of each. Does not own: the choice of these partitions,
+//! which the group or the bounded job makes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,16 +16,14 @@ use windrow_spec::{KafkaSourceSpec, StartPosition};
 
 use super::read_progress::ReadProgress;
 use crate::kafka::bounded_close::BoundedCloseConsumer;
-use crate::kafka::client;
+use crate::kafka::client_config;
 use crate::kafka::client_context::LoggingContext;
 use crate::kafka::halts::build_refused_settings_halt;
 use crate::kafka::topic::partition_bounds::{self, PartitionBounds};
 
-/// A worker's consumer of records.
 pub(super) struct RecordConsumer {
     consumer: BoundedCloseConsumer<LoggingContext>,
     topic: String,
-    /// The next offset of each partition that is read.
     pub(super) read_progress: ReadProgress,
     partitions_being_read: BTreeSet<Partition>,
 }
@@ -36,7 +34,7 @@ impl RecordConsumer {
     /// # Errors
     /// When librdkafka refuses the settings.
     pub(super) fn new(settings: &KafkaSourceSpec) -> Result<Self, Halt> {
-        let consumer = client::record_consumer_config(settings)
+        let consumer = client_config::record_consumer_config(settings)
             .create_with_context(LoggingContext)
             .map(BoundedCloseConsumer::new)
             .map_err(|error| build_refused_settings_halt(&settings.brokers, error))?;
@@ -52,7 +50,7 @@ impl RecordConsumer {
         self.consumer.poll(wait)
     }
 
-    /// Returns the first and end offsets of `partitions` in Kafka.
+    /// Returns the first and end offsets of `partitions`. Omits partitions whose leader does not answer.
     pub(super) fn fetch_partition_bounds(&self, partitions: &[Partition]) -> BTreeMap<Partition, PartitionBounds> {
         partition_bounds::fetch_partition_bounds(&self.consumer, &self.topic, partitions)
     }
@@ -103,7 +101,7 @@ impl RecordConsumer {
         self.consumer.resume(&self.select_partitions_being_read(partitions))
     }
 
-    /// Returns `partitions` without those that are not being read.
+    /// Returns those of `partitions` that are being read.
     fn select_partitions_being_read(&self, partitions: &[Partition]) -> TopicPartitionList {
         let mut list = TopicPartitionList::new();
         for partition in partitions.iter().filter(|partition| self.partitions_being_read.contains(partition)) {

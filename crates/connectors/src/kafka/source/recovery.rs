@@ -13,8 +13,8 @@ use crate::kafka::halts::build_refused_operation_halt;
 use crate::kafka::unreadable_batch::find_unreadable_batch_end;
 
 impl KafkaSource {
-    /// Skips the unreadable batches that block partitions. The first errors are only counted, until they show which
-    /// partition is blocked.
+    /// Counts one error about an unreadable batch. When the errors show which partition is blocked, skips the batch and
+    /// passes one unreadable record to `on_record` in place of the batch.
     pub(super) fn skip_unreadable_batches(
         &mut self,
         on_record: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>,
@@ -45,7 +45,8 @@ impl KafkaSource {
         Ok(())
     }
 
-    /// Handles an error that a poll returned instead of a record.
+    /// Returns a halt if `error`, which a poll returned, is fatal. Otherwise notes a lost offset or an outage of Kafka,
+    /// and the job continues.
     pub(super) fn handle_consumer_error(&mut self, error: &KafkaError) -> Result<(), Halt> {
         let fatal = self.assignment_mode.fatal_error();
         match fault::classify_consumer_error(error, fatal, &self.settings, self.static_member_name.as_deref()) {
@@ -66,8 +67,9 @@ impl KafkaSource {
         }
     }
 
-    /// Finds the partitions whose next offset Kafka no longer holds, continues each at an offset that Kafka holds, and
-    /// returns them. Kafka's error does not name the partitions, and librdkafka has stopped reading them.
+    /// Restarts the partitions whose next offset Kafka no longer holds, each at an offset that Kafka holds. Returns
+    /// these partitions. Kafka's error does not name them, so this function compares the next offsets of all partitions
+    /// with Kafka.
     pub(super) fn restart_partitions_with_lost_offsets(&mut self) -> Result<Vec<Partition>, Halt> {
         // If the topic was deleted and created again, all offsets are wrong, and this call halts the job.
         self.topic_monitor.verify_topic_unchanged()?;
@@ -92,8 +94,8 @@ impl KafkaSource {
             skipped.push(partition);
         }
         if skipped.is_empty() {
-            // No offset is lost, so the error was transient. But librdkafka stopped reading one of the partitions, so
-            // all of them are restarted.
+            // No offset is lost, so the error was transient. But librdkafka stopped reading an unknown partition, so
+            // all partitions are restarted.
             for (&partition, &position) in &positions {
                 self.record_consumer.restart_partition_at(partition, position).map_err(refused)?;
             }

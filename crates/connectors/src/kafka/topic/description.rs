@@ -1,9 +1,10 @@
-//! Describes a topic's partitions and id with the DescribeTopics call of librdkafka, which `rdkafka` does not wrap.
+//! Fetches a topic's id and number of partitions with librdkafka's function DescribeTopics. The crate `rdkafka` does
+//! not wrap this function.
 //!
 //! A topic that is deleted and created again keeps its name, but gets a new id (KIP-516).
 //! Owns: all unsafe code of this crate. Invariant: every object of librdkafka is freed once, and nothing borrowed from
 //! an event outlives the event.
-//! `docs/adr/0011-topic-identity.md` explains why the code does not wait for `rdkafka` to wrap the call.
+//! `docs/adr/0011-topic-identity.md` explains why this file calls the function directly.
 
 #![allow(unsafe_code)] // DescribeTopics is available only as a C function
 
@@ -19,15 +20,16 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::RDKafkaRespErr;
 use windrow_engine::Partition;
 
-/// The extra time to wait for librdkafka after the request timeout, at which librdkafka itself answers with an error.
+/// How much longer than the request timeout to wait for librdkafka. At the request timeout, librdkafka answers with an
+/// error, and the extra time lets this error arrive.
 const ANSWER_TIMEOUT_MARGIN: Duration = Duration::from_millis(500);
 
 /// Kafka's description of a topic.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct TopicMetadata {
     pub(crate) partition_count: Partition,
-    /// The topic's id in base64, as Kafka's tools print it; `None` where the broker is too old (before 2.8) to have
-    /// ids.
+    /// The topic's id in base64, as Kafka's tools print it; `None` if the broker is older than Kafka 2.8, which
+    /// introduced ids.
     pub(crate) topic_id: Option<String>,
 }
 
@@ -55,7 +57,7 @@ impl<T> Drop for OwnedLibrdkafkaObject<T> {
     }
 }
 
-/// Asks the brokers of `client` to describe `topic`. Waits at most about `timeout` for the answer.
+/// Returns Kafka's description of `topic`. Waits at most about `timeout` for the answer.
 ///
 /// # Errors
 /// When the topic is unknown, Kafka or librdkafka refuses the request, or no answer arrives in time.
@@ -105,8 +107,8 @@ fn parse_description_event(
 ) -> Result<TopicMetadata, RDKafkaErrorCode> {
     let event = event.pointer();
     // SAFETY: the event is alive while it is borrowed, and owns everything that is read here. The result is null for
-    // any other kind of event. `topics` holds `count` pointers, and one topic was requested. A description without an
-    // error has null or a code of success as its error.
+    // any other kind of event. `topics` holds `count` pointers, and one topic was requested. If the description has no
+    // error, its error is null or has the code for success.
     unsafe {
         error_code_to_result(ffi::rd_kafka_event_error(event))?;
         let result = ffi::rd_kafka_event_DescribeTopics_result(event);

@@ -13,32 +13,32 @@ use windrow_engine::halt::{InputFault, SharedError, SourceOperation, Unreachable
 use windrow_engine::{Halt, Partition, PartitionOffsets, RetryBackoff, StopSignal};
 
 use super::description::{self, TopicMetadata};
-use crate::kafka::client;
+use crate::kafka::client_config;
 use crate::kafka::fault::classify_error_code;
 use crate::kafka::halts::{build_refused_operation_halt, kafka_service_address};
 use crate::outage::OutageTracker;
 
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 const REQUEST_TIMEOUT_MIN: Duration = Duration::from_millis(500);
-/// How long Kafka may take to return a topic's id, after it has returned the partitions.
+/// How long to wait for a topic's id. After this time, the job continues without the id.
 const TOPIC_ID_TIMEOUT: Duration = Duration::from_secs(1);
 const RETRY_DELAY_MIN: Duration = Duration::from_millis(100);
 const RETRY_DELAY_MAX: Duration = Duration::from_secs(5);
 
-/// The properties that distinguish a topic from other topics of the same name.
+/// The name, the id and the number of partitions of a topic. A topic that is deleted and created again gets another id.
 #[derive(Clone, Debug)]
 pub struct TopicIdentity {
     /// The name of the topic.
     pub name: String,
     /// The number of partitions. Partitions are numbered from 0.
     pub partition_count: Partition,
-    /// The topic's id in base64, as Kafka's tools print it. Topics of the same name have different ids. `None` where
-    /// the broker is too old (before 2.8) to have ids.
+    /// The topic's id in base64, as Kafka's tools print it. `None` if the broker is older than Kafka 2.8, which
+    /// introduced ids, or does not report the id in time.
     pub id: Option<String>,
 }
 
-/// Waits until Kafka at `brokers` answers and has topic `name`. Creates the topic where it does not exist and the
-/// broker allows that. Returns `None` after a stop request.
+/// Waits until Kafka at `brokers` answers and has topic `name`. Creates the topic if it does not exist and the broker
+/// allows its creation. Returns `None` after a stop request.
 ///
 /// # Errors
 /// [`Halt::Unreachable`] when Kafka does not answer within `timeout`. [`Halt::Input`] when the topic does not exist and
@@ -49,7 +49,7 @@ pub fn wait_for_topic(
     timeout: Option<Duration>,
     stop: &StopSignal,
 ) -> Result<Option<TopicIdentity>, Halt> {
-    let consumer: BaseConsumer = client::base_config(brokers).create().map_err(|error: KafkaError| {
+    let consumer: BaseConsumer = client_config::base_config(brokers).create().map_err(|error: KafkaError| {
         InputFault::InvalidEndpoint { service: kafka_service_address(brokers), source: share_error(error) }
     })?;
     let started = Instant::now();
@@ -116,8 +116,8 @@ fn look_up_topic(consumer: &BaseConsumer, name: &str, timeout: Duration) -> Resu
     }
 }
 
-/// Returns the topic's id, or `None` if the broker does not report one. librdkafka's mock broker does not answer the
-/// request.
+/// Returns the topic's id, or `None` if the broker does not report an id. For example, librdkafka's mock broker does
+/// not answer the request.
 fn fetch_topic_id(consumer: &BaseConsumer, name: &str) -> Option<String> {
     let id = description::describe_topic(consumer.client(), name, TOPIC_ID_TIMEOUT)
         .ok()
@@ -153,7 +153,7 @@ fn create_topic(brokers: &str, name: &str) -> Result<(), Halt> {
         InputFault::TopicNotCreated { topic: name.to_owned(), service: kafka_service_address(brokers), source }.into()
     };
     let admin: AdminClient<DefaultClientContext> =
-        client::base_config(brokers).create().map_err(|error| refused(share_error(error)))?;
+        client_config::base_config(brokers).create().map_err(|error| refused(share_error(error)))?;
     let options = AdminOptions::new().operation_timeout(Some(REQUEST_TIMEOUT)).request_timeout(Some(REQUEST_TIMEOUT));
     // −1 selects the broker's defaults.
     let topic = NewTopic::new(name, -1, TopicReplication::Fixed(-1));
@@ -180,7 +180,7 @@ impl TopicIdentity {
             topic: self.name.clone(),
             source: share_error(error),
         };
-        let consumer: BaseConsumer = client::base_config(brokers).create().map_err(failed)?;
+        let consumer: BaseConsumer = client_config::base_config(brokers).create().map_err(failed)?;
         (0..self.partition_count)
             .map(|partition| {
                 let (_, end) = consumer.fetch_watermarks(&self.name, partition, REQUEST_TIMEOUT).map_err(failed)?;

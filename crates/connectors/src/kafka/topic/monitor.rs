@@ -1,8 +1,8 @@
 //! Checks that the topic is still the same as when the job began.
 //!
 //! An offset identifies a record only within one topic. A topic that was deleted and created again has the same name
-//! but other records. A key stays in its partition only while the number of partitions stays the same: an added
-//! partition moves keys.
+//! but other records, so stored offsets are wrong for it. A key stays in its partition only while the number of
+//! partitions stays the same. So an added partition moves keys away from the windows that hold their earlier events.
 //! Owns: the comparison, and how long a topic may be missing. Does not own: how often to check.
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,15 +17,15 @@ use windrow_engine::{Halt, Partition, PartitionOffsets};
 use super::description::{self, TopicMetadata};
 use super::lookup::{self, TopicIdentity};
 use super::partition_bounds;
-use crate::kafka::client;
+use crate::kafka::client_config;
 use crate::kafka::client_context::LoggingContext;
 use crate::kafka::halts::build_refused_settings_halt;
 use crate::outage::SharedOutageTracker;
 
 /// How long one request may take. Without an answer the topic counts as unchanged.
 const TOPIC_REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long a topic may be missing before it counts as deleted. The timeout exists because brokers receive new metadata
-/// at different times.
+/// How long a topic may be missing before it counts as deleted. A shorter absence may be harmless, because brokers
+/// receive new metadata at different times.
 const MISSING_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Monitors the identity of one topic, and whether Kafka is reachable. Threads may share a monitor.
@@ -40,8 +40,8 @@ pub struct TopicMonitor {
 /// The reaction to partitions that were added after the job began.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PartitionGrowthPolicy {
-    /// Log the added partitions and continue. Producers send some keys to the new partitions, so the open windows of
-    /// these keys are split.
+    /// Log the added partitions and continue the job. Producers send some keys to the new partitions, so the open
+    /// windows of these keys are split.
     Accept,
     /// Halt the job.
     Refuse,
@@ -49,9 +49,8 @@ pub enum PartitionGrowthPolicy {
 
 /// The result of the last check, and the number of partitions that later checks accept.
 struct TopicObservation {
-    /// The largest number of partitions that is accepted; `None` where any number is accepted.
+    /// The largest number of partitions that later checks accept; `None` if later checks accept any number.
     accepted_partitions_max: Option<Partition>,
-    /// The number of partitions found by the last check.
     last_partition_count: Partition,
     missing_since: Option<Instant>,
 }
@@ -62,7 +61,7 @@ impl TopicMonitor {
     /// # Errors
     /// When librdkafka refuses the settings.
     pub fn new(topic: &TopicIdentity, brokers: &str, growth: PartitionGrowthPolicy) -> Result<Self, Halt> {
-        let consumer = client::base_config(brokers)
+        let consumer = client_config::base_config(brokers)
             .create_with_context(LoggingContext)
             .map_err(|error| build_refused_settings_halt(brokers, error))?;
         let observation = TopicObservation {
@@ -80,14 +79,14 @@ impl TopicMonitor {
         })
     }
 
-    /// Compares the topic in Kafka with the expected one. Takes at most about 2 s. Returns `Ok` while Kafka is
+    /// Compares the topic in Kafka with the expected topic. Takes at most about 2 s. Returns `Ok` while Kafka is
     /// unreachable.
     ///
     /// # Errors
-    /// [`Halt::TopicRecreated`], [`Halt::PartitionsAdded`], or, after the topic has been missing for 10 s,
-    /// [`Halt::Input`].
+    /// [`Halt::TopicRecreated`] if the topic was deleted and created again. [`Halt::PartitionsAdded`] if partitions
+    /// were added and the policy is to refuse them. [`Halt::Input`] after the topic has been missing for 10 s.
     pub fn verify_topic_unchanged(&self) -> Result<(), Halt> {
-        // Polling discards the client's own events, which would otherwise fill its queue.
+        // This poll discards the client's events, which would otherwise fill the client's queue.
         while self.consumer.poll(Duration::ZERO).is_some() {}
         let name = &self.expected.name;
         let described = if self.expected.id.is_some() {
@@ -111,8 +110,8 @@ impl TopicMonitor {
         }
     }
 
-    /// Fetches the end offsets of all partitions, with one request to each broker. Keeps the previous offset of a
-    /// partition that Kafka does not report. Takes some seconds where no broker answers.
+    /// Fetches the end offsets of all partitions, with one request to each broker. If Kafka does not report the end
+    /// offset of a partition, its previous end offset is kept. Takes some seconds if no broker answers.
     pub fn refresh_end_offsets(&self) {
         let partitions: Vec<Partition> = (0..self.last_partition_count()).collect();
         let found = partition_bounds::fetch_end_offsets(
@@ -142,7 +141,7 @@ impl TopicMonitor {
         &self.reachability
     }
 
-    /// Returns [`Self::verify_topic_unchanged`] as a function, for crates that do not depend on Kafka.
+    /// Returns a function that calls [`Self::verify_topic_unchanged`], for crates that do not depend on Kafka.
     #[must_use]
     pub fn to_topic_check_function(self: &Arc<Self>) -> Arc<dyn Fn() -> Result<(), Halt> + Send + Sync> {
         let monitor = Arc::clone(self);

@@ -21,7 +21,8 @@ pub(crate) struct PartitionBounds {
     pub(crate) end_offset: Offset,
 }
 
-/// Returns the bounds of `partitions`, with two requests to each broker. Omits partitions whose leader does not answer.
+/// Returns the first and end offsets of `partitions`. Sends two requests to each broker. Omits partitions whose leader
+/// does not answer.
 pub(crate) fn fetch_partition_bounds<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     topic: &str,
@@ -51,8 +52,8 @@ pub(crate) fn fetch_end_offsets<C: ConsumerContext>(
     fetch_bound_offsets(consumer, topic, partitions, KafkaOffset::End, timeout)
 }
 
-/// Returns the first offset or the end offset of each of `partitions`, as `bound` says. Kafka's lookup by timestamp has
-/// a special timestamp for each of these bounds.
+/// Returns the first offset of each of `partitions` if `bound` is `Beginning`, or the end offset if `bound` is `End`.
+/// Kafka's lookup of offsets by timestamp has one special timestamp for the first offset and one for the end offset.
 fn fetch_bound_offsets<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     topic: &str,

@@ -1,4 +1,5 @@
-//! Requests to the coordinators of groups: lists the groups, and fetches their members and committed offsets.
+//! Sends requests to the brokers that coordinate groups: lists the groups, and fetches the members and committed
+//! offsets of each group.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +15,7 @@ use crate::kafka::browse::error::BrowseError;
 use crate::kafka::browse::offsets::TopicAndPartition;
 use crate::kafka::browse::wire::cluster_connections::ClusterConnections;
 
-/// A group, with the broker that coordinates it.
+/// An entry in the list of groups, with the id of the broker that coordinates the group.
 #[derive(Clone)]
 pub(super) struct CoordinatedGroup {
     pub(super) coordinator_id: i32,
@@ -27,7 +28,7 @@ impl CoordinatedGroup {
     }
 }
 
-/// Lists the groups of all brokers that answer. Fails only if no broker answers.
+/// Returns the groups of all brokers that answer. Fails only if no broker answers.
 pub(super) async fn list_groups(connections: &mut ClusterConnections) -> Result<Vec<CoordinatedGroup>, BrowseError> {
     let requests = connections.broker_ids().into_iter().map(|broker| (broker, ListGroupsRequest::default())).collect();
     let mut groups = Vec::new();
@@ -56,7 +57,7 @@ pub(super) async fn list_groups(connections: &mut ClusterConnections) -> Result<
     }
 }
 
-/// The description and the committed offsets of one group. Each is `None` where it could not be fetched.
+/// The members and the committed offsets of one group. A field is `None` if Kafka did not return its value.
 #[derive(Clone, Default)]
 pub(super) struct GroupMembersAndOffsets {
     pub(super) description: Option<GroupDescription>,
@@ -105,7 +106,7 @@ pub(super) async fn fetch_group_members_and_offsets(
             }
         }
     }
-    // Share groups (KIP-932) have no committed offsets.
+    // Share groups (KIP-932) have no committed offsets, so no request asks for them.
     let with_offsets = group_ids_by_coordinator(groups, |group_type| !group_type.eq_ignore_ascii_case("share"));
     let requests = with_offsets.into_iter().map(|(broker, groups)| {
         let groups =
@@ -113,7 +114,8 @@ pub(super) async fn fetch_group_members_and_offsets(
         (broker, OffsetFetchRequest::default().with_groups(groups.collect()))
     });
     for answer in connections.ask_brokers(requests.collect()).await {
-        // Brokers before 3.0 do not accept several groups in one request. The offsets of their groups remain unknown.
+        // Brokers before Kafka 3.0 do not accept several groups in one request. The committed offsets of groups on such
+        // brokers stay unknown.
         let Ok(response) = answer.result else { continue };
         for group in response.groups {
             if group.error_code == 0 {
@@ -125,7 +127,7 @@ pub(super) async fn fetch_group_members_and_offsets(
     fetched_by_group
 }
 
-/// Returns the ids of the groups whose type `is_wanted_type` accepts, by coordinator.
+/// Returns the ids of the groups whose type `is_wanted_type` accepts, grouped by the broker id of the coordinator.
 fn group_ids_by_coordinator(
     groups: &[CoordinatedGroup],
     is_wanted_type: fn(&str) -> bool,
@@ -137,7 +139,8 @@ fn group_ids_by_coordinator(
     by_coordinator
 }
 
-/// Returns whether `group_type` means the classic protocol. A broker that reports no type has only classic groups.
+/// Returns whether `group_type` means the classic protocol. An empty type counts as classic, because a broker that
+/// reports no types has only classic groups.
 fn is_classic_group_type(group_type: &str) -> bool {
     group_type.is_empty() || group_type.eq_ignore_ascii_case("classic")
 }

@@ -1,4 +1,4 @@
-//! Describes consumer groups for the Kafka UI: a summary of every group, and the details of one group.
+//! Fetches a summary of every consumer group, or the details of one group, for the Kafka UI.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,22 +18,22 @@ use crate::kafka::browse::wire::cluster_connections::ClusterConnections;
 pub struct GroupSummary {
     /// The name of the group.
     pub group: String,
-    /// `classic`, `consumer` (the protocol of Kafka 4), `share` or `streams`; empty where the broker is too old to
-    /// report the protocol.
+    /// `classic`, `consumer` (the protocol of Kafka 4), `share` or `streams`; empty if the broker is too old to report
+    /// the protocol.
     #[serde(rename = "kind")]
     pub group_type: String,
-    /// Kafka's name of the group's state: `Stable`, `Empty`, `PreparingRebalance`, …
+    /// Kafka's name for the state of the group: `Stable`, `Empty`, `PreparingRebalance`, …
     pub state: String,
     /// The id of the broker that coordinates the group.
     #[serde(rename = "coordinator")]
     pub coordinator_id: i32,
-    /// The number of members; `None` where it is unknown.
+    /// The number of members; `None` if the coordinator did not describe the group.
     #[serde(rename = "members")]
     pub member_count: Option<usize>,
-    /// The topics of all committed offsets and assigned partitions, sorted by name.
+    /// The topics in which the group has committed offsets or assigned partitions, sorted by name.
     #[serde(rename = "topics")]
     pub topic_names: Vec<String>,
-    /// The number of records between the committed offsets and the ends of the partitions; `None` where it is unknown.
+    /// The sum of the lags of all partitions; `None` if the lag of every partition is unknown.
     pub lag: Option<i64>,
 }
 
@@ -47,7 +47,7 @@ pub struct GroupDetails {
     pub assignor: String,
     /// The members of the group.
     pub member_list: Vec<GroupMember>,
-    /// The partitions with a committed offset and the assigned partitions, sorted by topic and number.
+    /// The partitions that have a committed offset or are assigned to a member, sorted by topic and number.
     pub partition_list: Vec<GroupPartitionProgress>,
 }
 
@@ -58,16 +58,16 @@ pub struct GroupPartitionProgress {
     pub topic: String,
     /// The partition.
     pub partition: i32,
-    /// The committed offset, at which reading continues; `None` where no offset is committed.
+    /// The committed offset, at which the group continues reading; `None` if the group has committed no offset.
     #[serde(rename = "committed")]
     pub committed_offset: Option<i64>,
     /// The current first offset of the partition. Kafka no longer holds records before this offset.
     #[serde(rename = "first")]
     pub first_offset: Option<i64>,
-    /// The current end offset of the partition; `None` when the topic was deleted or the leader is unreachable.
+    /// The current end offset of the partition; `None` if the topic was deleted or the leader is unreachable.
     #[serde(rename = "end")]
     pub end_offset: Option<i64>,
-    /// The number of records between the committed offset and the end.
+    /// The number of offsets from the committed offset to the end offset; `None` if one of the two offsets is unknown.
     pub lag: Option<i64>,
     /// The id of the member to which the partition is assigned.
     #[serde(rename = "member")]
@@ -75,7 +75,7 @@ pub struct GroupPartitionProgress {
     /// The client id of the member to which the partition is assigned.
     #[serde(rename = "client")]
     pub member_client_id: Option<String>,
-    /// The host on which the member runs to which the partition is assigned.
+    /// The host of the member to which the partition is assigned.
     #[serde(rename = "host")]
     pub member_host: Option<String>,
 }

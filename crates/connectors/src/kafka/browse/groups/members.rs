@@ -1,4 +1,4 @@
-//! Describes the members of a group and their partitions, for both of Kafka's group protocols.
+//! Converts descriptions of groups into one format. Kafka's two group protocols describe groups in different formats.
 
 use kafka_protocol::messages::consumer_group_describe_response::DescribedGroup as ConsumerGroup;
 use kafka_protocol::messages::describe_groups_response::DescribedGroup as ClassicGroup;
@@ -10,7 +10,7 @@ use crate::kafka::group::assignment::decode_assignment;
 /// A member of a group.
 #[derive(Clone, Debug, Serialize)]
 pub struct GroupMember {
-    /// The member id, which the group assigned.
+    /// The member id, which the coordinator of the group assigned.
     #[serde(rename = "member")]
     pub member_id: String,
     /// The static name of the member, which stays the same after a restart.
@@ -21,7 +21,7 @@ pub struct GroupMember {
     pub client_id: String,
     /// The host on which the member runs.
     pub host: String,
-    /// The number of partitions assigned to the member; `None` where the members of the group are not consumers.
+    /// The number of partitions assigned to the member; `None` if the members of the group are not consumers.
     #[serde(rename = "partitions")]
     pub assigned_partition_count: Option<usize>,
     /// The partitions assigned to the member.
@@ -29,7 +29,7 @@ pub struct GroupMember {
     pub(super) assigned_partitions: Vec<TopicAndPartition>,
 }
 
-/// The description of a group by its coordinator.
+/// A group's state, assignor and members, as the group's coordinator reports them.
 #[derive(Clone, Debug)]
 pub(super) struct GroupDescription {
     pub(super) state: String,
@@ -90,7 +90,7 @@ impl From<ConsumerGroup> for GroupDescription {
     }
 }
 
-/// Removes the slash that Kafka, a Java program, puts before addresses.
+/// Removes the slash that Kafka puts before the address of a host.
 fn strip_leading_slash(host: &str) -> String {
     host.trim_start_matches('/').to_owned()
 }

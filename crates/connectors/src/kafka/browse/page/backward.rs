@@ -8,13 +8,13 @@ use crate::kafka::browse::records::BrowsedRecord;
 
 /// A cursor that reads a partition towards older records. Its buffer has the newest record at the front.
 pub(super) struct BackwardCursor {
-    /// The offset at which the page begins.
+    /// The page contains only records before this offset.
     page_start: i64,
     readable_offsets: Range<i64>,
-    /// Reading has gone back from the beginning of the page to this offset, inclusive.
+    /// The offsets from this offset up to `page_start` have been read.
     oldest_read: i64,
-    /// The offset after the newest record that the full buffer dropped from the current piece. The next piece ends
-    /// there, so dropped records are read again.
+    /// The offset after the newest record that was dropped because the buffer was full. The next piece ends at this
+    /// offset, so a later round reads the dropped records again.
     oldest_kept_offset: Option<i64>,
     piece_size: PieceSize,
     buffer: RecordBuffer,
@@ -45,7 +45,7 @@ impl PartitionCursor for BackwardCursor {
         (self.oldest_read - self.piece_size.piece_offset_count()).max(self.readable_offsets.start)..self.oldest_read
     }
 
-    /// Returns true: the last records of a piece come first on the page, so the whole piece must be read.
+    /// Always returns true: the last records of a piece come first on the page, so the cursor needs the whole piece.
     fn wants_records(&self) -> bool {
         true
     }
@@ -63,13 +63,14 @@ impl PartitionCursor for BackwardCursor {
         self.oldest_read = self.oldest_kept_offset.take().unwrap_or(piece.start);
     }
 
-    /// Discards the whole piece, so that it is read again. The records that were not delivered come first on the page.
+    /// Discards the records of the piece, so that a later round reads the whole piece again. The undelivered records
+    /// are the newest records of the piece, so they come first on the page.
     fn end_interrupted_piece(&mut self, _reached: i64) {
         self.oldest_kept_offset = None;
         self.buffer.clear();
     }
 
-    /// Makes the piece smaller. A smaller piece ends at the same offset, so all its records may lie after the
+    /// Makes the next piece smaller. The smaller piece ends at the same offset, so it may lie entirely after the
     /// unreadable batch.
     fn shrink_to_skip_unreadable(&mut self) -> bool {
         self.piece_size.shrink_piece()
@@ -87,7 +88,7 @@ impl PartitionCursor for BackwardCursor {
         &mut self.buffer
     }
 
-    fn offsets_left(&self) -> i64 {
+    fn remaining_offset_count(&self) -> i64 {
         (self.end_of_older_records() - self.readable_offsets.start).max(0)
     }
 

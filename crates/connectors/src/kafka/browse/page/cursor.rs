@@ -1,7 +1,7 @@
-//! The common parts of cursors that read one partition in either direction.
+//! The common trait of the cursors, which read one partition towards older or newer records.
 //!
-//! A cursor reads its partition in pieces of consecutive offsets. Kafka delivers the records of a piece in the order of
-//! offsets, for both directions. The cursor keeps them in the order of the page.
+//! A cursor reads its partition in pieces of consecutive offsets. In both directions, Kafka delivers the records of a
+//! piece in the order of offsets. The cursor buffers the records in the order of the page.
 
 use std::ops::Range;
 
@@ -13,7 +13,7 @@ pub(super) trait PartitionCursor: Sized {
     /// Whether the cursor reads towards older records.
     const GOING_BACK: bool;
 
-    /// Creates a cursor at offset `start` of a partition. `readable` are the offsets of the partition that can be read.
+    /// Creates a cursor at offset `start` of a partition. `readable` is the partition's range of readable offsets.
     fn new(start: i64, readable: Range<i64>, piece: PieceSize, limits: BufferLimits) -> Self;
 
     /// Returns the offsets of the next piece.
@@ -25,13 +25,14 @@ pub(super) trait PartitionCursor: Sized {
     /// Adds the next record of the current piece to the buffer.
     fn push_record(&mut self, record: BrowsedRecord);
 
-    /// Ends the current `piece` after all its records were delivered.
+    /// Ends the current `piece`, of which Kafka delivered all records.
     fn end_complete_piece(&mut self, piece: &Range<i64>);
 
-    /// Ends the current piece after only the records before offset `reached` were delivered.
+    /// Ends the current piece, of which Kafka delivered only the records before offset `reached`.
     fn end_interrupted_piece(&mut self, reached: i64);
 
-    /// Makes the next piece smaller if it may then avoid an unreadable batch. Returns whether the piece became smaller.
+    /// Makes the next piece smaller if a smaller piece may avoid an unreadable batch. Returns whether the piece became
+    /// smaller.
     fn shrink_to_skip_unreadable(&mut self) -> bool;
 
     fn piece_size_mut(&mut self) -> &mut PieceSize;
@@ -40,31 +41,30 @@ pub(super) trait PartitionCursor: Sized {
 
     fn buffer_mut(&mut self) -> &mut RecordBuffer;
 
-    /// Returns the number of offsets that remain for later pages in this direction.
-    fn offsets_left(&self) -> i64;
+    /// Returns the number of offsets that remain for later pages in the same direction.
+    fn remaining_offset_count(&self) -> i64;
 
-    /// Returns the offsets at which the older and the newer page begin in this partition.
     fn adjacent_page_starts(&self) -> AdjacentPageStarts;
 
-    /// Returns the partition with the next record of the page, given the timestamp of each cursor's front record.
+    /// Returns the partition whose front record comes next on the page.
     fn choose_next_partition(fronts: impl Iterator<Item = FrontRecordTimestamp>) -> Option<i32>;
 }
 
-/// The partition and the timestamp of the record at the front of a cursor.
+/// The partition and the timestamp of the record at the front of a cursor's buffer.
 pub(super) struct FrontRecordTimestamp {
     pub(super) partition: i32,
     pub(super) timestamp_ms: Option<i64>,
 }
 
-/// The offsets in one partition at which the older and the newer page begin.
+/// The offsets in one partition at which the page of older records and the page of newer records begin.
 pub(super) struct AdjacentPageStarts {
-    /// The offset at which the page of the next older records begins.
+    /// The page of older records contains only records before this offset.
     pub(super) older_page_start: i64,
-    /// The offset at which the page of the next newer records begins.
+    /// The page of newer records contains only records at or after this offset.
     pub(super) newer_page_start: i64,
-    /// Whether the partition has offsets before the beginning of the older page.
+    /// Whether the partition has offsets before `older_page_start`.
     pub(super) has_older: bool,
-    /// Whether the partition has offsets at or after the beginning of the newer page.
+    /// Whether the partition has offsets at or after `newer_page_start`.
     pub(super) has_newer: bool,
 }
 
@@ -79,7 +79,7 @@ impl AdjacentPageStarts {
     }
 }
 
-/// The number of offsets in the next piece, and its upper limit.
+/// The number of offsets in the next piece, and the upper limit of that number.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PieceSize {
     offset_count: i64,
@@ -99,7 +99,8 @@ impl PieceSize {
         self.offset_count = (self.offset_count * 2).min(self.offset_count_max);
     }
 
-    /// Divides the number of offsets by four, but keeps at least one. Returns false if it was one already.
+    /// Divides the number of offsets in the piece by four, but keeps at least one offset. Returns false if the piece
+    /// had only one offset already.
     pub(super) fn shrink_piece(&mut self) -> bool {
         let can_shrink = self.offset_count > 1;
         self.offset_count = (self.offset_count / 4).max(1);

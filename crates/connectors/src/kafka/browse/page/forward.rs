@@ -8,19 +8,18 @@ use crate::kafka::browse::records::BrowsedRecord;
 
 /// A cursor that reads a partition towards newer records. Its buffer has the oldest record at the front.
 pub(super) struct ForwardCursor {
-    /// The offset at which the page begins.
+    /// The page contains only records at or after this offset.
     page_start: i64,
     readable_offsets: Range<i64>,
-    /// The first offset that has not been read.
     next_unread_offset: i64,
-    /// The offset of the first record of the current piece that the full buffer rejected. The next piece begins there.
+    /// The offset of the first record that was rejected because the buffer was full. The next piece begins at this
+    /// offset.
     first_rejected_offset: Option<i64>,
     piece_size: PieceSize,
     buffer: RecordBuffer,
 }
 
 impl ForwardCursor {
-    /// Returns the offset at which the records after the page begin.
     fn first_offset_beyond_page(&self) -> i64 {
         self.buffer.front().map_or(self.next_unread_offset, |front| front.offset)
     }
@@ -64,7 +63,8 @@ impl PartitionCursor for ForwardCursor {
         self.next_unread_offset = self.first_rejected_offset.take().unwrap_or(reached);
     }
 
-    /// Returns false: a smaller piece begins at the same offset, so it cannot avoid the unreadable batch.
+    /// Always returns false: a smaller piece would begin at the same offset, and therefore contain the same unreadable
+    /// batch.
     fn shrink_to_skip_unreadable(&mut self) -> bool {
         false
     }
@@ -81,7 +81,7 @@ impl PartitionCursor for ForwardCursor {
         &mut self.buffer
     }
 
-    fn offsets_left(&self) -> i64 {
+    fn remaining_offset_count(&self) -> i64 {
         (self.readable_offsets.end - self.first_offset_beyond_page()).max(0)
     }
 

@@ -1,4 +1,4 @@
-//! Reads a page: reads pieces of all partitions and merges them by timestamp, until the page is full or reading stops.
+//! Reads a page: reads pieces of all partitions, and merges the records by timestamp until the page is full.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,14 +26,13 @@ const BUFFERED_BYTES_MAX: usize = 32 << 20;
 const ROUND_OFFSETS_MAX: i64 = 16_384;
 /// The number of offsets in the first piece of a partition, if the request searches for a text.
 const FIRST_SEARCH_PIECE_OFFSETS: i64 = 512;
-/// The smallest number of offsets in the first piece of a partition, if the request does not search.
+/// The smallest number of offsets in the first piece of a partition, if the request does not search for a text.
 const FIRST_PIECE_OFFSETS_MIN: i64 = 8;
-/// How long one round may take. A round reads one piece of each partition that has no buffered record.
 const ROUND_TIMEOUT: Duration = Duration::from_secs(15);
 
 impl PagePlan {
-    /// Reads the page and blocks until the page ends. After `cancelled` is set, the page ends with the round in
-    /// progress.
+    /// Reads the page, and blocks until the page is complete. If `cancelled` is set, the page ends early, after the
+    /// current round.
     ///
     /// # Errors
     /// When Kafka becomes unreachable or refuses the request.
@@ -47,7 +46,7 @@ impl PagePlan {
     }
 }
 
-/// Reads one page, in the direction of its cursors.
+/// Reads one page. The type `C` of the cursors determines whether the page is read towards older or newer records.
 struct PageReader<C> {
     plan: PagePlan,
     search: Option<Finder<'static>>,
@@ -56,27 +55,28 @@ struct PageReader<C> {
     examined_record_count: u64,
 }
 
-/// The reason why the page ended, and a problem with the records if there was one.
+/// The reason why the page ended, and a message for the user if records could not be read.
 struct PageFillOutcome {
-    end: PageEndReason,
+    end_reason: PageEndReason,
     problem_message: Option<String>,
 }
 
 impl From<PageEndReason> for PageFillOutcome {
-    fn from(end: PageEndReason) -> Self {
-        Self { end, problem_message: None }
+    fn from(end_reason: PageEndReason) -> Self {
+        Self { end_reason, problem_message: None }
     }
 }
 
-/// The result of reading one round: the next piece of each partition that has no buffered record.
+/// The result of one round, which reads a piece of each partition that has no buffered record.
 enum ReadRoundOutcome {
-    /// All records of the round were delivered.
+    /// Kafka delivered all records of the round.
     Complete,
-    /// A piece has an unreadable batch. The next round reads smaller pieces, which may avoid the batch.
+    /// A piece contains an unreadable batch. The next round reads smaller pieces, which may avoid that batch.
     RetrySmaller,
     /// The round reached its timeout.
     TimedOut,
-    /// A piece has an unreadable batch. Only the records that come before that batch on the page were delivered.
+    /// A piece contains an unreadable batch that smaller pieces cannot avoid, so the page ends before that batch. The
+    /// text is a message for the user.
     Unreadable(String),
 }
 
@@ -88,7 +88,7 @@ impl<C: PartitionCursor> PageReader<C> {
             records_max: plan.request.records_max,
             bytes_max: (BUFFERED_BYTES_MAX / partition_count).max(1),
         };
-        let piece = first_piece_size(&plan, i64::try_from(partition_count).unwrap_or(i64::MAX));
+        let piece = choose_first_piece_size(&plan, i64::try_from(partition_count).unwrap_or(i64::MAX));
         let new_cursor = |partition: i32, readable: &std::ops::Range<i64>| {
             C::new(plan.start_offset(partition, readable), readable.clone(), piece, limits)
         };
@@ -131,7 +131,7 @@ impl<C: PartitionCursor> PageReader<C> {
                 ReadRoundOutcome::TimedOut => return Ok(PageEndReason::Time.into()),
                 ReadRoundOutcome::Unreadable(problem) => {
                     while !self.is_full() && self.move_next_record_to_page() {}
-                    return Ok(PageFillOutcome { end: PageEndReason::Problem, problem_message: Some(problem) });
+                    return Ok(PageFillOutcome { end_reason: PageEndReason::Problem, problem_message: Some(problem) });
                 }
             }
         }
@@ -142,13 +142,15 @@ impl<C: PartitionCursor> PageReader<C> {
         self.records.len() >= self.plan.request.records_max
     }
 
-    /// Returns the partitions whose next record has not been read yet.
+    /// Returns the partitions that have unread offsets and no buffered record.
     fn partitions_to_read(&self) -> Vec<i32> {
-        let unread = self.cursors.iter().filter(|(_, cursor)| cursor.buffer().is_empty() && cursor.offsets_left() > 0);
+        let unread =
+            self.cursors.iter().filter(|(_, cursor)| cursor.buffer().is_empty() && cursor.remaining_offset_count() > 0);
         unread.map(|(partition, _)| *partition).collect()
     }
 
-    /// Moves the next record onto the page. Returns false if no record is buffered.
+    /// Moves one record, which comes next in the order of the page, from a buffer to the page. Returns false if all
+    /// buffers are empty.
     fn move_next_record_to_page(&mut self) -> bool {
         let fronts = self.cursors.iter().filter_map(|(&partition, cursor)| {
             let timestamp_ms = cursor.buffer().front()?.timestamp_ms;
@@ -211,9 +213,9 @@ impl<C: PartitionCursor> PageReader<C> {
         let mut page = RecordPage {
             records: self.records,
             going_back: C::GOING_BACK,
-            end_reason: outcome.end,
+            end_reason: outcome.end_reason,
             examined_record_count: self.examined_record_count,
-            offsets_left: 0,
+            remaining_offset_count: 0,
             older_page_positions: PartitionPositions::default(),
             newer_page_positions: PartitionPositions::default(),
             has_older: false,
@@ -226,15 +228,15 @@ impl<C: PartitionCursor> PageReader<C> {
             page.newer_page_positions.0.insert(partition, span.newer_page_start);
             page.has_older |= span.has_older;
             page.has_newer |= span.has_newer;
-            page.offsets_left += cursor.offsets_left();
+            page.remaining_offset_count += cursor.remaining_offset_count();
         }
         page
     }
 }
 
-/// Returns the size of the first piece of each partition. Without a search, each partition reads twice its share of the
-/// page.
-fn first_piece_size(plan: &PagePlan, partition_count: i64) -> PieceSize {
+/// Returns the number of offsets in the first piece of each partition. If the request does not search for a text, a
+/// piece is twice as large as a partition's share of the page.
+fn choose_first_piece_size(plan: &PagePlan, partition_count: i64) -> PieceSize {
     let limit = i64::try_from(plan.request.records_max).unwrap_or(i64::MAX);
     let wanted = match plan.request.search_text {
         Some(_) => FIRST_SEARCH_PIECE_OFFSETS,

@@ -1,4 +1,4 @@
-//! Plans a page: adds the offsets that can be read to the request.
+//! Plans a page: fetches the offsets that can be read in each partition.
 
 use std::ops::Range;
 
@@ -9,7 +9,7 @@ use crate::kafka::browse::offsets::{ReadableOffsets, fetch_readable_offsets};
 use crate::kafka::browse::records::PartitionPositions;
 use crate::kafka::browse::wire::cluster_connections::ClusterConnections;
 
-/// A page that is ready to be read: the request, and the offsets that can be read.
+/// The plan of a page: the request, and the offsets that can be read.
 pub struct PagePlan {
     pub(super) broker_addresses: String,
     pub(super) topic: String,
@@ -36,8 +36,8 @@ impl KafkaBrowser {
 }
 
 impl PagePlan {
-    /// Returns the offset at which the page begins in `partition`. `readable` are the offsets of the partition that can
-    /// be read.
+    /// Returns the offset at which the page begins in `partition`. `readable` is the partition's range of readable
+    /// offsets.
     pub(super) fn start_offset(&self, partition: i32, readable: &Range<i64>) -> i64 {
         let position_in =
             |positions: &PartitionPositions, otherwise| positions.0.get(&partition).copied().unwrap_or(otherwise);
@@ -45,9 +45,11 @@ impl PagePlan {
             PageStart::Newest => readable.end,
             PageStart::Oldest => readable.start,
             PageStart::Offset(offset) => *offset,
-            // A partition without a record of that time or later starts at its end, so it contributes no record.
+            // If a partition has no record of that time or later, the page begins at the end of the partition. So the
+            // page contains no record of the partition.
             PageStart::Time(_) => position_in(&self.readable_offsets.offsets_at_requested_time, readable.end),
-            // A partition without a position was added after the previous page: all its records are newer.
+            // A partition without a position was added after the previous page was read. So all records of the
+            // partition count as newer than that page.
             PageStart::Before(positions) | PageStart::After(positions) => position_in(positions, readable.start),
         };
         start.clamp(readable.start, readable.end.max(readable.start))

@@ -1,17 +1,17 @@
-//! Buffers records of one partition that were read and are not yet on the page.
+//! A buffer for the records of one partition that were read, but are not on the page yet.
 
 use std::collections::VecDeque;
 
 use crate::kafka::browse::records::BrowsedRecord;
 
-/// The most records, and the most bytes of records, in the buffer of one partition.
+/// The most records in the buffer of one partition, and the most bytes of these records.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BufferLimits {
     pub(super) records_max: usize,
     pub(super) bytes_max: usize,
 }
 
-/// Records of one partition, with the next record of the page at the front.
+/// Records of one partition. The record at the front comes first on the page.
 pub(super) struct RecordBuffer {
     records: VecDeque<BrowsedRecord>,
     total_bytes: usize,
@@ -31,7 +31,7 @@ impl RecordBuffer {
         self.records.is_empty()
     }
 
-    /// Returns whether the buffer must drop a record. A single record may exceed the limit of bytes.
+    /// Returns whether the buffer must drop a record. A single record is kept even if it exceeds `bytes_max`.
     pub(super) fn is_over_limits(&self) -> bool {
         self.records.len() > self.limits.records_max
             || (self.total_bytes > self.limits.bytes_max && self.records.len() > 1)

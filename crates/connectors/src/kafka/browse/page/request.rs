@@ -4,20 +4,20 @@ use std::time::Duration;
 
 use crate::kafka::browse::records::PartitionPositions;
 
-/// The position at which a page begins, and the direction in which it is read.
+/// The position at which a page begins, and the direction in which the page is read.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum PageStart {
-    /// The page begins at the newest records and reads towards older ones.
+    /// The page begins at the newest records and is read towards older records.
     Newest,
-    /// The page begins at the oldest records that Kafka still holds and reads towards newer ones.
+    /// The page begins at the oldest records that Kafka still holds. The page is read towards newer records.
     Oldest,
-    /// The page begins at this offset of every requested partition and reads towards newer records.
+    /// The page begins at this offset of every requested partition and is read towards newer records.
     Offset(i64),
-    /// The page begins at this timestamp, in epoch milliseconds, and reads towards newer records.
+    /// The page begins at this timestamp, in epoch milliseconds, and is read towards newer records.
     Time(i64),
-    /// The page begins before these positions and reads towards older records.
+    /// The page begins before these positions and is read towards older records.
     Before(PartitionPositions),
-    /// The page begins at these positions and reads towards newer records.
+    /// The page begins at these positions and is read towards newer records.
     After(PartitionPositions),
 }
 
@@ -28,12 +28,12 @@ pub struct PageRequest {
     pub start: PageStart,
     /// The only partition to read; `None` for all partitions.
     pub partition: Option<i32>,
-    /// A text that each record must contain in its key, value or headers.
+    /// If given, the page contains only records with this text in their key, value or headers.
     pub search_text: Option<String>,
     /// The most records on the page.
     pub records_max: usize,
-    /// The most bytes of a value that are returned.
+    /// The most bytes of a record's value that are returned. Longer values are truncated.
     pub value_bytes_max: usize,
-    /// How long to search for records.
+    /// How long reading may take. After this time, the page ends even if it is not full.
     pub timeout: Duration,
 }

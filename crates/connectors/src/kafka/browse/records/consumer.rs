@@ -12,15 +12,16 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::positions::PartitionPositions;
 use crate::kafka::browse::error::BrowseError;
-use crate::kafka::client::base_config;
+use crate::kafka::client_config::base_config;
 use crate::kafka::unreadable_batch::is_unreadable_batch;
 
 const POLL_TIMEOUT: Duration = Duration::from_millis(100);
 /// The number of errors about an unreadable batch after which reading stops. librdkafka returns about two such errors a
 /// second.
 const UNREADABLE_BATCH_ERRORS_MAX: u32 = 2;
-/// How long all brokers may be reported as unreachable before a request for metadata decides. librdkafka reports this
-/// for a moment when a connection is lost while others are being opened.
+/// How long librdkafka may report all brokers as unreachable before a metadata request checks whether Kafka answers.
+/// The report alone proves nothing: librdkafka also reports all brokers as unreachable while connections are being
+/// opened.
 const UNREACHABLE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The offsets to read, by partition.
@@ -38,9 +39,9 @@ pub(crate) enum ConsumerPurpose {
 /// The result of reading ranges of offsets.
 #[derive(Debug, Default)]
 pub(crate) struct RangeReadOutcome {
-    /// The partitions whose range was not read to its end, with the next offset of each.
+    /// The partitions whose range was read only in part, each with the next offset to read.
     pub(crate) unfinished_positions: BTreeMap<i32, i64>,
-    /// A problem with the records, as a message for the user.
+    /// A message for the user if records could not be read; otherwise `None`.
     pub(crate) problem_message: Option<String>,
 }
 
@@ -53,7 +54,7 @@ enum BrowsePollOutcome<'a> {
     Failure(KafkaError),
 }
 
-/// A consumer that reads only committed transactions, and reads little ahead.
+/// A consumer of one topic that belongs to no group.
 pub(crate) struct BrowseConsumer {
     consumer: BaseConsumer,
     topic: String,
@@ -75,8 +76,8 @@ impl BrowseConsumer {
             .set("enable.partition.eof", "true")
             // Hides the records of aborted transactions.
             .set("isolation.level", "read_committed")
-            // librdkafka reports the end of a partition after a fetch without records. A short wait makes that fetch
-            // return soon.
+            // librdkafka reports the end of a partition only after a fetch that returned no record. With a short wait,
+            // the broker answers such a fetch soon.
             .set(
                 "fetch.wait.max.ms",
                 match mode {
@@ -85,8 +86,8 @@ impl BrowseConsumer {
                 },
             )
             .set("fetch.queue.backoff.ms", "10")
-            // Limits the memory of a request: the records read ahead, one answer of a broker, and the largest
-            // decompressed batch.
+            // The following three settings limit the memory of a request. They limit the records read ahead, one answer
+            // of a broker, and one decompressed batch.
             .set("queued.max.messages.kbytes", "4096")
             .set("fetch.max.bytes", "8388608")
             .set("receive.message.max.bytes", "67108864");
@@ -96,7 +97,8 @@ impl BrowseConsumer {
         Ok(Self { consumer, topic: topic.to_owned(), unreachable_since: Cell::new(None) })
     }
 
-    /// Reads `ranges` until all are read or `deadline` is reached. Passes each record to `on_message`.
+    /// Reads the records in `ranges` and passes each record to `on_message`. Returns early at `deadline`, or if records
+    /// cannot be read.
     pub(crate) fn read_ranges(
         &self,
         ranges: &OffsetRanges,
@@ -128,7 +130,8 @@ impl BrowseConsumer {
                         self.unassign_partition(partition);
                     }
                 }
-                // Only transaction markers lie between the last record and the end, so the range is complete.
+                // The partition has no further record: the remaining offsets of the range hold only transaction
+                // markers. So the range is complete.
                 BrowsePollOutcome::EndOfPartition(partition) => {
                     outcome.unfinished_positions.remove(&partition);
                 }
@@ -154,7 +157,7 @@ impl BrowseConsumer {
         Ok(outcome)
     }
 
-    /// Begins to follow the topic at the offsets `start`. The returned follower reads the records.
+    /// Returns a follower, which reads the records of the topic from the offsets `start`.
     pub(crate) fn start_following(&self, start: &PartitionPositions) -> Result<TopicFollower<'_>, BrowseError> {
         self.assign_partitions(&start.0)?;
         Ok(TopicFollower { consumer: self })
@@ -175,12 +178,12 @@ impl BrowseConsumer {
             Some(code @ (RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::GroupAuthorizationFailed)) => {
                 Err(BrowseError::Refused(format!("Kafka does not allow reading topic `{}`: {code}", self.topic)))
             }
-            // The error is transient, such as a lost connection. The caller's deadline limits the wait.
+            // Any other error is transient, such as a lost connection. The caller retries until its deadline.
             _ => Ok(None),
         }
     }
 
-    /// Returns the next event of the consumer, if it arrives within `timeout`.
+    /// Returns the next event of the consumer, or `Nothing` if no event arrives within `timeout`.
     ///
     /// # Errors
     /// When Kafka has been unreachable for longer than [`UNREACHABLE_TIMEOUT`].
@@ -205,8 +208,9 @@ impl BrowseConsumer {
         })
     }
 
-    /// Requests metadata if all connections were reported lost more than [`UNREACHABLE_TIMEOUT`] ago. librdkafka does
-    /// not report that connections are open again, so only an answer proves that Kafka is reachable.
+    /// Requests metadata if librdkafka reported more than [`UNREACHABLE_TIMEOUT`] ago that all connections are lost.
+    /// librdkafka does not report that a connection is open again. So only an answer to the request proves that Kafka
+    /// is reachable.
     fn probe_if_unreachable(&self) -> Result<(), BrowseError> {
         if self.unreachable_since.get().is_some_and(|since| since.elapsed() > UNREACHABLE_TIMEOUT) {
             self.unreachable_since.set(None);
@@ -227,8 +231,9 @@ impl BrowseConsumer {
             .map_err(|error| BrowseError::Refused(format!("topic `{}` cannot be read: {error}", self.topic)))
     }
 
-    /// Stops reading `partition`. This only avoids fetching records that are not needed, so a failure is ignored. A
-    /// pause would not work: librdkafka 2.12 loses a resume that coincides with an assignment.
+    /// Stops reading `partition`, so that the broker sends no unneeded records. A failure is ignored, because unneeded
+    /// records do no harm. Pausing the partition would not work: librdkafka 2.12 loses a call to resume that coincides
+    /// with an assignment.
     fn unassign_partition(&self, partition: i32) {
         let mut list = TopicPartitionList::new();
         list.add_partition(&self.topic, partition);
@@ -242,14 +247,14 @@ fn format_up_to_three_positions(positions: &BTreeMap<i32, i64>) -> String {
     first_three.join(" or ")
 }
 
-/// A topic whose new records are being read.
+/// Reads the new records of a topic.
 pub(crate) struct TopicFollower<'a> {
     consumer: &'a BrowseConsumer,
 }
 
 impl TopicFollower<'_> {
-    /// Passes the records that arrive until `deadline` to `on_message`. Returns a message for the user if the records
-    /// have a problem.
+    /// Passes each record that arrives before `deadline` to `on_message`. Returns a message for the user if records
+    /// cannot be read.
     pub(crate) fn read_new_records_until(
         &self,
         deadline: Instant,

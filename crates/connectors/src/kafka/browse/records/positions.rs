@@ -1,10 +1,10 @@
-//! An offset for each partition, with its text form for URLs: `0:120,1:77`.
+//! One offset for each partition. In URLs, `0:120,1:77` means offset 120 in partition 0 and offset 77 in partition 1.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-/// Offsets by partition.
+/// One offset for each partition, by the number of the partition.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct PartitionPositions(pub BTreeMap<i32, i64>);
 

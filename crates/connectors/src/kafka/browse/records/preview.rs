@@ -13,23 +13,23 @@ pub struct BytePreview {
     /// Whether the preview contains all bytes.
     #[serde(rename = "whole")]
     pub is_complete: bool,
-    /// The bytes as text; `None` where they are not text. Text is UTF-8 without control characters other than tabs and
-    /// line ends.
+    /// The bytes as text; `None` if the bytes are not text. Text is UTF-8 in which tabs and line ends are the only
+    /// control characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// The bytes in base64; `None` where they are text.
+    /// The bytes in base64; `None` if the bytes are text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base64: Option<String>,
 }
 
 impl BytePreview {
-    /// Creates a preview of at most the first `bytes_max` bytes of `bytes`. Text is cut after a whole character.
+    /// Creates a preview of the first `bytes_max` bytes of `bytes`. A preview of text ends after a whole character.
     #[must_use]
     pub fn new_truncated(bytes: &[u8], bytes_max: usize) -> Self {
         let kept = &bytes[..bytes.len().min(bytes_max)];
         let text = match std::str::from_utf8(kept) {
             Ok(text) => Some(text),
-            // The limit cut the last character in two, so only the characters before it are kept.
+            // The limit cuts a character in two, so the preview ends before that character.
             Err(error) if error.error_len().is_none() && kept.len() < bytes.len() => {
                 std::str::from_utf8(&kept[..error.valid_up_to()]).ok()
             }
@@ -44,7 +44,6 @@ impl BytePreview {
         }
     }
 
-    /// Returns the approximate memory of the content in bytes.
     pub(super) fn estimate_memory_bytes(&self) -> usize {
         self.text.as_ref().map_or(0, String::len) + self.base64.as_ref().map_or(0, String::len)
     }

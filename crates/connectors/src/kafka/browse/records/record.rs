@@ -1,4 +1,4 @@
-//! A record for the Kafka UI, with at most the requested number of bytes of its value.
+//! A record for the Kafka UI. The request limits how many bytes of the value are returned.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -8,16 +8,16 @@ use serde::Serialize;
 
 use super::preview::BytePreview;
 
-/// The most headers that are returned. Further headers are only counted.
+/// The most headers of a record that are returned. Further headers are only counted.
 const HEADERS_SHOWN_MAX: usize = 64;
-/// The most bytes of a header's value that are returned. At least as many bytes of a key are returned, even if the
-/// request asks for fewer.
+/// The most bytes of a header's value that are returned. A key up to this length is returned completely, even if the
+/// request asks for shorter values.
 const HEADER_VALUE_BYTES_MAX: usize = 1024;
 /// The most bytes of a header's name that are returned.
 const HEADER_NAME_BYTES_MAX: usize = 256;
-/// The approximate memory of a record in bytes, without its content.
+/// The approximate bytes of memory that a record needs in addition to its key, value and headers.
 const RECORD_OVERHEAD_BYTES: usize = 256;
-/// The approximate memory of a header in bytes, without its content.
+/// The approximate bytes of memory that a header needs in addition to its name and value.
 const HEADER_OVERHEAD_BYTES: usize = 128;
 
 /// A record that was read for the Kafka UI. Long keys, values and headers are truncated.
@@ -29,10 +29,10 @@ pub struct BrowsedRecord {
     pub offset: i64,
     /// The timestamp of the record in epoch milliseconds.
     pub timestamp_ms: Option<i64>,
-    /// The origin of the timestamp: `create` (the producer) or `append` (the broker).
+    /// The origin of the timestamp: `create` if the producer set the timestamp, `append` if the broker set it.
     #[serde(rename = "timestamp_by")]
     pub timestamp_origin: &'static str,
-    /// The key; `None` where the record has none.
+    /// The key; `None` if the record has no key.
     pub key: Option<BytePreview>,
     /// The value; `None` for a tombstone.
     pub value: Option<BytePreview>,
@@ -40,7 +40,7 @@ pub struct BrowsedRecord {
     pub headers: Vec<RecordHeader>,
     /// The number of all headers.
     pub header_count: usize,
-    /// The number of bytes of the key, the value and all headers.
+    /// The total bytes of the key, the value and all headers, before truncation.
     #[serde(rename = "bytes")]
     pub total_bytes: usize,
 }
@@ -51,7 +51,7 @@ pub struct RecordHeader {
     /// The name of the header.
     #[serde(rename = "name")]
     pub header_name: String,
-    /// The value of the header; `None` where it has none.
+    /// The value of the header; `None` if the header has no value.
     pub value: Option<BytePreview>,
 }
 
@@ -85,7 +85,6 @@ impl BrowsedRecord {
         }
     }
 
-    /// Returns the approximate memory of the record in bytes.
     pub(crate) fn estimate_memory_bytes(&self) -> usize {
         let preview_bytes =
             |preview: &Option<BytePreview>| preview.as_ref().map_or(0, BytePreview::estimate_memory_bytes);
@@ -108,8 +107,8 @@ impl RecordHeader {
     }
 }
 
-/// Returns the names and values of all headers. rdkafka panics on a name that is not UTF-8, so such a name is replaced
-/// by a placeholder.
+/// Returns the names and values of all headers. rdkafka panics on a header whose name is not UTF-8. The result has a
+/// placeholder for the name of such a header, and no value.
 fn header_entries<'a>(message: &'a BorrowedMessage<'_>) -> impl Iterator<Item = (&'a str, Option<&'a [u8]>)> {
     let headers: Option<&'a BorrowedHeaders> = message.headers();
     let count = headers.map_or(0, Headers::count);

@@ -1,4 +1,4 @@
-//! Follows a topic and returns new records as they arrive.
+//! Follows a topic: passes new records of the topic to a callback, in batches.
 
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
@@ -14,11 +14,10 @@ use crate::kafka::browse::error::BrowseError;
 use crate::kafka::browse::offsets::fetch_readable_offsets;
 use crate::kafka::browse::wire::cluster_connections::ClusterConnections;
 
-/// The time between two batches of new records.
 const BATCH_INTERVAL: Duration = Duration::from_millis(400);
 /// The most records in a batch of new records. Further matching records are only counted.
 const BATCH_RECORDS_MAX: usize = 100;
-/// The most bytes in a batch of new records.
+/// After this many bytes, a batch of new records takes no further record.
 const BATCH_BYTES_MAX: usize = 1 << 20;
 
 /// The parameters for following a topic: its filter and its limits.
@@ -26,29 +25,29 @@ const BATCH_BYTES_MAX: usize = 1 << 20;
 pub struct TailRequest {
     /// The only partition to follow; `None` for all partitions.
     pub partition: Option<i32>,
-    /// A text that each record must contain in its key, value or headers.
+    /// If given, only records with this text in their key, value or headers are returned.
     pub search_text: Option<String>,
-    /// The most bytes of a value that are returned.
+    /// The most bytes of a record's value that are returned. Longer values are truncated.
     pub value_bytes_max: usize,
 }
 
-/// The records that arrived since the previous batch.
+/// The new records that arrived since the previous batch.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct TailBatch {
-    /// The matching records, in the order of arrival.
+    /// The records that contain the search text, in the order of arrival.
     pub records: Vec<BrowsedRecord>,
-    /// The number of records that arrived.
+    /// The number of records that arrived since the previous batch, whether or not they contain the search text.
     #[serde(rename = "looked_at")]
     pub examined_record_count: u64,
-    /// The number of matching records that were left out because of the batch's limits.
+    /// The number of records that contain the search text, but were left out because the batch was full.
     #[serde(rename = "left_out")]
     pub omitted_record_count: u64,
-    /// A problem with the records, as a message for the user.
+    /// A message for the user if records could not be read; otherwise `None`.
     #[serde(rename = "trouble")]
     pub problem_message: Option<String>,
 }
 
-/// A topic that is ready to be followed, with the offsets at which following begins.
+/// The plan for following a topic: the request, and the offsets at which following begins.
 pub struct TailPlan {
     broker_addresses: String,
     topic: String,
@@ -57,7 +56,7 @@ pub struct TailPlan {
 }
 
 impl KafkaBrowser {
-    /// Fetches the current end offsets of `topic`, at which following begins.
+    /// Returns a plan for following `topic` from its current end offsets.
     ///
     /// # Errors
     /// When the topic or partition does not exist, or Kafka is unreachable or refuses the request.
@@ -76,11 +75,12 @@ impl KafkaBrowser {
 }
 
 impl TailPlan {
-    /// Follows the topic and passes a batch to `on_batch` at every interval, even an empty one. Stops when `on_batch`
-    /// returns `Break`.
+    /// Reads new records, and passes a batch of records to `on_batch` at fixed intervals. A batch may be empty. Stops
+    /// when `on_batch` returns `Break`.
     ///
     /// # Errors
-    /// When Kafka becomes unreachable or refuses the request. A new plan skips the records in between.
+    /// When Kafka becomes unreachable or refuses the request. Records that arrive between the error and a new plan are
+    /// not returned.
     pub fn follow(self, mut on_batch: impl FnMut(TailBatch) -> ControlFlow<()>) -> Result<(), BrowseError> {
         let search = self.request.search_text.as_deref().map(|text| Finder::new(text.as_bytes()));
         let consumer = BrowseConsumer::new(&self.broker_addresses, &self.topic, ConsumerPurpose::Tail)?;

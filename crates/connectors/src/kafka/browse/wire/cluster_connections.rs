@@ -13,26 +13,25 @@ use crate::kafka::browse::error::BrowseError;
 
 const DEFAULT_PORT: &str = "9092";
 
-/// The connections to a cluster that one request of the Kafka UI uses.
 pub(crate) struct ClusterConnections {
     bootstrap_connection: BrokerConnection,
     endpoints_by_broker: BTreeMap<i32, BrokerEndpoint>,
 }
 
-/// The address of a broker, and the connection to it if one is open.
+/// The address of a broker, and the open connection to the broker, if any.
 struct BrokerEndpoint {
     address: String,
     connection: Option<BrokerConnection>,
 }
 
-/// The answer of one broker, or the error of the request to it.
+/// The answer of one broker to a request, or the reason why the request failed.
 pub(crate) struct BrokerAnswer<R: Request> {
     pub(crate) broker_id: i32,
     pub(crate) result: Result<R::Response, BrowseError>,
 }
 
 impl ClusterConnections {
-    /// Connects to the first of the browser's bootstrap addresses that answers.
+    /// Connects to the first address of `browser` at which a broker answers.
     pub(crate) async fn open(browser: &KafkaBrowser) -> Result<Self, BrowseError> {
         let mut last_error = BrowseError::Unreachable("the list of Kafka brokers contains no address".to_owned());
         for address in parse_bootstrap_addresses(browser.broker_addresses()) {
@@ -46,8 +45,8 @@ impl ClusterConnections {
         Err(last_error)
     }
 
-    /// Fetches all brokers and the given `topics`; `None` means all topics. Must precede all other requests, because
-    /// the answer contains the addresses of the brokers.
+    /// Fetches the metadata of all brokers and of `topics`; `None` means all topics. Must precede
+    /// [`Self::ask_brokers`], because the metadata contains the addresses of the brokers.
     pub(crate) async fn fetch_metadata(&mut self, topics: Option<&[&str]>) -> Result<MetadataResponse, BrowseError> {
         let topics = topics.map(|names| {
             names.iter().map(|name| MetadataRequestTopic::default().with_name(Some(to_topic_name(name)))).collect()
@@ -70,8 +69,8 @@ impl ClusterConnections {
         self.bootstrap_connection.send_request(request).await
     }
 
-    /// Sends all requests at once, each to the broker with the given id. Returns the answers in the order of the
-    /// requests.
+    /// Sends all requests at the same time. Each request is paired with the id of the broker that receives it. Returns
+    /// the answers in the order of the requests.
     pub(crate) async fn ask_brokers<R: Request>(&mut self, requests: Vec<(i32, R)>) -> Vec<BrokerAnswer<R>> {
         let exchanges = requests.into_iter().map(|(broker, request)| {
             let endpoint = self
@@ -102,7 +101,7 @@ impl ClusterConnections {
     }
 }
 
-/// The answer of a broker, and the connection if the next request can use it.
+/// The answer of a broker, and the connection if a later request can reuse the connection.
 struct AnswerWithConnection<R: Request> {
     answer: BrokerAnswer<R>,
     connection: Option<BrokerConnection>,
@@ -115,7 +114,8 @@ impl<R: Request> AnswerWithConnection<R> {
 }
 
 impl BrokerEndpoint {
-    /// Sends `request` over the open connection, or over a new one. Returns the answer as that of broker `broker_id`.
+    /// Sends `request` over the open connection, or opens a connection first. Returns the answer together with
+    /// `broker_id`.
     async fn send_and_keep_connection<R: Request>(self, broker_id: i32, request: R) -> AnswerWithConnection<R> {
         let connected = match self.connection {
             Some(connection) => Ok(connection),
@@ -124,7 +124,8 @@ impl BrokerEndpoint {
         match connected {
             Ok(mut connection) => {
                 let result = connection.send_request(&request).await;
-                // After a failure, the next frame may still answer this request, so the connection cannot be reused.
+                // After a failure, the answer to this request may still arrive. A later request would receive that
+                // answer instead of its own, so the connection is not reused.
                 let connection = result.is_ok().then_some(connection);
                 AnswerWithConnection { answer: BrokerAnswer { broker_id, result }, connection }
             }
@@ -137,7 +138,7 @@ pub(crate) fn to_topic_name(name: &str) -> TopicName {
     TopicName(StrBytes::from_string(name.to_owned()))
 }
 
-/// Returns the addresses in `brokers`, which has the format of librdkafka's `bootstrap.servers`.
+/// Returns the addresses in `brokers`, a text in the format of librdkafka's setting `bootstrap.servers`.
 fn parse_bootstrap_addresses(brokers: &str) -> Vec<String> {
     let with_port = |broker: &str| {
         let broker = broker.rsplit_once("://").map_or(broker, |(_, address)| address);
@@ -147,7 +148,7 @@ fn parse_bootstrap_addresses(brokers: &str) -> Vec<String> {
     brokers.split(',').map(str::trim).filter(|broker| !broker.is_empty()).map(with_port).collect()
 }
 
-/// Puts an IPv6 address into brackets, as required before a port.
+/// Puts an IPv6 address into brackets, so that a port can follow the address.
 fn bracket_ipv6(host: &str) -> String {
     if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host.to_owned() }
 }

@@ -1,9 +1,9 @@
-//! A connection to a broker, for requests that librdkafka does not make or `rdkafka` does not expose.
+//! A connection to a broker, for requests that librdkafka does not support or that the crate `rdkafka` does not expose.
 //!
-//! Owns: one TCP connection, the frames on it, and the versions of requests that both sides support. Does not own: the
-//! choice of the broker for a request (`cluster_connections.rs`).
-//! Invariants: an answer longer than [`ANSWER_BYTES_MAX`] is not read. Only one request is in flight, so an answer
-//! belongs to the last request. The connection is plain TCP, as for all Kafka clients of Windrow.
+//! Owns: one TCP connection, the frames on this connection, and the version of each request. Does not own: the choice
+//! of the broker for a request (`cluster_connections.rs`).
+//! Invariants: an answer longer than [`ANSWER_BYTES_MAX`] is not read. At most one request is unanswered, so an answer
+//! belongs to the last request. The connection is plain TCP without TLS, as for all Kafka clients of Windrow.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use tokio::time::timeout;
 
 use crate::kafka::browse::error::BrowseError;
 
-/// The most bytes of an answer. The metadata of thousands of partitions is far smaller.
+/// The most bytes of an answer that is accepted. An answer with the metadata of thousands of partitions is far smaller.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(6);
@@ -33,7 +33,7 @@ pub(super) struct BrokerConnection {
 }
 
 impl BrokerConnection {
-    /// Connects to `address` and asks the broker which versions of each request it supports.
+    /// Connects to the broker at `address`, and asks which versions of each request the broker supports.
     pub(super) async fn connect(address: &str) -> Result<Self, BrowseError> {
         let unreachable =
             |reason: String| BrowseError::Unreachable(format!("Kafka at {address} does not answer: {reason}"));
@@ -41,7 +41,7 @@ impl BrokerConnection {
             .await
             .map_err(|_| unreachable(format!("no connection within {CONNECT_TIMEOUT:?}")))?
             .map_err(|error| unreachable(error.to_string()))?;
-        // Without `nodelay`, each answer takes a few milliseconds longer. A failure has no other effect.
+        // A failure is ignored: without `nodelay`, each answer only takes a few milliseconds longer.
         let _ = stream.set_nodelay(true);
         let mut connection =
             Self { address: address.to_owned(), stream, request_versions: HashMap::new(), last_correlation_id: 0 };
@@ -55,11 +55,12 @@ impl BrokerConnection {
         Ok(connection)
     }
 
-    /// Sends `request` in the newest version that both sides support, and returns the answer.
+    /// Sends `request` and returns the answer. Uses the newest version that the broker and `kafka_protocol` support.
     pub(super) async fn send_request<R: Request>(&mut self, request: &R) -> Result<R::Response, BrowseError> {
         let broker_versions = self.request_versions.get(&R::KEY);
         let common = broker_versions.map(|versions| versions.intersect(&R::VERSIONS)).filter(|both| !both.is_empty());
-        // The crate `kafka_protocol` may support different versions of a request and of its answer.
+        // The crate `kafka_protocol` may support a version for the request, but not for the answer. So the version must
+        // be supported for both.
         let answer_versions = <R::Response as Message>::VERSIONS;
         let common = common.map(|both| both.intersect(&answer_versions)).filter(|both| !both.is_empty());
         let Some(common) = common else {
@@ -116,7 +117,7 @@ impl BrokerConnection {
     }
 }
 
-/// Encodes a request as a frame: its length, its header and its content.
+/// Returns `request` as a frame: the length of what follows, the request header and the request.
 fn encode_frame<R: Request>(request: &R, version: i16, correlation_id: i32) -> Result<BytesMut, String> {
     let mut frame = BytesMut::zeroed(4);
     let header = RequestHeader::default()

@@ -1,5 +1,5 @@
-//! The settings of librdkafka that all Kafka clients share, and those of a worker's two clients: the record consumer and
-//! the member of the group. Other clients add their own settings.
+//! The settings of Kafka clients, with the reason for each: the settings that all clients share, and those of a worker's
+//! two clients, the record consumer and the group member. Every other client adds its own settings where it is created.
 
 use rdkafka::ClientConfig;
 use windrow_spec::{GroupProtocol, KafkaSourceSpec};
@@ -13,54 +13,57 @@ pub(super) fn base_config(brokers: &str) -> ClientConfig {
         .set("bootstrap.servers", brokers)
         .set("client.id", "windrow")
         .set("socket.keepalive.enable", "true")
-        // Retries an unreachable broker as often as Kafka's own clients do. With longer delays, a connection that was
-        // lost for a moment stays lost for seconds.
+        // librdkafka reconnects to a broker as often as Kafka's own clients do. With longer delays, a connection that
+        // breaks for a moment would stay closed for seconds.
         .set("reconnect.backoff.ms", "100")
         .set("reconnect.backoff.max.ms", "1000");
     config
 }
 
-/// Returns the settings of a worker's consumer of records. The consumer never joins the group. The group's
-/// name is set because librdkafka requires one, and because a bounded job commits its offsets through this consumer.
+/// Returns the settings of the consumer that reads a worker's records. This consumer never joins the consumer group.
+/// The settings contain the name of the group for two reasons: librdkafka requires a name, and a bounded job commits
+/// its offsets through this consumer.
 pub(super) fn record_consumer_config(settings: &KafkaSourceSpec) -> ClientConfig {
     let mut config = base_config(&settings.brokers);
     config
         .set("group.id", &settings.consumer_group)
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
-        // With "error", librdkafka reports a deleted offset instead of skipping it silently.
+        // With "error", librdkafka reports an error if Kafka has deleted the next offset. Otherwise librdkafka would
+        // skip deleted records silently.
         .set("auto.offset.reset", "error")
         .set("enable.partition.eof", "true")
-        // After its queue was full, librdkafka waits this long before it fetches again. The default, 1 s, stalls
-        // reading.
+        // When librdkafka's queue of fetched records is full, librdkafka waits this long before the next fetch. The
+        // default of 1 s would stall reading.
         .set("fetch.queue.backoff.ms", "10")
-        // Limits how much one worker reads ahead while Redis is slow.
+        // Limits how many bytes librdkafka reads ahead for one worker while Redis is slow.
         .set("queued.max.messages.kbytes", "16384");
     config
 }
 
-/// Returns the settings of a worker's member of the group. The static member name stays the same after a restart of the
-/// process.
+/// Returns the settings of the consumer with which a worker joins the group. The static member name stays the same
+/// after a restart of the process.
 pub(super) fn group_member_config(settings: &KafkaSourceSpec, static_member_name: Option<&str>) -> ClientConfig {
     let mut config = base_config(&settings.brokers);
     config
         .set("group.id", &settings.consumer_group)
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
-        // A worker that waits for Redis is alive but does not poll, so it may skip polls for an hour. The
-        // session timeout still detects a dead process.
+        // A worker that waits for Redis is alive but does not poll. So the group removes the worker's member only after
+        // an hour without polls. The session timeout still detects a dead process.
         .set("max.poll.interval.ms", "3600000");
     match settings.group_protocol {
         GroupProtocol::Classic { session_timeout_ms } => {
-            // A member may miss two heartbeats before the group removes it.
+            // The interval is at most a third of the session timeout. So a member can miss two heartbeats before the
+            // group removes the member.
             let heartbeat_ms = (session_timeout_ms / 3).min(HEARTBEAT_INTERVAL_MAX_MS);
             config
                 .set("partition.assignment.strategy", "cooperative-sticky")
                 .set("session.timeout.ms", session_timeout_ms.to_string())
                 .set("heartbeat.interval.ms", heartbeat_ms.to_string());
         }
-        // The broker decides the assignor, the session timeout and the heartbeat interval. librdkafka refuses values
-        // for them.
+        // In this protocol, the broker decides the assignor, the session timeout and the heartbeat interval. librdkafka
+        // refuses these settings.
         GroupProtocol::Consumer => {
             config.set("group.protocol", "consumer");
         }

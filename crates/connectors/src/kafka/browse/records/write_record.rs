@@ -1,4 +1,4 @@
-//! Sends single records for the Kafka UI.
+//! Writes single records for the Kafka UI.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -12,26 +12,26 @@ use serde::Serialize;
 use crate::kafka::browse::browser::KafkaBrowser;
 use crate::kafka::browse::error::{BrowseError, describe_missing_partition};
 use crate::kafka::browse::wire::cluster_connections::ClusterConnections;
-use crate::kafka::client::base_config;
+use crate::kafka::client_config::base_config;
 
 const DELIVERY_TIMEOUT_MS: &str = "8000";
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A record to send.
+/// A record to write.
 #[derive(Clone, Debug, Default)]
 pub struct NewRecord {
-    /// The key; `None` where the record has none.
+    /// The key; `None` if the record has no key.
     pub key: Option<Vec<u8>>,
     /// The value; `None` for a tombstone.
     pub value: Option<Vec<u8>>,
     /// The names and values of the headers, in order.
     pub headers: Vec<(String, Option<Vec<u8>>)>,
-    /// The partition. `None` lets the key determine the partition, as in Kafka's own producers. A record without a key
-    /// gets a random partition.
+    /// The partition to write to. If `None`, the key determines the partition, as in Kafka's own producers. A record
+    /// without a key then gets a random partition.
     pub partition: Option<i32>,
 }
 
-/// The position at which a record was written.
+/// The position and the timestamp of a record that Kafka has stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct WrittenRecord {
     /// The topic.
@@ -48,8 +48,9 @@ pub struct WrittenRecord {
 }
 
 impl KafkaBrowser {
-    /// Returns the number of partitions of `topic`, if records can be written to `topic` and, where given, to
-    /// `partition`. Callers use this before they send, because a producer may create a missing topic.
+    /// Checks that records can be written to `topic`, and to `partition` if it is given. Returns the number of
+    /// partitions of the topic. Callers must make this check before they write, because a producer may create a missing
+    /// topic.
     ///
     /// # Errors
     /// When the topic or partition does not exist, the topic is internal, or Kafka is unreachable or refuses the
@@ -80,7 +81,8 @@ impl KafkaBrowser {
         }
     }
 
-    /// Sends `record` to `topic`, which has `partition_count` partitions. Blocks until Kafka has stored the record.
+    /// Writes `record` to `topic`, and blocks until Kafka has stored the record. Copies `partition_count` into the
+    /// result.
     ///
     /// # Errors
     /// When Kafka does not accept or confirm the record.
@@ -144,7 +146,7 @@ fn convert_send_error(topic: &str, error: &KafkaError) -> BrowseError {
     }
 }
 
-/// The position at which Kafka stored the record.
+/// The position and the timestamp with which Kafka stored the record.
 struct StoredRecordPosition {
     partition: i32,
     offset: i64,
@@ -174,7 +176,8 @@ impl ProducerContext for DeliveryOutcome {
             }),
             Err((error, _)) => Err(error.clone()),
         };
-        // The producer sends one record, so no earlier result exists.
+        // `set` fails only if an earlier result exists. The producer sends only one record, so no earlier result
+        // exists.
         let _ = self.result.set(result);
     }
 }
