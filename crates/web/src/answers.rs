@@ -1,4 +1,4 @@
-//! The answers that all routes have in common: JSON, and faults as `{"errors": […]}`.
+//! The two kinds of answers that handlers share: data as JSON, or a fault as `{"errors": […]}`.
 
 use axum::Json;
 use axum::http::{StatusCode, Uri};
@@ -7,22 +7,22 @@ use serde::Serialize;
 use serde_json::json;
 use windrow_core::text::truncate_with_ellipsis;
 
-use crate::controls::refusal::SavepointRefusal;
+use crate::controls::savepoint_refusal::SavepointRefusal;
 
-/// The largest number of characters that a fault quotes from the path of a request.
+/// A fault quotes at most this many characters of a request's path.
 const FAULT_PATH_CHARS_MAX: usize = 200;
 
-/// A fault that is sent to the client with an HTTP status and as `{"errors": […]}`.
+/// An error response: an HTTP status with the JSON body `{"errors": […]}`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct HttpFault {
     /// The HTTP status of the response.
     pub status: StatusCode,
-    /// The text in `errors`.
+    /// The error text, which becomes the only item of `errors`.
     pub reason: String,
 }
 
 impl HttpFault {
-    /// Returns a fault that is answered with `status` and with the text `reason`.
+    /// Creates a fault with the HTTP status `status` and the error text `reason`.
     pub fn new(status: StatusCode, reason: impl Into<String>) -> Self {
         Self { status, reason: reason.into() }
     }
@@ -43,12 +43,12 @@ impl From<SavepointRefusal> for HttpFault {
 /// The result of a handler: JSON, or a fault.
 pub type JsonOrFault<T> = Result<Json<T>, HttpFault>;
 
-/// Returns `value` as JSON text, or `null` if it cannot be serialized.
+/// Returns `value` as JSON text. If `value` cannot be serialized, returns the text `null`.
 pub fn to_json_text(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned())
 }
 
-/// Answers a request to an unknown path with status 404.
+/// Returns the fault for a request to an unknown path, with status 404.
 pub async fn answer_not_found(uri: Uri) -> HttpFault {
     HttpFault::new(
         StatusCode::NOT_FOUND,
@@ -56,7 +56,7 @@ pub async fn answer_not_found(uri: Uri) -> HttpFault {
     )
 }
 
-/// Answers a request with a method that the path does not support, with status 405.
+/// Returns the fault for an HTTP method that the path of the request does not support, with status 405.
 pub async fn answer_method_not_allowed(uri: Uri) -> HttpFault {
     let reason =
         format!("{} does not support this HTTP method", truncate_with_ellipsis(uri.path(), FAULT_PATH_CHARS_MAX));

@@ -1,23 +1,24 @@
-//! The JSON API of the pages, which `docs/api.md` describes.
+//! The JSON API that the job's pages use. `docs/api.md` describes the API.
 //!
-//! Owns: JSON and routes, one file per page. Does not own: totals over instances ([`crate::JobReport`]).
+//! Owns: the routes under `/api` and their JSON, one file for each page. Does not own: totals over instances
+//! ([`crate::JobReport`]).
 //! Invariants: (1) An answer about the job is made from the reports of all instances, so every instance gives the same
-//! answer. (2) Data from a record appears only in JSON strings. (3) The number and the duration of
-//! simultaneous reads from Redis and the checkpoint store are limited.
+//! answer. (2) Data from a record appears only in JSON strings. (3) The number of simultaneous reads from Redis and
+//! from the checkpoint store is limited. A request waits only a limited time for such a read.
 //! After a crash: no state survives, and none is needed.
 
 mod checkpoints;
-mod features;
 mod instances;
 mod item_with_instance;
 mod overview;
 mod partitions;
 mod pipeline;
 mod problems;
-mod rows;
+mod recent_rows;
 mod savepoint_list;
 mod savepoints;
 mod stages;
+mod user_features;
 
 use std::sync::Arc;
 
@@ -36,10 +37,10 @@ pub fn router() -> Router<Arc<JobServerContext>> {
         .route("/api/partitions/live", get(partitions::stream_partitions))
         .route("/api/checkpoints", get(checkpoints::get_checkpoints))
         .route("/api/checkpoints/live", get(checkpoints::stream_checkpoints))
-        .route("/api/features", get(features::get_features))
-        .route("/api/features/live", get(features::stream_features))
-        .route("/api/rows", get(rows::get_rows))
-        .route("/api/rows/live", get(rows::stream_rows))
+        .route("/api/features", get(user_features::get_features))
+        .route("/api/features/live", get(user_features::stream_features))
+        .route("/api/rows", get(recent_rows::get_recent_rows))
+        .route("/api/rows/live", get(recent_rows::stream_recent_rows))
         .route("/api/problems", get(problems::get_problems))
         .route("/api/problems/live", get(problems::stream_problems))
         .route("/api/pipeline", get(pipeline::get_pipeline))
@@ -48,5 +49,5 @@ pub fn router() -> Router<Arc<JobServerContext>> {
         .route("/api/savepoints/{request}", get(savepoints::get_savepoint))
         .layer(Extension(LiveFeeds::default()))
         .layer(Extension(savepoint_list::SavepointListCache::default()))
-        .layer(Extension(features::UserRowLookup::default()))
+        .layer(Extension(user_features::UserRowLookup::default()))
 }

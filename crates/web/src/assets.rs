@@ -1,7 +1,7 @@
-//! Serves the files of the web pages, which are compiled into the binary.
+//! Serves the files of the web pages, such as HTML and scripts. All files are compiled into the binary.
 //!
 //! Owns: the files of `assets/`, served under `/assets/…`.
-//! Invariant: a requested path is looked up among the compiled files; it never reaches the file system.
+//! Invariant: a requested path is looked up only among the files in the binary, never in the file system.
 //! After a crash: no state survives, and none is needed.
 
 use std::collections::HashMap;
@@ -18,7 +18,7 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 
 use crate::answers::HttpFault;
 
-static ASSETS_FOLDER: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/assets");
+static EMBEDDED_ASSETS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/assets");
 
 struct AssetFile {
     content: &'static [u8],
@@ -28,7 +28,7 @@ struct AssetFile {
 
 static ASSET_FILES_BY_NAME: LazyLock<HashMap<&'static str, AssetFile>> = LazyLock::new(|| {
     let mut all = HashMap::new();
-    let mut folders = vec![&ASSETS_FOLDER];
+    let mut folders = vec![&EMBEDDED_ASSETS];
     while let Some(folder) = folders.pop() {
         folders.extend(folder.dirs());
         for file in folder.files() {
@@ -42,7 +42,8 @@ static ASSET_FILES_BY_NAME: LazyLock<HashMap<&'static str, AssetFile>> = LazyLoc
     all
 });
 
-/// Returns the route `/assets/…`. Every server can merge this router, because its handler needs no state.
+/// Returns a router with the route `/assets/…`. Its handler needs no state, so the job's server and the Kafka UI can
+/// both merge this router.
 pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new().route("/assets/{*name}", get(serve_asset))
 }
@@ -51,7 +52,8 @@ async fn serve_asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
     answer_with_asset(&name, &headers)
 }
 
-/// Answers with the file `name`, such as `job/index.html`, or with status 304 if the browser already has that file.
+/// Answers a request with the file `name`, such as `job/index.html`. If the browser already has this version of the
+/// file, answers with status 304 instead.
 pub fn answer_with_asset(name: &str, headers: &HeaderMap) -> Response {
     let Some(asset) = ASSET_FILES_BY_NAME.get(name) else {
         return HttpFault::new(StatusCode::NOT_FOUND, "the requested file does not exist").into_response();
@@ -64,13 +66,13 @@ pub fn answer_with_asset(name: &str, headers: &HeaderMap) -> Response {
     (caching, [(header::CONTENT_TYPE, asset.content_type)], asset.content).into_response()
 }
 
-/// Returns the text of the file `name`, or an empty text if there is no such file or it is not UTF-8.
+/// Returns the text of the file `name`. If the file does not exist or is not UTF-8, returns an empty text.
 pub(crate) fn asset_text_or_empty(name: &str) -> &'static str {
     ASSET_FILES_BY_NAME.get(name).and_then(|asset| str::from_utf8(asset.content).ok()).unwrap_or_default()
 }
 
-/// Returns the script with all comment lines replaced by empty lines, so that browsers load less. Line numbers stay the
-/// same. `withoutCommentLines` in `tests/browser/mock/files.mjs` must give the same result.
+/// Returns `script` with each comment line replaced by an empty line. Browsers then load fewer bytes, and line numbers
+/// stay the same. `withoutCommentLines` in `tests/browser/mock/files.mjs` must give the same result.
 fn blank_comment_lines(script: &'static [u8]) -> &'static [u8] {
     let Ok(text) = str::from_utf8(script) else { return script };
     let mut code = String::with_capacity(text.len());

@@ -1,27 +1,28 @@
-//! Takes savepoints and stops the job when an HTTP request asks for it.
+//! Takes savepoints, and stops the job, on request over HTTP.
 //!
-//! Owns: the choice of a savepoint's location, the threads that wait for savepoints, the outcomes, and the stop
-//! requests to all instances. Does not own: the savepoint itself (the engine), the end of the process (the binary).
-//! Invariants: (1) A savepoint goes only to a local directory or into the bucket of the checkpoints, so that a visitor
-//! cannot send state elsewhere. (2) The process remembers only the newest requests.
-//! After a crash: outcomes are lost with the process. A complete savepoint stays complete.
+//! Owns: the choice of a savepoint's location, the threads that wait for savepoints, the outcomes of savepoints, and
+//! the stop requests to all instances. Does not own: how a savepoint is taken (the engine), how the process ends (the
+//! binary).
+//! Invariants: (1) A savepoint goes only to a local directory or into the bucket of the checkpoints. So a visitor
+//! cannot send state to another place. (2) The process remembers only the newest savepoint requests.
+//! After a crash: the outcomes are lost with the process. A complete savepoint stays complete.
 //!
-//! These types stand for the steps of a savepoint. [`HttpSavepointRequest`] is the request. `SavepointTask` is the
+//! These types stand for the steps of a savepoint. [`HttpSavepointRequest`] is the request. `SavepointTask` runs in the
 //! thread that takes the savepoint. `RememberedSavepoint`, in the [`SavepointRegistry`], holds the progress and the
 //! outcome. [`SavepointState`] is the answer to a caller that asks for the outcome.
 
 mod begin_savepoint;
 mod http_savepoint_request;
-mod location;
-pub(crate) mod refusal;
-pub(crate) mod registry;
 mod remembered_savepoints;
+mod savepoint_location;
+pub(crate) mod savepoint_refusal;
+pub(crate) mod savepoint_registry;
 pub(crate) mod savepoint_state;
 mod savepoint_task;
 mod stop;
 
 pub use http_savepoint_request::{AfterSavepoint, HttpSavepointRequest};
-pub use refusal::SavepointRefusal;
-pub use registry::SavepointRegistry;
 pub use remembered_savepoints::REMEMBERED_REQUESTS_MAX;
+pub use savepoint_refusal::SavepointRefusal;
+pub use savepoint_registry::SavepointRegistry;
 pub use savepoint_state::SavepointState;

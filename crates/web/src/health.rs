@@ -1,5 +1,5 @@
-//! Answers `/healthz` (whether all workers make progress) and `/readyz` (whether the process is running and reaches
-//! Kafka and Redis). Kubernetes, systemd and load balancers use both.
+//! Serves the health checks that Kubernetes, systemd and load balancers use. `/healthz` answers whether all workers
+//! make progress. `/readyz` answers whether the process is running and reaches Kafka and Redis.
 
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ fn answer_ok_or_unavailable(problems: &[String]) -> Response {
 }
 
 /// Returns a sentence for each stuck worker. While Redis or Kafka is unreachable, no worker counts as stuck, because a
-/// restart would not help.
+/// restart of the process would not help.
 #[must_use]
 pub fn describe_stuck_workers(report: &InstanceReport) -> Vec<String> {
     if report.redis_writer.reachability.is_unreachable() || report.kafka_reachability.is_unreachable() {
@@ -50,7 +50,8 @@ pub fn describe_stuck_workers(report: &InstanceReport) -> Vec<String> {
     stuck.map(describe).collect()
 }
 
-/// Returns the reasons why this process does not process events; the list is empty if the process does.
+/// Returns the reasons why this instance is not ready to process events. An empty list means that the instance is
+/// ready.
 #[must_use]
 pub fn describe_unreadiness(report: &InstanceReport) -> Vec<String> {
     let mut reasons = Vec::new();

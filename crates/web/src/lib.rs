@@ -1,10 +1,10 @@
 //! The web server of Windrow. It serves the pages of a job and their JSON, a subset of Flink's REST API, Prometheus
 //! metrics, and the Kafka UI.
 //!
-//! Each instance of a job describes itself in an [`InstanceReport`] and publishes the report in the checkpoint store. A
-//! server combines the reports of all instances into a [`JobReport`], so every instance can answer for the whole job.
-//! Most handlers only read reports. The few blocking calls (Redis, the checkpoint store, Kafka) run on other threads,
-//! and their number is limited.
+//! Each instance of a job describes itself in an [`InstanceReport`] and publishes the report in the checkpoint store.
+//! Each instance's server combines the reports of all instances into a [`JobReport`]. So every server can answer for
+//! the whole job. Most handlers only read reports. The few calls that block (to Redis, the checkpoint store or Kafka)
+//! run on separate threads, whose number is limited.
 //!
 //! ```text
 //!  workers ─► counters ─► ReportSource (binary)              checkpoint store, folder instances/
@@ -29,9 +29,9 @@
 //!
 //! Owns: routes, pages, access control. Does not own: counters (engine and connectors), the content of a report
 //! (binary), the start and the end of the process (binary).
-//! Invariants: (1) No worker waits for this crate. (2) A page depends only on reports, so every instance can show the
-//! whole job. (3) No request chooses a file to read or an address to connect to.
-//! After a crash: no state survives, and none is needed. Other instances delete the published report.
+//! Invariants: (1) No worker waits for this crate. (2) A page about the job is made from reports, so every instance can
+//! show the whole job. (3) No request chooses a file to read or an address to connect to.
+//! After a crash: no state survives, and none is needed. Other instances delete the report of the crashed instance.
 
 pub mod answers;
 pub mod api;

@@ -1,9 +1,9 @@
-//! Keeps pages in browsers up to date with server-sent events. A task builds each message of a page once, for all its
-//! listeners.
+//! Keeps pages in browsers up to date with server-sent events. One task for each page builds the page's messages, once
+//! for all listeners of the page.
 //!
 //! Owns: the pages that have listeners. Does not own: the content of messages.
-//! Invariants: (1) No message is built without a listener. (2) A slow listener skips messages; messages are never
-//! queued. (3) When the last listener of a page disconnects, the task that builds its messages ends.
+//! Invariants: (1) No message is built for a page without listeners. (2) A slow listener skips messages; messages are
+//! never queued. (3) When the last listener of a page disconnects, the page's task ends.
 //! After a crash: browsers reconnect by themselves.
 
 use std::collections::HashMap;
@@ -23,8 +23,8 @@ use crate::server_context::JobServerContext;
 /// The time between two messages to the listeners of a page.
 pub const MESSAGE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Builds the message with a given number. Number 0 is the first message of each listener. The messages that all
-/// listeners share count from 1.
+/// Builds the text of the message with the given number. Number 0 is the first message to a new listener, and only that
+/// listener receives it. Messages from number 1 go to all listeners of the page.
 pub type MessageBuilder = Arc<dyn Fn(u64) -> BoxFuture<'static, String> + Send + Sync>;
 
 /// Returns a message builder that calls `build` with `context` and the number of the message.
@@ -39,14 +39,15 @@ where
     Arc::new(move |number| build(Arc::clone(&context), number).boxed())
 }
 
-/// The pages that have listeners, with the channels of their messages. Clones of this handle share the pages.
+/// The pages that have listeners, each with the channel that carries the page's messages. Clones of this handle share
+/// the pages.
 #[derive(Clone, Default)]
 pub struct LiveFeeds(Arc<Mutex<HashMap<String, watch::Sender<Arc<str>>>>>);
 
 impl LiveFeeds {
-    /// Returns a stream of the messages of `page`, for one listener. The name `page` must include the parameters of the
-    /// page, because all listeners of a name get the same messages. The first message is sent at once. Later messages
-    /// follow every `period`, usually [`MESSAGE_INTERVAL`].
+    /// Returns a stream of the messages of a page, for one listener. The name `page` must include the page's query
+    /// parameters, because all listeners of one name get the same messages. The first message is sent at once. Each
+    /// later message follows after `period`, which is usually [`MESSAGE_INTERVAL`].
     pub fn stream_page_messages(
         &self,
         page: String,
@@ -67,7 +68,7 @@ impl LiveFeeds {
         Sse::new(stream).keep_alive(KeepAlive::default())
     }
 
-    /// Returns the number of pages for which a task builds messages; for tests.
+    /// Returns the number of pages for which a task builds messages. Only tests call this function.
     #[must_use]
     pub fn active_page_count(&self) -> usize {
         self.lock_feeds().len()
@@ -93,7 +94,8 @@ impl LiveFeeds {
     ) {
         let mut ticks = interval(period);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        ticks.tick().await; // The first tick is immediate, and each listener builds its own first message.
+        // The first tick is immediate. It sends no message, because each listener builds a first message of its own.
+        ticks.tick().await;
         for number in 1.. {
             tokio::select! {
                 () = sender.closed() => {}

@@ -10,12 +10,13 @@ use axum::routing::get;
 use crate::server_context::JobServerContext;
 use crate::{api, assets, flink, health, metrics};
 
-/// The paths of the job's pages. All serve the same HTML file, whose script reads the path to choose the page.
+/// The paths of the job's pages. Every path serves the same HTML file. The script in this file chooses the page by the
+/// path.
 const PAGE_PATHS: [&str; 7] =
     ["/", "/partitions", "/checkpoints", "/features", "/features/{user}", "/problems", "/pipeline"];
 
-/// Returns the routes of the job's pages, JSON, health, Flink's REST API and metrics. They do not check access
-/// until the caller applies [`crate::guard::protect`].
+/// Returns all routes of a job's server: pages, JSON API, health checks, Flink's REST API and metrics. The routes do
+/// not check access, so the caller must apply [`crate::guard::protect`].
 pub fn build_job_router(context: Arc<JobServerContext>) -> Router {
     let mut router = Router::new();
     for page in PAGE_PATHS {

@@ -12,7 +12,7 @@ use windrow_connectors::redis::{self, WrittenRow};
 use windrow_engine::{CheckpointStore, CheckpointStoreOpener, StopSignal};
 use windrow_spec::Pipeline;
 
-use crate::controls::registry::SavepointRegistry;
+use crate::controls::savepoint_registry::SavepointRegistry;
 use crate::job::job_report::{JobReport, compute_job_id};
 use crate::peers::peer_instances::PeerInstances;
 use crate::report::InstanceReport;

@@ -212,7 +212,7 @@ impl InstanceMonitor {
         ChartMark {
             occurred_at_ms: self.started_at_ms,
             mark_kind: "started".to_owned(),
-            label: format!("pid {} on {}, Windrow {}", process::id(), self.host, env!("CARGO_PKG_VERSION")),
+            mark_label: format!("pid {} on {}, Windrow {}", process::id(), self.host, env!("CARGO_PKG_VERSION")),
         }
     }
 }

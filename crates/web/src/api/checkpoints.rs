@@ -1,4 +1,4 @@
-//! `/api/checkpoints`: the newest checkpoints, restores of partitions, and savepoints.
+//! `/api/checkpoints`: the newest checkpoints, the newest restores of partitions, and the savepoints.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::answers::to_json_text;
 use crate::live::{LiveFeeds, MESSAGE_INTERVAL, message_builder_with_context};
 use crate::server_context::{JobServerContext, SharedContext};
 
-/// The largest number of checkpoints, and also of restores, in one answer.
+/// An answer holds at most this many checkpoints, and at most this many restores.
 const CHECKPOINTS_SHOWN_MAX: usize = 500;
 
 pub(super) async fn get_checkpoints(

@@ -1,4 +1,4 @@
-//! Adds the reporting instance to an item of its report, such as a checkpoint or a late event.
+//! Adds to an item of a report, such as a checkpoint or a late event, the instance that reported the item.
 
 use serde::Serialize;
 
@@ -15,7 +15,8 @@ pub(super) struct ItemWithInstance<'a, T> {
     item: &'a T,
 }
 
-/// Returns the newest `limit` items that `select` takes from the reports of all instances, newest first by `time_ms`.
+/// Returns the `limit` newest items of all instances, newest first. `select` returns the items in one instance's
+/// report, and `time_ms` returns the time of an item.
 pub(super) fn newest_items_with_instance<'a, T: Serialize + 'a>(
     job: &'a JobReport,
     select: impl Fn(&'a InstanceReport) -> &'a [T],
@@ -26,7 +27,7 @@ pub(super) fn newest_items_with_instance<'a, T: Serialize + 'a>(
     newest.map(|reported| attribute_to_instance(job, reported.reporting_instance, reported.item)).collect()
 }
 
-/// Returns `item` with the instance that reported the item.
+/// Returns `item` together with `instance`, which reported the item.
 pub(super) fn attribute_to_instance<'a, T>(
     job: &JobReport,
     instance: &'a InstanceReport,

@@ -17,10 +17,10 @@ use crate::query::QueryParameters;
 use crate::report::{ChartMark, InstanceReport};
 use crate::server_context::{JobServerContext, SharedContext};
 
-/// The largest number of marks on the charts in one answer.
+/// The largest number of chart marks in one answer.
 const CHART_MARKS_MAX: usize = 200;
-/// One of this many live messages contains the history, which changes every ten seconds. A message is sent every
-/// second.
+/// Every tenth live message contains the history. A message is sent every second, but the history changes only every
+/// ten seconds.
 const HISTORY_EVERY_N_MESSAGES: u64 = 10;
 
 #[derive(Deserialize)]
@@ -97,5 +97,5 @@ fn render_instance(job: &JobReport, instance: &InstanceReport) -> Value {
 
 fn render_chart_mark(mark: &ReportedItem<'_, ChartMark>) -> Value {
     let ReportedItem { reporting_instance: instance, item } = *mark;
-    json!({ "at_ms": item.occurred_at_ms, "kind": item.mark_kind, "text": item.label, "instance": instance.instance_id })
+    json!({ "at_ms": item.occurred_at_ms, "kind": item.mark_kind, "text": item.mark_label, "instance": instance.instance_id })
 }

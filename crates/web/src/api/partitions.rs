@@ -1,4 +1,4 @@
-//! `/api/partitions`: all partitions of the topic, with the instances that own them.
+//! `/api/partitions`: all partitions of the topic, with the instance that owns each partition.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! `/api/pipeline`: the pipeline file and its plan.
+//! `/api/pipeline`: the text of the pipeline file, and the plan of the pipeline.
 
 use axum::Json;
 use axum::extract::State;

@@ -1,4 +1,5 @@
-//! `/api/problems`: late events, dead letters, logged warnings and errors, and problems that need attention.
+//! `/api/problems`: late events, dead letters, logged warnings and errors, and the problems that need an operator's
+//! attention.
 
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use crate::answers::to_json_text;
 use crate::live::{LiveFeeds, MESSAGE_INTERVAL, message_builder_with_context};
 use crate::server_context::{JobServerContext, SharedContext};
 
-/// The largest number of late events, of dead letters, and of logged problems in one answer.
+/// An answer holds at most this many late events, this many dead letters, and this many logged problems.
 const PROBLEMS_SHOWN_MAX: usize = 500;
 
 pub(super) async fn get_problems(State(context): SharedContext) -> impl IntoResponse {
@@ -34,7 +35,7 @@ async fn render_problems(context: &JobServerContext) -> Value {
         newest_items_with_instance(
             &job,
             |instance| &instance.recent_late_events,
-            |late| late.arrived_at_ms,
+            |late| late.processed_at_ms,
             PROBLEMS_SHOWN_MAX,
         ),
         newest_items_with_instance(

@@ -1,4 +1,5 @@
-//! Lists the savepoints that lie beside the checkpoints, without delaying pages for long.
+//! Caches the list of savepoints that lie beside the checkpoints, so that a slow checkpoint store delays pages only
+//! briefly.
 
 use std::cmp::Reverse;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,7 +14,7 @@ use crate::server_context::JobServerContext;
 const SAVEPOINTS_SHOWN_MAX: usize = 500;
 /// The shortest time between two listings of savepoints in the checkpoint store.
 const SAVEPOINT_LIST_INTERVAL: Duration = Duration::from_secs(5);
-/// The longest time that a page waits for a listing. After that, the page shows the previous list.
+/// The longest time that a page waits for a listing. After this time, the page shows the previous list.
 const WAIT_FOR_SAVEPOINT_LIST_MAX: Duration = Duration::from_millis(500);
 
 /// The savepoints that the last listing of the checkpoint store found. Clones of this handle share the list.
@@ -23,13 +24,15 @@ pub(super) struct SavepointListCache(Arc<Mutex<SavepointList>>);
 #[derive(Default)]
 struct SavepointList {
     last_listed_at: Option<Instant>,
-    /// Whether a listing is in progress. No second listing begins, even if the store does not answer.
+    /// Whether a listing is in progress. No other listing begins meanwhile, so a store that does not answer blocks at
+    /// most one thread.
     is_listing: bool,
     savepoints: Vec<Value>,
 }
 
 impl SavepointListCache {
-    /// Returns the savepoints. If a listing is due, begins one and waits for it, but only for a short time.
+    /// Returns the JSON of the savepoints. If a new listing is due, begins the listing and waits for its result, but
+    /// only for half a second.
     pub(super) async fn get_or_refresh(&self, context: &Arc<JobServerContext>) -> Vec<Value> {
         if self.try_begin_listing() {
             let (cache, context) = (self.clone(), Arc::clone(context));

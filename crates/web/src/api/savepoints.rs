@@ -30,12 +30,12 @@ pub(super) async fn begin_savepoint(
 }
 
 pub(super) async fn get_savepoint(State(context): SharedContext, Path(request): Path<String>) -> JsonOrFault<Value> {
-    let mut state = context.fetch_savepoint_state(&request);
+    let mut state = context.look_up_savepoint_state(&request);
     if state.is_none() {
-        // Another instance may have received the request. Assembling the job report reads the newest reports of the
-        // others.
+        // Another instance may have received the savepoint request. In that case, the report of that instance contains
+        // the request. Assembling the job report reads the newest reports of all other instances.
         context.assemble_job_report().await;
-        state = context.fetch_savepoint_state(&request);
+        state = context.look_up_savepoint_state(&request);
     }
     let unknown = || {
         let reason =

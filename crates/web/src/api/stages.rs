@@ -1,4 +1,4 @@
-//! Builds the JSON of the pipeline's stages: Kafka, decoding, each feature view, Redis.
+//! Builds the JSON of the pipeline's stages: Kafka, decoding, one stage for each feature view, and Redis.
 
 use serde_json::{Value, json};
 use windrow_core::text::{format_count_with_noun, format_window};
@@ -17,7 +17,7 @@ pub(super) fn render_stages(pipeline: &Pipeline, job: &JobReport) -> Vec<Value> 
         "id": "decode", "kind": "decode", "name": "decode", "detail": "json", "rate_per_s": totals.records_per_s,
         "level": busy_level, "facts": { "dead_letters": totals.dead_letter_count },
     });
-    let mut stages = vec![render_source(pipeline, job), decode];
+    let mut stages = vec![render_source_stage(pipeline, job), decode];
     let view_reports = job.sum_view_reports();
     stages.extend(pipeline.views.iter().map(|view| {
         let name = &*view.name;
@@ -28,11 +28,11 @@ pub(super) fn render_stages(pipeline: &Pipeline, job: &JobReport) -> Vec<Value> 
             "facts": { "rows": report.rows_fired, "late_events": report.late_event_count, "entities": report.entity_count },
         })
     }));
-    stages.push(render_sink(pipeline, job));
+    stages.push(render_sink_stage(pipeline, job));
     stages
 }
 
-fn render_source(pipeline: &Pipeline, job: &JobReport) -> Value {
+fn render_source_stage(pipeline: &Pipeline, job: &JobReport) -> Value {
     let (totals, kafka) = (job.compute_totals(), job.kafka_reachability());
     let partitions = format_count_with_noun(totals.partition_count as u64, "partition");
     let level = dependency_attention_level(&kafka, job.is_falling_behind());
@@ -45,7 +45,7 @@ fn render_source(pipeline: &Pipeline, job: &JobReport) -> Value {
     })
 }
 
-fn render_sink(pipeline: &Pipeline, job: &JobReport) -> Value {
+fn render_sink_stage(pipeline: &Pipeline, job: &JobReport) -> Value {
     let (totals, redis) = (job.compute_totals(), job.redis_reachability());
     let sum = |select: fn(&RedisWriterReport) -> u64| -> u64 {
         job.instances.iter().map(|instance| select(&instance.redis_writer)).sum()

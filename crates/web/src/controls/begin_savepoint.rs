@@ -6,17 +6,17 @@ use std::thread;
 use jiff::Timestamp;
 
 use super::http_savepoint_request::{AfterSavepoint, HttpSavepointRequest};
-use super::location::{SavepointLocationRequest, choose_savepoint_location};
-use super::refusal::{REQUEST_NAME_CHARS_MAX, SavepointRefusal};
 use super::remembered_savepoints::{NewSavepointRequest, SavepointAdmission};
+use super::savepoint_location::{SavepointLocationRequest, choose_savepoint_location};
+use super::savepoint_refusal::{REQUEST_NAME_CHARS_MAX, SavepointRefusal};
 use super::savepoint_state::SavepointState;
 use super::savepoint_task::SavepointTask;
 use crate::random::random_hex_digits;
 use crate::server_context::JobServerContext;
 
 impl JobServerContext {
-    /// Begins a savepoint in a thread of its own, and returns the name of the request. Begins nothing if a request of
-    /// that name exists.
+    /// Begins a savepoint in a new thread, and returns the name of the request. If a request with the same name exists
+    /// already, begins no savepoint and returns this name.
     ///
     /// # Errors
     /// When the target directory is not allowed, the job is stopping, too many savepoints are in progress, or the location
@@ -70,10 +70,11 @@ impl JobServerContext {
         Ok(request_name)
     }
 
-    /// Returns the state of a requested savepoint, and records that a caller fetched the outcome. If another instance
-    /// received the request, the state comes from the last report of that instance.
+    /// Returns the state of a requested savepoint; `None` if no request of this name is known. If the savepoint has
+    /// ended, records that a caller has fetched the outcome. If another instance received the request, the state comes
+    /// from the last report of that instance.
     #[must_use]
-    pub fn fetch_savepoint_state(&self, request_name: &str) -> Option<SavepointState> {
+    pub fn look_up_savepoint_state(&self, request_name: &str) -> Option<SavepointState> {
         let own = self.savepoint_registry.lock_requests().get_report_and_mark_fetched(request_name);
         own.or_else(|| self.peers.find_savepoint_report(request_name))
             .map(|report| SavepointState::from_report(&report))

@@ -1,23 +1,24 @@
-//! The request for a savepoint that an HTTP caller sends.
+//! The savepoint request of an HTTP caller.
 
-/// A savepoint request of an HTTP caller, from the JSON API or Flink's REST API.
+/// A savepoint request that arrived over HTTP, through the JSON API or through Flink's REST API.
 #[derive(Clone, Default, Debug)]
 pub struct HttpSavepointRequest<'a> {
-    /// The directory or bucket folder in which the savepoint gets a new folder. Without one, the savepoint goes beside
-    /// the checkpoints.
+    /// The location in which a new folder is created for the savepoint: a local directory, or a folder in the
+    /// checkpoints' bucket. If `None`, the savepoint is stored beside the checkpoints.
     pub target_directory: Option<&'a str>,
-    /// The name by which the caller fetches the outcome. Without one, the server chooses a random name.
+    /// The name of this request, by which the caller later fetches the outcome. If `None`, the server chooses a random
+    /// name.
     pub request_name: Option<String>,
-    /// Whether the job keeps running when the savepoint is complete.
+    /// What the job does when the savepoint is complete.
     pub after_completion: AfterSavepoint,
 }
 
-/// Whether the job keeps running when a savepoint is complete. If the savepoint fails, the job always keeps running.
+/// What the job does when a savepoint is complete. If the savepoint fails, the job always keeps running.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub enum AfterSavepoint {
     /// The job keeps running.
     #[default]
     KeepRunning,
-    /// All instances stop.
+    /// All instances of the job stop.
     StopJob,
 }

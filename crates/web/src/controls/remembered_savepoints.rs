@@ -1,10 +1,10 @@
-//! Remembers the newest requested savepoints, with their progress and outcomes.
+//! Remembers the newest savepoint requests, with the progress and the outcome of each savepoint.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::refusal::PENDING_SAVEPOINTS_MAX;
-use crate::report::{CheckpointStatus, SavepointReport};
+use super::savepoint_refusal::PENDING_SAVEPOINTS_MAX;
+use crate::report::{CheckpointStatus, RequestedSavepointReport};
 
 /// The largest number of savepoint requests that the process remembers.
 pub const REMEMBERED_REQUESTS_MAX: usize = 50;
@@ -16,13 +16,13 @@ pub(super) struct RememberedSavepoints {
 }
 
 struct RememberedSavepoint {
-    report: SavepointReport,
+    report: RequestedSavepointReport,
     stops_job: bool,
     ended_at: Option<Instant>,
     outcome_fetched_at: Option<Instant>,
 }
 
-/// A savepoint request that is added before its thread starts.
+/// A new savepoint request. It is remembered before the thread that takes the savepoint starts.
 pub(super) struct NewSavepointRequest<'a> {
     pub(super) request_name: &'a str,
     pub(super) location: &'a str,
@@ -30,12 +30,13 @@ pub(super) struct NewSavepointRequest<'a> {
     pub(super) stops_job: bool,
 }
 
-/// How long the server of a job that stopped with a savepoint continues, so that a caller can fetch the outcome.
+/// How long the server keeps running after a savepoint has stopped the job, so that a caller can fetch the savepoint's
+/// outcome.
 #[derive(Clone, Copy)]
 pub(super) struct OutcomeServingTimes {
-    /// How long the server waits for a caller to fetch the outcome, from the end of the savepoint.
+    /// The longest time, from the end of the savepoint, that the server waits for a caller to fetch the outcome.
     pub(super) wait_for_fetch_max: Duration,
-    /// How long the server continues after the first caller fetched the outcome.
+    /// How long the server keeps running after the first caller has fetched the outcome.
     pub(super) wait_after_fetch: Duration,
 }
 
@@ -51,8 +52,8 @@ impl RememberedSavepoints {
         self.requests.iter().any(|known| known.report.request_name == request_name)
     }
 
-    /// Adds a request, unless too many savepoints are in progress. If the list is full, the oldest ended request is
-    /// forgotten.
+    /// Adds a request, unless too many savepoints are in progress. If the list is full, forgets the oldest request
+    /// whose savepoint has ended.
     pub(super) fn try_add_request(&mut self, new_request: &NewSavepointRequest<'_>) -> SavepointAdmission {
         if self.requests.iter().filter(|known| known.ended_at.is_none()).count() >= PENDING_SAVEPOINTS_MAX {
             return SavepointAdmission::TooManyPending;
@@ -62,10 +63,10 @@ impl RememberedSavepoints {
         {
             self.requests.remove(oldest_ended);
         }
-        let report = SavepointReport {
+        let report = RequestedSavepointReport {
             request_name: new_request.request_name.to_owned(),
             location: new_request.location.to_owned(),
-            ..SavepointReport::default()
+            ..RequestedSavepointReport::default()
         };
         let (ended_at, fetched_at) = (None, None);
         self.requests.push_front(RememberedSavepoint {
@@ -92,8 +93,9 @@ impl RememberedSavepoints {
         }
     }
 
-    /// Returns the report of a request. If the savepoint has ended, records that a caller has fetched the outcome.
-    pub(super) fn get_report_and_mark_fetched(&mut self, request_name: &str) -> Option<SavepointReport> {
+    /// Returns the report of the savepoint with this request name. If the savepoint has ended, records that a caller
+    /// has fetched the outcome.
+    pub(super) fn get_report_and_mark_fetched(&mut self, request_name: &str) -> Option<RequestedSavepointReport> {
         let known = self.find_request_mut(request_name)?;
         if known.ended_at.is_some() {
             known.outcome_fetched_at.get_or_insert_with(Instant::now);
@@ -101,12 +103,12 @@ impl RememberedSavepoints {
         Some(known.report.clone())
     }
 
-    pub(super) fn reports_newest_first(&self) -> Vec<SavepointReport> {
+    pub(super) fn reports_newest_first(&self) -> Vec<RequestedSavepointReport> {
         self.requests.iter().map(|known| known.report.clone()).collect()
     }
 
-    /// Returns the time until which the server must continue, so that a caller can fetch the outcome of the savepoint
-    /// that stopped the job. Returns `None` if no savepoint stopped the job.
+    /// Returns the time until which the server must keep running, so that a caller can fetch the outcome of the
+    /// savepoint that stopped the job. Returns `None` if no savepoint stopped the job.
     pub(super) fn outcome_serving_deadline(&self, times: OutcomeServingTimes) -> Option<Instant> {
         let stopping =
             self.requests.iter().filter(|known| known.stops_job && known.report.status == CheckpointStatus::Completed);

@@ -1,6 +1,6 @@
 //! The state of a requested savepoint, for callers that poll for the outcome.
 
-use crate::report::{CheckpointStatus, SavepointReport};
+use crate::report::{CheckpointStatus, RequestedSavepointReport};
 
 /// The state of a savepoint.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -27,8 +27,7 @@ pub enum SavepointState {
 }
 
 impl SavepointState {
-    /// Returns the state of the savepoint that `report` describes.
-    pub(crate) fn from_report(report: &SavepointReport) -> Self {
+    pub(crate) fn from_report(report: &RequestedSavepointReport) -> Self {
         match report.status {
             CheckpointStatus::InProgress => Self::InProgress {
                 saved_partition_count: report.saved_partition_count,

@@ -9,12 +9,13 @@ use windrow_engine::halt::ErrorChain;
 use windrow_engine::{CheckpointStore, StopSignal, SystemClock};
 
 use super::http_savepoint_request::AfterSavepoint;
-use super::registry::SavepointRegistry;
+use super::savepoint_registry::SavepointRegistry;
 use crate::peers::peer_instances::PeerInstances;
 
 /// The longest time that a savepoint may take before it fails.
 const SAVEPOINT_TIMEOUT: Duration = Duration::from_secs(300);
-/// The name of an object that is created and deleted at the savepoint's location, to test whether it is writable.
+/// The name of a test object. Creating and deleting this object tests whether the location of the savepoint is
+/// writable.
 const WRITE_PROBE_OBJECT_NAME: &str = "probe";
 
 /// Takes one savepoint, records its outcome, and stops the job if the request says so.
@@ -32,8 +33,8 @@ pub(super) struct SavepointTask {
 
 impl SavepointTask {
     pub(super) fn run(self) {
-        // Without this test, all owners would retry at a location that is not writable. They would block every other
-        // savepoint until the timeout.
+        // If the location is not writable, the savepoint fails here at once. Without this test, the owners of all
+        // partitions would retry until the timeout, and no other savepoint could be taken meanwhile.
         if let Err(fault) = self.target_store.create_object(WRITE_PROBE_OBJECT_NAME, b"windrow\n".to_vec()) {
             return self.record_failure(format!(
                 "the savepoint location {} is not writable: {fault}",
@@ -72,8 +73,8 @@ impl SavepointTask {
         if stops_job {
             self.peers.request_stop_of_others(&*self.checkpoint_store, &self.own_instance_id);
         }
-        // The outcome is recorded before the stop. Otherwise, the process could end before a caller fetches the
-        // outcome.
+        // The outcome is recorded before this process is requested to stop. Otherwise, the process could end before a
+        // caller fetches the outcome.
         self.registry.lock_requests().record_outcome(&self.request_name, Ok(()));
         if stops_job {
             self.stop_signal.request();

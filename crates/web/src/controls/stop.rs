@@ -9,19 +9,20 @@ use tracing::{info, warn};
 
 use crate::server_context::JobServerContext;
 
-/// This instance stops after this time, even if it could not write the stop requests to the other instances.
+/// The longest time that this instance waits until the stop requests to the other instances are written. Then this
+/// instance stops.
 const STOP_OTHERS_TIMEOUT: Duration = Duration::from_secs(3);
 
 impl JobServerContext {
-    /// Begins to stop all instances of the job, and returns at once. The other instances read the stop request from the
-    /// checkpoint store within about two seconds.
+    /// Begins to stop all instances of the job, and returns at once. The other instances read their stop requests from
+    /// the checkpoint store within about two seconds.
     pub fn begin_job_stop(&self) {
         let (store, peers) = (Arc::clone(&self.checkpoint_store), self.peers.clone());
         let own_instance_id = self.report_source.current_report().instance_id;
         let stop_signal = self.stop_signal.clone();
         let stop_all = move || {
-            // A separate thread writes the stop requests, so that an unreachable store does not keep this process
-            // running.
+            // A separate thread writes the stop requests, so that an unreachable checkpoint store does not keep this
+            // process running.
             let (done, wait) = channel();
             let stop_others = move || {
                 peers.request_stop_of_others(&*store, &own_instance_id);

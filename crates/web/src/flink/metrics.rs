@@ -85,7 +85,7 @@ fn metric_value(job: &FlinkJob<'_>, vertex: Vertex, subtask: &Subtask<'_>, name:
         (Vertex::Source, "sourceIdleTime") => MetricNumber::Integer(0),
         (Vertex::Decode, "numBytesIn") => MetricNumber::from_count(io.bytes_read?),
         (Vertex::Decode, "numRecordsInErrors") => match &subtask.work {
-            SubtaskWork::Worker { report, .. } => MetricNumber::from_count(report.undecodable_records),
+            SubtaskWork::Worker { report, .. } => MetricNumber::from_count(report.undecodable_record_count),
             _ => return None,
         },
         (Vertex::View(_), "numLateRecordsDropped") => match &subtask.work {

@@ -39,7 +39,7 @@ pub(super) fn begin_stop_with_savepoint(context: &JobServerContext, body: StopRe
 }
 
 fn submit_savepoint_request(context: &JobServerContext, request: HttpSavepointRequest<'_>) -> Result<Value, HttpFault> {
-    let is_known = request.request_name.as_ref().is_some_and(|name| context.fetch_savepoint_state(name).is_some());
+    let is_known = request.request_name.as_ref().is_some_and(|name| context.look_up_savepoint_state(name).is_some());
     if !is_known && context.stop_signal.is_requested() {
         return Err(conflict("The job is stopping, so no other savepoint can be requested."));
     }
@@ -54,7 +54,7 @@ pub(super) fn render_savepoint_status(
     trigger_id: &str,
 ) -> Result<Value, HttpFault> {
     let trigger_id = parse_trigger_id_in_path(trigger_id)?;
-    match context.fetch_savepoint_state(&trigger_id) {
+    match context.look_up_savepoint_state(&trigger_id) {
         None => {
             Err(not_found(format!("There is no savepoint operation with triggerId={trigger_id} for job {job_id}.")))
         }

@@ -111,8 +111,8 @@ impl JobReport {
         for worker in workers() {
             totals.records_per_s += worker.records_read_per_s;
             totals.records_read += worker.records_read;
-            totals.dead_letter_count += worker.undecodable_records;
-            totals.refused_row_count += worker.refused_rows;
+            totals.dead_letter_count += worker.undecodable_record_count;
+            totals.refused_row_count += worker.refused_row_count;
             totals.entity_count += worker.entity_count;
             totals.busy_share += worker.busy_ms_per_s / 1e3;
             totals.idle_share += worker.idle_ms_per_s / 1e3;

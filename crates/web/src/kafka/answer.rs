@@ -1,4 +1,5 @@
-//! Builds the answers of the Kafka UI: JSON with the current time, and an HTTP status for each fault.
+//! Builds the answers of the Kafka UI: the requested data as JSON, or a fault with an HTTP status. Each JSON answer
+//! also holds the time at which it was built.
 
 use axum::Json;
 use axum::http::StatusCode;
@@ -9,7 +10,6 @@ use windrow_connectors::kafka::browse::BrowseError;
 
 use crate::answers::HttpFault;
 
-/// The result of a handler of the Kafka UI.
 pub(super) type KafkaHandlerResult = Result<Response, HttpFault>;
 
 /// The JSON of an answer: the content, and the time at which the answer was built.
@@ -20,12 +20,12 @@ struct TimestampedAnswer<T> {
     content: T,
 }
 
-/// Answers with `content` as JSON, and with the current time as `now_ms`.
+/// Returns an HTTP response with the JSON of `content`, to which the field `now_ms` adds the current time.
 pub(super) fn answer_json_with_time(content: impl Serialize) -> Response {
     Json(TimestampedAnswer { now_ms: Timestamp::now().as_millisecond(), content }).into_response()
 }
 
-/// Returns the fault for a request that received no permit in time.
+/// Returns the fault for a request that received no permit to use Kafka in time.
 pub(super) fn too_many_requests_fault() -> HttpFault {
     HttpFault::new(StatusCode::SERVICE_UNAVAILABLE, "too many requests to Kafka are in progress; try again in a moment")
 }

@@ -1,4 +1,5 @@
-//! Limits how many requests of visitors use Kafka at the same time. A request needs a permit, which it waits for.
+//! Limits how many requests of visitors use Kafka at the same time. A request uses Kafka only while the request holds a
+//! permit.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,17 +15,18 @@ use crate::answers::HttpFault;
 
 /// The largest number of concurrent requests to brokers for metadata, such as topics and groups.
 const MAX_CONCURRENT_BROKER_REQUESTS: usize = 8;
-/// The time after which a request to brokers fails if no answer has arrived.
+/// The longest time that a metadata request waits for the brokers' answer. After this time, the request fails.
 const BROKER_ANSWER_TIMEOUT: Duration = Duration::from_secs(12);
-/// The largest number of concurrent reads and sends of records. Each of them needs a Kafka client of its own.
+/// The largest number of concurrent requests that read or send records. Each such request needs a Kafka client of its
+/// own.
 const MAX_CONCURRENT_READS_AND_SENDS: usize = 3;
-/// The largest number of topics that visitors follow at the same time. Reads, sends and followers together use at most
-/// seven of the server's eight blocking threads, because the lookup of host names needs one.
+/// The largest number of visitors that follow a topic at the same time. Followers, reads and sends together use at most
+/// seven of the server's eight blocking threads. The eighth thread is left for the lookup of host names.
 const MAX_CONCURRENT_TAILS: usize = 4;
-/// The time after which a request fails if it has received no permit.
+/// The longest time that a request waits for a permit. After this time, the request fails.
 const PERMIT_WAIT_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// The permits for concurrent requests to Kafka. A request holds a permit while it uses Kafka.
+/// The permits for concurrent requests to Kafka. A request holds a permit while the request uses Kafka.
 pub(super) struct KafkaConcurrencyLimits {
     broker_request_permits: Arc<Semaphore>,
     read_and_send_permits: Arc<Semaphore>,
@@ -43,7 +45,8 @@ impl Default for KafkaConcurrencyLimits {
 }
 
 impl KafkaConcurrencyLimits {
-    /// Waits for a permit, and then waits for the answer to `request`.
+    /// Waits for a permit, runs `request`, and returns the brokers' answer. Fails if no answer arrives within twelve
+    /// seconds.
     pub(super) async fn run_broker_request<T>(
         &self,
         request: impl Future<Output = Result<T, BrowseError>>,
@@ -56,8 +59,8 @@ impl KafkaConcurrencyLimits {
         Ok(timeout(BROKER_ANSWER_TIMEOUT, request).await.map_err(timed_out)??)
     }
 
-    /// Waits for a permit, and then reads or sends records by running `read_or_send` on a blocking thread. The permit
-    /// is held until `read_or_send` ends, even if the visitor has disconnected.
+    /// Waits for a permit, and then runs `read_or_send` on a blocking thread. The permit is held until `read_or_send`
+    /// ends, even if the visitor disconnects earlier.
     pub(super) async fn run_read_or_send<T: Send + 'static>(
         &self,
         read_or_send: impl FnOnce() -> Result<T, BrowseError> + Send + 'static,
@@ -74,7 +77,7 @@ impl KafkaConcurrencyLimits {
         Ok(finished.await.map_err(panicked)??)
     }
 
-    /// Returns a permit to follow a topic, or a fault if all permits are taken.
+    /// Returns a permit to follow a topic, or a fault if all permits for followers are taken.
     pub(super) fn try_acquire_tail_permit(&self) -> Result<OwnedSemaphorePermit, HttpFault> {
         Arc::clone(&self.tail_permits).try_acquire_owned().map_err(|_| too_many_requests_fault())
     }

@@ -17,15 +17,15 @@ pub(super) async fn get_messages(
 ) -> KafkaHandlerResult {
     let topic = require_name_in_path(path)?;
     let request = parse_page_request(parameters)?;
-    let plan = ui.ask_brokers(ui.kafka_browser.plan_page(&topic, request)).await?;
+    let plan = ui.limits.run_broker_request(ui.kafka_browser.plan_page(&topic, request)).await?;
     let visitor_gone = VisitorGoneSignal::default();
     let cancelled = Arc::clone(&visitor_gone.0);
     let page = ui.limits.run_read_or_send(move || plan.read_page(&cancelled)).await?;
     Ok(answer_json_with_time(page))
 }
 
-/// A flag that tells the reading thread to stop. The server drops it when the visitor closes the connection, and the
-/// drop sets the flag.
+/// Stops the thread that reads records when the visitor closes the connection. The server then drops this signal, and
+/// the drop sets the flag that the thread checks.
 #[derive(Default)]
 struct VisitorGoneSignal(Arc<AtomicBool>);
 

@@ -1,4 +1,4 @@
-//! Reads the name of a topic or group from the path of a request.
+//! Reads the name of a topic or consumer group from the path of a request.
 
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
@@ -6,10 +6,10 @@ use axum::http::StatusCode;
 
 use crate::answers::HttpFault;
 
-/// The percent-decoded name of a topic or group in a path, or the reason why the path cannot be decoded.
+/// The percent-decoded name of a topic or consumer group in a path, or the reason why the path cannot be decoded.
 pub(super) type NameInPath = Result<Path<String>, PathRejection>;
 
-/// Returns the name of the topic or group, or a fault with status 400 if the path cannot be decoded.
+/// Returns the name. If the path cannot be decoded, returns a fault with status 400.
 pub(super) fn require_name_in_path(path: NameInPath) -> Result<String, HttpFault> {
     match path {
         Ok(Path(name)) => Ok(name),

@@ -1,5 +1,5 @@
-//! Serves the pages of the Kafka UI. All paths serve the same HTML file, whose script reads the path to choose the
-//! page.
+//! Serves the pages of the Kafka UI. Every path serves the same HTML file. The script in this file chooses the page by
+//! the path.
 
 use axum::Router;
 use axum::http::HeaderMap;

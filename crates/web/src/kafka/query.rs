@@ -14,7 +14,7 @@ const DEFAULT_RECORD_LIMIT: usize = 50;
 const MAX_RECORD_LIMIT: usize = 500;
 const VALUE_BYTES_DEFAULT: usize = 4 << 10;
 const VALUE_BYTES_MAX: usize = 64 << 10;
-/// The largest number of bytes of a value that is sent if a request asks for a single record.
+/// If a request asks for a single record, the answer holds at most this many bytes of the record's value.
 const SINGLE_RECORD_VALUE_BYTES_MAX: usize = 8 << 20;
 const DEFAULT_READ_TIMEOUT_MS: u64 = 5_000;
 const MAX_READ_TIMEOUT_MS: u64 = 10_000;
@@ -24,10 +24,10 @@ const PAGE_PARAMETER_NAMES: [&str; 8] =
     ["from", "before", "after", "partition", "contains", "limit", "bytes", "patience_ms"];
 const TAIL_PARAMETER_NAMES: [&str; 3] = ["partition", "contains", "bytes"];
 
-/// The query parameters of a request by name, before their names and values are checked.
+/// The query parameters of a request, by name. Neither names nor values are checked yet.
 pub(super) type RawParameters = QueryParameters<BTreeMap<String, String>>;
 
-/// Query parameters whose names are known. Their values are not checked yet.
+/// Query parameters whose names are checked. Their values are not checked yet.
 struct KnownParameters {
     parameters: BTreeMap<String, String>,
 }

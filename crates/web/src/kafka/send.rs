@@ -46,8 +46,10 @@ pub(super) async fn send_record(
     let Json(body) = body.map_err(|rejection| bad_record_fault(rejection.body_text()))?;
     require_valid_headers(&body.headers)?;
     let partition_is_random = body.key.as_ref().is_none_or(String::is_empty) && body.partition.is_none();
-    let partition_count =
-        ui.ask_brokers(ui.kafka_browser.fetch_partition_count_if_writable(&topic, body.partition)).await?;
+    let partition_count = ui
+        .limits
+        .run_broker_request(ui.kafka_browser.fetch_partition_count_if_writable(&topic, body.partition))
+        .await?;
     let record = NewRecord {
         key: body.key.map(String::into_bytes),
         value: body.value.map(String::into_bytes),
@@ -68,7 +70,7 @@ fn require_valid_headers(headers: &[(String, Option<String>)]) -> Result<(), Htt
     if headers.len() > HEADERS_MAX {
         return Err(bad_record_fault(format!("the record has more than {HEADERS_MAX} headers: send fewer")));
     }
-    // A NUL character is refused, because librdkafka would end the name there, as in any C string.
+    // A NUL character in a header name is refused, because librdkafka would cut off the name at this character.
     if headers.iter().any(|(name, _)| name.is_empty() || name.contains('\0')) {
         return Err(bad_record_fault("a header has no name, or a NUL character in its name: correct the name"));
     }

@@ -17,13 +17,13 @@ use super::name_in_path::{NameInPath, require_name_in_path};
 use super::query::{RawParameters, parse_tail_request};
 use super::ui_context::KafkaUiContext;
 
-/// The largest number of messages that wait to be sent to a slow visitor. At this limit, reading from Kafka pauses.
+/// The largest number of unsent messages that wait for a slow visitor. At this limit, reading from Kafka pauses.
 const UNSENT_MESSAGES_MAX: usize = 4;
 /// How long a browser waits before it reconnects after a lost connection.
 const RECONNECT_DELAY: Duration = Duration::from_secs(2);
 
-/// Answers with a stream of server-sent events. Each `data:` line holds the records of a few hundred milliseconds. If
-/// reading fails, the stream ends with the line `{"errors": […]}`.
+/// Answers with a stream of server-sent events. Each `data:` line holds the records that arrived within a few hundred
+/// milliseconds. If reading from Kafka fails, the last `data:` line holds `{"errors": […]}`.
 pub(super) async fn follow_topic(
     State(ui): State<KafkaUiContext>,
     path: NameInPath,
@@ -32,12 +32,12 @@ pub(super) async fn follow_topic(
     let topic = require_name_in_path(path)?;
     let request = parse_tail_request(parameters)?;
     let permit = ui.limits.try_acquire_tail_permit()?;
-    let plan = ui.ask_brokers(ui.kafka_browser.plan_tail(&topic, request)).await?;
+    let plan = ui.limits.run_broker_request(ui.kafka_browser.plan_tail(&topic, request)).await?;
     let (sender, receiver) = mpsc::channel(UNSENT_MESSAGES_MAX);
     spawn_blocking(move || {
         let followed = plan.follow(|batch| {
             let sent = serde_json::to_string(&batch).is_ok_and(|data| sender.blocking_send(data).is_ok());
-            // Sending fails when the visitor has disconnected. Then reading stops.
+            // Sending to the channel fails when the visitor has disconnected. Reading from Kafka then stops.
             if sent { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
         if let Err(error) = followed {

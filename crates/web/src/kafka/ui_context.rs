@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use windrow_connectors::kafka::browse::{BrowseError, KafkaBrowser};
+use windrow_connectors::kafka::browse::KafkaBrowser;
 
 use super::limits::KafkaConcurrencyLimits;
-use crate::answers::HttpFault;
 
-/// What the handlers of the Kafka UI share: the client that queries the cluster, and the limits of concurrent requests.
+/// The client that queries the Kafka cluster, and the limits of concurrent requests.
 #[derive(Clone)]
 pub(super) struct KafkaUiContext {
     pub(super) kafka_browser: KafkaBrowser,
@@ -17,13 +16,5 @@ pub(super) struct KafkaUiContext {
 impl KafkaUiContext {
     pub(super) fn new(brokers: &str) -> Self {
         Self { kafka_browser: KafkaBrowser::new(brokers), limits: Arc::new(KafkaConcurrencyLimits::default()) }
-    }
-
-    /// Waits for a permit, and then waits for the brokers' answer to `request`.
-    pub(super) async fn ask_brokers<T>(
-        &self,
-        request: impl Future<Output = Result<T, BrowseError>>,
-    ) -> Result<T, HttpFault> {
-        self.limits.run_broker_request(request).await
     }
 }

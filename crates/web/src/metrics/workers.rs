@@ -23,12 +23,12 @@ pub(super) fn add_worker_metrics(families: &mut MetricFamilies, workers: &[Worke
     families.add_counter(
         "windrow_worker_dead_letters_total",
         "Records that were not events and became dead letters.",
-        samples(|worker| count_as_f64(worker.undecodable_records)),
+        samples(|worker| count_as_f64(worker.undecodable_record_count)),
     );
     families.add_counter(
         "windrow_worker_refused_rows_total",
         "Rows that Redis refused and the worker gave up.",
-        samples(|worker| count_as_f64(worker.refused_rows)),
+        samples(|worker| count_as_f64(worker.refused_row_count)),
     );
     families.add_counter(
         "windrow_worker_rows_there_total",

@@ -9,7 +9,7 @@ use windrow_engine::{CheckpointStore, StoreFault};
 
 use super::known_instances::KnownInstances;
 use super::object_names::{INSTANCES_FOLDER, stop_request_object_name};
-use crate::report::{InstanceReport, SavepointReport};
+use crate::report::{InstanceReport, RequestedSavepointReport};
 
 /// A page reads the checkpoint store only if the last read ended at least this long ago.
 const PAGE_REFRESH_INTERVAL_MIN: Duration = Duration::from_secs(1);
@@ -34,7 +34,7 @@ impl PeerInstances {
     }
 
     /// Returns the report about the savepoint with this request name, if a live instance has published such a report.
-    pub(crate) fn find_savepoint_report(&self, request_name: &str) -> Option<SavepointReport> {
+    pub(crate) fn find_savepoint_report(&self, request_name: &str) -> Option<RequestedSavepointReport> {
         let live = self.lock_known_instances().live_reports();
         live.into_iter()
             .flat_map(|report| report.requested_savepoints)

@@ -2,24 +2,24 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A checkpoint of one partition, or the part of a savepoint that holds one partition.
+/// The report of a checkpoint of one partition. A savepoint appears as one such report for each partition.
 #[derive(Clone, PartialEq, Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
 pub struct CheckpointReport {
     /// The number of the partition.
     pub partition: i32,
-    /// The epoch in which the checkpoint was taken.
+    /// The epoch of the partition when the checkpoint was taken.
     pub epoch: u64,
-    /// The number of the checkpoint. The first checkpoint of an epoch continues the numbers of the epoch before. The
-    /// value is 0 while the checkpoint is in progress.
+    /// The number of the checkpoint; 0 while the checkpoint is in progress. A new epoch of the partition continues the
+    /// numbers of the previous epoch.
     #[serde(rename = "number")]
     pub checkpoint_number: u64,
-    /// The id of the savepoint that this partition was saved for; absent for a periodic checkpoint.
+    /// The id of the savepoint for which the checkpoint was taken; absent for a periodic checkpoint.
     #[serde(rename = "savepoint")]
     pub savepoint_id: Option<String>,
     /// Whether the checkpoint is in progress, complete or failed.
     pub status: CheckpointStatus,
-    /// The time of the snapshot, with which the checkpoint began.
+    /// The time of the snapshot that began the checkpoint.
     pub began_at_ms: i64,
     /// The time at which the checkpoint completed or failed.
     pub ended_at_ms: Option<i64>,
@@ -50,7 +50,7 @@ pub enum CheckpointStatus {
     Failed,
 }
 
-/// Counts of checkpoints and restores since the instance started.
+/// The numbers of checkpoints and restores since the instance started.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
 pub struct CheckpointCounts {
@@ -72,7 +72,7 @@ pub struct CheckpointCounts {
 }
 
 impl CheckpointCounts {
-    /// Returns the sum of both sets of counts, field by field.
+    /// Returns the sums of the counts in `self` and in `other`, field by field.
     #[must_use]
     pub const fn add_counts(self, other: Self) -> Self {
         Self {
@@ -91,8 +91,9 @@ impl CheckpointCounts {
 pub struct RestoreReport {
     /// The number of the partition.
     pub partition: i32,
-    /// The epoch in which the restored checkpoint was taken.
-    pub epoch: u64,
+    /// The epoch of the partition when the restored checkpoint was taken.
+    #[serde(rename = "epoch")]
+    pub checkpoint_epoch: u64,
     /// The number of the restored checkpoint.
     #[serde(rename = "number")]
     pub checkpoint_number: u64,
@@ -105,7 +106,7 @@ pub struct RestoreReport {
     /// The location of the savepoint that the job began from; absent if the job began without a savepoint.
     #[serde(rename = "savepoint")]
     pub savepoint_location: Option<String>,
-    /// The offset at which reading resumed.
+    /// The offset from which the partition is read after the restore.
     #[serde(rename = "offset")]
     pub resume_offset: Option<i64>,
 }

@@ -1,39 +1,40 @@
-//! How fresh rows are: histograms of the delay from an event to the row that it fired.
+//! How old the information in a row is when Redis acknowledges the row, as histograms.
 
 use serde::{Deserialize, Serialize};
 
-/// Histograms of the delays of rows. The delay of a row begins at the record whose arrival fired the row's window, and
-/// ends when Redis acknowledges the row.
+/// Two histograms of the delays of rows. A delay begins at the record whose arrival made the row's window fire. The
+/// delay ends when Redis acknowledges the row.
 #[derive(Clone, PartialEq, Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
 pub struct FreshnessReport {
-    /// The delay since the event time of the record that fired the window.
+    /// The delays since the event time of the record that made the row's window fire.
     #[serde(rename = "event_time")]
     pub delay_since_event_time: DelayHistogramReport,
-    /// The delay since the Kafka timestamp of the record that fired the window.
+    /// The delays since the Kafka timestamp of the record that made the row's window fire.
     #[serde(rename = "append")]
     pub delay_since_kafka_timestamp: DelayHistogramReport,
 }
 
-/// A histogram of delays since the start of the instance, with quantiles of the last minute only.
+/// A histogram of all delays that were measured since the instance started. The quantiles cover only the last minute.
 #[derive(Clone, PartialEq, Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
 pub struct DelayHistogramReport {
-    /// The upper bounds of the buckets, in seconds and ascending. The last bucket has no upper bound, so it is missing
-    /// here.
+    /// The upper bounds of the buckets, in seconds, in ascending order. The list contains no bound for the last bucket,
+    /// because the last bucket has no upper bound.
     #[serde(rename = "bounds")]
     pub bucket_bounds_s: Vec<f64>,
-    /// The number of delays in each bucket. A bucket holds the delays above the previous bound and up to its own. The
-    /// list is one longer than the list of bounds.
+    /// The number of delays in each bucket. A bucket counts the delays above the previous bucket's upper bound and up
+    /// to its own upper bound. This list is one item longer than the list of upper bounds.
     #[serde(rename = "counts")]
     pub bucket_counts: Vec<u64>,
     /// The sum of all delays, in seconds.
     #[serde(rename = "sum")]
     pub sum_s: f64,
-    /// The median delay over the last minute, in milliseconds; absent if no rows were written.
+    /// The median delay of the rows written in the last minute, in milliseconds; absent if no rows were written.
     #[serde(rename = "p50_ms")]
     pub last_minute_p50_ms: Option<f64>,
-    /// The 99th percentile of delays over the last minute, in milliseconds; absent if no rows were written.
+    /// The 99th percentile of the delays of the rows written in the last minute, in milliseconds; absent if no rows
+    /// were written.
     #[serde(rename = "p99_ms")]
     pub last_minute_p99_ms: Option<f64>,
 }

@@ -1,48 +1,51 @@
-//! What an instance measured over the last hour, as samples and marks for charts.
+//! What an instance measured over the last hour: samples for charts, and marks on the charts.
 
 use serde::{Deserialize, Serialize};
 
-/// What an instance measured during ten seconds.
+/// What an instance measured in an interval of ten seconds.
 #[derive(Clone, Copy, PartialEq, Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
 pub struct HistorySample {
-    /// The beginning of the ten seconds: a multiple of 10,000, so that the samples of all instances align.
+    /// The beginning of the interval, in epoch milliseconds. The value is a multiple of 10,000, so that the samples of
+    /// all instances align.
     #[serde(rename = "at_ms")]
     pub interval_start_ms: i64,
-    /// The number of records read during the ten seconds.
+    /// The number of records read during the interval.
     #[serde(rename = "records")]
     pub records_read: u64,
-    /// The number of rows fired during the ten seconds.
+    /// The number of rows from windows that fired during the interval.
     #[serde(rename = "rows")]
     pub rows_fired: u64,
-    /// The number of unread records in Kafka at the end of the ten seconds; absent while unknown.
+    /// The number of unread records in Kafka at the end of the interval; absent while unknown.
     pub lag: Option<u64>,
-    /// Wall clock minus watermark at the end of the ten seconds, in the instance's partition with the smallest
-    /// watermark.
+    /// The wall-clock time minus the smallest watermark of the instance's partitions, in milliseconds, at the end of
+    /// the interval.
     pub watermark_delay_ms: Option<i64>,
-    /// The median delay of the written rows since the Kafka timestamp of the record that fired them.
+    /// The median delay of the rows written during the interval, in milliseconds. A delay begins at the Kafka timestamp
+    /// of the record that made the row's window fire.
     pub freshness_p50_ms: Option<f64>,
-    /// The 99th percentile of the delay of the written rows since the Kafka timestamp of the record that fired them.
+    /// The 99th percentile of the delays of the rows written during the interval, in milliseconds. A delay begins at
+    /// the Kafka timestamp of the record that made the row's window fire.
     pub freshness_p99_ms: Option<f64>,
 }
 
-/// Something that happened to the job, which charts show as a labelled vertical line.
+/// A change in the job, such as a start or a savepoint. Charts show the change as a vertical line with a label.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
 pub struct ChartMark {
-    /// The time at which the marked change happened.
+    /// The time of the change.
     #[serde(rename = "at_ms")]
     pub occurred_at_ms: i64,
-    /// One of `started`, `assigned`, `revoked`, `savepoint`, `checkpoint_failed`.
+    /// The kind of change: `started`, `assigned`, `revoked`, `savepoint` or `checkpoint_failed`.
     #[serde(rename = "kind")]
     pub mark_kind: String,
-    /// The label of the mark.
+    /// The label of the vertical line.
     #[serde(rename = "text")]
-    pub label: String,
+    pub mark_label: String,
 }
 
 impl ChartMark {
-    /// Returns whether the mark stands for a start, an assignment or a revocation, because each changes the owners of
+    /// Returns whether the change is a start, an assignment or a revocation. Each of these three changes the owners of
     /// partitions.
     #[must_use]
     pub fn is_partition_owner_change(&self) -> bool {

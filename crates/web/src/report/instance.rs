@@ -1,4 +1,5 @@
-//! The report of one process of a job, which contains all other reports.
+//! The report of one process of a job. It contains the reports of the process's workers, partitions, feature views and
+//! so on.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,15 +10,15 @@ use super::partition::PartitionReport;
 use super::problem::{DeadLetterReport, LateEventReport, LoggedProblemReport};
 use super::reachability::ReachabilityReport;
 use super::redis::RedisWriterReport;
-use super::savepoint::SavepointReport;
+use super::savepoint::RequestedSavepointReport;
 use super::view::ViewReport;
 use super::worker::WorkerReport;
 
-/// All that a process of a job publishes about itself. The recent lists hold a limited number of items.
+/// Everything that one process of a job publishes about itself. Each list of recent items has a limited length.
 #[derive(Clone, PartialEq, Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
 pub struct InstanceReport {
-    /// The id of the instance: 16 random hexadecimal digits, new with each start of a process.
+    /// The id of the instance: 16 random hexadecimal digits. Each start of a process creates a new id.
     #[serde(rename = "instance")]
     pub instance_id: String,
     /// The host name of the machine.
@@ -26,7 +27,7 @@ pub struct InstanceReport {
     pub pid: u32,
     /// The version of Windrow.
     pub version: String,
-    /// The address of the instance's web server, such as `127.0.0.1:8081`; empty if it runs without a server.
+    /// The address of the instance's web server, such as `127.0.0.1:8081`; empty if the instance has no web server.
     #[serde(rename = "listen")]
     pub listen_address: String,
     /// The time at which the process started.
@@ -42,21 +43,22 @@ pub struct InstanceReport {
     /// The reports of the partitions that the instance owns, ordered by partition number.
     #[serde(rename = "partitions")]
     pub owned_partitions: Vec<PartitionReport>,
-    /// The number of partitions of the topic, with or without an owner.
+    /// The number of all partitions of the topic, including partitions without an owner.
     #[serde(rename = "topic_partitions")]
     pub topic_partition_count: i32,
     /// Whether Kafka is reachable.
     #[serde(rename = "kafka")]
     pub kafka_reachability: ReachabilityReport,
-    /// Whether Redis is reachable, and what was written to it.
+    /// Whether Redis is reachable, and how much the instance has written to Redis.
     #[serde(rename = "redis")]
     pub redis_writer: RedisWriterReport,
     /// Whether the checkpoint store is reachable.
     #[serde(rename = "checkpoint_store")]
     pub checkpoint_store_reachability: ReachabilityReport,
-    /// The delays from an event to the row that it fired.
+    /// How old the information in a row is when Redis acknowledges the row.
     pub freshness: FreshnessReport,
-    /// The newest checkpoints of partitions and parts of savepoints, newest first.
+    /// The newest checkpoints of partitions, newest first. The list includes checkpoints that were taken for a
+    /// savepoint.
     #[serde(rename = "checkpoints")]
     pub recent_checkpoints: Vec<CheckpointReport>,
     /// The numbers of checkpoints and restores since the instance started.
@@ -78,9 +80,10 @@ pub struct InstanceReport {
     /// The newest warnings and errors that the process logged, newest first.
     #[serde(rename = "exceptions")]
     pub recent_logged_problems: Vec<LoggedProblemReport>,
-    /// The newest savepoints requested from this instance over HTTP, newest first. The web server fills this field.
+    /// The newest savepoints that were requested from this instance over HTTP, newest first. The web server fills this
+    /// field.
     #[serde(rename = "savepoints")]
-    pub requested_savepoints: Vec<SavepointReport>,
+    pub requested_savepoints: Vec<RequestedSavepointReport>,
 }
 
 /// What an instance is doing.
@@ -90,7 +93,7 @@ pub enum InstanceState {
     /// The instance waits for Kafka, for Redis or for its first partitions.
     #[default]
     Starting,
-    /// The instance owns partitions, or is ready to own them.
+    /// The instance has owned partitions, or is ready to own partitions.
     Running,
     /// The instance was requested to stop.
     Stopping,

@@ -22,16 +22,16 @@ pub struct PartitionReport {
     pub lag: Option<u64>,
     /// The watermark, in epoch milliseconds.
     pub watermark_ms: Option<i64>,
-    /// The largest event time of all records read, in epoch milliseconds.
+    /// The largest event time of all records read from the partition, in epoch milliseconds.
     #[serde(rename = "event_time_ms")]
     pub largest_event_time_ms: Option<i64>,
-    /// Whether all records are read and none has arrived for ten seconds.
+    /// Whether the partition has no unread records, and the worker has processed none of its records for ten seconds.
     #[serde(rename = "idle")]
     pub is_idle: bool,
     /// The time at which the worker processed its last record of the partition.
     #[serde(rename = "last_record_at_ms")]
     pub last_record_processed_at_ms: Option<i64>,
-    /// The Kafka timestamp of the last record that the worker processed.
+    /// The Kafka timestamp of the partition's last processed record.
     #[serde(rename = "last_appended_ms")]
     pub last_record_kafka_timestamp_ms: Option<i64>,
     /// The number of records read since the worker opened the partition.
@@ -46,7 +46,7 @@ pub struct PartitionReport {
     /// The total size of the base and all deltas of the last complete checkpoint, in bytes.
     #[serde(rename = "state_bytes")]
     pub last_checkpoint_bytes: u64,
-    /// The offset of the last complete checkpoint.
+    /// The offset of the first record that the last complete checkpoint does not include.
     #[serde(rename = "checkpoint_offset")]
     pub last_checkpoint_offset: Option<i64>,
     /// The age of the last complete checkpoint, in milliseconds.

@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
 pub struct RecordExcerpt {
-    /// The first bytes as text. U+FFFD replaces invalid UTF-8.
+    /// The first bytes of the record or key, as text. U+FFFD replaces invalid UTF-8.
     #[serde(rename = "text")]
     pub excerpt_text: String,
-    /// Whether the first bytes are valid UTF-8.
+    /// Whether the first bytes of the record or key are valid UTF-8.
     #[serde(rename = "utf8")]
     pub is_valid_utf8: bool,
-    /// The size of the whole record or key, of which the excerpt may hold only the beginning.
+    /// The size of the whole record or key, in bytes. The excerpt may hold only the first of these bytes.
     #[serde(rename = "bytes")]
     pub full_size_bytes: u64,
 }
@@ -23,7 +23,7 @@ pub struct RecordExcerpt {
 pub struct LateEventReport {
     /// The time at which the worker processed the late event.
     #[serde(rename = "at_ms")]
-    pub arrived_at_ms: i64,
+    pub processed_at_ms: i64,
     /// The names of the feature views for which the event was late.
     #[serde(rename = "feature_views")]
     pub late_for_views: Vec<String>,
@@ -32,7 +32,7 @@ pub struct LateEventReport {
     pub entity_key: String,
     /// The event time, in epoch milliseconds.
     pub event_time_ms: i64,
-    /// The watermark of the partition before the late event, in epoch milliseconds.
+    /// The watermark of the partition just before the late event was processed, in epoch milliseconds.
     pub watermark_ms: Option<i64>,
     /// The Kafka partition of the record.
     pub partition: i32,
@@ -50,7 +50,7 @@ pub struct DeadLetterReport {
     /// The time at which the worker refused the record, or learned that Redis had refused the row.
     #[serde(rename = "at_ms")]
     pub refused_at_ms: i64,
-    /// Either `record` (undecodable) or `row` (refused by Redis).
+    /// Either `record`, for a record that could not be decoded, or `row`, for a row that Redis refused.
     #[serde(rename = "kind")]
     pub dead_letter_kind: String,
     /// Why the record could not be decoded, or why Redis refused the row.
@@ -63,7 +63,7 @@ pub struct DeadLetterReport {
     /// The Kafka key of the record, or the Redis key of the row.
     #[serde(rename = "key")]
     pub record_or_redis_key: Option<RecordExcerpt>,
-    /// The first bytes of the record's value; absent for a row, and for a null value.
+    /// The first bytes of the record's value. Absent for a row, and for a record whose value is null.
     #[serde(rename = "record")]
     pub record_excerpt: Option<RecordExcerpt>,
 }

@@ -1,12 +1,13 @@
-//! Whether Kafka, Redis or the checkpoint store is reachable, and if not, since when and why.
+//! The report on one dependency of an instance: Kafka, Redis or the checkpoint store.
 
 use serde::{Deserialize, Serialize};
 
-/// Whether a dependency (Kafka, Redis or the checkpoint store) is reachable, and if not, since when and why.
+/// Whether a dependency (Kafka, Redis or the checkpoint store) is reachable. If the dependency is unreachable, since
+/// when and why.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
 pub struct ReachabilityReport {
-    /// The time at which the dependency became unreachable; absent while it is reachable.
+    /// The time at which the dependency became unreachable; absent while the dependency is reachable.
     #[serde(rename = "away_since_ms")]
     pub unreachable_since_ms: Option<i64>,
     /// The error that the dependency or its client returned last; absent while the dependency is reachable.

@@ -22,21 +22,21 @@ pub struct RedisWriterReport {
     /// The total duration of all transactions, in seconds.
     #[serde(rename = "transaction_seconds")]
     pub total_transaction_s: f64,
-    /// The mean duration of the transactions of the last ten seconds, in milliseconds. Without any, the mean since the
-    /// start.
+    /// The mean duration of the transactions of the last ten seconds, in milliseconds. If there were no transactions in
+    /// that time, the mean over all transactions.
     #[serde(rename = "transaction_ms")]
     pub recent_mean_transaction_ms: f64,
     /// The number of bytes of rows that are queued or in flight.
     #[serde(rename = "waiting_bytes")]
     pub unacknowledged_bytes: u64,
-    /// The largest number of bytes of rows that may be queued or in flight. At this limit, workers wait.
+    /// The largest number of bytes of rows that may be queued or in flight. Workers wait while this limit is reached.
     #[serde(rename = "waiting_bytes_limit")]
     pub unacknowledged_bytes_max: u64,
     /// The number of rows that Redis refused.
     pub rows_refused: u64,
-    /// The number of rows that were discarded because another owner had claimed their partition.
+    /// The number of rows that were discarded because another owner had claimed the rows' partition.
     pub rows_dropped: u64,
-    /// The number of connections to Redis that were opened after the first.
+    /// The number of connections to Redis that were opened after the first connection.
     #[serde(rename = "reconnects")]
     pub reconnect_count: u64,
 }

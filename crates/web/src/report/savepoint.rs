@@ -7,8 +7,8 @@ use super::checkpoint::CheckpointStatus;
 /// The progress and outcome of a savepoint that was requested over HTTP.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
-pub struct SavepointReport {
-    /// The name of the request, by which callers fetch the outcome.
+pub struct RequestedSavepointReport {
+    /// The name of the request, by which callers fetch the savepoint's outcome.
     #[serde(rename = "request")]
     pub request_name: String,
     /// Whether the savepoint is in progress, complete or failed.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A worker counts as stuck if its run loop has completed no iteration for this long.
+/// A worker counts as stuck if it has made no progress for this long.
 const HEARTBEAT_AGE_MAX_MS: u64 = 30_000;
 
 /// What a worker thread reports. Counts begin when the instance starts. Rates are averages over the last ten seconds.
@@ -20,13 +20,15 @@ pub struct WorkerReport {
     pub records_read_per_s: f64,
     /// The number of records that could not be decoded into events.
     #[serde(rename = "dead_letters")]
-    pub undecodable_records: u64,
+    pub undecodable_record_count: u64,
     /// The number of rows that Redis refused.
-    pub refused_rows: u64,
-    /// The number of rows that were recomputed after a restart, but not written, because Redis already had them.
+    #[serde(rename = "refused_rows")]
+    pub refused_row_count: u64,
+    /// The number of rows that the worker recomputed after a restart and did not write, because Redis already held
+    /// these rows.
     #[serde(rename = "rows_there")]
     pub rows_already_written: u64,
-    /// The number of users with state.
+    /// The number of users for whom the worker holds state.
     #[serde(rename = "entities")]
     pub entity_count: u64,
     /// The time that the worker spent processing records, in milliseconds.
@@ -35,27 +37,28 @@ pub struct WorkerReport {
     pub idle_ms: u64,
     /// The time that the worker spent waiting for Redis to accept rows, in milliseconds.
     pub backpressured_ms: u64,
-    /// The milliseconds per second that the worker spent processing records. Busy, idle and backpressured time add up
-    /// to about 1,000.
+    /// The milliseconds per second that the worker spent processing records. Busy, idle and backpressured milliseconds
+    /// per second add up to about 1,000.
     pub busy_ms_per_s: f64,
     /// The milliseconds per second that the worker spent waiting for records.
     pub idle_ms_per_s: f64,
     /// The milliseconds per second that the worker spent waiting for Redis to accept rows.
     pub backpressured_ms_per_s: f64,
-    /// The share of busy time that the worker spent on decoding, from 0 to 1, estimated from sampled records. Windows
-    /// take the remaining time.
+    /// The share of the worker's busy time that decoding records takes, from 0 to 1. The share is estimated from a
+    /// sample of records.
     #[serde(rename = "decode_share")]
     pub decode_share_of_busy_time: f64,
-    /// The longest time for which taking a snapshot kept the worker from processing records, in milliseconds.
+    /// The longest time that the worker stopped processing records to take a snapshot, in milliseconds.
     #[serde(rename = "pause_ms_max")]
     pub longest_snapshot_pause_ms: f64,
-    /// The time since the worker's run loop last completed an iteration, in milliseconds.
+    /// The time since the worker last made progress, in milliseconds. A worker makes progress when its run loop
+    /// completes an iteration, and while it waits for Redis to accept rows.
     #[serde(rename = "beat_age_ms")]
     pub heartbeat_age_ms: u64,
 }
 
 impl WorkerReport {
-    /// Returns whether the worker's run loop has completed no iteration for 30 seconds.
+    /// Returns whether the worker has made no progress for 30 seconds.
     #[must_use]
     pub const fn is_stuck(&self) -> bool {
         self.heartbeat_age_ms >= HEARTBEAT_AGE_MAX_MS
@@ -64,6 +67,6 @@ impl WorkerReport {
     /// Returns the number of records that were decoded into events.
     #[must_use]
     pub const fn decoded_event_count(&self) -> u64 {
-        self.records_read.saturating_sub(self.undecodable_records)
+        self.records_read.saturating_sub(self.undecodable_record_count)
     }
 }

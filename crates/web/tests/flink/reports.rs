@@ -2,8 +2,8 @@
 
 use windrow_web::report::{
     ChartMark, CheckpointCounts, CheckpointReport, CheckpointStatus, InstanceReport, InstanceState,
-    LoggedProblemReport, PartitionReport, ReachabilityReport, RedisWriterReport, RestoreReport, SavepointReport,
-    ViewReport, WorkerReport,
+    LoggedProblemReport, PartitionReport, ReachabilityReport, RedisWriterReport, RequestedSavepointReport,
+    RestoreReport, ViewReport, WorkerReport,
 };
 
 /// All times depend on this one, far enough in the future that no report counts as old: 2100-01-01T00:00:00Z.
@@ -19,7 +19,7 @@ fn worker_report(records: u64, busy: f64, backpressured: f64) -> WorkerReport {
         records_read: records,
         bytes_read: records * 200,
         records_read_per_s: 1_000.0,
-        undecodable_records: 2,
+        undecodable_record_count: 2,
         entity_count: 500,
         busy_ms: 400_000,
         idle_ms: 500_000,
@@ -138,7 +138,7 @@ pub(crate) fn own_report() -> InstanceReport {
         },
         recent_restores: vec![RestoreReport {
             partition: 1,
-            epoch: 2,
+            checkpoint_epoch: 2,
             checkpoint_number: 40,
             restored_at_ms: NOW - 999_000,
             restore_duration_ms: 30,
@@ -148,7 +148,7 @@ pub(crate) fn own_report() -> InstanceReport {
         recent_chart_marks: vec![ChartMark {
             occurred_at_ms: NOW - 990_000,
             mark_kind: "assigned".to_owned(),
-            label: "0, 1".to_owned(),
+            mark_label: "0, 1".to_owned(),
         }],
         recent_logged_problems: vec![
             LoggedProblemReport {
@@ -170,7 +170,7 @@ pub(crate) fn own_report() -> InstanceReport {
 
 /// Partition 2 on one worker; partition 3 has no owner.
 pub(crate) fn other_report() -> InstanceReport {
-    let savepoint = |request: &str, status, failure: Option<&str>| SavepointReport {
+    let savepoint = |request: &str, status, failure: Option<&str>| RequestedSavepointReport {
         request_name: request.to_owned(),
         status,
         saved_partition_count: 1,

@@ -95,10 +95,10 @@ fn hostile_users_and_records_are_only_text() {
         LateEventReport {
             entity_key: HOSTILE.to_owned(),
             record_excerpt: bytes(HOSTILE),
-            arrived_at_ms: 2,
+            processed_at_ms: 2,
             ..LateEventReport::default()
         },
-        LateEventReport { entity_key: "other".to_owned(), arrived_at_ms: 1, ..LateEventReport::default() },
+        LateEventReport { entity_key: "other".to_owned(), processed_at_ms: 1, ..LateEventReport::default() },
     ];
     said.recent_dead_letters = vec![DeadLetterReport {
         refusal_reason: HOSTILE.to_owned(),

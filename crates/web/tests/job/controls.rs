@@ -47,7 +47,7 @@ fn asked_again_by_the_same_name_nothing_new_begins() {
         assert!(matches!(ask(bad), Err(SavepointRefusal::InvalidRequestName)), "{bad}");
     }
     eventually("the end", || {
-        matches!(site.context.fetch_savepoint_state("mine"), Some(SavepointState::Failed { .. })).then_some(())
+        matches!(site.context.look_up_savepoint_state("mine"), Some(SavepointState::Failed { .. })).then_some(())
     });
     assert!(!site.context.stop_signal.is_requested(), "without a savepoint the job keeps running");
     let began = Instant::now();
@@ -68,7 +68,7 @@ fn only_so_many_are_remembered() {
         site.context.savepoint_registry.savepoint_reports().len(),
         windrow_web::controls::REMEMBERED_REQUESTS_MAX
     );
-    assert_eq!(site.context.fetch_savepoint_state("n0"), None);
+    assert_eq!(site.context.look_up_savepoint_state("n0"), None);
 }
 
 /// Otherwise all owners would retry, and block every other savepoint, until the timeout.
@@ -83,7 +83,7 @@ fn a_place_that_takes_nothing_is_said_at_once() {
         ..HttpSavepointRequest::default()
     };
     let request = site.context.begin_savepoint(order).expect("begun");
-    let reason = eventually("the end", || match site.context.fetch_savepoint_state(&request) {
+    let reason = eventually("the end", || match site.context.look_up_savepoint_state(&request) {
         Some(SavepointState::Failed { reason }) => Some(reason),
         _ => None,
     });

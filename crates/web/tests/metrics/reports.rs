@@ -70,8 +70,8 @@ fn worker_report(n: u32) -> WorkerReport {
         records_read: 1_000_000 * k,
         bytes_read: 250_000_000 * k,
         records_read_per_s: 48_200.0,
-        undecodable_records: 10 + k,
-        refused_rows: 20 + k,
+        undecodable_record_count: 10 + k,
+        refused_row_count: 20 + k,
         rows_already_written: 30 + k,
         entity_count: 40 + k,
         busy_ms: 1_234_500 * k,
@@ -169,7 +169,7 @@ fn checkpoint_report(partition: i32, number: u32, status: CheckpointStatus) -> C
 fn restore_report(partition: i32, n: u32) -> RestoreReport {
     RestoreReport {
         partition,
-        epoch: 3,
+        checkpoint_epoch: 3,
         checkpoint_number: 2,
         restored_at_ms: NOW - 3_500_000 + 1_000 * i64::from(n),
         restore_duration_ms: 10 * u64::from(n),

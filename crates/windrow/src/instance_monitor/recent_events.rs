@@ -67,7 +67,7 @@ fn build_checkpoint_report(event: CheckpointRecord) -> CheckpointReport {
 pub(super) fn recent_restores(workers: &[Arc<WorkerMetrics>]) -> Vec<RestoreReport> {
     let report = |event: RestoreRecord| RestoreReport {
         partition: event.partition,
-        epoch: event.checkpoint_id.epoch,
+        checkpoint_epoch: event.checkpoint_id.epoch,
         checkpoint_number: event.checkpoint_id.checkpoint_number,
         restored_at_ms: event.restored_at_ms,
         restore_duration_ms: whole_milliseconds(event.restore_duration),
@@ -94,7 +94,7 @@ pub(super) fn recent_chart_marks(workers: &[Arc<WorkerMetrics>], started: ChartM
             TimelineMarkKind::Savepoint => "savepoint",
             TimelineMarkKind::CheckpointFailed => "checkpoint_failed",
         };
-        marks.push(ChartMark { occurred_at_ms: mark.marked_at_ms, mark_kind: kind.to_owned(), label: mark.label });
+        marks.push(ChartMark { occurred_at_ms: mark.marked_at_ms, mark_kind: kind.to_owned(), mark_label: mark.label });
     }
     marks.push(started);
     marks
@@ -102,7 +102,7 @@ pub(super) fn recent_chart_marks(workers: &[Arc<WorkerMetrics>], started: ChartM
 
 pub(super) fn recent_late_events(workers: &[Arc<WorkerMetrics>], views: &[String]) -> Vec<LateEventReport> {
     let report = |event: LateEventRecord| LateEventReport {
-        arrived_at_ms: event.processed_at_ms,
+        processed_at_ms: event.processed_at_ms,
         late_for_views: event.late_views.iter().filter_map(|view| views.get(view.0)).cloned().collect(),
         entity_key: event.entity_key,
         event_time_ms: event.event_time_ms,

@@ -5,11 +5,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::remembered_savepoints::{OutcomeServingTimes, RememberedSavepoints};
-use crate::report::SavepointReport;
+use crate::report::RequestedSavepointReport;
 
-/// How long the server of a job that stopped with a savepoint waits for a caller to fetch the outcome.
+/// After a savepoint has stopped the job, the server waits this long for a caller to fetch the savepoint's outcome.
 const OUTCOME_FETCH_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long the server continues after a caller fetched the outcome, so that the answer can be sent.
+/// After a caller has asked for the outcome, the server keeps running this long, so that the caller receives the
+/// answer.
 const ANSWER_FLUSH_TIME: Duration = Duration::from_millis(200);
 
 /// The remembered savepoint requests of this process. Clones of this handle share the requests.
@@ -19,12 +20,12 @@ pub struct SavepointRegistry(Arc<Mutex<RememberedSavepoints>>);
 impl SavepointRegistry {
     /// Returns the reports of all remembered savepoint requests, newest first.
     #[must_use]
-    pub fn savepoint_reports(&self) -> Vec<SavepointReport> {
+    pub fn savepoint_reports(&self) -> Vec<RequestedSavepointReport> {
         self.lock_requests().reports_newest_first()
     }
 
-    /// Waits until a caller has fetched the outcome of the savepoint that stopped the job, for at most ten seconds.
-    /// Returns at once if no savepoint stopped the job.
+    /// Waits at most ten seconds until a caller has fetched the outcome of the savepoint that stopped the job. Returns
+    /// at once if no savepoint stopped the job.
     pub fn wait_until_outcome_fetched(&self) {
         const OUTCOME_SERVING_TIMES: OutcomeServingTimes =
             OutcomeServingTimes { wait_for_fetch_max: OUTCOME_FETCH_TIMEOUT, wait_after_fetch: ANSWER_FLUSH_TIME };

@@ -19,7 +19,7 @@ use crate::server_context::{JobServerContext, SharedContext};
 const ROWS_PER_ANSWER_MAX: usize = 1_000;
 
 #[derive(Deserialize)]
-pub(super) struct RowsQuery {
+pub(super) struct RecentRowsQuery {
     #[serde(default = "default_row_limit")]
     limit: usize,
 }
@@ -28,16 +28,16 @@ const fn default_row_limit() -> usize {
     50
 }
 
-pub(super) async fn get_rows(
+pub(super) async fn get_recent_rows(
     State(context): SharedContext,
-    QueryParameters(query): QueryParameters<RowsQuery>,
+    QueryParameters(query): QueryParameters<RecentRowsQuery>,
 ) -> impl IntoResponse {
     Json(render_recent_rows(&context, query.limit))
 }
 
-pub(super) async fn stream_rows(
+pub(super) async fn stream_recent_rows(
     State(context): SharedContext,
-    QueryParameters(query): QueryParameters<RowsQuery>,
+    QueryParameters(query): QueryParameters<RecentRowsQuery>,
     Extension(feeds): Extension<LiveFeeds>,
 ) -> impl IntoResponse {
     let limit = query.limit.min(ROWS_PER_ANSWER_MAX);

@@ -1,10 +1,10 @@
-//! Remembers the users that requests asked for recently, and the known keys of their rows.
+//! Remembers the users that requests asked for recently, and the known keys of these users' rows.
 //!
-//! Owns: the choice of remembered users, their keys, and the state of their searches. Does not own: the searches
-//! (`key_search`).
-//! Invariants: (1) The number of users is limited. (2) Each user has at most one search. Forgetting the user ends the
-//! search. (3) A user that was requested in the last ten seconds is not forgotten. (4) A search counts as complete only
-//! after a scan of all keys.
+//! Owns: the set of remembered users, the known keys of each user's rows, and the state of each user's search. Does not
+//! own: the scan of Redis (`key_search`).
+//! Invariants: (1) The number of remembered users is limited. (2) Each user has at most one active search. Forgetting
+//! the user ends this search. (3) A user that was requested in the last ten seconds is not forgotten. (4) A search
+//! counts as complete only after the search has scanned all keys of Redis.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,11 +21,11 @@ pub(super) const REMEMBERED_USERS_MAX: usize = 64;
 const KEYS_PER_USER_AND_VIEW_MAX: usize = 200;
 /// The shortest time between the beginnings of two searches for the same user.
 const SEARCH_INTERVAL_PER_USER: Duration = Duration::from_secs(1);
-/// A user counts as unrequested if no request has asked for the user for this long. The user's search then ends, and
-/// the next request starts a new one.
+/// If no request asks for a user for this long, the user's search ends. The next request for the user then begins a new
+/// search.
 const USER_UNREQUESTED_AFTER: Duration = Duration::from_secs(10);
 
-/// The remembered users behind a lock. Clones of this handle share the users.
+/// The remembered users, behind a lock. Clones share the same users and the same lock.
 #[derive(Clone, Default)]
 pub(super) struct SharedRememberedUsers(Arc<Mutex<RememberedUsers>>);
 
@@ -50,18 +50,20 @@ struct RememberedUser {
     search_progress: watch::Sender<SearchProgress>,
 }
 
-/// How far the searches for a user have come. A new request after a pause of ten seconds resets the value.
+/// How far the searches for a user have come. After ten seconds without a request for the user, the next request resets
+/// the progress to `Begun`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum SearchProgress {
-    /// No search has failed or scanned all keys so far.
+    /// No search for the user has failed, and no search has scanned all keys of Redis.
     Begun,
-    /// At least one search has failed, and none has scanned all keys.
+    /// At least one search for the user has failed, and no search has scanned all keys of Redis.
     Failed,
-    /// At least one search has scanned all keys of Redis.
+    /// At least one search for the user has scanned all keys of Redis.
     Complete,
 }
 
-/// Identifies a search. The id is invalid after the user is forgotten or another search for the user begins.
+/// The id of one search for a user's keys. The id becomes invalid when the user is forgotten or another search for the
+/// user begins.
 #[derive(Clone, Debug)]
 pub(super) struct SearchId {
     pub(super) user: String,
@@ -79,7 +81,7 @@ pub(super) enum SearchOutcome {
     Failed(String),
 }
 
-/// A search that waits for a permit or is scanning.
+/// A search that waits for a search permit or scans Redis.
 struct ActiveSearch {
     search_number: u64,
     /// The task that waits for the search permit. The task ends when the scan begins.
@@ -92,9 +94,8 @@ impl Drop for ActiveSearch {
     }
 }
 
-/// What a request needs to know about the searches for its user.
 pub(super) struct SearchStatus {
-    /// Follows the progress of the searches, so that the request can wait for the first search to end.
+    /// Lets the request wait until the first search for its user has ended.
     pub(super) search_progress: watch::Receiver<SearchProgress>,
     /// Whether the caller must begin a search for the user now.
     pub(super) is_search_due: bool,
@@ -102,18 +103,18 @@ pub(super) struct SearchStatus {
 
 /// The known keys of a user's rows.
 pub(super) struct KnownKeys {
-    /// The keys, ordered by view and then by window, oldest first.
+    /// The keys, ordered by feature view. The keys of a view are ordered by window, oldest first.
     pub(super) row_keys: Vec<RowKey>,
-    /// Whether a search for the user has scanned all keys of Redis. A request after a pause of ten seconds resets the
-    /// value.
+    /// Whether a search for the user has scanned all keys of Redis. After ten seconds without a request for the user,
+    /// the next request resets this value to `false`.
     pub(super) is_search_complete: bool,
-    /// Why the last search failed; `None` if it did not fail.
+    /// Why the last search for the user failed; `None` if that search has not failed.
     pub(super) search_failure: Option<String>,
 }
 
 impl RememberedUsers {
-    /// Records that a request asks for `user`, and adds `written_keys`, the keys of recently written rows. Returns
-    /// `None` if the list of users is full and all of them were requested in the last ten seconds.
+    /// Records a request for `user`. Adds `written_keys`, the keys of recently written rows, to the user's known keys.
+    /// Returns `None` if the list of users is full and no listed user may be forgotten yet.
     pub(super) fn record_user_request(
         &mut self,
         user: &str,
@@ -125,8 +126,8 @@ impl RememberedUsers {
         }
         let state = self.users.entry(user.to_owned()).or_insert_with(|| RememberedUser::new(now));
         if now - state.last_requested_at >= USER_UNREQUESTED_AFTER {
-            // Other instances may have written rows during the pause, even among the keys that a running search has
-            // already scanned. A new search must find them.
+            // Other instances may have written rows since the user's last request. A running search can miss these
+            // rows, because it has already scanned past their keys. So a new search must begin.
             state.active_search = None;
             state.last_search_failure = None;
             state.search_progress.send_replace(SearchProgress::Begun);
@@ -138,7 +139,8 @@ impl RememberedUsers {
         Some(SearchStatus { search_progress: state.search_progress.subscribe(), is_search_due })
     }
 
-    /// Forgets the user whose last request is the oldest. Returns `None` if that request is less than ten seconds old.
+    /// Forgets the user whose last request is older than the last request for any other user. If that request is less
+    /// than ten seconds old, forgets no user and returns `None`.
     fn forget_least_recently_requested_user(&mut self, now: Instant) -> Option<()> {
         let (user, state) = self.users.iter().min_by_key(|(_, state)| state.last_requested_at)?;
         if now - state.last_requested_at < USER_UNREQUESTED_AFTER {
@@ -149,7 +151,8 @@ impl RememberedUsers {
         Some(())
     }
 
-    /// Begins a search for `user`. `spawn` must start the task that waits for the search permit.
+    /// Begins a search for `user`. `spawn` must start the task that waits for the search permit, and return a handle
+    /// that aborts this task.
     pub(super) fn begin_search(&mut self, user: &str, now: Instant, spawn: impl FnOnce(SearchId) -> AbortHandle) {
         let Some(state) = self.users.get_mut(user) else { return };
         let number = self.next_search_number;
@@ -159,12 +162,13 @@ impl RememberedUsers {
         state.active_search = Some(ActiveSearch { search_number: number, waiting_task });
     }
 
-    /// Returns whether a request has asked for the user of `search` in the last ten seconds.
+    /// Returns whether `search` is still active and its user was requested in the last ten seconds.
     pub(super) fn is_user_still_requested(&mut self, search: &SearchId) -> bool {
         self.find_user_of_active_search(search).is_some_and(|state| state.is_user_still_requested())
     }
 
-    /// Adds the keys that `search` found. Clears the failure of the last search, because Redis has answered.
+    /// Adds the keys that `search` found to the user's known keys. Clears the failure of an earlier search, because
+    /// Redis answers again.
     pub(super) fn add_keys_found_by_search(&mut self, search: &SearchId, keys: Vec<RowKey>) {
         if let Some(state) = self.find_user_of_active_search(search) {
             state.add_keys_up_to_limit(keys);
@@ -199,7 +203,7 @@ impl RememberedUsers {
         })
     }
 
-    /// Forgets the keys in `read_keys` that have no row in `rows`, because Redis no longer holds their rows.
+    /// Forgets each key in `read_keys` that has no row in `rows`, because Redis no longer holds a row at this key.
     pub(super) fn forget_keys_without_row(&mut self, user: &str, read_keys: &[RowKey], rows: &[StoredRow]) {
         let existing: BTreeSet<&[u8]> = rows.iter().map(|row| &*row.redis_key).collect();
         if let Some(state) = self.users.get_mut(user) {
@@ -209,7 +213,7 @@ impl RememberedUsers {
         }
     }
 
-    /// Returns the user of `search`, or `None` if the search is no longer the active search of its user.
+    /// Returns the user of `search`. Returns `None` if `search` is no longer the user's active search.
     fn find_user_of_active_search(&mut self, search: &SearchId) -> Option<&mut RememberedUser> {
         let state = self.users.get_mut(&search.user)?;
         let is_current =

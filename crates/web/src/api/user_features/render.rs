@@ -11,20 +11,19 @@ use crate::job::JobReport;
 use crate::report::{ReachabilityReport, ViewReport};
 use crate::server_context::JobServerContext;
 
-/// The largest number of late events, and also of dead letters, of a user in one answer.
+/// An answer holds at most this many late events of a user, and at most this many dead letters.
 const PROBLEMS_SHOWN_MAX: usize = 100;
 
-/// The data from which the page of a user is rendered.
 pub(super) struct UserPageData<'a> {
-    /// The entity key; `None` if the page shows no user.
+    /// The entity key of the user; `None` if the request names no user.
     pub(super) user: Option<&'a str>,
     /// The user's rows that this instance wrote recently, newest first.
     pub(super) recent_rows: Vec<WrittenRow>,
-    /// The user's rows in Redis, ordered by view and then by window, oldest first.
+    /// The user's rows in Redis, ordered by feature view. The rows of a view are ordered by window, oldest first.
     pub(super) stored_rows: Vec<StoredRow>,
     /// Whether a search for the user has scanned all keys of Redis.
     pub(super) is_search_complete: bool,
-    /// Why the last search for the user's keys failed; `None` if it did not fail.
+    /// Why the last search for the user failed; `None` if that search has not failed.
     pub(super) search_failure: Option<String>,
     pub(super) redis_reachability: ReachabilityReport,
 }
@@ -41,7 +40,7 @@ pub(super) fn render_features(context: &JobServerContext, job: &JobReport, page:
     let late_events = newest_items_with_instance(
         &job_of_user,
         |instance| &instance.recent_late_events,
-        |late| late.arrived_at_ms,
+        |late| late.processed_at_ms,
         PROBLEMS_SHOWN_MAX,
     );
     let dead_letters = newest_items_with_instance(
@@ -60,7 +59,6 @@ pub(super) fn render_features(context: &JobServerContext, job: &JobReport, page:
     })
 }
 
-/// The data from which a feature view is rendered.
 struct ViewPageData<'a> {
     view_index: usize,
     view: &'a FeatureView,
@@ -102,7 +100,7 @@ fn render_stored_row(row: &StoredRow) -> Value {
     })
 }
 
-/// Returns a copy of `job` that holds only the late events and dead letters of `user`.
+/// Returns a copy of `job` without the late events and dead letters of other users than `user`.
 fn filter_problems_by_user(job: &JobReport, user: Option<&str>) -> JobReport {
     let mut job = job.clone();
     for instance in &mut job.instances {

@@ -1,7 +1,8 @@
-//! `/api/features`: the feature rows and problems of a user.
+//! `/api/features`: a user's rows in Redis, and the user's late events and dead letters.
 //!
-//! For a request, `row_lookup` reads the rows from Redis whose keys `remembered_users` knows. `key_search` finds the
-//! keys while requests continue. `lookup_limits` and `scan_budget` limit the load on Redis. `render` builds the JSON.
+//! `remembered_users` holds the known keys of each user's rows. `key_search` finds more keys in the background, by
+//! scanning Redis. For each request, `row_lookup` reads the rows at the known keys from Redis. `lookup_limits` and
+//! `scan_budget` limit the load on Redis. `render` builds the JSON.
 
 mod key_search;
 mod lookup_limits;
@@ -55,7 +56,8 @@ pub(super) async fn stream_features(
         let (lookup, user) = (lookup.clone(), query.user.clone());
         async move { to_json_text(&look_up_and_render_user(&context, &lookup, user.as_deref()).await) }
     };
-    // Other pages get a message every second. This page gets two, because it must show a row within a second.
+    // This page gets a message every half second, twice as often as other pages, because a new row must appear within a
+    // second.
     feeds.stream_page_messages(page, MESSAGE_INTERVAL / 2, message_builder_with_context(&context, message))
 }
 

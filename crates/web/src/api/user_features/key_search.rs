@@ -1,9 +1,9 @@
-//! Searches Redis for the keys of a user's rows, while requests continue.
+//! Searches Redis in the background for the keys of a user's rows.
 //!
-//! Owns: one scan of all keys in the database, at the rate of the scan budget. Does not own: the found keys
-//! (`remembered_users`).
-//! Invariant: a search stops at its next scan step if `remembered_users` has forgotten the user. The search also stops
-//! if no request has asked for the user for ten seconds.
+//! Owns: the scan of all keys in the Redis database, at the rate that the scan budget permits. Does not own: the keys
+//! that the scan finds (`remembered_users`).
+//! Invariant: a search ends at its next scan step if no request has asked for the user for ten seconds. The search also
+//! ends if `remembered_users` has forgotten the user.
 
 use std::sync::Arc;
 
@@ -14,7 +14,6 @@ use super::lookup_limits::LookupLimits;
 use super::remembered_users::{SearchId, SearchOutcome, SharedRememberedUsers};
 use crate::server_context::JobServerContext;
 
-/// One search for the keys of a user's rows.
 pub(super) struct KeySearch {
     pub(super) context: Arc<JobServerContext>,
     pub(super) remembered_users: SharedRememberedUsers,
@@ -24,7 +23,7 @@ pub(super) struct KeySearch {
 
 impl KeySearch {
     /// Starts a task that waits for a search permit and then starts the scan on a blocking thread. The returned handle
-    /// aborts the wait, but not a scan that has begun.
+    /// can abort the wait for the permit, but not a scan that has begun.
     pub(super) fn spawn_search_task(self) -> AbortHandle {
         let task = tokio::spawn(async move {
             let permit = self.limits.acquire_search_permit().await;
@@ -37,8 +36,8 @@ impl KeySearch {
         task.abort_handle()
     }
 
-    /// Scans all keys of Redis, once for each view whose keys contain a window. Stops early if no request asks for the
-    /// user any more.
+    /// Scans all keys of Redis for the user's rows, once for each feature view whose keys contain a window. Stops early
+    /// if no request asks for the user any more.
     fn scan_for_keys(&self) -> SearchOutcome {
         if !self.is_user_still_requested() {
             return SearchOutcome::Abandoned;

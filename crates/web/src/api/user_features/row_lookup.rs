@@ -1,9 +1,10 @@
 //! Looks up the rows that Redis holds for a user.
 //!
-//! Owns: the answer to one request, for which the rows are read from Redis. If the keys of a view contain no window,
-//! each user has one row, whose key is known. All other keys come from recently written rows and from searches.
-//! Does not own: the known keys (`remembered_users`), the searches (`key_search`).
-//! Invariant: a request waits for Redis for a limited time. A read that takes longer keeps its permit until it ends.
+//! Owns: reading a user's rows from Redis for one request. If the keys of a feature view contain no window, the user
+//! has one row in this view, whose key is always known. All other keys become known through recently written rows and
+//! through searches. Does not own: the known keys (`remembered_users`), the searches (`key_search`).
+//! Invariant: a request waits for Redis for a limited time. If a read takes longer, the read keeps its permit until the
+//! read ends.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,23 +20,23 @@ use super::remembered_users::{KnownKeys, REMEMBERED_USERS_MAX, SearchProgress, S
 use crate::job::JobPace;
 use crate::server_context::JobServerContext;
 
-/// The longest time that a request waits for the first search for its user to end.
+/// The longest time that a request waits until the first search for its user has ended.
 const WAIT_FOR_FIRST_SEARCH_MAX: Duration = Duration::from_millis(500);
 /// The longest time that a request waits for Redis to return the rows.
 const ROW_READ_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The rows that Redis holds for a user.
 pub(super) struct UserRows {
-    /// The rows, ordered by view and then by window, oldest first.
+    /// The rows, ordered by feature view. The rows of a view are ordered by window, oldest first.
     pub(super) stored_rows: Vec<StoredRow>,
-    /// Whether a search for the user has scanned all keys of Redis. A request after a pause of ten seconds resets the
-    /// value.
+    /// Whether a search for the user has scanned all keys of Redis. After ten seconds without a request for the user,
+    /// the next request resets this value to `false`.
     pub(super) is_search_complete: bool,
-    /// Why the last search failed; `None` if it did not fail.
+    /// Why the last search for the user failed; `None` if that search has not failed.
     pub(super) search_failure: Option<String>,
 }
 
-/// Why a user's rows could not be read. The text contains no secrets.
+/// Why a user's rows could not be read. The error text contains no secrets, so a page may show this text.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum RowLookupFault {
     #[error(transparent)]
@@ -46,7 +47,7 @@ pub(super) enum RowLookupFault {
     TaskFailed(#[source] JoinError),
 }
 
-/// Looks up the rows of users for all requests. Clones of this handle share the known keys and the limits.
+/// Looks up users' rows in Redis, for all requests. Clones share the known keys and the limits of the load on Redis.
 #[derive(Clone, Default)]
 pub(crate) struct UserRowLookup {
     limits: LookupLimits,
@@ -54,8 +55,8 @@ pub(crate) struct UserRowLookup {
 }
 
 impl UserRowLookup {
-    /// Returns the rows of `user`. `written_rows` are the user's recently written rows, whose keys are therefore known.
-    /// `pace` determines how fast searches may scan Redis.
+    /// Returns the rows that Redis holds for `user`. `written_rows` are the user's recently written rows, whose keys
+    /// need no search. `pace` determines how fast searches may scan Redis.
     ///
     /// # Errors
     /// When Redis is unreachable or does not answer in time.
@@ -87,7 +88,7 @@ impl UserRowLookup {
     }
 
     /// Reads the rows of `keys` on a blocking thread. If the request times out, the read continues and keeps its
-    /// permit. Otherwise, a slow Redis would receive more reads at a time than permitted.
+    /// permit. So even a slow Redis never receives more simultaneous reads than permitted.
     async fn read_rows_on_blocking_thread(
         &self,
         context: &Arc<JobServerContext>,
@@ -103,7 +104,8 @@ impl UserRowLookup {
         Ok(read.await.map_err(RowLookupFault::TaskFailed)??)
     }
 
-    /// Returns the known keys of `user`. Waits at most half a second for the first search to end.
+    /// Waits until the first search for `user` has ended, but at most half a second. Returns the keys that are known
+    /// then.
     async fn find_user_row_keys(
         &self,
         context: &Arc<JobServerContext>,
@@ -114,7 +116,8 @@ impl UserRowLookup {
         let parse = |row: &WrittenRow| RowKey::from_redis_key(views, row.view, user, row.redis_key.as_bytes());
         let written_keys: Vec<RowKey> = written_rows.iter().filter_map(parse).collect();
         if let Some(mut search_progress) = self.record_request_and_begin_due_search(context, user, &written_keys) {
-            // The wait fails if the user was forgotten in the meantime; then there is nothing to wait for.
+            // The wait ends with an error if the user is forgotten in the meantime. This error is ignored, because
+            // forgetting the user also ends the search.
             let has_ended = |progress: &SearchProgress| *progress != SearchProgress::Begun;
             let _ = timeout(WAIT_FOR_FIRST_SEARCH_MAX, search_progress.wait_for(has_ended)).await;
         }
@@ -128,8 +131,8 @@ impl UserRowLookup {
         })
     }
 
-    /// Records the request for `user`, and begins a search if one is due. Returns `None` if too many other users were
-    /// requested in the last ten seconds.
+    /// Records a request for `user`, and begins a search for the user's keys if a search is due. Returns `None` if too
+    /// many other users were requested in the last ten seconds.
     fn record_request_and_begin_due_search(
         &self,
         context: &Arc<JobServerContext>,
@@ -149,7 +152,7 @@ impl UserRowLookup {
     }
 }
 
-/// Reads the rows of `keys`, and the rows of all views whose keys contain no window.
+/// Reads the rows at `keys`, and the user's row of each feature view whose keys contain no window.
 fn read_user_rows(
     context: &JobServerContext,
     user: &str,

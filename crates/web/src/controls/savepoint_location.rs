@@ -1,21 +1,22 @@
-//! Chooses the location of a savepoint that was requested over HTTP, and refuses locations that are not allowed.
+//! Chooses the location of a savepoint that was requested over HTTP, and refuses a requested location that is not
+//! allowed.
 
 use windrow_engine::checkpoint::{default_savepoint_folder, escape_name_segment};
 
-use super::refusal::SavepointRefusal;
+use super::savepoint_refusal::SavepointRefusal;
 
-/// The values from which the location of a savepoint is derived.
 pub(super) struct SavepointLocationRequest<'a> {
     /// The location of the job's checkpoints.
     pub(super) checkpoint_location: &'a str,
-    /// The directory or bucket folder that the caller requested. Without one, the savepoint goes beside the
-    /// checkpoints.
+    /// The location that the caller requested: a local directory, or a folder in a bucket. If `None`, the savepoint is
+    /// stored beside the checkpoints.
     pub(super) target_directory: Option<&'a str>,
     pub(super) pipeline_name: &'a str,
     pub(super) savepoint_id: &'a str,
 }
 
-/// Returns the location of a new savepoint: a new folder in the requested directory, or beside the checkpoints.
+/// Returns the location of a new savepoint: a new folder in the requested directory. Without a requested directory, the
+/// new folder lies beside the checkpoints.
 pub(super) fn choose_savepoint_location(request: &SavepointLocationRequest<'_>) -> Result<String, SavepointRefusal> {
     let SavepointLocationRequest { checkpoint_location, target_directory, pipeline_name, savepoint_id } = *request;
     let Some(target) = target_directory.map(str::trim).filter(|target| !target.is_empty()) else {

@@ -4,14 +4,15 @@ use windrow_engine::StoreFault;
 
 /// The largest number of characters in the name of a savepoint request.
 pub(super) const REQUEST_NAME_CHARS_MAX: usize = 64;
-/// The largest number of savepoints in progress. One of them is taken at a time, while the others wait.
+/// The largest number of savepoints in progress. One savepoint is taken at a time, while the other savepoints wait.
 pub(super) const PENDING_SAVEPOINTS_MAX: usize = 4;
 const OTHER_LOCATIONS_HINT: &str = "the command `windrow savepoint` writes to any location";
 
-/// Why a savepoint request is refused. No variant contains a password of the requested location.
+/// Why a savepoint request is refused. No variant contains a password from the URL of the requested location.
 #[derive(Debug, thiserror::Error)]
 pub enum SavepointRefusal {
-    /// The name of the request is empty, too long, or has other characters than letters, digits, `-` and `_`.
+    /// The name of the request is empty, is too long, or contains a character that is not a letter, a digit, `-` or
+    /// `_`.
     #[error(
         "the name of a savepoint request must have 1 to {REQUEST_NAME_CHARS_MAX} characters: letters, digits, - and _"
     )]
@@ -22,7 +23,7 @@ pub enum SavepointRefusal {
     /// Too many savepoints are in progress.
     #[error("{PENDING_SAVEPOINTS_MAX} savepoints are in progress: request another one when one of them has ended")]
     TooManyPending,
-    /// The checkpoints are in memory, so a savepoint cannot be stored beside them.
+    /// The request names no directory, and the checkpoints are in memory, where no savepoint can be stored.
     #[error("the job keeps its checkpoints in memory, where no savepoint can be stored: name a directory")]
     NoDefaultLocation,
     /// The requested directory is not an absolute path.
@@ -31,7 +32,7 @@ pub enum SavepointRefusal {
          directory; {OTHER_LOCATIONS_HINT}"
     )]
     RelativeDirectory,
-    /// The requested location is neither a directory nor in the bucket of the checkpoints.
+    /// The requested location is neither a local directory nor in the bucket of the checkpoints.
     #[error(
         "a savepoint requested over HTTP must go to a directory or into the bucket of the checkpoints \
          ({checkpoint_location}), not to another `{scheme}://` location; {OTHER_LOCATIONS_HINT}"
@@ -39,7 +40,8 @@ pub enum SavepointRefusal {
     ForeignLocation {
         /// The location of the checkpoints.
         checkpoint_location: String,
-        /// The scheme of the requested location, without the remaining URL, which may contain a password.
+        /// The URL scheme of the requested location. The rest of the URL is left out, because it may contain a
+        /// password.
         scheme: String,
     },
     /// The requested location cannot be opened.

@@ -1,17 +1,18 @@
-//! Limits the rate at which all searches together scan Redis. A scan step is one `SCAN` command, for 1,000 keys.
+//! Limits the rate at which all searches together scan Redis. A scan step is one `SCAN` command, which covers about
+//! 1,000 keys.
 
 use std::time::{Duration, Instant};
 
 use crate::job::JobPace;
 
-/// The number of scan steps that are available at once after a pause. They cover 50,000 keys, so that a search of a
-/// small database is not delayed.
+/// The number of scan steps that are available at once after a pause. These steps cover 50,000 keys, so the search of a
+/// smaller database is not delayed.
 const BURST_SCAN_STEPS: f64 = 50.0;
-/// The number of scan steps per second after the burst, while the job keeps up. A step takes Redis about one
-/// millisecond, so scans use about five percent of its capacity.
+/// The number of scan steps per second after a burst, while the job keeps up. One step takes Redis about one
+/// millisecond, so the scans take up about five percent of Redis's time.
 const SCAN_STEPS_PER_SECOND: f64 = 50.0;
-/// The number of scan steps per second while the job is behind. It is low, because the job then needs Redis for its
-/// rows.
+/// The number of scan steps per second while the job is behind. The number is low, because the job then needs Redis to
+/// write rows.
 const SCAN_STEPS_PER_SECOND_WHILE_BEHIND: f64 = 5.0;
 
 /// A token bucket of scan steps.
@@ -26,7 +27,7 @@ pub(super) struct ScanBudget {
 pub(super) enum ScanStepPermission {
     /// The step was taken from the budget.
     Granted,
-    /// The budget is empty. The caller may ask for a step again after this time.
+    /// The budget is empty. The caller may ask for a scan step again after this time.
     RetryAfter(Duration),
 }
 
@@ -60,7 +61,8 @@ impl ScanBudget {
 mod tests {
     use super::*;
 
-    /// Returns the number of steps within `length` if the caller waits for as long as the budget demands.
+    /// Returns the number of scan steps that `budget` grants within `length` to a caller that always waits as long as
+    /// demanded.
     fn count_steps(budget: &mut ScanBudget, mut now: Instant, length: Duration) -> u32 {
         let (end, mut steps) = (now + length, 0);
         while now < end {

@@ -11,10 +11,10 @@ use crate::job::JobPace;
 
 /// The largest number of requests that read rows from Redis at the same time.
 const CONCURRENT_ROW_READS_MAX: usize = 4;
-/// The largest number of searches for users' keys at the same time.
+/// The largest number of key searches that run at the same time.
 const CONCURRENT_SEARCHES_MAX: usize = 2;
 
-/// The permits and the scan budget that all lookups share. Clones of this handle share them, too.
+/// The permits and the scan budget for all lookups of users' rows. Clones share the same permits and the same budget.
 #[derive(Clone)]
 pub(super) struct LookupLimits {
     read_permits: Arc<Semaphore>,
@@ -43,12 +43,13 @@ impl LookupLimits {
         Arc::clone(&self.search_permits).acquire_owned().await.ok()
     }
 
-    /// Sets the rate at which searches may scan Redis. While the job is behind, the rate is lower.
+    /// Sets the rate at which key searches may scan Redis. The rate is lower while the job is behind, because the job
+    /// then needs Redis to write rows.
     pub(super) fn set_scan_rate_for_pace(&self, pace: JobPace) {
         self.lock_scan_budget().set_rate_for_pace(pace);
     }
 
-    /// Blocks the thread until the scan budget permits another scan step. The step counts as taken.
+    /// Blocks the thread until the scan budget permits another scan step, and takes this step from the budget.
     pub(super) fn block_until_scan_step_granted(&self) {
         loop {
             let step = self.lock_scan_budget().try_take_scan_step(Instant::now());
