@@ -79,7 +79,7 @@ impl OutageTracker {
     /// Records a successful attempt. If an outage was ongoing, the attempt ends the outage, and the duration of the
     /// outage is returned.
     pub fn record_success(&mut self) -> Option<Duration> {
-        // Returns early without an ongoing outage, as in most calls.
+        // Returns early if no outage is ongoing, as in most calls.
         self.ongoing_outage.as_ref()?;
         Some(self.ongoing_outage.take()?.began_instant.elapsed())
     }

@@ -21,10 +21,10 @@
 //! 1. A row appears whole. One transaction (`MULTI … EXEC`) writes all rows of an in-flight batch. No reader sees a row
 //!    without some of its fields or without its time to live. A NULL feature has no field in the hash. If an earlier
 //!    write of the row created this field, the transaction deletes the field.
-//! 2. Rows of all workers reach Redis in the order in which the workers handed the rows over, so no older row replaces
-//!    a newer row. Only one batch is in flight at a time. The writer repeats this batch until Redis has acknowledged
-//!    it. Before the writer repeats a batch over a new connection, it kills the old connection on the server. Delayed
-//!    commands of the old connection therefore never take effect.
+//! 2. Rows of all workers reach Redis in the order in which the workers handed the rows over. Therefore no older row
+//!    replaces a newer row. Only one batch is in flight at a time. The writer repeats this batch until Redis has
+//!    acknowledged it. Before the writer repeats a batch over a new connection, it kills the old connection on the
+//!    server. Delayed commands of the old connection therefore never take effect.
 //! 3. A [`FlushTicket`](windrow_engine::FlushTicket) is acknowledged only after Redis has answered `EXEC` for every row
 //!    that was handed over before the flush. If the outcome of a batch is unknown, the batch is sent again. Writing a
 //!    row twice has the same effect as writing the row once.

@@ -1,4 +1,4 @@
-//! A local directory as an object store.
+//! A local directory as an object store. The directories inside the store's directory are called folders.
 //!
 //! Owns: creating the directory, syncing objects that another process created, and removing staged files of killed
 //! processes. The `object_store` crate does none of these tasks.

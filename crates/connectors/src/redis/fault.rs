@@ -38,7 +38,7 @@ pub(crate) enum RedisFault {
     /// TLS could not be established, for example because of an invalid certificate.
     #[error("TLS failed: {description}")]
     TlsFailed { description: String },
-    /// The user of the URL may not execute a command.
+    /// The Redis user of the URL lacks the permission for a command.
     #[error("{error_reply}")]
     PermissionDenied { error_reply: String },
     /// The server is a node of a Redis Cluster.

@@ -1,9 +1,9 @@
 //! Reads back the rows that Redis holds for an entity now.
 //!
 //! Owns: finding and reading the rows of an entity. Does not own: rendering the rows (the callers). If the keys of a
-//! view contain no window, an entity has only one row in the view, and the reader computes the key of this row. For
-//! other views the reader scans all keys of the Redis database. A scan is fast enough for a single request. A caller
-//! with many requests must limit the rate of the requests.
+//! view contain no window, an entity has only one row in the view. The reader computes the key of this row. For other
+//! views the reader scans all keys of the Redis database. A scan is fast enough for a single request. A caller with
+//! many requests must limit the rate of the requests.
 
 use redis::{Connection, FromRedisValue, Pipeline, RedisError, RedisResult, Value};
 use windrow_core::{EventSchema, EventTime, FeatureView, ViewId, Window};

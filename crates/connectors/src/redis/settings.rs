@@ -35,8 +35,8 @@ pub struct RedisWriterSettings {
     /// The time without rows after which the writer sends an empty transaction. The empty transaction detects an outage
     /// before the next rows arrive.
     pub idle_check_interval: Duration,
-    /// A worker waits for room in the queue even after a stop request. It gives up when Redis has not answered for this
-    /// time.
+    /// A worker waits for room in the queue even after a stop request. The worker gives up when Redis has not answered
+    /// for this time.
     pub no_answer_timeout_at_stop: Duration,
 }
 

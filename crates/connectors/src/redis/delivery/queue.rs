@@ -20,11 +20,11 @@ use crate::redis::observe::statistics::{BatchWriteSummary, WriterStatistics};
 use crate::redis::rows::batch::{InFlightBatch, QueuedBatch};
 use crate::redis::rows::feedback::WorkerFeedback;
 
-/// While a worker waits for room in the queue or for the outcome of a claim, it checks for a stop request at this
-/// interval.
+/// While a worker waits for room in the queue or for the outcome of a claim, it checks at this interval for stop
+/// requests.
 const STOP_POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// The error of a batch that was not queued. The rows of the batch are dropped.
+/// The error if a batch was not queued. The rows of this batch are dropped.
 #[derive(Debug)]
 pub(crate) struct BatchNotQueued;
 
@@ -33,7 +33,7 @@ pub(crate) enum WriterTask {
     ClaimPartition(Arc<PendingClaim>),
 }
 
-/// Whether Redis had all rows when the writer was closed.
+/// Whether Redis had answered for all rows when the writer was closed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum WriterCloseOutcome {
     /// Every row that entered the queue has been written, refused or dropped.

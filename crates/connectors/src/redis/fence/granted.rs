@@ -49,7 +49,7 @@ pub(crate) struct PartitionFenceUpdate {
 /// Says for each partition of an in-flight batch whether its rows may be written.
 #[derive(Default, Debug)]
 pub(crate) struct BatchFenceVerdict {
-    /// The partitions whose rows may be written, ascending.
+    /// The partitions whose rows may be written, in ascending order.
     pub(crate) writable_partitions: Vec<PartitionFenceUpdate>,
     /// The partitions whose rows are dropped.
     pub(crate) lost_partitions: Vec<LostPartition>,
@@ -129,7 +129,7 @@ impl GrantedFences {
     /// partition becomes lost, and its rows are dropped.
     pub(crate) fn judge_batch_by_stored_fences(&mut self, verdict: &mut BatchFenceVerdict) -> Result<(), RedisFault> {
         for update in std::mem::take(&mut verdict.writable_partitions) {
-            match self.find_loss_reason(&update)? {
+            match self.find_and_record_loss_reason(&update)? {
                 None => verdict.writable_partitions.push(update),
                 Some(reason) => {
                     verdict.lost_partitions.push(LostPartition { fence_token: update.fence_token, reason });
@@ -139,9 +139,12 @@ impl GrantedFences {
         Ok(())
     }
 
-    /// Returns the reason why the stored fence forbids the rows of a partition; `None` if the stored fence permits the
-    /// rows.
-    fn find_loss_reason(&mut self, update: &PartitionFenceUpdate) -> Result<Option<PartitionLossReason>, RedisFault> {
+    /// Returns and records the reason why the stored fence forbids the rows of a partition. Returns `None` if the
+    /// stored fence permits the rows.
+    fn find_and_record_loss_reason(
+        &mut self,
+        update: &PartitionFenceUpdate,
+    ) -> Result<Option<PartitionLossReason>, RedisFault> {
         let Some(fence) = self.expected_fences.get_mut(&update.fence_token.partition) else {
             return Err(rows_without_claim_fault(update.fence_token));
         };

@@ -4,8 +4,9 @@
 //! with the key of a fence therefore cannot change the fence. A fence never expires.
 //!
 //! An example is `1 epoch=57 user_features=12:3456`. It contains the version of the format (1), the owner's epoch (57),
-//! and an entry for each view. The entry contains a fingerprint of the offset at which counting started (12), and the
-//! number of rows in Redis (3456). Invariant: each value has exactly one spelling; any other spelling is rejected.
+//! and an entry for each view. The entry contains a fingerprint of the offset and the rules with which counting started
+//! (12), and the number of rows in Redis (3456).
+//! Invariant: each value has exactly one spelling; any other spelling is rejected.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;

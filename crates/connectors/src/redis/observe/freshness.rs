@@ -1,7 +1,7 @@
 //! The freshness of rows at the moment when Redis acknowledges them.
 //!
-//! Consecutive rows that the same record caused are counted together. The costs therefore do not depend on the number
-//! of entities in a window.
+//! Consecutive rows that the same record caused are counted together. The time for counting therefore does not depend
+//! on the number of entities in a window.
 
 use windrow_engine::{Histogram, TriggerRecord};
 

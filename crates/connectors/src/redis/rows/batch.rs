@@ -34,7 +34,7 @@ pub(crate) struct UniformRowRun {
     pub(crate) trigger_record: Option<TriggerRecord>,
     /// The positions of the rows in the batch. The range is empty in a run that only requests a check of the fence.
     row_positions: Range<usize>,
-    /// The largest number of a row in the run. The rows of a view are numbered within their partition.
+    /// The largest row number in the run. All rows of a view in a partition are numbered.
     pub(crate) largest_view_row_number: u64,
 }
 
@@ -56,8 +56,8 @@ pub(crate) struct RowBatch {
 }
 
 impl RowBatch {
-    /// Returns an empty batch with memory for as many bytes and rows as this batch contains. Copies
-    /// `next_trigger_record`.
+    /// Returns an empty batch with memory for as many bytes and rows as this batch contains. The empty batch has the
+    /// same `next_trigger_record`.
     pub(crate) fn new_with_same_capacity(&self) -> Self {
         Self {
             commands: CommandBuffer::with_capacity(self.commands.encoded_bytes().len()),
