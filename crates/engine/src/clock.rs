@@ -1,7 +1,7 @@
 //! The engine's only access to time: the monotonic clock, the wall clock and sleeping.
 //!
 //! Owns: [`Clock`] and the system's clock. Does not own: event time, which comes from records. The engine uses
-//! processing time only to decide when to flush, commit, retry and log. No row depends on it.
+//! processing time only to decide when to flush, commit, retry and log. No row depends on processing time.
 //! Invariant: no other file of this crate reads the system's clocks or sleeps (`clippy.toml`).
 
 use std::fmt;

@@ -40,8 +40,8 @@ pub trait DeadLetterSink {
     /// When the row cannot be written.
     fn write_refused_row(&mut self, row: &RefusedRow) -> Result<(), Halt>;
 
-    /// Waits until all dead letters written so far are stored durably, so that a crash of this process cannot lose
-    /// them.
+    /// Waits until all dead letters written so far are stored durably, so that a crash of this process loses no dead
+    /// letter.
     ///
     /// # Errors
     /// When the dead letters cannot be stored durably.

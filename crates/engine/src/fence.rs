@@ -80,7 +80,7 @@ pub struct LostPartition {
 pub enum PartitionLossReason {
     /// Another worker claimed the partition under this larger epoch.
     Fenced(Epoch),
-    /// The row store has lost rows that it had acknowledged: it was emptied, or failed over to a lagging replica. The
-    /// worker must compute and write the rows since the last checkpoint again.
+    /// The row store has lost acknowledged rows, because the row store was emptied or failed over to a lagging replica.
+    /// The worker must compute and write the rows since the last checkpoint again.
     StoreRewound,
 }

@@ -1,5 +1,5 @@
 //! The identifiers of a partition, of a record in the partition, and of the partition's owner. This module imports no
-//! other module of the crate. Every module can therefore import this one without an import circle.
+//! other module of the crate. Every other module can therefore import this module without an import circle.
 
 use std::collections::BTreeMap;
 

@@ -10,8 +10,8 @@ use crate::Clock;
 /// A clock whose time advances only in calls of [`Self::advance`] and [`Clock::sleep`]. Clones of a clock share its
 /// time.
 ///
-/// [`Clock::sleep`] advances the clock and returns at once, so a test can simulate hours in moments. It also lets other
-/// threads run.
+/// [`Clock::sleep`] advances the clock, lets other threads run, and returns at once. So a test can simulate hours in
+/// moments.
 #[derive(Clone, Debug)]
 pub struct ManualClock {
     now_ns: Arc<AtomicU64>,

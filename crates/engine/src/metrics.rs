@@ -3,8 +3,8 @@
 //! Owns: counters, the lists of the newest late events, dead letters and checkpoints, the status of partitions. Does
 //! not own: rates, and the pages that show metrics.
 //! Invariants: (1) Only one worker writes a [`WorkerMetrics`], and any thread may read it. (2) Counters only grow while
-//! the process lives. (3) The worker locks a mutex only for entries of a list and once per flush. For most records, it
-//! only increments counters.
+//! the process lives. (3) For most records, the worker only increments counters. The worker locks a mutex only for an
+//! entry of a list, and once per flush.
 //! After a crash, all metrics start at zero.
 
 mod checkpoint_metrics;

@@ -73,9 +73,9 @@ pub trait Source {
         on_record: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>,
     ) -> Result<PollOutcome, Halt>;
 
-    /// Returns the offsets at which reading of `partitions` would start, as far as they are known. A partition starts
-    /// at its entry in `offsets`, or without an entry at the pipeline's default. If the offset no longer exists and the
-    /// pipeline allows gaps, the partition starts at another offset.
+    /// Returns the offsets at which reading of `partitions` would start, as far as these offsets are known. A partition
+    /// starts at its entry in `offsets`. A partition without an entry starts at the pipeline's default. If an offset no
+    /// longer exists and the pipeline allows gaps, the partition starts at another offset.
     ///
     /// # Errors
     /// When a start offset no longer exists and the pipeline allows no gaps. Also when the input rejects the request.
@@ -107,7 +107,7 @@ pub trait Source {
 
     /// Stops delivering records of `partitions`, but keeps the reading positions. The pause of a partition ends with
     /// [`Self::resume_partitions`], or when the partition is started, sought or released. If the source cannot pause a
-    /// partition, it logs a warning and continues to deliver the partition's records.
+    /// partition, the source logs a warning and continues to deliver the partition's records.
     fn pause_partitions(&mut self, partitions: &[Partition]);
 
     /// Resumes paused `partitions` at the positions where they were paused.

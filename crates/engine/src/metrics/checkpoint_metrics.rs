@@ -43,14 +43,14 @@ pub struct CheckpointRecord {
 pub enum CheckpointState {
     /// The checkpoint is being taken.
     InProgress,
-    /// The checkpoint is complete, so the partition can be restored from it.
+    /// The checkpoint is complete, so the partition can be restored from this checkpoint.
     Complete {
         /// The size of the newest layer in bytes.
         added_bytes: u64,
         /// The size of all layers in bytes.
         state_bytes: u64,
     },
-    /// The checkpoint failed for this reason.
+    /// The checkpoint failed; the text is the reason.
     Failed(String),
 }
 

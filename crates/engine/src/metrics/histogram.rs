@@ -29,8 +29,8 @@ pub struct HistogramCounts {
 }
 
 impl Histogram {
-    /// Adds `times` durations of `ms` milliseconds each. A duration is negative if it was measured with two clocks that
-    /// differ; it counts as 0.
+    /// Adds `times` durations of `ms` milliseconds each. A negative duration counts as 0. Such a duration occurs when
+    /// its start and its end are measured by clocks that differ.
     pub fn observe(&self, ms: i64, times: u64) {
         let ms = u64::try_from(ms).unwrap_or(0);
         let bucket = BUCKET_BOUNDS_MS.partition_point(|&bound| bound < ms);

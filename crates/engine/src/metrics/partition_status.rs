@@ -29,7 +29,7 @@ pub struct PartitionStatus {
     /// `None` if the source has no timestamps.
     pub last_record_timestamp_ms: Option<i64>,
     /// The number of records processed since this worker opened the partition.
-    pub record_count: u64,
+    pub processed_record_count: u64,
     /// The number of entities with state.
     pub entity_count: u64,
     /// The size in bytes of all layers of the last complete checkpoint.

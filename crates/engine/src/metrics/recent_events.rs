@@ -1,7 +1,7 @@
 //! The newest late events, dead letters and timeline marks, for pages that list them.
 //!
-//! The counters of a worker include every late event and dead letter. The lists omit some of them when many occur in a
-//! short time ([`RecordingBudget`]).
+//! The counters of a worker include every late event and dead letter. The lists omit some late events and dead letters
+//! when many occur in a short time ([`RecordingBudget`]).
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -158,7 +158,7 @@ pub(crate) struct RecordingBudget {
     refused_rows_left: u32,
 }
 
-/// An event that was too late for at least one view, with data that the worker lends.
+/// An event that was too late for at least one view, with data borrowed from the worker.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LateArrival<'a> {
     pub(crate) source_record: &'a SourceRecord<'a>,

@@ -33,7 +33,8 @@ pub struct WorkerMetrics {
     pub dead_letters: Counter,
     /// The number of rows that the row store refused.
     pub refused_rows: Counter,
-    /// The number of rows that the worker computed again but did not write, because the row store already had them.
+    /// The number of rows that the worker computed again but did not write, because the row store already had these
+    /// rows.
     pub rows_already_written: Counter,
     /// The metrics of the worker's checkpoints.
     pub checkpoint_metrics: CheckpointMetrics,

@@ -1,5 +1,5 @@
-//! Reports what happens in a worker. Each function reports one kind of occurrence: it writes the log line and updates
-//! the metrics.
+//! Reports what happens in a worker. Each function writes the log line for one kind of occurrence and updates the
+//! metrics.
 //!
 //! Owns: a worker's log lines, counters and lists of recent occurrences. Does not own: the worker's reaction to an
 //! occurrence. Invariant: no other file of the worker logs an occurrence that is also counted, so that the log and the

@@ -68,7 +68,7 @@ pub(super) struct PartitionReadStats {
     last_record_processed_at_ms: Option<i64>,
     /// The Kafka timestamp of the last record.
     pub(super) last_record_timestamp_ms: Option<i64>,
-    pub(super) record_count: u64,
+    pub(super) processed_record_count: u64,
     published_record_count: u64,
 }
 
@@ -152,7 +152,7 @@ impl OwnedPartition {
                 opened_at_ms: clock.wall_now_ms,
                 last_record_processed_at_ms: None,
                 last_record_timestamp_ms: None,
-                record_count: 0,
+                processed_record_count: 0,
                 published_record_count: 0,
             },
         }
@@ -177,7 +177,7 @@ impl OwnedPartition {
     /// these layers would bring that state back.
     pub(super) fn prepare_for_new_input(&mut self) {
         self.shard.reset_watermark_for_new_input();
-        // This text is hashed into stored fingerprints, so it must never change.
+        // This text is hashed into stored fingerprints, so the text must never change.
         self.restart_row_counting("a new beginning");
         self.input_finished = false;
         self.last_checkpoint.checkpoint_offset = None;
@@ -187,8 +187,8 @@ impl OwnedPartition {
     /// Returns the status of the partition. If records were processed since the last call, sets the time of the last
     /// record to `wall_now_ms`. `out_of_orderness_ms` is the job's maximum out-of-orderness.
     pub(super) fn build_status(&mut self, out_of_orderness_ms: i64, wall_now_ms: i64) -> PartitionStatus {
-        if self.read_stats.record_count > self.read_stats.published_record_count {
-            self.read_stats.published_record_count = self.read_stats.record_count;
+        if self.read_stats.processed_record_count > self.read_stats.published_record_count {
+            self.read_stats.published_record_count = self.read_stats.processed_record_count;
             self.read_stats.last_record_processed_at_ms = Some(wall_now_ms);
         }
         let watermark = self.shard.watermark().filter(|_| !self.input_finished);
@@ -202,7 +202,7 @@ impl OwnedPartition {
             opened_at_ms: self.read_stats.opened_at_ms,
             last_record_processed_at_ms: self.read_stats.last_record_processed_at_ms,
             last_record_timestamp_ms: self.read_stats.last_record_timestamp_ms,
-            record_count: self.read_stats.record_count,
+            processed_record_count: self.read_stats.processed_record_count,
             entity_count: self.shard.entity_count() as u64,
             last_checkpoint_total_bytes: self.last_checkpoint.checkpoint_total_bytes,
             last_checkpoint_offset: self.last_checkpoint.checkpoint_offset,

@@ -214,7 +214,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                 }
             }
             owned.next_offset = Some(record.offset + 1);
-            owned.read_stats.record_count += 1;
+            owned.read_stats.processed_record_count += 1;
             owned.read_stats.last_record_timestamp_ms = record.timestamp_ms;
             Ok(())
         })?;
@@ -227,7 +227,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
     fn restart_row_counting_after_gaps(&mut self, partitions: &[Partition]) {
         for partition in partitions {
             if let Some(owned) = self.partitions.get_mut(partition).and_then(TrackedPartition::owned_partition_mut) {
-                // This text is hashed into stored fingerprints, so it must never change.
+                // This text is hashed into stored fingerprints, so the text must never change.
                 owned.restart_row_counting("a jump");
             }
         }
@@ -294,8 +294,8 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         unfinished.map(|(&partition, _)| partition).collect()
     }
 
-    /// Waits until `ticket` is acknowledged, and returns whether it is. The wait is unlimited until a stop is
-    /// requested, and then takes at most [`STOP_TIMEOUT`].
+    /// Waits until `ticket` is acknowledged. After a stop is requested, waits at most [`STOP_TIMEOUT`]. Returns whether
+    /// the ticket is acknowledged.
     fn wait_for_acknowledged_rows(&mut self, ticket: FlushTicket) -> Result<bool, Halt> {
         while !self.stop_signal.is_requested() {
             if self.sink.wait_for_ticket(ticket, FLUSH_INTERVAL)? {

@@ -24,8 +24,8 @@ use crate::{
     Source,
 };
 
-/// The approximate number of snapshot bytes that the worker saves between two polls. Saving them takes about a
-/// millisecond.
+/// The approximate number of snapshot bytes that the worker saves between two polls. Saving this many bytes takes about
+/// a millisecond.
 const SAVE_BYTES_PER_LOOP: usize = 256 * 1024;
 /// The approximate size of a part. The worker sends a whole part to the checkpoint thread, and the thread writes the
 /// part as one state object.
@@ -173,8 +173,8 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
 
     /// Asks the checkpoint thread to complete each snapshot whose bytes are saved and whose rows are acknowledged.
     pub(super) fn request_snapshot_completions(&mut self) -> Result<(), Halt> {
-        // The ticket must be read before the lost partitions and refused rows. The sink then knows all those that the
-        // flush of the ticket has revealed.
+        // The ticket must be read before the lost partitions and the refused rows. The sink then knows all lost
+        // partitions and refused rows of this flush.
         let acknowledged = self.sink.newest_acknowledged_flush();
         self.handle_lost_partitions()?;
         let is_ready = |snapshot: &ActiveSnapshot| {

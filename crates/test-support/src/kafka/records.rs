@@ -129,9 +129,10 @@ impl TestProducer {
 /// How a transaction ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TransactionEnd {
-    /// Kafka commits the transaction: consumers can read its records.
+    /// Kafka commits the transaction: all consumers can read the transaction's records.
     Commit,
-    /// Kafka aborts the transaction: consumers with `isolation.level=read_committed` never receive its records.
+    /// Kafka aborts the transaction: consumers with `isolation.level=read_committed` never receive the transaction's
+    /// records.
     Abort,
 }
 

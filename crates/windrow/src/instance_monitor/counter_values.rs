@@ -46,7 +46,7 @@ impl CounterValues {
             values_by_worker: workers.iter().map(|worker| WorkerCounterValues::read(worker)).collect(),
             fired_rows_by_view: (0..views).map(view_rows).collect(),
             records_read_by_partition: partitions
-                .map(|status| ((status.partition, status.epoch), status.record_count))
+                .map(|status| ((status.partition, status.epoch), status.processed_record_count))
                 .collect(),
             rows_written_to_redis: status.rows_written,
             redis_transaction_count: status.transaction_count,

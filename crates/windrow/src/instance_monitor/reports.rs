@@ -105,7 +105,7 @@ pub(super) fn build_partition_report(
         is_idle: lag == Some(0) && now_ms - quiet_since_ms >= PARTITION_IDLE_AFTER_MS,
         last_record_processed_at_ms: status.last_record_processed_at_ms,
         last_record_kafka_timestamp_ms: status.last_record_timestamp_ms,
-        records_read: status.record_count,
+        records_read: status.processed_record_count,
         records_read_per_s: rates.map_or(0.0, |rates| rates.rate_per_second(records)),
         entity_count: status.entity_count,
         last_checkpoint_bytes: status.last_checkpoint_total_bytes,
