@@ -36,7 +36,7 @@ pub(crate) struct EntryAccumulators<'a> {
     pub(crate) variable_accumulators: &'a [VariableAccumulator],
 }
 
-/// The compiled features of one view, in the order of the view.
+/// The compiled features of one view, in the order in which the view lists them.
 #[derive(Debug)]
 pub(crate) struct FeatureAggregators {
     feature_aggregators: Box<[FeatureAggregator]>,
@@ -44,17 +44,17 @@ pub(crate) struct FeatureAggregators {
     variable_accumulator_count: usize,
 }
 
-/// One compiled feature.
+/// A compiled feature: its condition, its default and its aggregator.
 #[derive(Debug)]
 struct FeatureAggregator {
     condition: Option<Condition>,
     default_value: Option<Literal>,
-    aggregator: PlacedAggregator,
+    aggregator: PositionedAggregator,
 }
 
 /// The aggregator of a feature, and the position of the feature's accumulator within a pane or session.
 #[derive(Debug)]
-enum PlacedAggregator {
+enum PositionedAggregator {
     /// The accumulator begins at the word with the index `word_index`.
     FixedSize { aggregator: FixedSizeAggregator, word_index: usize },
     /// The accumulator is the variable accumulator with the index `accumulator_index`.
@@ -71,11 +71,11 @@ impl FeatureAggregators {
                     CompiledAggregate::FixedSize(fold) => {
                         let at = fixed_size_word_count;
                         fixed_size_word_count += fold.word_count();
-                        PlacedAggregator::FixedSize { aggregator: fold, word_index: at }
+                        PositionedAggregator::FixedSize { aggregator: fold, word_index: at }
                     }
                     CompiledAggregate::VariableSize(fold) => {
                         variable_accumulator_count += 1;
-                        PlacedAggregator::VariableSize {
+                        PositionedAggregator::VariableSize {
                             aggregator: fold,
                             accumulator_index: variable_accumulator_count - 1,
                         }
@@ -113,10 +113,10 @@ impl FeatureAggregators {
                 continue;
             }
             match &feature.aggregator {
-                PlacedAggregator::FixedSize { aggregator: fold, word_index: at } => {
+                PositionedAggregator::FixedSize { aggregator: fold, word_index: at } => {
                     fold.fold_event(&mut entry.fixed_size_words[*at..], event);
                 }
-                PlacedAggregator::VariableSize { aggregator: fold, accumulator_index: at } => {
+                PositionedAggregator::VariableSize { aggregator: fold, accumulator_index: at } => {
                     fold.fold_event(&mut entry.variable_accumulators[*at], event);
                 }
             }
@@ -127,10 +127,10 @@ impl FeatureAggregators {
     pub(crate) fn merge_newer_entry(&self, entry: &mut EntryAccumulatorsMut<'_>, newer: EntryAccumulators<'_>) {
         for feature in &self.feature_aggregators {
             match &feature.aggregator {
-                PlacedAggregator::FixedSize { aggregator: fold, word_index: at } => {
+                PositionedAggregator::FixedSize { aggregator: fold, word_index: at } => {
                     fold.merge_newer_words(&mut entry.fixed_size_words[*at..], &newer.fixed_size_words[*at..]);
                 }
-                PlacedAggregator::VariableSize { aggregator: fold, accumulator_index: at } => {
+                PositionedAggregator::VariableSize { aggregator: fold, accumulator_index: at } => {
                     fold.merge_newer_accumulator(
                         &mut entry.variable_accumulators[*at],
                         &newer.variable_accumulators[*at],
@@ -145,10 +145,10 @@ impl FeatureAggregators {
     pub(crate) fn feature_value<'a>(&'a self, index: usize, entry: EntryAccumulators<'a>) -> Value<'a> {
         let feature = &self.feature_aggregators[index];
         let value = match &feature.aggregator {
-            PlacedAggregator::FixedSize { aggregator: fold, word_index: at } => {
+            PositionedAggregator::FixedSize { aggregator: fold, word_index: at } => {
                 fold.compute_value(&entry.fixed_size_words[*at..])
             }
-            PlacedAggregator::VariableSize { aggregator: fold, accumulator_index: at } => {
+            PositionedAggregator::VariableSize { aggregator: fold, accumulator_index: at } => {
                 fold.compute_value(&entry.variable_accumulators[*at])
             }
         };

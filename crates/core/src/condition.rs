@@ -44,7 +44,7 @@ impl ComparisonOperator {
 pub enum Operand {
     /// A field of the event.
     Field(FieldId),
-    /// A constant; `None` is `NULL`.
+    /// A constant, or `None` for `NULL`.
     Literal(Option<Literal>),
 }
 

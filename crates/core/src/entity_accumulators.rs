@@ -139,7 +139,7 @@ impl EntityAccumulators {
         }
     }
 
-    /// Reads the bytes that [`Self::save`] wrote.
+    /// Reads the accumulators of one entity that [`Self::save`] wrote.
     pub(crate) fn load(
         aggregators: &FeatureAggregators,
         reader: &mut SnapshotReader<'_>,

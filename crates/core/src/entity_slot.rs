@@ -9,7 +9,7 @@ impl EntitySlot {
         self.0 as usize
     }
 
-    /// Returns the slot at `index` of a table.
+    /// Returns the slot with the index `index`.
     #[allow(clippy::cast_possible_truncation)] // 2³² entities do not fit in memory
     pub(crate) const fn from_index(index: usize) -> Self {
         Self(index as u32)

@@ -23,7 +23,7 @@ use crate::snapshot::slots::{HasDerivedState, RestorePermit, SlotRecordBlock, Sl
 
 #[derive(Debug, Default)]
 pub(crate) struct EntityEntry {
-    /// `None` while the slot is free.
+    /// The entity key, or `None` while the slot is free.
     key: Option<Box<str>>,
     /// The number of views that hold state for the entity.
     view_count: u32,
@@ -142,7 +142,7 @@ impl EntityTable {
     }
 
     /// Loads the entity keys from one block of a snapshot, during a restore.
-    pub(crate) fn load_keys(&mut self, records: SlotRecordBlock<'_>) -> Result<(), DamagedSnapshot> {
+    pub(crate) fn load_entity_keys(&mut self, records: SlotRecordBlock<'_>) -> Result<(), DamagedSnapshot> {
         let loaded_slots = &mut self.loaded_slots;
         self.entities_by_slot.load_slot_block(&(), records, |slot, _| {
             loaded_slots.grow_and_insert(slot.index());

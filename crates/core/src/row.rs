@@ -27,7 +27,8 @@ pub struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// Returns the values of the features, in the order of the view. The default of a feature replaces a NULL.
+    /// Returns the values of the features, in the order in which the view lists the features. The default of a feature
+    /// replaces a NULL.
     pub fn feature_values(&self) -> impl ExactSizeIterator<Item = Value<'a>> + 'a {
         let (aggregators, accumulators) = (self.feature_aggregators, self.accumulators);
         (0..aggregators.feature_count()).map(move |index| aggregators.feature_value(index, accumulators))

@@ -27,7 +27,7 @@ use crate::time::{EventTime, Window};
 /// The value of [`EntitySessions::timer_due_ms`] while the entity has no timer.
 const NO_TIMER: i64 = i64::MAX;
 
-/// One session view's state in one shard.
+/// The state of one session view in one shard.
 #[derive(Debug)]
 pub(crate) struct SessionState {
     gap_ms: i64,
@@ -131,7 +131,7 @@ impl SessionState {
         true
     }
 
-    /// Returns the watermark at which the next timer comes due.
+    /// Returns the watermark at which the next timer comes due, or the largest possible time if no timer is set.
     pub(crate) fn next_due_watermark(&self) -> EventTime {
         EventTime::from_ms(self.timers_by_due_time.peek().map_or(i64::MAX, |Reverse((due, _))| *due))
     }

@@ -26,7 +26,7 @@ use crate::watermark::Watermark;
 #[derive(Debug)]
 pub struct Shard {
     pub(crate) watermark: Watermark,
-    pub(crate) entities: EntityTable,
+    pub(crate) entity_table: EntityTable,
     pub(crate) views: Vec<ViewState>,
 }
 
@@ -34,7 +34,7 @@ pub struct Shard {
 pub(crate) struct ViewState {
     aggregators: FeatureAggregators,
     windows: WindowState,
-    /// The number of the last numbered row; 0 before the first row.
+    /// The number of numbered rows that the view has emitted.
     emitted_row_count: u64,
 }
 
@@ -67,16 +67,16 @@ impl Shard {
                 ViewState { aggregators, windows, emitted_row_count: 0 }
             })
             .collect();
-        Self { watermark: Watermark::new(max_out_of_orderness_ms), entities: EntityTable::new(hash_key), views }
+        Self { watermark: Watermark::new(max_out_of_orderness_ms), entity_table: EntityTable::new(hash_key), views }
     }
 
     /// Adds one event to the windows that contain its event time, and advances the watermark. Then fires every window
     /// whose last millisecond the watermark has reached.
     pub fn process_event(&mut self, event: &Event<'_>, out: &mut impl ShardOutput) {
-        let slot = self.entities.find_or_assign_slot(event.entity_key);
+        let slot = self.entity_table.find_or_assign_slot(event.entity_key);
         let watermark = self.watermark.time();
         for (index, view) in self.views.iter_mut().enumerate() {
-            let (aggregators, entities) = (&view.aggregators, &mut self.entities);
+            let (aggregators, entities) = (&view.aggregators, &mut self.entity_table);
             let on_time = match &mut view.windows {
                 WindowState::Sliding(state) => state.add_event(aggregators, entities, slot, event, watermark),
                 WindowState::Session(state) => state.add_event(aggregators, entities, slot, event, watermark),
@@ -89,7 +89,7 @@ impl Shard {
                 });
             }
         }
-        self.entities.release_slot_if_unused(slot);
+        self.entity_table.release_slot_if_unused(slot);
         self.watermark.advance_by_event_time(event.time);
         self.fire_due_windows(out);
     }
@@ -118,7 +118,7 @@ impl Shard {
     /// Returns the number of entities with state in at least one view.
     #[must_use]
     pub fn entity_count(&self) -> usize {
-        self.entities.len()
+        self.entity_table.len()
     }
 
     /// Returns, for each view, the number of entities with state in the view.
@@ -136,7 +136,7 @@ impl Shard {
         #[allow(clippy::cast_possible_truncation)] // slot indexes have 32 bits
         ShardMetadata {
             watermark: self.watermark(),
-            slot_count: self.entities.entities_by_slot.len() as u32,
+            slot_count: self.entity_table.entities_by_slot.len() as u32,
             entity_count: self.entity_count(),
             emitted_row_counts: self.views.iter().map(|view| view.emitted_row_count).collect(),
         }
@@ -146,7 +146,7 @@ impl Shard {
     /// state outside the slots is not part of the snapshot: see [`Self::snapshot_metadata`].
     pub fn begin_snapshot(&mut self, base_or_delta: BaseOrDelta) {
         self.end_snapshot(SnapshotStorageOutcome::Discarded);
-        self.entities.entities_by_slot.begin_snapshot(base_or_delta);
+        self.entity_table.entities_by_slot.begin_snapshot(base_or_delta);
         for view in &mut self.views {
             match &mut view.windows {
                 WindowState::Sliding(state) => state.panes_by_slot.begin_snapshot(base_or_delta),
@@ -159,7 +159,7 @@ impl Shard {
     /// `limit`. The caller then moves the saved bytes away with [`Self::take_snapshot_bytes`]. Returns `true` when all
     /// slots are saved.
     pub fn continue_snapshot(&mut self, limit: usize) -> bool {
-        let mut room = limit.saturating_sub(self.entities.entities_by_slot.buffered_byte_count());
+        let mut room = limit.saturating_sub(self.entity_table.entities_by_slot.buffered_byte_count());
         for view in &self.views {
             room = room.saturating_sub(match &view.windows {
                 WindowState::Sliding(state) => state.panes_by_slot.buffered_byte_count(),
@@ -167,7 +167,7 @@ impl Shard {
             });
         }
         while room > 0 {
-            let Some(saved) = self.entities.entities_by_slot.save_next_pending_slot(&()) else {
+            let Some(saved) = self.entity_table.entities_by_slot.save_next_pending_slot(&()) else {
                 return self.views.iter_mut().all(|view| view.save_pending_slots(&mut room));
             };
             room = room.saturating_sub(saved);
@@ -175,9 +175,9 @@ impl Shard {
         false
     }
 
-    /// Appends the saved bytes of the running snapshot to `out`, and removes them from the shard.
+    /// Moves the saved bytes of the running snapshot from the shard to the end of `out`.
     pub fn take_snapshot_bytes(&mut self, out: &mut Vec<u8>) {
-        self.entities.entities_by_slot.take_snapshot_block(ENTITY_KEY_TABLE_NUMBER, out);
+        self.entity_table.entities_by_slot.take_snapshot_block(ENTITY_KEY_TABLE_NUMBER, out);
         for (index, view) in self.views.iter_mut().enumerate() {
             match &mut view.windows {
                 WindowState::Sliding(state) => state.panes_by_slot.take_snapshot_block(view_table_number(index), out),
@@ -191,7 +191,7 @@ impl Shard {
     /// Ends the running snapshot, even if some slots are not saved yet. `result` says whether the caller has stored the
     /// bytes of the snapshot.
     pub fn end_snapshot(&mut self, result: SnapshotStorageOutcome) {
-        self.entities.entities_by_slot.end_snapshot(result);
+        self.entity_table.entities_by_slot.end_snapshot(result);
         for view in &mut self.views {
             match &mut view.windows {
                 WindowState::Sliding(state) => state.panes_by_slot.end_snapshot(result),
@@ -203,7 +203,7 @@ impl Shard {
     fn fire_due_windows(&mut self, out: &mut impl ShardOutput) {
         let watermark = self.watermark.time();
         for (index, view) in self.views.iter_mut().enumerate() {
-            let (aggregators, entities) = (&view.aggregators, &mut self.entities);
+            let (aggregators, entities) = (&view.aggregators, &mut self.entity_table);
             let out = &mut RowNumberingOutput { wrapped_output: out, emitted_row_count: &mut view.emitted_row_count };
             match &mut view.windows {
                 WindowState::Sliding(state) if state.next_due_watermark() <= watermark => {

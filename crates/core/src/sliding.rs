@@ -79,7 +79,7 @@ impl SlotState for EntityAccumulators {
     }
 }
 
-/// One sliding view's state in one shard.
+/// The state of one sliding view in one shard.
 #[derive(Debug)]
 pub(crate) struct SlidingState {
     window_grid: WindowGrid,
@@ -147,7 +147,7 @@ impl SlidingState {
         true
     }
 
-    /// Returns the watermark at which the next window fires.
+    /// Returns the watermark at which the next window fires, or the largest possible time if no pane is stored.
     pub(crate) fn next_due_watermark(&self) -> EventTime {
         EventTime::from_ms(self.next_firing_window_end_ms.map_or(i64::MAX, |end| end - 1))
     }

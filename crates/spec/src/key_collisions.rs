@@ -23,7 +23,7 @@ enum ByteClass {
 }
 
 impl ByteClass {
-    /// Returns a byte that is in both classes.
+    /// Returns a byte that belongs to both classes, or `None` if no byte does.
     fn common_byte(self, other: Self) -> Option<u8> {
         match (self, other) {
             (Self::Any, Self::Any) => Some(b'a'),

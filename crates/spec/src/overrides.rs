@@ -20,8 +20,8 @@ pub struct PipelineOverride {
     /// The names of the tables from the root of the file and the name of the field, joined by dots. A name is quoted if
     /// TOML requires quotes.
     pub path: String,
-    /// The new value in TOML. A value that is not TOML counts as text without quotes. If the field is text in the file,
-    /// the value always counts as text.
+    /// The new value in TOML. A value that is not TOML is read as text, so most texts need no quotes. If the field is
+    /// text in the file, the value is always read as text.
     pub value: String,
 }
 

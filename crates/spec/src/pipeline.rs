@@ -133,7 +133,7 @@ pub struct WatermarkSpec {
 /// `[checkpoint]`: the interval and the store of checkpoints.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CheckpointSpec {
-    /// The time from the start of one checkpoint to the start of the next; at least 1.
+    /// The time from the start of one checkpoint to the start of the next checkpoint; at least 1 ms.
     pub checkpoint_interval_ms: i64,
     /// The URL of the checkpoint store: `file:path`, `s3://…`, `gs://…` or `az://…`.
     pub checkpoint_store_url: String,
@@ -172,7 +172,7 @@ pub struct RedisSinkSpec {
 pub struct RedisViewSpec {
     /// The template of the Redis key of a row.
     pub key_template: KeyTemplate,
-    /// The time from the last write of a row until Redis deletes the row; at least 1.
+    /// The time from the last write of a row until Redis deletes the row; at least 1 ms.
     pub ttl_ms: i64,
 }
 

@@ -24,7 +24,7 @@ use crate::document::DocumentNode;
 use crate::pipeline::{Pipeline, RedisSinkSpec, SinkSpec};
 use crate::read::table_reader::PipelineSetting;
 
-/// Reads the whole document.
+/// Returns the pipeline, or `None` if a required part of it has a mistake.
 pub(crate) fn read_pipeline(document: &DocumentNode, mistakes: &mut DiagnosticCollector<'_>) -> Option<Pipeline> {
     let mut root = PipelineSetting::root_setting(document).read_table("tables", mistakes)?;
     let name = root.required_setting("name", "name = \"ecommerce\"");

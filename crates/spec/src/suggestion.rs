@@ -1,4 +1,4 @@
-//! Finds the valid name that is closest to a misspelt name, for "did you mean" hints.
+//! Finds the valid name that is most similar to a misspelt name, for "did you mean" hints.
 
 /// The longest name, in characters, for which a similar name is searched. A longer name was probably written by a
 /// program, and programs do not misspell.

@@ -13,28 +13,28 @@ use crate::time::EventTime;
 use crate::value::{FieldType, Value};
 use crate::view::DurationUnit;
 
-/// An aggregate whose accumulator has a fixed size. The comment of each variant lists the words of its accumulator.
+/// An aggregate whose accumulator has a fixed number of 64-bit words.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum FixedSizeAggregator {
-    /// `[count]`
+    /// Accumulator words: `[count]`
     Count,
-    /// `[count]`
+    /// Accumulator words: `[count]`
     CountField(FieldId),
-    /// `[count, sum]`
+    /// Accumulator words: `[count, sum]`
     SumLong(FieldId),
-    /// `[count, sum]`
+    /// Accumulator words: `[count, sum]`
     SumDouble(FieldId),
-    /// `[count, sum]`; the sum is a double, also for a field of longs
+    /// Accumulator words: `[count, sum]`; the sum is a double, also for a field of longs
     Avg(FieldId),
-    /// `[count, value]`
+    /// Accumulator words: `[count, value]`
     Min(FieldId, FieldType),
-    /// `[count, value]`
+    /// Accumulator words: `[count, value]`
     Max(FieldId, FieldType),
-    /// `[count, value, event time of the value]`
+    /// Accumulator words: `[count, value, event time of the value]`
     First(FieldId, FieldType),
-    /// `[count, value, event time of the value]`
+    /// Accumulator words: `[count, value, event time of the value]`
     Last(FieldId, FieldType),
-    /// `[count, first event time, last event time]`
+    /// Accumulator words: `[count, first event time, last event time]`
     Duration(DurationUnit),
 }
 

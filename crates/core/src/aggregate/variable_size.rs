@@ -48,7 +48,7 @@ impl VariableAccumulator {
         }
     }
 
-    /// Reads the bytes that [`Self::save`] wrote.
+    /// Reads an accumulator that [`Self::save`] wrote.
     pub(crate) fn load(reader: &mut SnapshotReader<'_>) -> Result<Self, DamagedSnapshot> {
         match reader.read_unsigned()? {
             EMPTY_TAG => Ok(Self::Empty),

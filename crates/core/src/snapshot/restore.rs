@@ -36,7 +36,7 @@ impl ShardRestore {
             let (table, records) =
                 (blocks.read_unsigned()?, SlotRecordBlock::new(self.slot_count, blocks.read_bytes()?));
             if table == ENTITY_KEY_TABLE_NUMBER {
-                self.shard.entities.load_keys(records)?;
+                self.shard.entity_table.load_entity_keys(records)?;
                 continue;
             }
             let view = usize::try_from(table - 1).ok().and_then(|view| self.target_view_by_saved_view.get(view));
@@ -57,9 +57,9 @@ impl ShardRestore {
         let watermark = metadata.watermark.unwrap_or(Watermark::BEFORE_ALL_EVENTS);
         self.shard.watermark.set_time(watermark);
         for (view, &rows) in self.shard.views.iter_mut().zip(&metadata.emitted_row_counts) {
-            view.finish_restore(&mut self.shard.entities, rows, watermark, &permit);
+            view.finish_restore(&mut self.shard.entity_table, rows, watermark, &permit);
         }
-        self.shard.entities.finish_restore(self.slot_count, &permit)?;
+        self.shard.entity_table.finish_restore(self.slot_count, &permit)?;
         Ok(self.shard)
     }
 }

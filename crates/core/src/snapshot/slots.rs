@@ -23,7 +23,7 @@ pub(crate) trait SlotState: Default {
     fn is_empty(&self) -> bool;
     /// Appends the slot's state to a snapshot.
     fn save(&self, context: &Self::EncodingContext, out: &mut Vec<u8>);
-    /// Reads the bytes that [`Self::save`] wrote.
+    /// Reads the state of a slot that [`Self::save`] wrote.
     fn load(context: &Self::EncodingContext, reader: &mut SnapshotReader<'_>) -> Result<Self, DamagedSnapshot>;
 }
 
@@ -122,7 +122,7 @@ impl<S: SlotState> SlotTable<S> {
         self.snapshot_writer.buffered_byte_count()
     }
 
-    /// Appends the saved bytes to `out` as one block with the table number `table`, and removes them from this table.
+    /// Moves the saved bytes to the end of `out`, where they form one block with the table number `table`.
     pub(crate) fn take_snapshot_block(&mut self, table: u64, out: &mut Vec<u8>) {
         self.snapshot_writer.take_saved_block(table, out);
     }

@@ -86,7 +86,7 @@ impl SnapshotWriter {
         self.saved_records.len()
     }
 
-    /// Appends the saved bytes to `out` as one block with the table number `table`, and removes them from this writer.
+    /// Moves the saved bytes to the end of `out`, where they form one block with the table number `table`.
     pub(super) fn take_saved_block(&mut self, table: u64, out: &mut Vec<u8>) {
         if !self.saved_records.is_empty() {
             write_unsigned(out, table);

@@ -15,7 +15,7 @@ macro_rules! codes {
             /// All kinds of mistakes.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
-            /// Returns the stable name.
+            /// Returns the name of the kind, which never changes.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self {
@@ -53,19 +53,19 @@ codes! {
     BadDuration = "bad-duration",
     /// A number or duration that is too small or too large.
     OutOfRange = "out-of-range",
-    /// A sliding window of too many panes.
+    /// A sliding window with too many panes.
     TooManyPanes = "too-many-panes",
-    /// A time zone that is not in the database.
+    /// A time zone that is not in the IANA time zone database.
     UnknownTimeZone = "unknown-time-zone",
     /// A field that a feature or a condition names, but that `[event.fields]` does not declare.
     UndeclaredField = "undeclared-field",
-    /// Values whose types cannot be combined.
+    /// A value or field whose type does not fit its use.
     TypeMismatch = "type-mismatch",
     /// A `where` that is not a SQL condition.
     BadCondition = "bad-condition",
     /// A part of SQL that `where` does not support.
     UnsupportedCondition = "unsupported-condition",
-    /// A key template that cannot be read.
+    /// A key template that is not valid.
     BadKey = "bad-key",
     /// A key template with which two users or windows could share a Redis key.
     AmbiguousKey = "ambiguous-key",

@@ -14,7 +14,8 @@ use crate::read::table_reader::PipelineSetting;
 /// overflows.
 pub(crate) const MAX_TTL_MS: i64 = 100 * 365 * 24 * 60 * 60 * 1_000;
 
-/// Reads a duration in milliseconds. Reports a duration that is less than `min_ms` or more than `max_ms`.
+/// Reads a duration, and returns it in milliseconds. Reports a duration that is shorter than `min_ms` or longer than
+/// `max_ms`.
 pub(crate) fn read_duration_ms(
     setting: &PipelineSetting<'_>,
     min_ms: i64,

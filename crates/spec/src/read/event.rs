@@ -34,7 +34,7 @@ pub(super) struct EventFields {
 #[derive(Debug)]
 struct DeclaredField {
     name: String,
-    /// `None` if the declared type is a mistake.
+    /// The declared type, or `None` if the file declares a type that does not exist.
     field_type: Option<FieldType>,
 }
 
