@@ -124,7 +124,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for partition in 0..partitions {
         let counts = vec![ViewRowCount {
             view: "user_features".to_owned(),
-            counting_start_fingerprint: EPOCH,
+            row_numbering_fingerprint: EPOCH,
             last_row_number: 0,
         }];
         writer.create_fence_claimer().claim_partition(&PartitionClaim {

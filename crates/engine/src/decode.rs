@@ -1,9 +1,10 @@
-//! Decoding turns the bytes of a record into an event, or into the reason why the record is not an event.
+//! Decodes the bytes of a record. The result is an event, or the reason why the record is not an event.
 //!
-//! Owns: the definition of a well-formed event in every format. Does not own: what happens to a record that is not an
-//! event (the worker writes it to the dead letters).
-//! Invariants: (1) No record causes a panic, a recursion deeper than [`MAX_NESTING_DEPTH`], or memory use beyond a
-//! small multiple of its size. (2) The result depends only on the bytes and the pipeline.
+//! Owns: the rules that decide which records are events. Does not own: dead letters (the worker writes a record that is
+//! not an event as a dead letter).
+//! Invariants: (1) No record causes a panic or a recursion deeper than [`MAX_NESTING_DEPTH`]. Decoding a record needs
+//! at most a small multiple of the record's size in memory. (2) The result depends only on the bytes of the record and
+//! on the pipeline file.
 
 mod error;
 mod event_decoder;

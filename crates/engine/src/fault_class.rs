@@ -1,18 +1,18 @@
-//! The classification of faults of Redis, Kafka and the checkpoint store.
+//! The classes of faults that Redis, Kafka and the checkpoint store report.
 
-/// The class of a service's fault, which decides whether the operation is repeated.
+/// The class of a fault. It decides whether the failed operation is retried.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FaultClass {
-    /// The fault ends by itself: the service is unreachable, overloaded, or answered too late.
+    /// The fault may end without an operator's action: the service is unreachable or overloaded, or answered too late.
     Transient,
-    /// An operator must act on credentials, rights, settings or the data in the service.
+    /// The fault lasts until an operator corrects credentials, permissions, settings or the data in the service.
     NeedsOperator,
     /// The fault is a bug in Windrow.
     Bug,
 }
 
 impl FaultClass {
-    /// Returns whether a running job may repeat the operation without an operator's action.
+    /// Returns whether a running job may retry the failed operation.
     #[must_use]
     pub const fn may_retry(self) -> bool {
         matches!(self, Self::Transient)

@@ -18,7 +18,7 @@ pub struct ViewRowCount {
     pub view: String,
     /// A hash of the topic, the views, the decoding rules and the offset at which row counting started. Row numbers are
     /// comparable only if their fingerprints are equal.
-    pub counting_start_fingerprint: u64,
+    pub row_numbering_fingerprint: u64,
     /// The number of the last row of the view; 0 before the first row.
     pub last_row_number: u64,
 }

@@ -1,11 +1,11 @@
 //! The reasons why a job halts: faults that no retry resolves.
 //!
-//! Owns: the reasons, as data. Each variant of [`Halt`] is a kind of reason and has its own exit code. The type inside
-//! a variant holds what happened, to what, and where.
-//! Does not own: exit codes and advice (the binary renders both), the errors of a connector (a halt holds an error as
-//! its source).
-//! Invariants: (1) No text of a halt names a command-line flag or a setting. (2) The text of a halt states a fact, and
-//! does not repeat the text of its source.
+//! Owns: the reasons, as data. Each variant of [`Halt`] is a kind of reason with its own exit code. The type in a
+//! variant holds the details.
+//! Does not own: exit codes and advice for operators (the binary `windrow`), errors of connectors (a halt holds such an
+//! error as its source).
+//! Invariants: (1) The text of a halt names no command-line flag and no setting. (2) The text of a halt does not repeat
+//! the text of the halt's source.
 
 mod error_chain;
 mod input;
@@ -22,7 +22,7 @@ pub use state::{
     NewerState, PipelineAndTopic, ViewChange,
 };
 
-/// A fault that no retry resolves. The worker stops. Rows and checkpoints that are already written stay.
+/// A fault that no retry resolves, so the job stops. Rows and checkpoints that are already written are not deleted.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Halt {
     /// The input is missing, or cannot be read or processed.
@@ -37,28 +37,28 @@ pub enum Halt {
     /// A service refused an operation.
     #[error(transparent)]
     Refused(#[from] ServiceRefusal),
-    /// The source no longer holds the offset at which reading continues.
+    /// The source no longer holds the record at which the job must continue.
     #[error(transparent)]
     LostOffset(#[from] LostOffset),
-    /// The topic was deleted and created again, so its offsets now identify other records.
+    /// The topic was deleted and created again, so the offsets in the checkpoints now identify other records.
     #[error(transparent)]
     TopicRecreated(#[from] RecreatedTopic),
-    /// The topic has more partitions than the job knows, so keys have moved between partitions.
+    /// Partitions were added to the topic, so some record keys now belong to other partitions.
     #[error(transparent)]
     PartitionsAdded(#[from] AddedPartitions),
-    /// The state belongs to another pipeline or topic, or the state is missing.
+    /// The state belongs to another pipeline or topic, or does not exist.
     #[error(transparent)]
     ForeignState(#[from] ForeignState),
-    /// Feature views changed, and their state would be dropped.
+    /// Feature views have changed, and the job would drop their stored state.
     #[error(transparent)]
     ChangedViews(#[from] ChangedViews),
-    /// A newer version of Windrow wrote the state.
+    /// The state was written by a newer version of Windrow and cannot be read.
     #[error(transparent)]
     NewerState(#[from] NewerState),
     /// A partition's state is damaged, or its checkpoint is missing.
     #[error(transparent)]
     DamagedState(#[from] DamagedState),
-    /// The checkpoint store refused an operation, or a thread that uses the store failed.
+    /// The checkpoint store refused an operation, or checkpoints or a savepoint failed for another reason.
     #[error(transparent)]
     CheckpointStore(#[from] CheckpointStoreFault),
     /// A process outside this consumer group claims a partition again and again.

@@ -1,17 +1,19 @@
-//! The products of the simulated shop. A product's price never changes. Some products are far more popular than others.
+//! The products of the simulated shop, with their prices. The price of a product never changes. Some products are drawn
+//! far more often than others.
 
 use crate::random::RandomStream;
 
 const PRODUCT_COUNT: u32 = 4_000;
-/// The mean price of a product in cents, per department: groceries, clothes, household goods, electronics.
+/// The mean price in cents of the products of each department. The departments are groceries, clothes, household goods
+/// and electronics.
 const DEPARTMENT_MEAN_PRICE_CENTS: [u32; 4] = [900, 3_500, 9_000, 45_000];
-/// The endings of prices, in cents. Each entry is equally likely, so an ending that occurs twice is twice as likely.
+/// The cents after the dollars of a price. Each entry of the array is equally likely, so the ending that occurs twice
+/// is twice as likely as another.
 const PRICE_ENDINGS_CENTS: [u32; 6] = [99, 99, 95, 90, 49, 0];
 
-/// A product's number in the [`ProductCatalogue`].
+/// The number of a product: its index in the [`ProductCatalogue`].
 pub(crate) type ProductId = u32;
 
-/// The products of the shop with their prices.
 #[derive(Debug)]
 pub(crate) struct ProductCatalogue {
     price_cents_by_product: Box<[u32]>,
@@ -23,7 +25,7 @@ impl ProductCatalogue {
         Self { price_cents_by_product }
     }
 
-    /// Draws a product. Products with small numbers are popular, so they are drawn more often.
+    /// Draws a product. Products with small numbers are drawn more often than products with large numbers.
     pub(crate) fn pick_product(&self, random: &mut RandomStream) -> ProductId {
         random.draw_mostly_small(PRODUCT_COUNT)
     }

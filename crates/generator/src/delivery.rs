@@ -1,8 +1,8 @@
-//! Simulates the delivery of events: the time at which each event arrives, and which events are late or malformed.
+//! Simulates the delivery of events: decides when each event arrives, and whether it is late or malformed.
 //!
-//! Invariant: the event time of an event that is not late is at most `disorder_ms` before the event time of any event
-//! that arrived earlier. The reasons: no event arrives before its event time, and an event that is not late arrives at
-//! most `disorder_ms` after its event time.
+//! Invariant: if an event is not late, its event time is at most `disorder_ms` before the event time of every event
+//! that arrived earlier. There are two reasons. No event arrives before its event time. An event that is not late
+//! arrives at most `disorder_ms` after its event time.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -11,18 +11,20 @@ use crate::random::{Probability, RandomStream};
 use crate::settings::GeneratorSettings;
 use crate::shop::ShopClick;
 
-/// The ranges from which the age of a late event on arrival is drawn, in ms. All ranges are equally likely. An event of
-/// the first range is late for few windows, and an event of the last range for most windows.
+/// The age of a late event on arrival, in ms: the smallest and the largest value of each range. All three ranges are
+/// equally likely. An event with an age of the first range misses few windows. An event with an age of the last range
+/// misses most windows.
 const LATE_EVENT_AGE_RANGES_MS: [(u32, u32); 3] = [(11_000, 60_000), (60_000, 600_000), (600_000, 7_200_000)];
 
-/// An event that was sent but has not arrived.
+/// An event that has been sent but has not arrived yet.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct EventInTransit {
     /// The time of arrival, in ms since the start of the stream.
     pub(crate) arrival_ms: u64,
-    /// The number of events that were sent before. It orders events that arrive in the same millisecond.
+    /// The number of events that were sent before this event. If several events arrive in the same millisecond, the
+    /// smallest number is first.
     send_number: u64,
-    /// The time from the event time to the arrival.
+    /// The time of arrival minus the event time.
     pub(crate) age_on_arrival_ms: u32,
     pub(crate) click: ShopClick,
     /// Whether the payload of the event will be malformed.
@@ -33,7 +35,8 @@ pub(crate) struct EventInTransit {
 #[derive(Debug)]
 pub(crate) struct DeliverySimulator {
     random: RandomStream,
-    /// The smallest delay that is too long for an event that is not late, in ms.
+    /// Events that are not late have delays below this limit, in ms. Late events have ages on arrival from this limit
+    /// on.
     exclusive_max_delay_ms: u32,
     malformed_probability: Probability,
     malformed_or_late_probability: Probability,
@@ -54,11 +57,11 @@ impl DeliverySimulator {
         }
     }
 
-    /// Sends `click`, which happens at `now_ms`, in ms since the start. Draws its delay, and whether it is late or
-    /// malformed.
+    /// Sends the event of `click`, which happens at `now_ms` after the start of the stream. Draws the delay of the
+    /// event, and whether the event is late or malformed.
     pub(crate) fn send_click(&mut self, click: ShopClick, now_ms: u64) {
-        // Every event takes the same number of draws, even if some go unused. So the percentages of late and malformed
-        // events do not change any delay.
+        // The number of random draws per event is always the same, even if some draws have no effect. So a change of
+        // the percentages of late and malformed events changes no delay.
         let delay_ms = self.random.draw_mostly_small(self.exclusive_max_delay_ms);
         let fate = self.random.next_bits();
         let (band, within) = (self.random.draw_below(3), self.random.next_bits());
@@ -80,20 +83,21 @@ impl DeliverySimulator {
         self.sent_count += 1;
     }
 
-    /// Removes and returns the event that arrived first; `None` if no event has arrived by `now_ms`.
+    /// Removes and returns the event that arrives first; `None` if no event arrives until `now_ms`.
     pub(crate) fn take_next_arrived(&mut self, now_ms: u64) -> Option<EventInTransit> {
         if self.in_transit.peek()?.arrival_ms > now_ms { None } else { self.in_transit.pop() }
     }
 }
 
 impl EventInTransit {
-    /// Returns the time of arrival and the send number, by which events are ordered.
+    /// Returns the time of arrival and the send number. Events arrive in ascending order of this pair.
     fn arrival_order_key(&self) -> (u64, u64) {
         (self.arrival_ms, self.send_number)
     }
 }
 
-/// The event that arrives first is the greatest, because `BinaryHeap` returns its greatest entry first.
+/// The order is reversed: the event that arrives first is the greatest, because a `BinaryHeap` returns its greatest
+/// entry first.
 impl Ord for EventInTransit {
     fn cmp(&self, other: &Self) -> Ordering {
         other.arrival_order_key().cmp(&self.arrival_order_key())

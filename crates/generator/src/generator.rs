@@ -1,4 +1,5 @@
-//! Generates the endless stream: clicks happen at the requested rate, are delivered, and become payloads.
+//! Generates the endless stream of events. Clicks happen at the requested rate. Each click is delivered as an event,
+//! and each event becomes a payload.
 
 use crate::catalogue::ProductCatalogue;
 use crate::delivery::{DeliverySimulator, EventInTransit};
@@ -9,14 +10,15 @@ use crate::random::RandomStream;
 use crate::settings::{GeneratorSettings, GeneratorSettingsError};
 use crate::shop::ShopSimulator;
 
-/// One event as it arrives. It borrows the generator's buffers until the next event is generated.
+/// One event at its arrival. It borrows the generator's buffers, so it must be dropped before the next event is
+/// generated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GeneratedEvent<'a> {
-    /// The time of arrival in epoch ms, on the same simulated clock as event times. It never decreases from one event
-    /// to the next.
+    /// The time of arrival in epoch ms. The same simulated clock gives the times of arrival and the event times. The
+    /// time of arrival never decreases from one event to the next.
     pub arrival_ms: i64,
-    /// The record key: the bytes of the `user_id`. Only the payload of a malformed event is damaged, so it has a key
-    /// too.
+    /// The record key: the bytes of the `user_id`. A malformed event also has a key, because only its payload is
+    /// damaged.
     pub record_key: Option<&'a [u8]>,
     /// One JSON object without a newline, or the damaged payload of a malformed event.
     pub payload: &'a [u8],
@@ -37,10 +39,10 @@ pub struct EventGenerator {
 }
 
 impl EventGenerator {
-    /// Creates a generator at the start of the stream.
+    /// Creates a generator whose next event is the first event of the stream.
     ///
     /// # Errors
-    /// Fails when a setting is outside its limits.
+    /// When a setting is outside its limits.
     pub fn new(settings: GeneratorSettings) -> Result<Self, GeneratorSettingsError> {
         settings.validate()?;
         let [products, moments, shoppers, delivery, flaws] = RandomStream::derive_streams_from_seed(settings.seed);
@@ -57,7 +59,7 @@ impl EventGenerator {
         })
     }
 
-    /// Returns the next event to arrive.
+    /// Returns the event that arrives next.
     #[expect(clippy::should_implement_trait, reason = "an item of an Iterator cannot borrow the iterator")]
     pub fn next(&mut self) -> GeneratedEvent<'_> {
         let sent = self.next_arrival();
@@ -77,8 +79,8 @@ impl EventGenerator {
         }
     }
 
-    /// Sends clicks until an event arrives before the next click happens. No later click can then arrive before this
-    /// event.
+    /// Sends clicks until an event arrives before the next click happens, and returns this event. The events of later
+    /// clicks cannot arrive earlier.
     fn next_arrival(&mut self) -> EventInTransit {
         loop {
             if let Some(sent) = self.delivery.take_next_arrived(self.next_click_ms) {

@@ -1,7 +1,8 @@
-//! An endless stream of plausible e-commerce events: the library behind `windrow generate`.
+//! Generates an endless stream of plausible e-commerce events. The command `windrow generate` uses this library.
 //!
 //! An [`EventGenerator`] simulates an online shop. Users start sessions, view products, fill carts and purchase. Each
-//! such click arrives after a delay, as a JSON payload. All randomness comes from the seed in [`GeneratorSettings`].
+//! of these clicks becomes an event, which arrives after a delay as a JSON payload. All random numbers are derived from
+//! the seed in [`GeneratorSettings`].
 //!
 //! ```text
 //!   GeneratorSettings (seed)
@@ -16,21 +17,21 @@
 //!                    └─ ProductCatalogue: products and prices
 //! ```
 //!
-//! Owns: the behaviour of users, the order in which events arrive, the choice of late and malformed events, and the
-//! bytes of each event. Does not own: where the bytes go, how fast they are generated, and the command line (the
-//! binary).
+//! Owns: the behaviour of users, the order in which events arrive, the choice of late and malformed events, the bytes
+//! of each event. Does not own: the destination of the events, the speed of generation, the command line (the binary
+//! `windrow` owns all three).
 //!
 //! Invariants:
-//! 1. The same [`GeneratorSettings`] give the same bytes, on any machine and in any later run. All randomness comes
-//!    from seeded xoshiro256++ streams. Floats are only added, subtracted, multiplied, divided and compared. `ln`,
-//!    `exp` and `pow` are not used, because they differ between platforms.
+//! 1. The same [`GeneratorSettings`] give the same bytes, on every machine and in every run. All random numbers come
+//!    from seeded xoshiro256++ streams. Floats are only added, subtracted, multiplied, divided and compared. The
+//!    functions `ln`, `exp` and `pow` are not used, because their results differ between platforms.
 //! 2. [`GeneratedEvent::arrival_ms`] never decreases.
-//! 3. The event time of an event that is neither late nor malformed is at most `disorder_ms` before the largest event
-//!    time that arrived earlier.
+//! 3. If an event is neither late nor malformed, its event time is at most `disorder_ms` before the event time of every
+//!    event that arrived earlier.
 //! 4. Delivery does not affect shopping: `disorder_ms`, `late_percent` and `malformed_percent` change neither the
-//!    clicks nor the order in which they happen.
-//! 5. No memory is allocated per event. Memory grows with the number of users, and with events per second ×
-//!    `disorder_ms`.
+//!    clicks nor their order.
+//! 5. No memory is allocated per event. The memory in use grows with the number of users. It also grows with the number
+//!    of events that are generated within `disorder_ms`.
 //!
 //! Read first: [`generator.rs`](../src/windrow_generator/generator.rs.html), the stream;
 //! [`shop.rs`](../src/windrow_generator/shop.rs.html), the sessions;

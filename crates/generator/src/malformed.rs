@@ -1,4 +1,4 @@
-//! Malformed payloads, as faulty producers send them. A pipeline writes each of them as a dead letter.
+//! Writes malformed payloads such as faulty producers send. A pipeline stores each malformed payload as a dead letter.
 
 use std::io::Write;
 
@@ -8,7 +8,7 @@ use crate::random::RandomStream;
 /// Texts that are not an event time.
 const INVALID_TIMES: [&str; 5] =
     ["2024-13-45T99:00:00", "yesterday", "01/02/2024 10:00", "2024-01-01T10:00:0O", "0000-00-00T00:00:00"];
-/// Texts that are not a price. The last one is not even JSON.
+/// Texts that are not a price. The last text, `NaN`, is not even JSON.
 const INVALID_PRICES: [&str; 6] = [r#""free""#, r#""29.99""#, "true", "[29.99]", r#"{"amount":29.99}"#, "NaN"];
 /// Payloads that occur in real topics but are not events.
 const NON_EVENT_PAYLOADS: [&str; 7] = [
@@ -72,7 +72,8 @@ pub(crate) fn write_malformed_payload(event: &PayloadParts, random: &mut RandomS
         }
         PayloadFlaw::BadUtf8 => {
             event.append_json(payload);
-            // In the JSON, 31 bytes and the event time precede the event type. No UTF-8 text contains the byte 0xff.
+            // The byte to replace is the first byte of the event type. The event time and 31 other bytes precede it in
+            // the JSON. No UTF-8 text contains the byte 0xff.
             payload[event.time_text.len() + 31] = 0xff;
             Ok(())
         }

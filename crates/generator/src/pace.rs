@@ -1,5 +1,5 @@
-//! The times at which clicks happen. Time is divided into equal slots, one per click, and each click happens at a
-//! random time in its slot. So the number of clicks per second is exact, but the time between clicks varies.
+//! Decides when clicks happen. The time is divided into slots of equal length, and one click happens at a random time
+//! in each slot. So the number of clicks per second is exact, but the time between two clicks varies.
 
 use crate::random::RandomStream;
 
@@ -17,7 +17,7 @@ impl ClickPace {
         Self { random, events_per_second, slot_number: 0, slot_start_ms: 0 }
     }
 
-    /// Draws the time of the next click, in ms since the start of the stream. The first click happens at 0.
+    /// Draws the time of the next click, in ms since the start of the stream. The time of the first click is always 0.
     pub(crate) fn next_click_ms(&mut self) -> u64 {
         let from_ms = self.slot_start_ms;
         self.slot_number += 1;
@@ -30,8 +30,8 @@ impl ClickPace {
     }
 }
 
-/// Returns the start of slot `slot_number`, in ms since the start of the stream. It is not computed from the slot
-/// before, so rounding errors do not add up.
+/// Returns the start of the slot `slot_number`, in ms since the start of the stream. The start is computed from the
+/// number instead of the previous start, so rounding errors do not add up.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

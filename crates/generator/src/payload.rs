@@ -1,4 +1,5 @@
-//! Writes an event as JSON in the schema of the shipped pipeline. All events use the same buffers.
+//! Formats an event as JSON, in the schema of the pipeline that is shipped with Windrow. All events share the same
+//! buffers.
 
 use std::io::Write;
 
@@ -8,19 +9,20 @@ use crate::shop::ShopEventType;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
-/// The values of one event as text, from which its payload is put together.
+/// The values of one event as texts, which together form the payload of the event.
 #[derive(Debug)]
 pub(crate) struct PayloadParts {
     /// The event time, as in `2024-01-01T10:00:00.123`, or without a fraction for a whole second.
     pub(crate) time_text: Vec<u8>,
     pub(crate) event_type: &'static str,
-    /// The name of the user, which is also the record key.
+    /// The id of the user, such as `u1234`. It is also the record key.
     pub(crate) user_id: Vec<u8>,
     /// The price, as in `29.99`.
     pub(crate) price_text: Vec<u8>,
-    /// The day that `cached_date` names, in days since the epoch.
+    /// The day of `cached_date`, in days since the epoch.
     cached_day: i64,
-    /// The date of the last event, as in `2024-01-01T`. It is cached, because the next event mostly has the same date.
+    /// The date of the previous event, as in `2024-01-01T`. It is cached, because most events have the same date as the
+    /// previous event.
     cached_date: Vec<u8>,
 }
 
@@ -38,7 +40,7 @@ impl PayloadParts {
         pieces
     }
 
-    /// Sets all parts to the values of an event.
+    /// Replaces all parts by the values of another event.
     pub(crate) fn set_event(&mut self, time_ms: i64, event_type: ShopEventType, user: u32, price_cents: u32) {
         self.set_time(time_ms);
         self.event_type = match event_type {
@@ -89,7 +91,8 @@ impl PayloadParts {
         }
     }
 
-    /// Sets the cached day and date. The last date is in the year 9999, and every later day gets that date too.
+    /// Sets the cached day and the cached date. Every day after the last supported date, in the year 9999, gets this
+    /// last date.
     fn set_cached_date(&mut self, day: i64) {
         let midnight = Timestamp::from_second(day * (DAY_MS / 1000)).unwrap_or(Timestamp::MAX);
         let date = Offset::UTC.to_datetime(midnight).date();
@@ -100,7 +103,7 @@ impl PayloadParts {
     }
 }
 
-/// Returns the three ASCII digits of a number below 1000.
+/// Returns a number below 1000 as three ASCII digits, with leading zeros.
 #[expect(clippy::cast_possible_truncation, reason = "a digit is below 10")]
 fn format_three_digits(number: u32) -> [u8; 3] {
     [number / 100, number / 10 % 10, number % 10].map(|digit| b'0' + digit as u8)

@@ -1,18 +1,18 @@
-//! Streams of random numbers from a seed, and draws from several distributions.
+//! Generates streams of random numbers from a seed, and draws from several distributions.
 //!
-//! Invariant: the same seed gives the same draws on every platform and in every version. So the random numbers come
-//! from xoshiro256++, whose output is specified, and draws use integer arithmetic. The log-normal distribution is a
-//! table, because `exp` differs between platforms.
+//! Invariant: the same seed gives the same draws on every platform and in every version. For this reason, the random
+//! numbers come from xoshiro256++, whose output is specified, and draws use integer arithmetic. The log-normal
+//! distribution is a table, because results of `exp` differ between platforms.
 
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 
-/// A probability in units of 2⁻³². The value 2³² means that the event always happens.
+/// A probability in units of 2⁻³². The value 2³² is the probability 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Probability(u64);
 
 impl Probability {
-    /// Creates a probability from a percentage of 0 to 100.
+    /// Creates a probability from a percentage between 0 and 100.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -22,19 +22,19 @@ impl Probability {
         Self((percent / 100.0 * 4_294_967_296.0) as u64)
     }
 
-    /// Returns the sum of two probabilities, which must be at most 100 %.
+    /// Returns the sum of two probabilities. The sum must be at most 100 %.
     pub(crate) const fn plus(self, other: Self) -> Self {
         Self(self.0 + other.0)
     }
 
-    /// Returns whether an event of this probability happens, given 32 random bits.
+    /// Returns `true` with this probability if `bits` are 32 random bits.
     pub(crate) fn happens_for_bits(self, bits: u32) -> bool {
         u64::from(bits) < self.0
     }
 }
 
-/// The boundaries of 64 equally likely slices of a log-normal distribution, in 1/1024 of its mean. The distribution has
-/// a sigma of 1. Its lowest and highest 0.4 % are cut off.
+/// The boundaries of 64 equally likely slices of a log-normal distribution with a sigma of 1. The unit is 1/1024 of the
+/// mean of the distribution. The lowest and the highest 0.4 % of the distribution are cut off.
 const LOG_NORMAL_BOUNDARIES: [u32; 65] = [
     44, 73, 98, 118, 136, 153, 169, 184, 199, 214, 229, 244, 259, 274, 290, 305, 321, 337, 353, 369, 386, 403, 421,
     439, 458, 477, 497, 517, 538, 560, 582, 605, 630, 655, 681, 708, 737, 767, 798, 831, 866, 903, 941, 983, 1027,
@@ -47,7 +47,7 @@ const LOG_NORMAL_BOUNDARIES: [u32; 65] = [
 pub(crate) struct RandomStream(Xoshiro256PlusPlus);
 
 impl RandomStream {
-    /// Derives `N` streams from one seed. The streams do not overlap within 2¹²⁸ draws each.
+    /// Derives `N` streams from one seed. The streams do not overlap within the first 2¹²⁸ draws of each stream.
     pub(crate) fn derive_streams_from_seed<const N: usize>(seed: u64) -> [Self; N] {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
         std::array::from_fn(|_| {
@@ -62,7 +62,7 @@ impl RandomStream {
         self.0.next_u32()
     }
 
-    /// Draws `true` with this probability.
+    /// Draws `true` with the given probability, and `false` otherwise.
     pub(crate) fn draw_bool(&mut self, probability: Probability) -> bool {
         probability.happens_for_bits(self.next_bits())
     }
@@ -72,21 +72,22 @@ impl RandomStream {
         multiply_by_fraction(self.next_bits(), n)
     }
 
-    /// Draws from `0..n`, small numbers more often than large ones. The draw is the product of two uniform draws.
+    /// Draws from `0..n`. Small numbers are more likely than large numbers, because the result is the product of two
+    /// uniform draws.
     pub(crate) fn draw_mostly_small(&mut self, n: u32) -> u32 {
         let (a, b) = (self.next_bits(), self.next_bits());
         multiply_by_fraction(multiply_by_fraction(a, b), n)
     }
 
-    /// Draws from `0..n` by a power law: the fourth power of a uniform draw. The lowest 1 % of the range gets 32 % of
-    /// the draws, and the lowest 0.1 % gets 18 %.
+    /// Draws from `0..n` by a power law. The result is `n` multiplied by the fourth power of a uniform draw from 0 to
+    /// 1. So 32 % of the results are in the lowest 1 % of the range, and 18 % are in the lowest 0.1 %.
     pub(crate) fn draw_power_law(&mut self, n: u32) -> u32 {
         let bits = self.next_bits();
         let square = multiply_by_fraction(bits, bits);
         multiply_by_fraction(multiply_by_fraction(square, square), n)
     }
 
-    /// Draws from a log-normal distribution with the mean `mean`. Most draws are below the mean, and no draw is above
+    /// Draws from a log-normal distribution with the mean `mean`. Most results are below the mean. No result is above
     /// nine times the mean.
     pub(crate) fn draw_log_normal(&mut self, mean: u32) -> u32 {
         let bits = self.next_bits();
@@ -97,7 +98,7 @@ impl RandomStream {
         u32::try_from(((factor >> 10) * u64::from(mean)) >> 26).unwrap_or(u32::MAX)
     }
 
-    /// Returns one of `choices`, each with equal probability.
+    /// Returns one of `choices`. All choices are equally likely.
     pub(crate) fn pick_one<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[self.draw_index(choices.len())]
     }
@@ -108,7 +109,7 @@ impl RandomStream {
     }
 }
 
-/// Returns `n` multiplied by the fraction `bits` / 2³², rounded down.
+/// Returns `n` × `bits` / 2³², rounded down.
 fn multiply_by_fraction(bits: u32, n: u32) -> u32 {
     ((u64::from(bits) * u64::from(n)) >> 32) as u32
 }

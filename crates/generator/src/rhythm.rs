@@ -1,23 +1,25 @@
-//! The rhythm of shoppers: the pause between clicks, the length of sessions, and the rest between sessions.
+//! Computes the rhythms of users: the pause between two clicks, the length of a session, and the rest between two
+//! sessions.
 //!
-//! The constants describe human shoppers, but the settings may require more clicks. For example, 500 users must click
-//! every 25 s on average to make 20 events per second. So pauses become shorter until at most a fifth of the users are
-//! in a session at once. Sessions become longer until users have time to rest between them.
+//! The constants describe human users, but the settings may require more clicks than human users make. For example,
+//! each of 500 users must click every 25 s on average for 20 events per second. In such a case, pauses become shorter
+//! until at most a fifth of the users are in a session at the same time. Sessions become longer until users have time
+//! to rest between two sessions.
 
 use crate::settings::GeneratorSettings;
 
-/// The longest mean pause between two clicks of a session. More events per second shorten the pause.
+/// The mean pause of a common user between two clicks, unless the events per second require a shorter pause.
 const MAX_MEAN_CLICK_PAUSE_MS: f64 = 35_000.0;
-/// The smallest mean number of product views in a session. More events per second increase the number.
+/// The mean number of product views in a session of a common user, unless the events per second require more views.
 const MIN_MEAN_VIEWS_PER_SESSION: f64 = 6.0;
-/// The largest mean number of product views in a session.
+/// The upper limit of the mean number of product views in a session.
 const MAX_MEAN_VIEWS_PER_SESSION: f64 = 100.0;
-/// The longest minimum rest of a user after a session. It is just over 10 minutes, the gap that ends a session window
-/// in the shipped pipeline. More events per second shorten the rest.
+/// The minimum rest of a user after a session, unless the events per second require a shorter rest. It is longer than
+/// the gap of 10 minutes that ends a session window in the pipeline shipped with Windrow.
 const MAX_MINIMUM_REST_MS: f64 = 630_000.0;
-/// The largest share of all users who are in a session at the same time.
+/// The upper limit of the share of users who are in a session at the same time.
 const MAX_SHARE_OF_USERS_IN_SESSION: f64 = 0.2;
-/// The largest share of a user's time that sessions and minimum rests take together.
+/// The upper limit of the share of a user's time that sessions and minimum rests take together.
 const MAX_TIME_SHARE_OF_SESSIONS_AND_RESTS: f64 = 0.5;
 
 /// The rhythm of one group of users.
@@ -29,7 +31,7 @@ pub(crate) struct ShoppingRhythm {
     pub(crate) mean_views_per_session: u32,
 }
 
-/// The rhythms of all users. Users with smaller numbers are more active.
+/// The rhythms of the three groups of users. Users with smaller numbers belong to more active groups.
 #[derive(Debug)]
 pub(crate) struct ShoppingRhythms {
     devoted_users_rhythm: (u32, ShoppingRhythm),
@@ -44,8 +46,8 @@ impl ShoppingRhythms {
         let users = settings.user_count;
         let per_user_ms = settings.events_per_second / 1000.0 / f64::from(users);
         let pause_ms = (MAX_SHARE_OF_USERS_IN_SESSION / per_user_ms).clamp(1.0, MAX_MEAN_CLICK_PAUSE_MS);
-        // A session and its rest take views × pause + rest, and give as many clicks as views. The shares leave room for
-        // twice the requested events per second.
+        // A session and the rest after it take the time views × pause + rest, and produce about one click per view.
+        // With the limits of the shares, the users could produce twice the requested events per second.
         let room = MAX_TIME_SHARE_OF_SESSIONS_AND_RESTS / per_user_ms - pause_ms;
         let views = (MAX_MINIMUM_REST_MS / room).clamp(MIN_MEAN_VIEWS_PER_SESSION, MAX_MEAN_VIEWS_PER_SESSION);
         let rest_ms = (views * room).clamp(0.0, MAX_MINIMUM_REST_MS);
@@ -61,7 +63,6 @@ impl ShoppingRhythms {
         }
     }
 
-    /// Returns the rhythm of the user with this number.
     pub(crate) fn rhythm_for_user(&self, user: u32) -> ShoppingRhythm {
         [self.devoted_users_rhythm, self.keen_users_rhythm]
             .into_iter()
@@ -69,7 +70,6 @@ impl ShoppingRhythms {
             .map_or(self.common_users_rhythm, |(_, rhythm)| rhythm)
     }
 
-    /// Returns the minimum time between two sessions of a user.
     pub(crate) fn minimum_rest_ms(&self) -> u32 {
         self.minimum_rest_ms
     }

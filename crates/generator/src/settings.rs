@@ -2,17 +2,19 @@
 
 use thiserror::Error;
 
-/// The largest number of users. Each user takes 12 bytes of memory.
+/// The maximum number of users. Each user takes 12 bytes of memory.
 pub const MAX_USERS: u32 = 100_000_000;
-/// The smallest number of events per second of event time: one event in 1,000 s.
+/// The minimum number of events per second of event time: one event in 1,000 s.
 pub const MIN_EVENTS_PER_SECOND: f64 = 0.001;
-/// The largest number of events per second of event time: 10,000 events with the same event time in milliseconds.
+/// The maximum number of events per second of event time: 10,000 events in each millisecond.
 pub const MAX_EVENTS_PER_SECOND: f64 = 10_000_000.0;
-/// The largest `disorder_ms`: 24 hours.
+/// The maximum of `disorder_ms`: 24 hours.
 pub const MAX_DISORDER_MS: i64 = 24 * 60 * 60 * 1000;
-/// The earliest start: 0001-01-02T00:00:00. Even the event times of late events then have a year of four digits.
+/// The minimum of `start_ms`: 0001-01-02T00:00:00. With this limit, even the event times of late events have a year of
+/// four digits.
 pub const MIN_START_MS: i64 = -62_135_510_400_000;
-/// The latest start: 9000-01-01T00:00:00. The event times of the next thousand years then have a year of four digits.
+/// The maximum of `start_ms`: 9000-01-01T00:00:00. With this limit, the event times of the first 999 years of the
+/// stream have a year of four digits.
 pub const MAX_START_MS: i64 = 221_845_392_000_000;
 
 /// The settings of an [`EventGenerator`](crate::EventGenerator). The same settings give the same bytes.
@@ -20,24 +22,24 @@ pub const MAX_START_MS: i64 = 221_845_392_000_000;
 pub struct GeneratorSettings {
     /// The number of users, 1 to [`MAX_USERS`]. The user `u1` is the most active one.
     pub user_count: u32,
-    /// The seed of all randomness.
+    /// The seed of all random numbers.
     pub seed: u64,
     /// The event time of the first event in epoch ms, [`MIN_START_MS`] to [`MAX_START_MS`].
     pub start_ms: i64,
     /// The number of events per second of event time, [`MIN_EVENTS_PER_SECOND`] to [`MAX_EVENTS_PER_SECOND`].
     pub events_per_second: f64,
-    /// The longest time from the event time to the arrival of an event that is not late, in ms, 0 to
-    /// [`MAX_DISORDER_MS`]. With 0, events arrive in the order of their event times.
+    /// The longest time between the event time and the arrival of an event, in ms, 0 to [`MAX_DISORDER_MS`]. It does
+    /// not limit late events. If it is 0 and no event is late, events arrive in the order of their event times.
     pub disorder_ms: i64,
-    /// The percentage of late events, 0 to 100. A late event arrives 11 s to 2 h after its event time, and always more
-    /// than `disorder_ms` after it.
+    /// The percentage of late events, 0 to 100. A late event arrives 11 s to 2 h after its event time, but at least
+    /// `disorder_ms` + 1 ms after its event time.
     pub late_percent: f64,
     /// The percentage of events with a malformed payload, 0 to 100.
     pub malformed_percent: f64,
 }
 
-/// The default settings: 200,000 users, 500 events per second from 2024-01-01T00:00:00 on, and seed 0. Events arrive in
-/// order, and none is late or malformed.
+/// The default settings: 200,000 users, 500 events per second, a start at 2024-01-01T00:00:00, and the seed 0. Events
+/// arrive in the order of their event times. No event is late or malformed.
 impl Default for GeneratorSettings {
     fn default() -> Self {
         Self {
@@ -56,10 +58,10 @@ impl Default for GeneratorSettings {
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
 pub enum GeneratorSettingsError {
-    /// The number of users is 0 or above [`MAX_USERS`].
+    /// `user_count` is 0 or above [`MAX_USERS`].
     #[error("{0} users are out of range: give a number from 1 to {MAX_USERS}")]
     Users(u32),
-    /// The start is outside [`MIN_START_MS`] to [`MAX_START_MS`].
+    /// `start_ms` is outside [`MIN_START_MS`] to [`MAX_START_MS`].
     #[error("a start at {0} ms since the epoch is out of range: give a time between the years 1 and 9000")]
     Start(i64),
     /// `events_per_second` is NaN or outside [`MIN_EVENTS_PER_SECOND`] to [`MAX_EVENTS_PER_SECOND`].
@@ -67,7 +69,7 @@ pub enum GeneratorSettingsError {
         "a rate of {0} events per second is out of range: give a number from {MIN_EVENTS_PER_SECOND} to {MAX_EVENTS_PER_SECOND}"
     )]
     Rate(f64),
-    /// The disorder is below 0 or above [`MAX_DISORDER_MS`].
+    /// `disorder_ms` is below 0 or above [`MAX_DISORDER_MS`].
     #[error("a disorder of {0} ms is out of range: give 0 to {MAX_DISORDER_MS} ms (24 hours)")]
     Disorder(i64),
     /// `late_percent` is NaN or outside 0 to 100.
@@ -76,7 +78,7 @@ pub enum GeneratorSettingsError {
     /// `malformed_percent` is NaN or outside 0 to 100.
     #[error("{0} % malformed events are out of range: give a percentage from 0 to 100")]
     Malformed(f64),
-    /// The percentages of late and malformed events are more than 100 together. No event is both.
+    /// The sum of `late_percent` and `malformed_percent` is above 100, but no event is both late and malformed.
     #[error(
         "{late} % late and {malformed} % malformed events are more than 100 % together: \
          give percentages whose sum is at most 100"

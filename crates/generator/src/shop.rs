@@ -1,8 +1,9 @@
-//! Simulates the sessions of users: which user clicks next, and on which product.
+//! Simulates the sessions of users: decides which user clicks next, and on which product.
 //!
-//! The settings fix the time of each click, and each user's rhythm fixes pauses. [`ShopSimulator::next_click`] keeps
-//! both. If pauses have ended, the user whose pause ended first clicks. Otherwise a rested user starts a new session.
-//! If no user is rested, the user whose pause ends next clicks early.
+//! The settings determine when a click happens, and [`ShopSimulator::next_click`] chooses the user who clicks. After
+//! each click, a user pauses. If the pause of at least one user has ended, the user whose pause ended first clicks.
+//! Otherwise a rested user starts a new session. If no user is rested, the user whose pause would end first clicks
+//! before its end.
 //!
 //! Invariant: within a session, a user views a product before putting it into the cart, and purchases only products in
 //! the cart. The price of a product is always the same.
@@ -21,10 +22,11 @@ use crate::user_pool::UserPool;
 const MAX_CART_PRODUCTS: usize = 4;
 /// The probability that a user puts a viewed product into the cart.
 const CART_PROBABILITY: Probability = Probability::from_percent(12.0);
-/// The probability that a user purchases the cart when it is full, or at the end of the session.
+/// The probability that a user purchases the products in the cart. The user decides when the cart is full, and at the
+/// end of the session.
 const PURCHASE_PROBABILITY: Probability = Probability::from_percent(45.0);
 
-/// The type of a click, and the `event_type` of its event.
+/// The type of a click, which becomes the `event_type` of the event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ShopEventType {
     View,
@@ -32,7 +34,7 @@ pub(crate) enum ShopEventType {
     Purchase,
 }
 
-/// A click of a user in the shop, which becomes an event.
+/// A click of a user in the shop. Each click becomes one event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ShopClick {
     pub(crate) user: u32,
@@ -58,11 +60,13 @@ pub(crate) struct ShopSimulator {
     catalogue: ProductCatalogue,
     users: UserPool,
     rhythms: ShoppingRhythms,
-    /// The sessions in progress, and ended sessions whose places are listed in `free_session_slots`.
+    /// All sessions in progress. Ended sessions stay until their slots are reused, and `free_session_slots` lists these
+    /// slots.
     sessions: Vec<ShoppingSession>,
     free_session_slots: Vec<usize>,
-    /// The end of each session's pause, in ms since the start, and the session's slot. The slot makes entries unique,
-    /// so the order of sessions does not depend on how the heap orders equal entries.
+    /// For each session in progress, the end of its pause in ms since the start of the stream, and its slot. Two
+    /// entries are never equal, because their slots differ. So the order of sessions does not depend on the
+    /// implementation of the heap.
     pause_ends: BinaryHeap<Reverse<(u64, usize)>>,
 }
 
@@ -79,7 +83,7 @@ impl ShopSimulator {
         }
     }
 
-    /// Decides which user clicks on what at `now_ms`, in ms since the start.
+    /// Decides which user clicks at `now_ms`, in ms since the start of the stream, and returns the click.
     pub(crate) fn next_click(&mut self, now_ms: u64) -> ShopClick {
         let all_pause = self.pause_ends.peek().is_none_or(|Reverse((pause_end, _))| *pause_end > now_ms);
         if all_pause && let Some(user) = self.users.start_session(now_ms, &mut self.random) {
@@ -122,7 +126,7 @@ impl ShopSimulator {
         click
     }
 
-    /// Ends the user's session, and draws how long the user rests.
+    /// Ends the session of `user`, and draws the length of the rest after it.
     fn end_session(&mut self, user: u32, now_ms: u64) {
         let shortest = self.rhythms.minimum_rest_ms();
         self.users.end_session(user, now_ms + u64::from(shortest) + u64::from(self.random.draw_mostly_small(shortest)));
@@ -143,7 +147,7 @@ impl ShoppingSession {
         }
     }
 
-    /// Carries out the planned click and returns it.
+    /// Performs the planned click and returns it.
     fn perform_click(&mut self, catalogue: &ProductCatalogue, random: &mut RandomStream) -> ShopClick {
         let product = match self.next_event_type {
             ShopEventType::View => {
@@ -164,8 +168,9 @@ impl ShoppingSession {
         ShopClick { user: self.user, price_cents: catalogue.price_cents(product), event_type: self.next_event_type }
     }
 
-    /// Plans the session's next click. Returns the time until that click in ms, or `None` if the session ends. Before a
-    /// view, a full cart is purchased or emptied, so the viewed product fits into the cart.
+    /// Plans the next click of the session. Returns the time until this click in ms; `None` if the session ends. If the
+    /// cart is full before a view, the user purchases its products or empties it. So the viewed product fits into the
+    /// cart.
     fn plan_next_click(&mut self, random: &mut RandomStream) -> Option<u64> {
         let (next, mean_ms) = match self.next_event_type {
             ShopEventType::View if random.draw_bool(CART_PROBABILITY) => (ShopEventType::Cart, self.mean_pause_ms / 2),

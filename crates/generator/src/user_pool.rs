@@ -2,26 +2,27 @@
 //!
 //! Invariants:
 //! 1. A user is in at most one session at a time, and rests after each session.
-//! 2. For a part of the sessions, users are chosen in rounds, each in a new random order. So every user appears after
-//!    enough events. For the other sessions, users are drawn by a power law, so few users cause many events.
+//! 2. For some sessions, the user is chosen in rounds. In each round, every user is chosen once, in a new random order.
+//!    So every user produces events at some time. For the other sessions, the user is drawn by a power law, so few
+//!    users produce many events.
 
 use crate::random::{Probability, RandomStream};
 
-/// The probability that the user of a session is drawn by a power law.
+/// The probability that the user of a new session is drawn by a power law instead of by rounds.
 const POWER_LAW_PROBABILITY: Probability = Probability::from_percent(40.0);
-/// The number of draws after which the search for a rested user is given up.
+/// The maximum number of draws in the search for a rested user.
 const MAX_DRAWS_FOR_RESTED_USER: usize = 8;
 /// The value in `rests_until_ms` of a user who is in a session.
 const REST_END_WHILE_IN_SESSION: u64 = u64::MAX;
 
-/// All users, with the end of each user's rest.
+/// All users, with the time at which the rest of each user ends.
 #[derive(Debug)]
 pub(crate) struct UserPool {
     user_count: u32,
-    /// All users. The users before `round_position` were already chosen in this round.
+    /// The numbers of all users. The users before the index `round_position` are already chosen in the current round.
     round_order: Box<[u32]>,
     round_position: u32,
-    /// The end of each user's rest, in ms since the start.
+    /// For each user, the end of the rest in ms since the start of the stream.
     rests_until_ms: Box<[u64]>,
 }
 
@@ -35,8 +36,8 @@ impl UserPool {
         }
     }
 
-    /// Chooses a rested user and marks the user as being in a session. Returns `None` if every drawn user is in a
-    /// session or resting.
+    /// Chooses a user whose rest has ended, and marks the user as being in a session. Returns `None` if all users that
+    /// were drawn are resting or in a session.
     pub(crate) fn start_session(&mut self, now_ms: u64, random: &mut RandomStream) -> Option<u32> {
         let by_power_law = random.draw_bool(POWER_LAW_PROBABILITY);
         let draw_by_power_law = |pool: &mut Self, random: &mut RandomStream| random.draw_power_law(pool.user_count);
@@ -45,14 +46,14 @@ impl UserPool {
         Some(self.mark_in_session(user))
     }
 
-    /// Chooses a user who may still be resting, and marks the user as being in a session. The caller ensures that no
-    /// user is in a session.
+    /// Chooses a user, who may still be resting, and marks the user as being in a session. The caller must ensure that
+    /// no user is in a session.
     pub(crate) fn start_session_despite_rest(&mut self, random: &mut RandomStream) -> u32 {
         let user = self.next_user_in_round(random);
         self.mark_in_session(user)
     }
 
-    /// Marks the user as resting until `rests_until_ms`, in ms since the start.
+    /// Marks the user as resting until `rests_until_ms`, in ms since the start of the stream.
     pub(crate) fn end_session(&mut self, user: u32, rests_until_ms: u64) {
         self.rests_until_ms[user as usize] = rests_until_ms;
     }
@@ -62,7 +63,8 @@ impl UserPool {
         user
     }
 
-    /// Draws users with `draw_user` until one is neither resting nor in a session.
+    /// Draws users with `draw_user` until a drawn user is neither resting nor in a session. Returns `None` after
+    /// [`MAX_DRAWS_FOR_RESTED_USER`] draws.
     fn find_rested_user(
         &mut self,
         now_ms: u64,
@@ -75,7 +77,7 @@ impl UserPool {
         })
     }
 
-    /// Draws the next user of the round by one step of a Fisher–Yates shuffle.
+    /// Chooses the next user of the current round by one step of a Fisher–Yates shuffle.
     fn next_user_in_round(&mut self, random: &mut RandomStream) -> u32 {
         let left = self.user_count - self.round_position;
         let (turn, other) = (self.round_position as usize, (self.round_position + random.draw_below(left)) as usize);

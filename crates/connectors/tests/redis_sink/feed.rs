@@ -107,7 +107,7 @@ pub(crate) fn start_owning_writer(url: &str, pipeline: &Pipeline, settings: Redi
 pub(crate) fn new_claim(partition: Partition, epoch: Epoch, counts: &[(&str, Epoch, u64)]) -> PartitionClaim {
     let count = |&(view, beginning, rows): &(&str, _, _)| ViewRowCount {
         view: view.to_owned(),
-        counting_start_fingerprint: beginning,
+        row_numbering_fingerprint: beginning,
         last_row_number: rows,
     };
     PartitionClaim { partition, epoch, row_counts: counts.iter().map(count).collect() }

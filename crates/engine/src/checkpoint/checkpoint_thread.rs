@@ -1,13 +1,15 @@
-//! The checkpoint thread makes all calls to the checkpoint store that a worker must not wait for.
+//! The checkpoint thread reads and writes the checkpoint store for its worker, so that the worker does not wait for the
+//! store.
 //!
 //! Owns: opening partitions, packing and writing state objects, creating manifests, deleting unneeded objects. Does not
-//! own: shards, the choice when a checkpoint is due or may be completed (the worker), the worker's side of the two
-//! channels (`checkpoint_thread_handle`).
-//! Invariants: (1) The thread executes the commands of its worker in their order. (2) Each
+//! own: shards, the decisions when a checkpoint begins and when it may be completed (the worker), the worker's side of
+//! the two channels (`checkpoint_thread_handle`).
+//! Invariants: (1) The thread executes the commands of its worker in the order in which the worker sent them. (2) Each
 //! [`CheckpointCommand::RestorePartition`], [`CheckpointCommand::ClaimFence`] and
 //! [`CheckpointCommand::CompleteSnapshot`] is answered by exactly one event. (3) A failed write of a state object fails
-//! only the checkpoint that it belongs to.
-//! A crash of the process leaves state objects without a manifest, which the next complete checkpoint deletes.
+//! only the checkpoint that the object belongs to.
+//! A crash of the process can leave state objects that no manifest names. The next complete checkpoint of the same
+//! partition deletes these objects.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -40,25 +42,33 @@ pub(super) struct CheckpointThread {
     stop_signal: StopSignal,
     checkpoints_by_partition: BTreeMap<Partition, PartitionCheckpoints>,
     events_to_worker: Sender<CheckpointEvent>,
-    unwritten_snapshot_bytes: Arc<AtomicUsize>,
+    unwritten_snapshot_byte_count: Arc<AtomicUsize>,
 }
 
 impl CheckpointThread {
-    /// Creates the data of a thread that has not opened a partition yet. The thread reduces `unwritten_snapshot_bytes`
-    /// by the length of each piece that it has written.
+    /// Creates the data of a thread that has not opened a partition yet. The worker adds the length of each piece that
+    /// it sends to `unwritten_snapshot_byte_count`. The thread subtracts this length after it has written the piece.
     pub(super) fn new(
         config: CheckpointConfig,
         job: JobDefinition,
         clock: Arc<dyn Clock>,
         stop_signal: StopSignal,
         events_to_worker: Sender<CheckpointEvent>,
-        unwritten_snapshot_bytes: Arc<AtomicUsize>,
+        unwritten_snapshot_byte_count: Arc<AtomicUsize>,
     ) -> Self {
         let checkpoints_by_partition = BTreeMap::new();
-        Self { config, job, clock, stop_signal, checkpoints_by_partition, events_to_worker, unwritten_snapshot_bytes }
+        Self {
+            config,
+            job,
+            clock,
+            stop_signal,
+            checkpoints_by_partition,
+            events_to_worker,
+            unwritten_snapshot_byte_count,
+        }
     }
 
-    /// Executes commands until the worker drops its handle.
+    /// Executes the worker's commands until the worker drops its [`super::CheckpointThreadHandle`].
     pub(super) fn execute_commands(mut self, commands: &Receiver<CheckpointCommand>) {
         while let Ok(command) = commands.recv() {
             let event = self.execute_command(command);
@@ -80,7 +90,7 @@ impl CheckpointThread {
                 let length = bytes.len();
                 self.write_draft_part(fence_token, &snapshot_purpose, &bytes);
                 drop(bytes);
-                self.unwritten_snapshot_bytes.fetch_sub(length, Ordering::Relaxed);
+                self.unwritten_snapshot_byte_count.fetch_sub(length, Ordering::Relaxed);
                 None
             }
             CheckpointCommand::CompleteSnapshot(completion) => {
@@ -127,7 +137,8 @@ impl CheckpointThread {
         Ok(outcome)
     }
 
-    /// Returns the store that a snapshot for `snapshot_purpose` is written to.
+    /// Returns the store that a snapshot is written to: the job's checkpoint store, or the store of the requested
+    /// savepoint.
     fn choose_snapshot_store<'a>(&'a self, snapshot_purpose: &'a SnapshotPurpose) -> &'a dyn CheckpointStore {
         match snapshot_purpose {
             SnapshotPurpose::Checkpoint => &*self.config.checkpoint_store,
@@ -135,8 +146,8 @@ impl CheckpointThread {
         }
     }
 
-    /// Writes one piece of a snapshot as a state object, and adds the object to the partition's draft. A failure is
-    /// stored in the draft, and [`Self::complete_snapshot`] returns it.
+    /// Writes one piece of a snapshot as a state object, and adds the object to the partition's draft. If the write
+    /// fails, the draft stores the failure, and [`Self::complete_snapshot`] returns the failure.
     fn write_draft_part(&mut self, fence_token: FenceToken, snapshot_purpose: &SnapshotPurpose, bytes: &[u8]) {
         let FenceToken { partition, epoch } = fence_token;
         let mut draft = self.partition_checkpoints_mut(partition).take_or_begin_draft(epoch);
@@ -150,8 +161,8 @@ impl CheckpointThread {
         self.partition_checkpoints_mut(partition).put_draft(draft);
     }
 
-    /// Creates the state object `name` from the piece `bytes`. An object that already has this content counts as
-    /// created.
+    /// Packs the piece `bytes` and creates the state object `name` from it. Succeeds also if the store already holds an
+    /// object `name` with the same content.
     fn pack_and_create_state_object(
         &self,
         snapshot_purpose: &SnapshotPurpose,
@@ -171,8 +182,9 @@ impl CheckpointThread {
         Ok(StatePart::entry_for_object(name, &object))
     }
 
-    /// Completes a snapshot by creating its manifest, unless a larger epoch of the partition exists. Then deletes the
-    /// objects that no kept checkpoint needs.
+    /// Completes a snapshot by creating its manifest, unless a larger epoch of the partition exists. After a
+    /// checkpoint, deletes the partition's objects that no kept checkpoint needs. After a savepoint, confirms the
+    /// partition instead.
     fn complete_snapshot(
         &mut self,
         completion: &SnapshotToComplete,
@@ -230,16 +242,16 @@ impl CheckpointThread {
         id: CheckpointId,
         layer: CheckpointLayer,
     ) -> CheckpointManifest {
-        let SnapshotToComplete { shard_metadata: facts, counting_start_fingerprints: fingerprints, .. } = completion;
+        let SnapshotToComplete { shard_metadata: facts, row_numbering_fingerprints: fingerprints, .. } = completion;
         let partition = completion.fence_token.partition;
         let checkpoints = self.checkpoints_by_partition.entry(partition).or_default();
         let (job, identity) = (&self.job, &self.config.state_identity);
         let views = job.views.iter().zip(&facts.emitted_row_counts).zip(fingerprints).map(
-            |((view, &last_row_number), &counting_start_fingerprint)| StoredView {
+            |((view, &last_row_number), &row_numbering_fingerprint)| StoredView {
                 view_name: view.name.to_string(),
                 view_definition: view.definition_text(&job.schema),
                 last_row_number,
-                counting_start_fingerprint,
+                row_numbering_fingerprint,
             },
         );
         CheckpointManifest {
@@ -256,7 +268,7 @@ impl CheckpointThread {
             watermark_ms: facts.watermark.map(EventTime::ms),
             entity_count: facts.entity_count as u64,
             slot_count: facts.slot_count,
-            decoding_and_lateness: job.describe_decoding_and_lateness(),
+            decoding_and_lateness_description: job.describe_decoding_and_lateness(),
             views: views.collect(),
             layers: checkpoints.build_layers_ending_with(completion.base_or_delta, layer),
             origin_savepoint_place: checkpoints.origin_savepoint_place(),

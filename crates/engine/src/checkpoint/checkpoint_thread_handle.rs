@@ -1,4 +1,4 @@
-//! The worker's handle to its checkpoint thread: commands go to the thread, events come from the thread.
+//! The worker's side of the two channels to its checkpoint thread: the worker sends commands and receives events.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,12 +14,13 @@ use crate::{Clock, Halt, JobDefinition, StopSignal};
 
 const THREAD_NAME: &str = "checkpoints";
 
-/// The handle of a worker to its checkpoint thread. The thread ends after the handle is dropped.
+/// The handle with which a worker sends commands to its checkpoint thread and receives the thread's events. The thread
+/// ends after the worker drops the handle.
 #[derive(Debug)]
 pub(crate) struct CheckpointThreadHandle {
     commands: Sender<CheckpointCommand>,
     events: Receiver<CheckpointEvent>,
-    unwritten_snapshot_bytes: Arc<AtomicUsize>,
+    unwritten_snapshot_byte_count: Arc<AtomicUsize>,
 }
 
 impl CheckpointThreadHandle {
@@ -35,7 +36,8 @@ impl CheckpointThreadHandle {
         let unwritten_bytes = Arc::new(AtomicUsize::new(0));
         let thread =
             CheckpointThread::new(config, job, clock, stop_signal, events_to_worker, Arc::clone(&unwritten_bytes));
-        // Nothing joins the thread, so a checkpoint store that hangs does not keep the process alive.
+        // No other thread joins the checkpoint thread. So the process can exit although a call to the checkpoint store
+        // hangs.
         thread::Builder::new()
             .name(THREAD_NAME.to_owned())
             .spawn(move || thread.execute_commands(&received_commands))
@@ -43,21 +45,21 @@ impl CheckpointThreadHandle {
                 thread: THREAD_NAME,
                 source: share_error(error),
             })?;
-        Ok(Self { commands, events, unwritten_snapshot_bytes: unwritten_bytes })
+        Ok(Self { commands, events, unwritten_snapshot_byte_count: unwritten_bytes })
     }
 
-    /// Queues `command` for the thread.
+    /// Sends `command` to the checkpoint thread without waiting for its execution.
     ///
     /// # Errors
     /// When the thread has ended, which is a bug.
     pub(crate) fn send_command(&self, command: CheckpointCommand) -> Result<(), Halt> {
         if let CheckpointCommand::WriteStatePart { bytes, .. } = &command {
-            self.unwritten_snapshot_bytes.fetch_add(bytes.len(), Ordering::Relaxed);
+            self.unwritten_snapshot_byte_count.fetch_add(bytes.len(), Ordering::Relaxed);
         }
         self.commands.send(command).map_err(|_| CheckpointStoreFault::ThreadBrokeDown.into())
     }
 
-    /// Returns the next event of the thread without waiting; `None` when no event is queued.
+    /// Returns the next event of the checkpoint thread without waiting; `None` if no event is queued.
     pub(crate) fn try_receive_thread_event(&self) -> Result<Option<CheckpointEvent>, Halt> {
         match self.events.try_recv() {
             Ok(event) => Ok(Some(event)),
@@ -66,12 +68,12 @@ impl CheckpointThreadHandle {
         }
     }
 
-    /// Returns the number of snapshot bytes that were sent to the thread but are not written yet.
-    pub(crate) fn unwritten_snapshot_bytes(&self) -> usize {
-        self.unwritten_snapshot_bytes.load(Ordering::Relaxed)
+    /// Returns the number of snapshot bytes that the worker has sent and the checkpoint thread has not written yet.
+    pub(crate) fn unwritten_snapshot_byte_count(&self) -> usize {
+        self.unwritten_snapshot_byte_count.load(Ordering::Relaxed)
     }
 
-    /// Waits for the next event of the thread; returns `None` after `timeout`.
+    /// Waits up to `timeout` for the next event of the checkpoint thread. Returns `None` if no event came in this time.
     pub(crate) fn receive_thread_event_within(&self, timeout: Duration) -> Result<Option<CheckpointEvent>, Halt> {
         match self.events.recv_timeout(timeout) {
             Ok(event) => Ok(Some(event)),

@@ -1,16 +1,17 @@
-//! The format of text objects: a title line `TITLE VERSION CRC-32`, then the body.
+//! The format of manifests, savepoint summaries and savepoint requests: a title line `TITLE VERSION CRC-32`, then the
+//! body.
 //!
 //! Invariant: an incomplete or altered text is rejected, because the checksum covers the version and the body.
 
-use super::object_faults::{ObjectDamage, ObjectFault};
+use super::unusable_objects::{ObjectDamage, ObjectFault};
 
-/// Returns a title line with `title`, `version` and a checksum, followed by `body`.
+/// Returns an object that consists of a title line and `body`. The title line holds `title`, `version` and a checksum.
 pub(super) fn encode_checksummed_text(title: &str, version: u32, body: &str) -> Vec<u8> {
     let version = version.to_string();
     format!("{title} {version} {:08x}\n{body}", compute_text_checksum(&version, body.as_bytes())).into_bytes()
 }
 
-/// Verifies the title line of `bytes`, including the checksum, and returns the body.
+/// Verifies the title, the version and the checksum in the title line of `bytes`, and returns the body.
 pub(super) fn decode_checksummed_text<'a>(
     title: &str,
     known_version: u32,
@@ -25,7 +26,8 @@ pub(super) fn decode_checksummed_text<'a>(
     else {
         return Err(damaged);
     };
-    // The checksum is compared as text. A parser would accept other spellings of the same number, which are damage.
+    // The checksum is compared as text, because a parser would accept a damaged spelling of the same number, such as
+    // capital letters.
     if found != title || sum != format!("{:08x}", compute_text_checksum(version, body)) {
         return Err(damaged);
     }

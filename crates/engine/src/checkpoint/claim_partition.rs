@@ -1,4 +1,5 @@
-//! Opens a partition: claims an epoch in the checkpoint store, restores the shard, claims the partition at the fence.
+//! Opens a partition in three steps: claims an epoch in the checkpoint store, restores the shard, claims the partition
+//! at the fence.
 //!
 //! Invariants: (1) A partition is claimed in the checkpoint store before any of its checkpoints is read. (2) A
 //! partition is claimed at the fence before any of its records is processed.
@@ -8,14 +9,14 @@ use tracing::warn;
 use super::epoch_claim;
 use super::find_checkpoint::restore_initial_shard;
 use super::opened_partition::{GrantedFenceClaim, RestoredPartition};
-use super::row_numbering::compute_row_counts_at_start;
+use super::row_numbering_fingerprint::compute_row_counts_at_start;
 use super::store_retry::StoreRetry;
 use super::thread_messages::PartitionOpenOutcome;
 use crate::halt::DamagedState;
 use crate::{ClaimOutcome, FenceToken, Halt, JobDefinition, Offset, Partition, PartitionClaim};
 
-/// Claims `partition` in the checkpoint store under a new epoch, and restores its newest readable checkpoint. Waits
-/// while the store is unreachable, unless a stop is requested.
+/// Claims `partition` in the checkpoint store under a new epoch, and restores the partition's shard. Waits while the
+/// checkpoint store is unreachable, until a stop is requested.
 pub(super) fn claim_epoch_and_restore(
     retry: &StoreRetry<'_>,
     job: &JobDefinition,
@@ -33,8 +34,8 @@ pub(super) fn claim_epoch_and_restore(
     })
 }
 
-/// Claims a restored partition at the fence, in order to read its records from offset `start`. Waits while the row
-/// store is unreachable.
+/// Claims a restored partition at the fence. The worker then reads the partition from the offset `start`, or from the
+/// checkpoint's offset if `start` is `None`. Waits while the row store is unreachable.
 pub(super) fn claim_partition_at_fence(
     retry: &StoreRetry<'_>,
     job: &JobDefinition,
@@ -49,18 +50,18 @@ pub(super) fn claim_partition_at_fence(
         let claim = PartitionClaim { partition, epoch, row_counts };
         let stored = match config.row_fence.claim_partition(&claim)? {
             ClaimOutcome::Granted(rows_written) => {
-                let fingerprints = claim.row_counts.iter().map(|count| count.counting_start_fingerprint).collect();
+                let fingerprints = claim.row_counts.iter().map(|count| count.row_numbering_fingerprint).collect();
                 let granted = GrantedFenceClaim {
                     fence_token: FenceToken { partition, epoch },
-                    counting_start_fingerprints: fingerprints,
+                    row_numbering_fingerprints: fingerprints,
                     last_written_row_number_by_view: rows_written,
                 };
                 return Ok(PartitionOpenOutcome::Opened(Box::new(opening.into_opened_partition(granted, start))));
             }
             ClaimOutcome::Stale(stored) => stored,
         };
-        // The fence has a larger epoch. If the checkpoint store has a larger epoch too, another member of the group
-        // claimed the partition meanwhile. A new claim would fence the member that the group has chosen.
+        // The fence holds a larger epoch than this claim. If the checkpoint store holds a larger epoch too, another
+        // member of the consumer group has claimed the partition. A new claim would fence this rightful owner.
         let newest =
             retry.retry_while_unreachable(|| epoch_claim::read_largest_epoch(&*config.checkpoint_store, partition))?;
         if let Some(newest) = newest.filter(|newest| *newest > epoch) {
@@ -75,7 +76,8 @@ pub(super) fn claim_partition_at_fence(
             epoch, stored, "the fence has a larger epoch than the checkpoint store; claiming a still larger epoch"
         );
         opening.epoch = retry.retry_while_unreachable(|| epoch_claim::claim_epoch(config, partition, stored + 1))?;
-        // Before this new claim, the former owner may have completed another checkpoint.
+        // The former owner may have completed another checkpoint before the new claim, so the newest checkpoint is
+        // restored again.
         let offset = opening.restored_shard.checkpoint_offset();
         opening.restored_shard = restore_initial_shard(retry, job, partition)?;
         if opening.restored_shard.checkpoint_offset() != offset {

@@ -9,12 +9,12 @@ use super::savepoint_request::CurrentSavepointRequest;
 use super::store::CheckpointStore;
 use crate::{Halt, RowFence};
 
-/// Returns a halt if the topic is no longer the topic that the job began with. Any thread may call this function, which
-/// returns within seconds.
+/// Returns a halt if the topic was deleted or created again since the job began. Any thread may call this function. The
+/// function returns within seconds.
 pub type TopicIdentityCheck = Arc<dyn Fn() -> Result<(), Halt> + Send + Sync>;
 
-/// Identifies the job that a checkpoint belongs to. A job restores only checkpoints whose manifest has the same
-/// identity.
+/// The pipeline and the topic that a checkpoint belongs to. A job restores only checkpoints of its own pipeline and
+/// topic.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StateIdentity {
     /// The name of the pipeline.
@@ -27,38 +27,40 @@ pub struct StateIdentity {
     pub partition_count: i32,
 }
 
-/// The savepoint, or the checkpoint folder of another job, whose state a new job begins with.
+/// The state that a new job begins with: a savepoint, or the checkpoint folder of another job.
 #[derive(Clone, Debug)]
 pub struct RestoreSource {
-    /// The store whose folder is the savepoint, or the checkpoint folder of the other job.
+    /// The store that holds the savepoint or the other job's checkpoints.
     pub source_store: Arc<dyn CheckpointStore>,
 }
 
 /// The settings of a job's checkpoints. All workers of a process share these settings.
 #[derive(Clone)]
 pub struct CheckpointConfig {
-    /// The identity that a restored checkpoint must have.
+    /// The pipeline and the topic of this job, which each restored checkpoint must have.
     pub state_identity: StateIdentity,
-    /// The store of this job's checkpoints. No other pipeline or consumer group may use the same folder.
+    /// The store of this job's checkpoints. Another job must not use the same folder.
     pub checkpoint_store: Arc<dyn CheckpointStore>,
-    /// The savepoint request that the workers carry out.
+    /// The savepoint request that the workers of this process carry out.
     pub current_savepoint_request: CurrentSavepointRequest,
-    /// The fence of the row store, at which each partition is claimed before its records are read.
+    /// The fence of the row store. The checkpoint thread claims each partition at this fence before the worker reads
+    /// the partition's records.
     pub row_fence: Arc<dyn RowFence>,
-    /// The check of the topic that runs before each manifest is created.
+    /// The check that the topic was not deleted or created again. It runs before each manifest is created.
     pub topic_identity_check: TopicIdentityCheck,
     /// The time between two checkpoints of a partition.
     pub checkpoint_interval: Duration,
-    /// The number of checkpoints kept per partition; at least 1.
+    /// The number of checkpoints that are kept per partition, at least 1.
     pub kept_checkpoints_per_partition: usize,
-    /// The state to begin with, once, instead of this job's own checkpoints. A restart continues from the job's own
-    /// checkpoints.
+    /// The state that the job begins with instead of its own checkpoints. After a restart with the same restore source,
+    /// the job continues from its own checkpoints.
     pub restore_source: Option<RestoreSource>,
-    /// The names of the views whose stored state may be dropped if the view has changed or is gone.
+    /// The names of the feature views whose stored state the job may drop. State is dropped if the pipeline defines the
+    /// view differently or no longer has the view.
     pub droppable_view_names: BTreeSet<String>,
-    /// Whether the job accepts state that was written when the topic had fewer partitions.
+    /// Whether the job accepts checkpoints that were taken when the topic had another number of partitions.
     pub accepts_added_partitions: bool,
-    /// The name of this process in epochs and manifests. No other process has the same name.
+    /// The unique name of this process. The objects of its epochs and its manifests contain this name.
     pub process_name: String,
 }
 

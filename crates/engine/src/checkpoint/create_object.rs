@@ -1,9 +1,9 @@
-//! Creates an object, also when the store does not say whether the creation succeeded.
+//! Creates an object. If the store's answer leaves open whether the object was created, reads the object to find out.
 
 use super::store::{CheckpointStore, StoreFault};
 
-/// Creates the object `name` with the content `bytes`, or compares an existing object with `bytes`. Returns whether the
-/// stored object has this content. A failed creation may have taken effect, so the object is read in that case too.
+/// Creates the object `name` with the content `bytes`. If an object `name` may already exist, reads it. Returns whether
+/// the stored object has the content `bytes`. A creation that failed may still have created the object.
 pub(super) fn create_or_compare_object(
     store: &dyn CheckpointStore,
     name: &str,

@@ -1,10 +1,10 @@
-//! Claims of epochs in the checkpoint store, which decide which worker owns a partition.
+//! Claims epochs in the checkpoint store. The worker that claimed a partition's largest epoch owns the partition.
 //!
-//! A worker claims an epoch by creating an object with the epoch in its name. At most one worker can create that
-//! object. The owner of the partition is the worker with the largest epoch.
-//! Invariants: (1) A claimed epoch is larger than every epoch that existed before. (2) An owner looks for larger epochs
-//! before it completes a checkpoint, so a former owner notices the new owner. (3) A store that creates the same object
-//! twice is rejected, because it cannot keep (1) and (2).
+//! A worker claims an epoch of a partition by creating an object whose name contains the epoch. At most one worker can
+//! create an object of this name.
+//! Invariants: (1) A claimed epoch is larger than every earlier epoch of the partition. (2) A worker looks for larger
+//! epochs before it completes a checkpoint, so a former owner notices the new owner. (3) A store that creates the same
+//! object twice is rejected, because two workers could then claim the same epoch.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -26,13 +26,15 @@ pub(super) fn claim_epoch(
     let mut at_least = at_least.max(1);
     loop {
         let epoch = read_largest_epoch(store, partition)?.map_or(at_least, |newest| at_least.max(newest + 1));
-        // Two workers of a process can try to claim the same epoch. The claim number makes their objects differ.
+        // Two workers of one process can try to claim the same epoch. The claim number makes the contents of their
+        // objects differ, so only one of the workers finds its own content in the store.
         static NEXT_CLAIM_NUMBER: AtomicU64 = AtomicU64::new(1);
         let claim = NEXT_CLAIM_NUMBER.fetch_add(1, Ordering::Relaxed);
         let process = &config.process_name;
         let body = format!("{process}, claim {claim}: partition {partition}, epoch {epoch}\n").into_bytes();
         if create_or_compare_object(store, &object_names::epoch_object_name(partition, epoch), &body)? {
-            // Objects of old epochs are deleted, so this worker may have created an epoch that is not the largest.
+            // Since the epochs were listed, other workers may have claimed this epoch and a larger epoch, and deleted
+            // the object of this epoch.
             match read_largest_epoch(store, partition)? {
                 Some(newest) if newest > epoch => at_least = newest + 1,
                 _ => return verify_exclusive_create(store, partition, epoch).map(|()| epoch),
@@ -43,8 +45,8 @@ pub(super) fn claim_epoch(
     }
 }
 
-/// Returns a fault if the store creates the same object twice. In such a store, two processes could own a partition
-/// without noticing.
+/// Returns a fault if the store creates the same object twice. With such a store, two workers could own the same
+/// partition at the same time.
 fn verify_exclusive_create(store: &dyn CheckpointStore, partition: Partition, epoch: Epoch) -> Result<(), StoreFault> {
     match store.create_object(
         &object_names::epoch_object_name(partition, epoch),
@@ -54,12 +56,13 @@ fn verify_exclusive_create(store: &dyn CheckpointStore, partition: Partition, ep
             "the store lets two processes create the same object. Checkpoints need a store with conditional writes \
              (`If-None-Match: *`)",
         ))),
-        // Any fault counts as a pass. If the store was only unreachable, the next claim repeats the check.
+        // Every fault counts as a refusal to create the object twice. If the store was only unreachable, the check is
+        // repeated at the next claim.
         Err(_) => Ok(()),
     }
 }
 
-/// Reads the largest epoch of `partition` from the store; `None` if the partition was never claimed.
+/// Returns the largest epoch of `partition` in the store; `None` if no worker has claimed the partition.
 pub(super) fn read_largest_epoch(
     store: &dyn CheckpointStore,
     partition: Partition,
@@ -67,7 +70,8 @@ pub(super) fn read_largest_epoch(
     Ok(find_largest_listed_epoch(&store.list_objects(&object_names::epochs_folder(partition))?))
 }
 
-/// Returns the largest epoch among the listed `objects` of one partition; `None` without an epoch.
+/// Returns the largest epoch in the names of `objects`, which belong to one partition; `None` if no name contains an
+/// epoch.
 pub(super) fn find_largest_listed_epoch(objects: &[ListedObject]) -> Option<Epoch> {
     let epochs = objects.iter().filter_map(|object| match object_names::parse_object_name(&object.object_name) {
         ParsedObjectName::Epoch(_, epoch) => Some(epoch),

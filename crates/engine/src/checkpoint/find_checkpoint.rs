@@ -1,21 +1,21 @@
 //! Finds the checkpoint that a partition continues from, and restores it.
 //!
-//! Owns: the choice of the checkpoint, and the decision to halt the job instead. Does not own: how a shard is restored
-//! from its state objects (`restore_shard`).
-//! Invariants: (1) An unreadable checkpoint is logged, and the checkpoint before it is used. (2) The job halts if a
-//! partition has checkpoints but none can be read. (3) The job halts if the state belongs to another job.
+//! Owns: the choice of the checkpoint, and the decision to halt the job if no checkpoint may be used. Does not own: how
+//! a shard is restored from its state objects (`restore_shard`).
+//! Invariants: (1) An unreadable checkpoint is logged, and the next older checkpoint is used. (2) The job halts if all
+//! checkpoints of a partition are unreadable. (3) The job halts if the state belongs to another job.
 
 use tracing::error;
 use windrow_core::BaseOrDelta;
 
 use super::config::StateIdentity;
 use super::manifest::{CheckpointId, CheckpointManifest};
-use super::object_faults::{ObjectDamage, ObjectFault, UnusableObject};
 use super::object_names::{self, ParsedObjectName};
 use super::opened_partition::RestoredShard;
 use super::restore_shard::{CheckpointReadOutcome, ShardFromManifest, halt_if_newer_format, restore_shard};
 use super::store::{CheckpointStore, StoreFault};
 use super::store_retry::StoreRetry;
+use super::unusable_objects::{ObjectDamage, ObjectFault, UnusableObject};
 use crate::halt::{
     AddedPartitions, CheckpointPlace, DamagedCheckpoint, DamagedState, ForeignState, PipelineAndTopic, RecreatedTopic,
 };
@@ -27,13 +27,13 @@ enum CheckpointSearchOutcome {
     Restored(Box<RestoredShard>),
     /// The store holds no checkpoint of the partition.
     NoCheckpoint {
-        /// The number of the partition's next checkpoint, which is its first.
+        /// The number of the partition's first checkpoint.
         next_checkpoint_number: u64,
     },
 }
 
-/// Restores the shard with which `partition` begins. Its state comes from the newest readable checkpoint, or once from
-/// the restore source of the job.
+/// Restores the shard with which `partition` begins. The state comes from the partition's newest readable checkpoint.
+/// If the job begins from a restore source for the first time, the state comes from this restore source.
 pub(super) fn restore_initial_shard(
     retry: &StoreRetry<'_>,
     job: &JobDefinition,
@@ -57,15 +57,15 @@ pub(super) fn restore_initial_shard(
             break;
         }
     }
-    // The job already began from this restore source. It continues from its own checkpoint, because going back to the
-    // restore source would lose progress.
+    // The job already began from this restore source before a restart. So the job continues from its own checkpoint,
+    // which is newer.
     if has_begun
         && let CheckpointSearchOutcome::Restored(restored) =
             restore_newest_readable_checkpoint(retry, own, job, partition)?
     {
         return Ok(*restored);
     }
-    // The job begins from the restore source now, so damaged state in its own store does not matter.
+    // The job begins from the restore source now. So damaged checkpoints in its own store do not halt the job.
     match restore_newest_readable_checkpoint(retry, &*source.source_store, job, partition)? {
         CheckpointSearchOutcome::Restored(restored) => {
             let mut restored = *restored;
@@ -106,8 +106,9 @@ fn restore_newest_readable_checkpoint(
         halt_if_other_job_or_topic(retry, &manifest, store)?;
         match restore_shard(retry, store, job, &manifest)? {
             CheckpointReadOutcome::Whole(ShardFromManifest { shard, stored_view_index_by_job_view }) => {
-                // After a change of views or partitions, the next snapshot is a base. Its manifest has the new views
-                // and partitions, so the next start needs no permission to drop state.
+                // After a change of views or of the number of partitions, the next snapshot is a base. The manifest of
+                // this base holds the new views and the new number, so the next start needs no permission for the
+                // change.
                 let is_unchanged =
                     stored_view_index_by_job_view.iter().copied().eq((0..manifest.views.len()).map(Some))
                         && manifest.topic_partition_count == retry.checkpoint_config.state_identity.partition_count;
@@ -135,13 +136,14 @@ fn restore_newest_readable_checkpoint(
     }
 }
 
-/// Logs a checkpoint that cannot be read, and returns the checkpoint with the reason.
+/// Logs that a checkpoint cannot be read, and returns the checkpoint's id with the reason.
 fn log_damaged_checkpoint(partition: Partition, id: CheckpointId, object: UnusableObject) -> DamagedCheckpoint {
     error!(partition, checkpoint = %id, reason = %object, "a checkpoint cannot be read; using the checkpoint before it");
     DamagedCheckpoint { checkpoint_id: id, unusable_object: object }
 }
 
-/// Reads the manifest of checkpoint `id`. Returns it as damaged if it is missing, altered, or names another checkpoint.
+/// Reads the manifest of checkpoint `id`. A manifest that is missing, altered, or belongs to another checkpoint counts
+/// as damaged.
 fn read_manifest(
     retry: &StoreRetry<'_>,
     store: &dyn CheckpointStore,
@@ -163,8 +165,8 @@ fn read_manifest(
     halt_if_newer_format(UnusableObject { object_name: object, fault }, store).map(CheckpointReadOutcome::Damaged)
 }
 
-/// Returns a halt if the manifest belongs to another job, to a recreated topic, or to a topic with another number of
-/// partitions. The setting `accepts_added_partitions` permits another number of partitions.
+/// Returns a halt if the manifest belongs to another pipeline, to another topic, or to an earlier topic of the same
+/// name. Returns a halt if the number of partitions differs, unless `accepts_added_partitions` is set.
 fn halt_if_other_job_or_topic(
     retry: &StoreRetry<'_>,
     manifest: &CheckpointManifest,

@@ -1,10 +1,10 @@
-//! Inspects checkpoints and savepoints without restoring them.
+//! Lists checkpoints and savepoints, and checks whether they can be read. Restores no shard.
 //!
 //! Owns: listing the checkpoints and savepoints in a store, checking state objects ([`StateObjectReader`]), comparing
 //! stored views with a pipeline ([`compare_views`]). Does not own: the choice of the checkpoint that a job continues
 //! from (`find_checkpoint`).
-//! Invariants: (1) An inspection only reads. (2) An unusable object is returned with its name and the reason, and the
-//! inspection continues.
+//! Invariants: (1) An inspection writes and deletes no objects. (2) An unusable object does not end an inspection. The
+//! result names the object and the reason.
 
 mod state_objects;
 mod view_compatibility;
@@ -15,10 +15,10 @@ pub use state_objects::{StateByteCounts, StateObjectReader};
 pub use view_compatibility::{ComparedView, ViewCompatibility, compare_views};
 
 use super::manifest::{CheckpointId, CheckpointManifest};
-use super::object_faults::{ObjectDamage, UnusableObject};
 use super::object_names::{self, ParsedObjectName};
-use super::savepoint_content::SavepointContent;
+use super::savepoint_summary::SavepointSummary;
 use super::store::{CheckpointStore, ListedObject, StoreFault};
+use super::unusable_objects::{ObjectDamage, UnusableObject};
 use crate::identifiers::Partition;
 
 /// A checkpoint that a store holds.
@@ -26,49 +26,50 @@ use crate::identifiers::Partition;
 pub struct StoredCheckpoint {
     /// The partition of the checkpoint.
     pub partition: Partition,
-    /// The id of the checkpoint in its object's name.
+    /// The id of the checkpoint, from the name of the manifest's object.
     pub checkpoint_id: CheckpointId,
-    /// The format version in the manifest's title line; `None` if the object has no title line of a manifest.
+    /// The format version in the title line of the manifest; `None` if the first line of the object is not such a title
+    /// line.
     pub manifest_format_version: Option<u32>,
     /// The manifest, or the reason why the manifest cannot be read.
     pub manifest: Result<CheckpointManifest, UnusableObject>,
 }
 
-/// A savepoint that lies in the job's own folder of the checkpoint store.
+/// A savepoint in the default place: a subfolder of the job's checkpoint folder.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StoredSavepoint {
-    /// The name of the savepoint.
+    /// The unique name of the savepoint.
     pub savepoint_id: String,
-    /// The content of the savepoint; `None` if the savepoint is incomplete. An error is the reason why the content
-    /// cannot be read.
-    pub savepoint_content: Result<Option<SavepointContent>, UnusableObject>,
+    /// The object `savepoint`, or the reason why this object cannot be read. `None` if the object does not exist,
+    /// because the savepoint is incomplete.
+    pub savepoint_summary: Result<Option<SavepointSummary>, UnusableObject>,
 }
 
-/// What a folder in a checkpoint store is.
+/// What a folder in a checkpoint store holds.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum FolderKind {
     /// The folder holds no objects of Windrow.
     Nothing,
     /// The folder holds the checkpoints of a job.
     Job {
-        /// The number of checkpoints in the folder; may be 0.
+        /// The number of checkpoints in the folder. It is 0 if partitions were claimed but no checkpoint is complete.
         checkpoint_count: usize,
     },
-    /// The folder is a complete savepoint.
-    Savepoint(SavepointContent),
-    /// The folder holds partitions of a savepoint, but no object `savepoint`. The savepoint is still being taken, or it
-    /// failed.
+    /// The folder holds a complete savepoint.
+    Savepoint(SavepointSummary),
+    /// The folder holds partitions of a savepoint, but no object `savepoint`. The savepoint is still being taken, or
+    /// was not completed.
     IncompleteSavepoint,
-    /// The folder is a savepoint whose object `savepoint` cannot be read.
+    /// The folder holds a savepoint whose object `savepoint` cannot be read.
     UnreadableSavepoint(UnusableObject),
 }
 
-/// The kind of a folder, and all checkpoints in the folder.
+/// What a folder holds, and its checkpoints.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FolderContents {
-    /// What the folder is.
+    /// What the folder holds.
     pub folder_kind: FolderKind,
-    /// All checkpoints in the folder, by partition, oldest first.
+    /// All checkpoints in the folder, sorted by partition, then from the oldest to the newest.
     pub checkpoints: Vec<StoredCheckpoint>,
 }
 
@@ -84,13 +85,13 @@ fn identify_folder_kind_from_list(
     store: &dyn CheckpointStore,
     listed: &[ListedObject],
 ) -> Result<FolderKind, StoreFault> {
-    // A directory named `savepoint` cannot be read as an object, and a job's folder has one. So only a listed object is
-    // read.
-    if listed.iter().any(|object| object.object_name == object_names::SAVEPOINT_CONTENT_OBJECT)
-        && let Some(object) = store.read_object(object_names::SAVEPOINT_CONTENT_OBJECT)?
+    // In the folder of a job, `savepoint` is a directory, and reading a directory is a fault. So `savepoint` is read
+    // only if the list contains an object of this name.
+    if listed.iter().any(|object| object.object_name == object_names::SAVEPOINT_SUMMARY_OBJECT)
+        && let Some(object) = store.read_object(object_names::SAVEPOINT_SUMMARY_OBJECT)?
     {
-        return Ok(match read_savepoint_content(object_names::SAVEPOINT_CONTENT_OBJECT, &object) {
-            Ok(content) => FolderKind::Savepoint(content),
+        return Ok(match read_savepoint_summary(object_names::SAVEPOINT_SUMMARY_OBJECT, &object) {
+            Ok(summary) => FolderKind::Savepoint(summary),
             Err(unusable) => FolderKind::UnreadableSavepoint(unusable),
         });
     }
@@ -105,7 +106,7 @@ fn identify_folder_kind_from_list(
     })
 }
 
-/// Returns all checkpoints in `store` with their manifests, by partition, oldest first.
+/// Returns all checkpoints in `store`, sorted by partition, then from the oldest to the newest.
 ///
 /// # Errors
 /// When the store does not answer.
@@ -150,7 +151,8 @@ fn read_listed_checkpoints(
     Ok(checkpoints)
 }
 
-/// Returns whether a checkpoint that was listed earlier still exists. A running job deletes old checkpoints.
+/// Returns whether the manifest of `checkpoint` still exists. A running job may have deleted the checkpoint after it
+/// was listed.
 ///
 /// # Errors
 /// When the store does not answer.
@@ -160,16 +162,18 @@ pub fn checkpoint_exists(store: &dyn CheckpointStore, checkpoint: &StoredCheckpo
         .is_some())
 }
 
-/// Returns the newest readable manifest of every partition, without checking that its state objects can be read.
+/// Returns the newest readable manifest of every partition. Does not check whether the state objects of the manifest
+/// can be read.
 #[must_use]
-pub fn newest_manifest_per_partition(checkpoints: &[StoredCheckpoint]) -> Vec<&CheckpointManifest> {
+pub fn find_newest_manifest_per_partition(checkpoints: &[StoredCheckpoint]) -> Vec<&CheckpointManifest> {
     let readable = checkpoints.iter().filter_map(|checkpoint| checkpoint.manifest.as_ref().ok());
     let newest: BTreeMap<Partition, &CheckpointManifest> =
         readable.map(|manifest| (manifest.partition, manifest)).collect();
     newest.into_values().collect()
 }
 
-/// Returns the savepoints that lie in the job's folder `store`, sorted by name.
+/// Returns the savepoints in subfolders of the job's checkpoint folder, at which `store` was opened. They are sorted by
+/// name.
 ///
 /// # Errors
 /// When the store does not answer.
@@ -177,19 +181,19 @@ pub fn list_savepoints(store: &dyn CheckpointStore) -> Result<Vec<StoredSavepoin
     let mut is_whole: BTreeMap<String, bool> = BTreeMap::new();
     for object in store.list_objects(object_names::SAVEPOINTS_FOLDER)? {
         if let Some((id, object)) = object_names::split_savepoint_object_name(&object.object_name) {
-            *is_whole.entry(id.to_owned()).or_default() |= object == object_names::SAVEPOINT_CONTENT_OBJECT;
+            *is_whole.entry(id.to_owned()).or_default() |= object == object_names::SAVEPOINT_SUMMARY_OBJECT;
         }
     }
     let read_savepoint = |(id, is_whole): (String, bool)| {
         let name =
-            format!("{}/{}", object_names::default_savepoint_folder(&id), object_names::SAVEPOINT_CONTENT_OBJECT);
+            format!("{}/{}", object_names::default_savepoint_folder(&id), object_names::SAVEPOINT_SUMMARY_OBJECT);
         let object = if is_whole { store.read_object(&name)? } else { None };
-        let content = object.map(|object| read_savepoint_content(&name, &object)).transpose();
-        Ok(StoredSavepoint { savepoint_id: id, savepoint_content: content })
+        let summary = object.map(|object| read_savepoint_summary(&name, &object)).transpose();
+        Ok(StoredSavepoint { savepoint_id: id, savepoint_summary: summary })
     };
     is_whole.into_iter().map(read_savepoint).collect()
 }
 
-fn read_savepoint_content(name: &str, object: &[u8]) -> Result<SavepointContent, UnusableObject> {
-    SavepointContent::decode(object).map_err(|fault| UnusableObject { object_name: name.to_owned(), fault })
+fn read_savepoint_summary(name: &str, object: &[u8]) -> Result<SavepointSummary, UnusableObject> {
+    SavepointSummary::decode(object).map_err(|fault| UnusableObject { object_name: name.to_owned(), fault })
 }

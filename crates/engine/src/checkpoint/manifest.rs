@@ -1,25 +1,26 @@
-//! The manifest of a checkpoint: a readable text that lists the checkpoint's state objects.
+//! The manifest of a checkpoint: a text object that lists the state objects of the checkpoint.
 //!
-//! Format (version 1): a line `windrow-checkpoint VERSION CRC-32`, then JSON. The checksum has eight hexadecimal digits
-//! and covers the version and the JSON. A reader ignores unknown JSON members.
+//! Format (version 1): a line `windrow-checkpoint VERSION CRC-32`, then JSON. The checksum is written with eight
+//! hexadecimal digits, and covers the version and the JSON. Unknown JSON members are ignored, so a later version of
+//! Windrow may add members.
 //! Invariant: an incomplete or altered manifest is rejected.
 
 use serde::{Deserialize, Serialize};
 
 use super::checksummed_text::{decode_checksummed_text, encode_checksummed_text};
-use super::object_faults::{ObjectDamage, ObjectFault};
 use super::state_object::compute_object_checksum;
+use super::unusable_objects::{ObjectDamage, ObjectFault};
 use crate::identifiers::{Epoch, Offset, Partition};
 
 const MANIFEST_FORMAT_VERSION: u32 = 1;
 const MANIFEST_TITLE: &str = "windrow-checkpoint";
 
-/// Identifies a checkpoint of a partition. A later checkpoint has a larger id.
+/// Identifies a checkpoint of a partition. A later checkpoint of the same partition has a larger id.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Debug)]
 pub struct CheckpointId {
-    /// The epoch of the worker that took the checkpoint.
+    /// The epoch under which the worker that took the checkpoint had claimed the partition.
     pub epoch: Epoch,
-    /// The number of the checkpoint. A new epoch continues the numbers of the epoch before.
+    /// The number of the checkpoint. The numbers of a partition increase, also when a new epoch begins.
     #[serde(rename = "number")]
     pub checkpoint_number: u64,
 }
@@ -30,13 +31,14 @@ impl std::fmt::Display for CheckpointId {
     }
 }
 
-/// The content of a manifest, which describes one partition's checkpoint.
+/// The content of a manifest: one checkpoint of one partition.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
 pub struct CheckpointManifest {
     /// The id of the checkpoint.
     #[serde(flatten)]
     pub checkpoint_id: CheckpointId,
-    /// The wall-clock time of the cut, in epoch milliseconds. Windrow shows this time and never computes rows with it.
+    /// The wall-clock time of the cut, in epoch milliseconds. Windrow only displays this time. It has no effect on
+    /// rows.
     pub taken_at_ms: i64,
     /// The version of Windrow that wrote the manifest.
     #[serde(rename = "windrow")]
@@ -60,21 +62,23 @@ pub struct CheckpointManifest {
     pub offset: Offset,
     /// The watermark in epoch milliseconds; `None` before the first event.
     pub watermark_ms: Option<i64>,
-    /// The number of entities with state.
+    /// The number of entities that have state.
     #[serde(rename = "entities")]
     pub entity_count: u64,
-    /// The number of slots that the shard has, in use or free. A slot holds the state of one entity.
+    /// The number of slots in the shard, both used and free. A used slot holds the state of one entity.
     #[serde(rename = "slots")]
     pub slot_count: u32,
-    /// A description of how records are decoded and how far out of order events may be. Another description may mean
-    /// other rows.
+    /// A text that describes how records are decoded, and how far out of order events may be. If the text differs
+    /// between two jobs, the jobs may compute different rows.
     #[serde(rename = "reading")]
-    pub decoding_and_lateness: String,
-    /// The feature views. View `n` has table `n + 1` in the state objects.
+    pub decoding_and_lateness_description: String,
+    /// The feature views. In the state objects, table 0 holds the entity keys, and table `n + 1` holds the state of
+    /// view `n`.
     pub views: Vec<StoredView>,
     /// The layers of the state: the base, then the deltas, oldest first.
     pub layers: Vec<CheckpointLayer>,
-    /// The place of the savepoint that the job began from; `None` if the job began without a savepoint.
+    /// The path or URL of the savepoint or the other job's checkpoints from which this job began; `None` if the job
+    /// began without either.
     #[serde(rename = "from")]
     pub origin_savepoint_place: Option<String>,
 }
@@ -88,18 +92,18 @@ pub struct StoredView {
     /// The definition of the view ([`windrow_core::FeatureView::definition_text`]).
     #[serde(rename = "definition")]
     pub view_definition: String,
-    /// The number of the view's last row before the cut.
+    /// The number of the last row that the shard computed for the view before the cut.
     #[serde(rename = "rows")]
     pub last_row_number: u64,
-    /// The fingerprint of where and how the counting of the view's rows started (see `row_numbering`).
+    /// The fingerprint of everything that determines the numbers of the view's rows (see `row_numbering_fingerprint`).
     #[serde(rename = "beginning")]
-    pub counting_start_fingerprint: u64,
+    pub row_numbering_fingerprint: u64,
 }
 
 /// The state objects of one snapshot: a base or a delta.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
 pub struct CheckpointLayer {
-    /// The state objects of the layer, in order.
+    /// The state objects of the layer, in the order in which they were written.
     pub parts: Vec<StatePart>,
 }
 
@@ -111,7 +115,7 @@ impl CheckpointLayer {
     }
 }
 
-/// The manifest's entry for one state object.
+/// The entry for one state object in a manifest.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
 pub struct StatePart {
     /// The name of the object.
@@ -120,17 +124,17 @@ pub struct StatePart {
     /// The size of the object in bytes.
     #[serde(rename = "bytes")]
     pub object_byte_count: u64,
-    /// The checksum of the object.
+    /// The CRC-32 of the object, without the four bytes in its header that hold the same checksum.
     pub crc32: u32,
 }
 
 impl StatePart {
-    /// Returns the manifest's entry for `object`, which is stored under `name`.
+    /// Returns the entry for the state object with the name `name` and the bytes `object`.
     pub(crate) fn entry_for_object(name: String, object: &[u8]) -> Self {
         Self { object_name: name, object_byte_count: object.len() as u64, crc32: compute_object_checksum(object) }
     }
 
-    /// Returns whether `object` has the size and the checksum of this entry.
+    /// Returns whether the bytes `object` have the size and the checksum of this entry.
     pub(crate) fn matches_size_and_checksum(&self, object: &[u8]) -> bool {
         object.len() as u64 == self.object_byte_count && compute_object_checksum(object) == self.crc32
     }
@@ -143,7 +147,8 @@ impl CheckpointManifest {
         self.layers.iter().map(CheckpointLayer::layer_byte_count).sum()
     }
 
-    /// Returns the format version in the title line of `bytes`; `None` if `bytes` has no title line of a manifest.
+    /// Returns the format version in the title line of `bytes`; `None` if the first line is not the title line of a
+    /// manifest.
     pub(crate) fn parse_format_version(bytes: &[u8]) -> Option<u32> {
         let line = bytes.split(|byte| *byte == b'\n').next()?;
         let mut words = std::str::from_utf8(line).ok()?.split(' ');
@@ -156,10 +161,10 @@ impl CheckpointManifest {
         Ok(encode_checksummed_text(MANIFEST_TITLE, MANIFEST_FORMAT_VERSION, &body))
     }
 
-    /// Decodes a manifest of this format version or an older one.
+    /// Decodes a manifest. Accepts the current format version and older versions.
     ///
     /// # Errors
-    /// When the manifest is damaged or its format is newer.
+    /// When the manifest is damaged, or has a newer format version than this version of Windrow reads.
     pub fn decode(bytes: &[u8]) -> Result<Self, ObjectFault> {
         let body = decode_checksummed_text(MANIFEST_TITLE, MANIFEST_FORMAT_VERSION, bytes)?;
         serde_json::from_str(body)
@@ -187,12 +192,12 @@ mod tests {
             watermark_ms: None,
             entity_count: 5,
             slot_count: 6,
-            decoding_and_lateness: "r".to_owned(),
+            decoding_and_lateness_description: "r".to_owned(),
             views: vec![StoredView {
                 view_name: "v".to_owned(),
                 view_definition: "d".to_owned(),
                 last_row_number: 8,
-                counting_start_fingerprint: 1,
+                row_numbering_fingerprint: 1,
             }],
             layers: vec![
                 CheckpointLayer { parts: vec![part("a"), part("b")] },

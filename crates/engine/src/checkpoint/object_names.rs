@@ -10,30 +10,31 @@
 //! instances/…                                         the reports of instances, which the web server writes
 //! ```
 //!
-//! The folder of a savepoint has the same folder for each partition, but without epochs. It also has an object
-//! `savepoint` that lists the partitions.
-//! Invariant: the order of names of one kind is the order of their epochs and numbers.
+//! The folder of a savepoint also contains a folder for each partition, with manifests and state objects but without
+//! epochs. The object `savepoint` in the folder of the savepoint lists the partitions.
+//! Invariant: if the names of a partition's manifests are sorted as text, older checkpoints precede newer ones. The
+//! names of epochs and state objects sort in the same way.
 
 use super::manifest::CheckpointId;
 use crate::identifiers::{Epoch, Partition};
 
 /// The name of the object that requests a savepoint.
 pub(crate) const SAVEPOINT_REQUEST_OBJECT: &str = "savepoint/request";
-/// The name of the object with the content of a savepoint. This object is created last, so it marks a complete
-/// savepoint.
-pub(crate) const SAVEPOINT_CONTENT_OBJECT: &str = "savepoint";
+/// The name of the object that lists the partitions of a savepoint. The object is created after all other objects of
+/// the savepoint, so it marks the savepoint as complete.
+pub(crate) const SAVEPOINT_SUMMARY_OBJECT: &str = "savepoint";
 
-/// The folder in a job's checkpoint store that holds savepoints by default.
+/// The default folder of all savepoints, within the folder of the job's checkpoints.
 pub(crate) const SAVEPOINTS_FOLDER: &str = "savepoints";
 
-/// Returns the folder in a job's checkpoint store that holds the savepoint `id` by default.
+/// Returns the default folder of the savepoint `id`, within the folder of the job's checkpoints.
 #[must_use]
 pub fn default_savepoint_folder(id: &str) -> String {
     format!("{SAVEPOINTS_FOLDER}/{id}")
 }
 
-/// Splits the name of an object in a job's store into a savepoint's id and the object's name within that savepoint.
-/// Returns `None` if the object belongs to no savepoint.
+/// Splits the name of a savepoint's object into the id of the savepoint and the name within the savepoint. Returns
+/// `None` for an object outside the default folder of savepoints.
 pub(crate) fn split_savepoint_object_name(name: &str) -> Option<(&str, &str)> {
     name.strip_prefix(SAVEPOINTS_FOLDER)?.strip_prefix('/')?.split_once('/')
 }
@@ -72,13 +73,13 @@ pub(crate) fn savepoint_confirmation_object_name(savepoint: &str, partition: Par
     format!("savepoint/{savepoint}/partition-{partition}")
 }
 
-/// What the name of an object says: the kind of the object, its partition, and its epoch or checkpoint.
+/// The kind of an object, its partition, and its epoch or checkpoint, as parsed from the object's name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum ParsedObjectName {
     Epoch(Partition, Epoch),
     Checkpoint(Partition, CheckpointId),
     State(Partition, CheckpointId),
-    /// The object belongs to no partition, or its name is not valid.
+    /// The name has another form, such as the name of a savepoint request.
     Other,
 }
 
@@ -108,8 +109,8 @@ pub(crate) fn parse_object_name(name: &str) -> ParsedObjectName {
     parse().unwrap_or(ParsedObjectName::Other)
 }
 
-/// Escapes `text` for use as one segment of an object name. Letters, digits, `_` and `-` stay, and so does a `.` that
-/// is not the first character. Every other byte becomes `%XX`.
+/// Escapes `text` for use as one segment of an object name. Letters, digits, `_` and `-` stay. A `.` stays unless it is
+/// the first character. Every other byte becomes `%XX`.
 #[must_use]
 pub fn escape_name_segment(text: &str) -> String {
     let mut out = String::with_capacity(text.len());

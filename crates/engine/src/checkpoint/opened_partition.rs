@@ -1,4 +1,4 @@
-//! The data of a partition that is being opened: a restored shard, then a granted claim at the fence, then the opened
+//! The data of a partition in each step of opening it: a restored shard, a granted claim at the fence, an opened
 //! partition.
 
 use std::time::Duration;
@@ -8,27 +8,30 @@ use windrow_core::{BaseOrDelta, Shard};
 use super::manifest::{CheckpointId, CheckpointManifest};
 use crate::{Epoch, FenceToken, JobDefinition, Offset, Partition};
 
-/// A partition that is claimed in the checkpoint store and at the fence, so its records may be read.
+/// A partition that a worker has claimed in the checkpoint store and at the fence. The worker may now read the
+/// partition's records.
 #[derive(Debug)]
 pub(crate) struct OpenedPartition {
     pub(crate) fence_token: FenceToken,
     pub(crate) shard: Shard,
-    /// The offset of the next record to read; `None` if unknown.
+    /// The offset of the next record to read; `None` if the partition has no checkpoint and its start offset is
+    /// unknown.
     pub(crate) next_offset: Option<Offset>,
-    /// The offset of the checkpoint that the shard was restored from; `None` without a checkpoint in the job's own
-    /// store.
+    /// The offset of the checkpoint in the job's own store from which the shard was restored; `None` without such a
+    /// checkpoint.
     pub(crate) checkpoint_offset: Option<Offset>,
-    /// Per view, the fingerprint of where and how the counting of its rows started (see `row_numbering`).
-    pub(crate) counting_start_fingerprints: Vec<u64>,
-    /// Per view, the number of the last row that the row store already holds.
+    /// For each feature view, the fingerprint of everything that determines the numbers of its rows (see
+    /// `row_numbering_fingerprint`).
+    pub(crate) row_numbering_fingerprints: Vec<u64>,
+    /// For each feature view, the number of the last row that the row store already holds.
     pub(crate) last_written_row_number_by_view: Vec<u64>,
-    /// The manifests of the readable checkpoints in the job's own store, oldest first. Empty if the state came from a
-    /// restore source.
+    /// The manifests of the readable checkpoints in the job's own store, oldest first. Empty if the shard was restored
+    /// from a savepoint or from the checkpoints of another job.
     pub(crate) kept_manifests: Vec<CheckpointManifest>,
     pub(crate) next_checkpoint_number: u64,
-    /// Whether the partition's next snapshot must be a base or a delta.
+    /// The required kind of the partition's next snapshot.
     pub(crate) next_base_or_delta: BaseOrDelta,
-    /// The checkpoint that the shard was restored from; `None` if there was none.
+    /// The checkpoint that the shard was restored from; `None` if the partition had no checkpoint.
     pub(crate) restored_checkpoint: Option<RestoredCheckpoint>,
 }
 
@@ -41,7 +44,8 @@ pub(crate) struct RestoredCheckpoint {
     pub(crate) checkpoint_byte_count: u64,
     pub(crate) entity_count: u64,
     pub(crate) restore_duration: Duration,
-    /// The place of the savepoint that the job began from; `None` if the job began without a savepoint.
+    /// The path or URL of the savepoint or the other job's checkpoints from which the job began; `None` if the job
+    /// began without either.
     pub(crate) origin_savepoint_place: Option<String>,
 }
 
@@ -49,20 +53,22 @@ pub(crate) struct RestoredCheckpoint {
 #[derive(Debug)]
 pub(super) struct RestoredShard {
     pub(super) shard: Shard,
-    /// The manifest of the checkpoint that the shard was restored from; `None` without a checkpoint.
+    /// The manifest of the checkpoint that the shard was restored from; `None` if the partition had no checkpoint.
     pub(super) manifest: Option<CheckpointManifest>,
-    /// For every view of the job, the index of its state among the views of `manifest`; `None` if the manifest has no
-    /// state of the view.
+    /// For every feature view of the job, the index of the same view in `manifest.views`; `None` if the manifest lacks
+    /// the view.
     pub(super) stored_view_index_by_job_view: Vec<Option<usize>>,
     /// The manifests of the readable checkpoints in the job's own store, oldest first.
     pub(super) kept_manifests: Vec<CheckpointManifest>,
     pub(super) next_checkpoint_number: u64,
-    /// The place of the savepoint that the job began from; `None` if the job began without a savepoint.
+    /// The path or URL of the savepoint or the other job's checkpoints from which the job began; `None` if the job
+    /// began without either.
     pub(super) origin_savepoint_place: Option<String>,
     pub(super) next_base_or_delta: BaseOrDelta,
 }
 
-/// A restored shard, and the epoch of its partition's claim in the checkpoint store. The claim at the fence is pending.
+/// A restored shard, and the epoch under which the worker has claimed the partition in the checkpoint store. The worker
+/// has not claimed the partition at the fence yet.
 #[derive(Debug)]
 pub(super) struct RestoredPartition {
     pub(super) partition: Partition,
@@ -72,7 +78,7 @@ pub(super) struct RestoredPartition {
 }
 
 impl RestoredShard {
-    /// Returns a shard without state, for a partition without any checkpoint.
+    /// Returns a shard without state, with which a partition without any checkpoint begins.
     pub(super) fn without_checkpoint(job: &JobDefinition, next_checkpoint_number: u64) -> Self {
         Self {
             shard: job.new_shard(),
@@ -85,25 +91,27 @@ impl RestoredShard {
         }
     }
 
-    /// Returns the offset of the checkpoint that the shard was restored from; `None` without a checkpoint.
+    /// Returns the offset of the checkpoint that the shard was restored from; `None` if the partition had no
+    /// checkpoint.
     pub(super) fn checkpoint_offset(&self) -> Option<Offset> {
         self.manifest.as_ref().map(|manifest| manifest.offset)
     }
 }
 
-/// A claim of a partition that the fence has granted.
+/// The result of a claim that the fence has granted.
 #[derive(Debug)]
 pub(super) struct GrantedFenceClaim {
     pub(super) fence_token: FenceToken,
-    /// Per view, the fingerprint of where and how the counting of its rows started (see `row_numbering`).
-    pub(super) counting_start_fingerprints: Vec<u64>,
-    /// Per view, the number of the last row that the row store already holds.
+    /// For each feature view, the fingerprint of everything that determines the numbers of its rows (see
+    /// `row_numbering_fingerprint`).
+    pub(super) row_numbering_fingerprints: Vec<u64>,
+    /// For each feature view, the number of the last row that the row store already holds.
     pub(super) last_written_row_number_by_view: Vec<u64>,
 }
 
 impl RestoredPartition {
-    /// Combines the restored shard and the granted claim into an opened partition. Reading begins at the offset
-    /// `start`, or at the checkpoint's offset if `start` is `None`.
+    /// Combines the restored shard and the granted claim into an opened partition. The worker reads the partition from
+    /// the offset `start`, or from the checkpoint's offset if `start` is `None`.
     pub(super) fn into_opened_partition(self, granted: GrantedFenceClaim, start: Option<Offset>) -> OpenedPartition {
         let Self { restore_duration: duration, restored_shard: restored, .. } = self;
         let checkpoint_offset = restored.checkpoint_offset();
@@ -120,7 +128,7 @@ impl RestoredPartition {
             next_offset: start.or(checkpoint_offset),
             checkpoint_offset: checkpoint_offset.filter(|_| !restored.kept_manifests.is_empty()),
             shard: restored.shard,
-            counting_start_fingerprints: granted.counting_start_fingerprints,
+            row_numbering_fingerprints: granted.row_numbering_fingerprints,
             last_written_row_number_by_view: granted.last_written_row_number_by_view,
             kept_manifests: restored.kept_manifests,
             next_checkpoint_number: restored.next_checkpoint_number,

@@ -1,4 +1,4 @@
-//! A checkpoint thread's data about one partition: the kept checkpoints, and the draft of the next one.
+//! The data of the checkpoint thread about one partition: the kept checkpoints, and the draft of the next checkpoint.
 
 use windrow_core::BaseOrDelta;
 
@@ -7,15 +7,16 @@ use super::opened_partition::{OpenedPartition, RestoredPartition};
 use super::thread_messages::SnapshotFailure;
 use crate::identifiers::Epoch;
 
-/// The maximum number of layers in a checkpoint. After that many layers, the next snapshot is a base.
+/// The maximum number of layers in a checkpoint. After a checkpoint with this number of layers, the next snapshot is a
+/// base.
 const MAX_LAYERS_PER_CHECKPOINT: usize = 20;
 
 /// The kept checkpoints of one partition, and the draft of its next checkpoint.
 #[derive(Debug, Default)]
 pub(super) struct PartitionCheckpoints {
-    /// The restored partition; `None` after its claim at the fence.
+    /// The restored partition; `None` before it is restored, and after it is claimed at the fence.
     pub(super) restored_partition: Option<RestoredPartition>,
-    /// The manifests of the kept checkpoints, oldest first. A delta is added to the layers of the newest one.
+    /// The manifests of the kept checkpoints, oldest first. A delta continues the layers of the newest checkpoint.
     kept_manifests: Vec<CheckpointManifest>,
     next_checkpoint_number: u64,
     origin_savepoint_place: Option<String>,
@@ -28,17 +29,18 @@ pub(super) struct CheckpointDraft {
     pub(super) checkpoint_id: CheckpointId,
     /// The state objects that are already written.
     pub(super) written_parts: Vec<StatePart>,
-    /// The write that failed, so that the draft cannot become a checkpoint; `None` without a failure.
+    /// The first failed write of a state object. After a failed write, the draft cannot become a checkpoint.
     pub(super) write_failure: Option<SnapshotFailure>,
 }
 
 impl PartitionCheckpoints {
-    /// Creates the data of a partition that was restored but is not claimed at the fence.
+    /// Creates the data of a partition that is restored, but not yet claimed at the fence.
     pub(super) fn for_restored_partition(restored: RestoredPartition) -> Self {
         Self { restored_partition: Some(restored), ..Self::default() }
     }
 
-    /// Creates the data of an opened partition, and takes the kept manifests out of `partition`.
+    /// Creates the data of an opened partition. Takes the kept manifests out of `partition` and leaves an empty list
+    /// there.
     pub(super) fn for_opened_partition(partition: &mut OpenedPartition) -> Self {
         Self {
             restored_partition: None,
@@ -52,17 +54,17 @@ impl PartitionCheckpoints {
         }
     }
 
-    /// Takes the current draft, or begins a new one in `epoch`.
+    /// Takes the current draft, or begins a new draft in `epoch`. A new draft gets the next checkpoint number.
     pub(super) fn take_or_begin_draft(&mut self, epoch: Epoch) -> CheckpointDraft {
         self.draft.take().unwrap_or_else(|| {
-            // A number is never reused, because a failed checkpoint may have left objects with its number.
+            // A checkpoint number is never reused, because a failed checkpoint may have left state objects with its
+            // number in their names.
             let id = CheckpointId { epoch, checkpoint_number: self.next_checkpoint_number };
             self.next_checkpoint_number += 1;
             CheckpointDraft { checkpoint_id: id, written_parts: Vec::new(), write_failure: None }
         })
     }
 
-    /// Puts `draft` back as the current draft.
     pub(super) fn put_draft(&mut self, draft: CheckpointDraft) {
         self.draft = Some(draft);
     }
@@ -71,8 +73,8 @@ impl PartitionCheckpoints {
         self.draft = None;
     }
 
-    /// Returns all layers of a checkpoint whose newest layer is `layer`. A delta follows the layers of the newest kept
-    /// checkpoint, and a base stands alone.
+    /// Returns all layers of a checkpoint whose newest layer is `layer`. If `layer` is a delta, the layers of the
+    /// newest kept checkpoint precede it. If `layer` is a base, it is the only layer.
     pub(super) fn build_layers_ending_with(
         &self,
         base_or_delta: BaseOrDelta,
@@ -86,13 +88,13 @@ impl PartitionCheckpoints {
         layers
     }
 
-    /// Returns the place of the savepoint that the job began from.
+    /// Returns the path or URL of the savepoint or the other job's checkpoints from which the job began.
     pub(super) fn origin_savepoint_place(&self) -> Option<String> {
         self.origin_savepoint_place.clone()
     }
 
-    /// Adds the manifest of a completed checkpoint, and keeps only the `generations` newest manifests. Returns the kept
-    /// manifests, oldest first.
+    /// Adds the manifest of a completed checkpoint, and removes all but the newest `generations` manifests. Returns the
+    /// remaining manifests, oldest first.
     pub(super) fn add_completed_manifest(
         &mut self,
         manifest: CheckpointManifest,
@@ -104,8 +106,8 @@ impl PartitionCheckpoints {
         &self.kept_manifests
     }
 
-    /// Returns whether the next snapshot is a base or a delta. A base is due when the deltas together are as large as
-    /// the base, or when the checkpoint has [`MAX_LAYERS_PER_CHECKPOINT`] layers.
+    /// Returns the kind of the next snapshot. It is a base if the deltas of the newest checkpoint are together as large
+    /// as its base. It is also a base if the newest checkpoint has [`MAX_LAYERS_PER_CHECKPOINT`] layers.
     pub(super) fn choose_base_or_delta(&self) -> BaseOrDelta {
         let Some(last) = self.kept_manifests.last() else { return BaseOrDelta::Base };
         let Some((base, deltas)) = last.layers.split_first() else { return BaseOrDelta::Base };

@@ -1,37 +1,37 @@
 //! Restores a shard from the state objects that a manifest names.
 //!
-//! Owns: the assignment of stored state to the views of the job. Invariant: the job halts if state would be dropped
-//! without the operator's permission.
+//! Owns: the decision which stored state belongs to which feature view of the job. Invariant: state of a view is
+//! dropped only with the operator's permission. Otherwise the job halts.
 
 use tracing::warn;
 use windrow_core::{EventTime, Shard, ShardMetadata, ShardRestore};
 
 use super::manifest::CheckpointManifest;
-use super::object_faults::{ObjectDamage, ObjectFault, UnusableObject};
 use super::state_object;
 use super::store::CheckpointStore;
 use super::store_retry::StoreRetry;
+use super::unusable_objects::{ObjectDamage, ObjectFault, UnusableObject};
 use crate::halt::{ChangedViews, DroppedView, NewerState, ViewChange};
 use crate::{Halt, JobDefinition};
 
 /// The outcome of reading a checkpoint or its manifest. Damage does not halt the job, because an older checkpoint may
 /// be readable.
 pub(super) enum CheckpointReadOutcome<T> {
-    /// The checkpoint, or its manifest, was read completely.
+    /// The checkpoint or manifest was read completely.
     Whole(T),
-    /// This object of the checkpoint is damaged or missing.
+    /// An object of the checkpoint is damaged or missing.
     Damaged(UnusableObject),
 }
 
 /// A shard that was restored from the state objects of a manifest.
 pub(super) struct ShardFromManifest {
     pub(super) shard: Shard,
-    /// For every view of the job, the index of its state among the views of the manifest; `None` if the manifest has no
-    /// state of the view.
+    /// For every feature view of the job, the index of the same view in the manifest; `None` if the manifest lacks the
+    /// view.
     pub(super) stored_view_index_by_job_view: Vec<Option<usize>>,
 }
 
-/// Restores a shard from the state objects of `manifest`.
+/// Restores a shard from the state objects that `manifest` names.
 pub(super) fn restore_shard(
     retry: &StoreRetry<'_>,
     store: &dyn CheckpointStore,
@@ -73,8 +73,8 @@ pub(super) fn restore_shard(
     })
 }
 
-/// Returns a halt if only a newer version of Windrow can read the object. Returns a damaged object unchanged, because
-/// an older checkpoint may be readable.
+/// Returns a halt if only a newer version of Windrow can read the object. Returns a damaged object without a halt,
+/// because an older checkpoint may be readable.
 pub(super) fn halt_if_newer_format(
     unusable: UnusableObject,
     store: &dyn CheckpointStore,
@@ -88,8 +88,8 @@ pub(super) fn halt_if_newer_format(
     }
 }
 
-/// Returns, for every view of the job, the index of its state in `manifest`; `None` if the view has no state there.
-/// Fails if state would be dropped without the operator's permission.
+/// Returns, for every feature view of the job, the index of the same view in `manifest`; `None` if the manifest lacks
+/// the view. Returns a halt if state would be dropped without the operator's permission.
 fn match_stored_views(
     retry: &StoreRetry<'_>,
     job: &JobDefinition,

@@ -1,8 +1,8 @@
-//! Finds the objects of a partition that no kept checkpoint needs.
+//! Finds the objects of a partition that may be deleted, because no kept checkpoint needs them.
 //!
-//! Owns: the decision which objects may be deleted. Invariants: (1) Only the owner of a partition deletes its objects,
-//! after a complete checkpoint. (2) The kept manifests and the objects that they name stay. (3) Objects of larger
-//! epochs stay, because a new owner may need them.
+//! Owns: the decision which objects may be deleted. Invariants: (1) Only the owner of a partition deletes the
+//! partition's objects, and only after it has completed a checkpoint. (2) Kept manifests and the state objects that
+//! they name are not deleted. (3) Objects of larger epochs are not deleted, because a new owner may need them.
 
 use std::collections::BTreeSet;
 
@@ -11,8 +11,8 @@ use super::object_names::{self, ParsedObjectName};
 use super::store::ListedObject;
 use crate::identifiers::Partition;
 
-/// Returns the names of all `listed` objects of `partition` that the `kept` manifests do not need. Objects that are
-/// newer than checkpoint `newest`, which was just completed, count as needed.
+/// Returns the names of all `listed` objects of `partition` that may be deleted. Objects that a `kept` manifest needs
+/// stay. Objects that are newer than the just completed checkpoint `newest` also stay.
 pub(super) fn find_unneeded_objects(
     partition: Partition,
     listed: &[ListedObject],

@@ -1,9 +1,10 @@
-//! Savepoint requests: a request is an object in the job's checkpoint store, which every process polls once a second.
+//! Savepoint requests. A savepoint request is an object in the job's checkpoint store. Every process of the job looks
+//! for this object once a second.
 //!
-//! The owner of each partition writes a base to the place that the request names. Then the owner creates an object in
-//! the checkpoint store, which confirms the partition.
-//! Owns: the request and the confirmations. Does not own: taking a savepoint (`take_savepoint`), writing snapshots (the
-//! checkpoint thread).
+//! The owner of each partition writes a base to the place that the request names. Then the owner confirms the partition
+//! by creating another object in the job's checkpoint store.
+//! Owns: the objects of the request and of the confirmations. Does not own: taking a savepoint (`take_savepoint`),
+//! writing snapshots (the checkpoint thread).
 //! Invariants: (1) Only one savepoint is taken at a time. (2) An expired request is ignored.
 //! After a crash of a partition's owner, the next owner writes the partition to the savepoint. After a crash of the
 //! requesting process, the request expires.
@@ -34,7 +35,7 @@ const REQUEST_POLL_INTERVAL: Duration = Duration::from_secs(1);
 pub struct SavepointRequest {
     /// The unique name of the savepoint.
     pub savepoint_id: String,
-    /// The store that the savepoint is written to.
+    /// The store in which the savepoint is created.
     pub target_store: Arc<dyn CheckpointStore>,
 }
 
@@ -55,7 +56,7 @@ pub(super) struct StoredSavepointRequest {
 pub struct CurrentSavepointRequest(Arc<Mutex<Option<Arc<SavepointRequest>>>>);
 
 impl CurrentSavepointRequest {
-    /// Starts a thread that polls `store` for a savepoint request, until a stop is requested.
+    /// Starts a thread that looks for a savepoint request in `store` once a second, until a stop is requested.
     ///
     /// # Errors
     /// When the thread cannot be started.
@@ -86,8 +87,8 @@ impl CurrentSavepointRequest {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Reads the request in `store`, and stores or clears the current request. A request whose place cannot be opened
-    /// is logged once; `refused_id` holds its savepoint.
+    /// Replaces the current request by the request in `store`, or clears it if there is no valid request. If the place
+    /// of a request cannot be opened, logs the fault once and stores the savepoint's id in `refused_id`.
     fn poll_request(
         &self,
         store: &dyn CheckpointStore,
@@ -95,7 +96,7 @@ impl CurrentSavepointRequest {
         clock: &dyn Clock,
         refused_id: &mut Option<String>,
     ) {
-        // If the store is unreachable, the next poll reads the request.
+        // If the store is unreachable, the current request stays until the next poll.
         let Ok(object) = store.read_object(object_names::SAVEPOINT_REQUEST_OBJECT) else { return };
         let stored = object.and_then(|object| StoredSavepointRequest::decode(&object));
         let next = match stored.filter(|stored| !stored.is_expired(clock.wall_now_ms())) {
@@ -139,7 +140,7 @@ impl StoredSavepointRequest {
     }
 }
 
-/// Creates `request` in `store`. Replaces an expired request.
+/// Stores `request` as an object in `store`. Replaces an expired request.
 ///
 /// # Errors
 /// [`Halt::Unreachable`] when another savepoint is being taken. [`Halt::CheckpointStore`] when the store fails.
@@ -163,7 +164,7 @@ pub(super) fn create_savepoint_request(
     Ok(())
 }
 
-/// Creates the object in `store` that confirms that `partition` is written to the requested savepoint.
+/// Confirms that the requested savepoint contains `partition`, by creating an object in `store`.
 pub(super) fn confirm_saved_partition(
     store: &dyn CheckpointStore,
     request: &SavepointRequest,

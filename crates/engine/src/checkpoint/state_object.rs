@@ -1,19 +1,19 @@
-//! The format of state objects, which hold pieces of a snapshot, compressed and with a checksum.
+//! The format of state objects. A state object holds one piece of a snapshot in compressed form.
 //!
 //! Format (version 1): a header of 20 bytes, then the content compressed with Zstandard. The header is the text
 //! `windrow`, a newline, and three little-endian numbers of 4 bytes: the version, the unpacked length, and the
-//! checksum. The checksum is the CRC-32 of the object without the checksum.
+//! checksum. The checksum is the CRC-32 of the whole object except the 4 bytes of the checksum.
 //! Invariants: (1) An incomplete or altered object is rejected. (2) The unpacked content never exceeds
 //! [`MAX_UNPACKED_BYTES`].
 
-use super::object_faults::{ObjectDamage, ObjectFault};
+use super::unusable_objects::{ObjectDamage, ObjectFault};
 
-/// The format version of the objects that this version of Windrow writes.
+/// The newest format version. This version of Windrow writes it, and reads it and all older versions.
 const STATE_FORMAT_VERSION: u32 = 1;
 const MAGIC: &[u8; 8] = b"windrow\n";
 const HEADER_BYTES: usize = 20;
-/// The largest unpacked size that is accepted, in bytes. A larger size in a header is damage, because Windrow never
-/// writes such an object.
+/// The largest accepted unpacked size in bytes. Windrow never writes a larger object, so a larger size in a header is
+/// damage.
 const MAX_UNPACKED_BYTES: usize = 256 * 1024 * 1024;
 /// A fast level of Zstandard. State consists mostly of small numbers, so higher levels save little space.
 const COMPRESSION_LEVEL: i32 = 1;
@@ -27,12 +27,12 @@ pub(crate) enum PackFault {
         /// The error text of the compressor.
         detail: String,
     },
-    /// The piece is too long for the 4 bytes of its length in the header.
+    /// The length of the piece does not fit into the 4 bytes that the header has for it.
     #[error("the piece of the snapshot is larger than 4 GiB")]
     TooLarge,
 }
 
-/// Compresses a piece of a snapshot and adds the header of a state object.
+/// Returns a state object: a header, and the compressed piece `bytes` of a snapshot.
 pub(crate) fn pack_state(bytes: &[u8]) -> Result<Vec<u8>, PackFault> {
     let packed = zstd::bulk::compress(bytes, COMPRESSION_LEVEL)
         .map_err(|error| PackFault::Compression { detail: error.to_string() })?;
@@ -69,7 +69,8 @@ pub(crate) fn unpack_state(object: &[u8]) -> Result<Vec<u8>, ObjectFault> {
     if bytes.len() == length { Ok(bytes) } else { Err(ObjectDamage::UnpackedLengthMismatch.into()) }
 }
 
-/// Returns the CRC-32 of a state object without the checksum in its header. The manifest records the same value.
+/// Returns the CRC-32 of a state object, except the 4 bytes of the checksum in its header. The manifest contains the
+/// same checksum.
 pub(crate) fn compute_object_checksum(object: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(&object[..16.min(object.len())]);

@@ -1,10 +1,11 @@
 //! The interface of the checkpoint store, which holds objects by name.
 //!
-//! Owns: what each implementation of a store must guarantee. Does not own: the implementations (the connectors), the
-//! names (`object_names`) and the content of objects.
-//! Invariants: (1) An object appears completely or not at all. (2) Once [`CheckpointStore::create_object`] returned,
-//! the object survives a crash of the machine. (3) Of all calls that create the same name, at most one succeeds. (4) A
-//! list contains every object whose creation returned before the list was requested.
+//! Owns: the guarantees that each implementation of a store must give. Does not own: the implementations (the
+//! connectors), the names of objects (`object_names`), the content of objects.
+//! Invariants: (1) A reader sees either the complete object or no object. (2) After [`CheckpointStore::create_object`]
+//! has succeeded, the object survives a crash of the machine. (3) If several calls create an object of the same name,
+//! at most one call succeeds. (4) A list contains every object whose creation had succeeded before the list was
+//! requested.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use crate::fault_class::FaultClass;
 use crate::halt::SharedError;
 
-/// An object in the list that a checkpoint store returns.
+/// The name and the size of an object, as [`CheckpointStore::list_objects`] returns them.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct ListedObject {
     /// The name of the object: segments of `A–Z a–z 0–9 . _ - %`, separated by `/`.
@@ -27,8 +28,8 @@ pub enum StoreFault {
     /// An object of the same name exists.
     #[error("an object of that name already exists")]
     Exists,
-    /// The operation failed despite the store's own retries, and may succeed later. It is unknown whether a failed
-    /// write took effect.
+    /// The operation failed, although the store's client retried it. A later attempt may succeed. A failed write may
+    /// still have taken effect.
     #[error(transparent)]
     Failed(SharedError),
     /// The store refused the operation, and an operator must act. Examples: the bucket does not exist, the user has no
@@ -53,8 +54,8 @@ impl PartialEq for StoreFault {
 impl Eq for StoreFault {}
 
 impl StoreFault {
-    /// Returns the class of the fault. A retry cannot resolve [`Self::Exists`], so its class is
-    /// [`FaultClass::NeedsOperator`].
+    /// Returns the class of the fault, which decides whether the operation is retried. The class of [`Self::Exists`] is
+    /// [`FaultClass::NeedsOperator`], because no retry resolves this fault.
     #[must_use]
     pub const fn fault_class(&self) -> FaultClass {
         match self {
@@ -64,13 +65,14 @@ impl StoreFault {
     }
 }
 
-/// A store of objects. Any thread may call its methods, which block and return in bounded time.
+/// A store that holds objects by name. Any thread may call the methods. They block the thread until the store answers
+/// or a timeout ends.
 pub trait CheckpointStore: Send + Sync + Debug {
-    /// Creates the object `name` with the content `bytes`, unless an object of that name exists.
+    /// Creates the object `name` with the content `bytes`, unless an object of this name exists.
     ///
     /// # Errors
-    /// [`StoreFault::Exists`] if an object of that name exists. A retry within this call can also cause the fault, if an
-    /// earlier attempt created the object. The caller reads the object to find out.
+    /// [`StoreFault::Exists`] if an object of this name exists. The object may come from an earlier attempt within the
+    /// same call. To find out, the caller reads the object.
     fn create_object(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreFault>;
 
     /// Returns the content of the object `name`; `None` if the object does not exist.
@@ -79,7 +81,7 @@ pub trait CheckpointStore: Send + Sync + Debug {
     /// When the store does not answer, or refuses the operation.
     fn read_object(&self, name: &str) -> Result<Option<Vec<u8>>, StoreFault>;
 
-    /// Lists all objects in `folder` and its subfolders, sorted by name. The folder `""` contains all objects.
+    /// Returns all objects in `folder` and its subfolders, sorted by name. The folder `""` is the whole store.
     ///
     /// # Errors
     /// When the store does not answer, or refuses the operation.
@@ -88,16 +90,16 @@ pub trait CheckpointStore: Send + Sync + Debug {
     /// Deletes the objects `names`. A missing object counts as deleted.
     ///
     /// # Errors
-    /// When at least one object could not be deleted. Other objects of `names` may already be deleted.
+    /// When at least one object could not be deleted. The other objects may be deleted.
     fn delete_objects(&self, names: &[String]) -> Result<(), StoreFault>;
 
     /// Returns the path or the URL of the store, without secrets, for use in messages.
     fn place(&self) -> &str;
 }
 
-/// Opens a checkpoint store at a configured place: a path, `file:…`, `s3://…`, `gs://…` or `az://…`.
+/// Opens checkpoint stores. A store is given as a path, `file:…`, `s3://…`, `gs://…` or `az://…`.
 pub trait CheckpointStoreOpener: Send + Sync + Debug {
-    /// Opens the store at `place` without sending a request to it.
+    /// Opens the store at `place` without sending a request to the store.
     ///
     /// # Errors
     /// When `place` has no accepted form, or a setting that the store needs is missing.

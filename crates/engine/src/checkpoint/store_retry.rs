@@ -1,4 +1,4 @@
-//! Repeats an operation of the checkpoint store while the store is unreachable.
+//! Retries an operation of the checkpoint store while the store is unreachable.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ const SHORTEST_RETRY_DELAY: Duration = Duration::from_millis(200);
 const LONGEST_RETRY_DELAY: Duration = Duration::from_secs(5);
 /// The time between two log lines about the same outage of the checkpoint store.
 const OUTAGE_LOG_INTERVAL: Duration = Duration::from_secs(30);
-/// The time between two checks of the stop signal during the wait for the next attempt.
+/// The time between two checks whether a stop was requested, during the delay before the next attempt.
 const STOP_POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Repeats operations of the checkpoint store while the store is unreachable. A stop request ends the repetition.
+/// Retries operations of the checkpoint store while the store is unreachable, until a stop is requested.
 #[derive(Clone, Copy)]
 pub(super) struct StoreRetry<'a> {
     pub(super) checkpoint_config: &'a CheckpointConfig,
@@ -25,7 +25,8 @@ pub(super) struct StoreRetry<'a> {
 }
 
 impl StoreRetry<'_> {
-    /// Repeats `operation` while its fault is transient, with growing delays between attempts.
+    /// Retries `operation` as long as it fails with a transient fault. The delay between two attempts grows up to
+    /// [`LONGEST_RETRY_DELAY`].
     ///
     /// # Errors
     /// [`Halt::CheckpointStore`] when the store refuses the operation. [`Halt::Unreachable`] when a stop was requested

@@ -1,12 +1,12 @@
 //! Takes a savepoint: a complete copy of a running job's state in a separate place.
 //!
-//! The process that takes a savepoint creates a request, and waits until the owners of all partitions have confirmed
-//! it. Then the process withdraws the request and writes the object `savepoint`.
-//! Owns: this procedure. Does not own: the request and the confirmations (`savepoint_request`).
-//! Invariants: (1) A savepoint refers only to objects in its own place. (2) A savepoint is complete exactly when its
-//! object `savepoint` exists. (3) Windrow never deletes objects of a savepoint.
-//! After a crash of the process, the request expires. The place then holds an incomplete savepoint, which can be
-//! deleted.
+//! The process that takes a savepoint creates a savepoint request. It waits until the owner of each partition has
+//! confirmed the partition. Then it deletes the request and creates the object `savepoint`.
+//! Owns: these steps. Does not own: the objects of the request and of the confirmations (`savepoint_request`).
+//! Invariants: (1) The manifests of a savepoint name only state objects in the folder of the savepoint. (2) A savepoint
+//! is complete if and only if its object `savepoint` exists. (3) Windrow never deletes objects of a savepoint.
+//! If the process crashes, the request expires. The folder then holds an incomplete savepoint, which an operator can
+//! delete.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -17,8 +17,8 @@ use super::create_object::create_or_compare_object;
 use super::inspect;
 use super::manifest::CheckpointManifest;
 use super::object_names;
-use super::savepoint_content::SavepointContent;
 use super::savepoint_request::{StoredSavepointRequest, create_savepoint_request};
+use super::savepoint_summary::SavepointSummary;
 use super::store::{CheckpointStore, StoreFault};
 use crate::halt::{CheckpointStoreFault, ForeignState, UnreachableService, WaitEndReason, share_error};
 use crate::identifiers::Partition;
@@ -32,13 +32,13 @@ const CONFIRMATION_POLL_INTERVAL: Duration = Duration::from_millis(500);
 pub struct SavepointParameters<'a> {
     /// The store of the running job's checkpoints.
     pub checkpoint_store: &'a dyn CheckpointStore,
-    /// The store that the savepoint is written to.
+    /// The store in which the savepoint is created.
     pub target_store: &'a dyn CheckpointStore,
     /// The unique name of the savepoint.
     pub savepoint_id: &'a str,
-    /// The time within which the owners must confirm all partitions.
+    /// The time within which all partitions must be confirmed by their owners.
     pub confirmation_timeout: Duration,
-    /// The clock that measures the time until all partitions are confirmed.
+    /// The clock that measures `confirmation_timeout` and gives the savepoint its time.
     pub clock: &'a dyn Clock,
     /// The signal that ends the wait for confirmations early.
     pub stop_signal: &'a StopSignal,
@@ -47,7 +47,7 @@ pub struct SavepointParameters<'a> {
 /// The progress of a savepoint that is being taken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SavepointProgress {
-    /// The number of partitions whose owners have confirmed the savepoint.
+    /// The number of partitions that their owners have confirmed.
     pub saved_partition_count: usize,
     /// The number of partitions of the topic.
     pub partition_count: usize,
@@ -56,13 +56,13 @@ pub struct SavepointProgress {
 /// Takes a savepoint of a running job. Calls `on_progress` after each poll for confirmations.
 ///
 /// # Errors
-/// [`Halt::Unreachable`] when partitions were not confirmed in time, or another savepoint is being taken.
-/// [`Halt::ForeignState`] when the job has no checkpoint. [`Halt::CheckpointStore`] when a store refuses an operation or
-/// fails.
+/// [`Halt::Unreachable`] when some partitions were not confirmed in time, or another savepoint is being taken.
+/// [`Halt::ForeignState`] when the job has no checkpoint. [`Halt::CheckpointStore`] when a store refuses an operation
+/// or fails.
 pub fn take_savepoint(
     parameters: SavepointParameters<'_>,
     mut on_progress: impl FnMut(SavepointProgress),
-) -> Result<SavepointContent, Halt> {
+) -> Result<SavepointSummary, Halt> {
     let SavepointParameters {
         checkpoint_store: store,
         target_store: target,
@@ -89,7 +89,7 @@ pub fn take_savepoint(
         warn!(%fault, "cannot withdraw the savepoint request; the request expires by itself");
     }
     waited?;
-    write_savepoint_content(&parameters, &partitions, newest)
+    write_savepoint_summary(&parameters, &partitions, newest)
 }
 
 fn wait_for_confirmations(
@@ -107,7 +107,7 @@ fn wait_for_confirmations(
     } = parameters;
     let deadline = clock.monotonic_now() + *timeout;
     loop {
-        // A failed request counts as an empty list. The next poll repeats the request.
+        // If the store cannot list the confirmations, all partitions count as unconfirmed until the next poll.
         let listed = store.list_objects(&object_names::savepoint_confirmations_folder(id)).unwrap_or_default();
         let confirmed: BTreeSet<&str> = listed.iter().map(|object| object.object_name.as_str()).collect();
         let is_missing = |partition: &Partition| {
@@ -132,12 +132,12 @@ fn wait_for_confirmations(
     }
 }
 
-/// Writes the object `savepoint`, which completes the savepoint.
-fn write_savepoint_content(
+/// Creates the object `savepoint`, which completes the savepoint. Returns the summary in this object.
+fn write_savepoint_summary(
     parameters: &SavepointParameters<'_>,
     partitions: &[Partition],
     job: &CheckpointManifest,
-) -> Result<SavepointContent, Halt> {
+) -> Result<SavepointSummary, Halt> {
     let SavepointParameters { target_store: target, savepoint_id: id, clock, .. } = parameters;
     let stored = inspect::list_checkpoints(*target).map_err(halt_for_failed_savepoint)?;
     let mut bytes = 0;
@@ -151,21 +151,21 @@ fn write_savepoint_content(
             }
         }
     }
-    let content = SavepointContent {
+    let summary = SavepointSummary {
         savepoint_id: (*id).to_owned(),
         taken_at_ms: clock.wall_now_ms(),
         pipeline_name: job.pipeline_name.clone(),
         topic: job.topic.clone(),
-        partitions: partitions.to_vec(),
+        partition_numbers: partitions.to_vec(),
         total_state_byte_count: bytes,
     };
-    let object = content.encode().map_err(|error| halt_for_failed_savepoint(StoreFault::Failed(share_error(error))))?;
-    if !create_or_compare_object(*target, object_names::SAVEPOINT_CONTENT_OBJECT, &object)
+    let object = summary.encode().map_err(|error| halt_for_failed_savepoint(StoreFault::Failed(share_error(error))))?;
+    if !create_or_compare_object(*target, object_names::SAVEPOINT_SUMMARY_OBJECT, &object)
         .map_err(halt_for_failed_savepoint)?
     {
         return Err(halt_for_failed_savepoint(StoreFault::Exists));
     }
-    Ok(content)
+    Ok(summary)
 }
 
 /// Returns the halt for a savepoint that failed because of `source`.

@@ -1,4 +1,5 @@
-//! The messages between a worker and its checkpoint thread: commands to the thread, events from the thread.
+//! The messages between a worker and its checkpoint thread. The worker sends commands, and the checkpoint thread sends
+//! events.
 
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use crate::{Epoch, FenceToken, Halt, Offset, Partition};
 pub(crate) enum SnapshotPurpose {
     /// A checkpoint of the partition.
     Checkpoint,
-    /// One partition of the requested savepoint.
+    /// The copy of one partition in the requested savepoint.
     Savepoint(Arc<SavepointRequest>),
 }
 
@@ -25,19 +26,19 @@ pub(crate) enum SnapshotPurpose {
 pub(crate) enum CheckpointCommand {
     /// Claim an epoch of the partition in the checkpoint store, and restore the partition's shard.
     RestorePartition(Partition),
-    /// Claim the restored partition at the fence of the row store. Reading begins at the offset `start`, or at the
-    /// checkpoint's offset if `start` is `None`.
+    /// Claim the restored partition at the fence of the row store. The worker will read the partition from the offset
+    /// `start`, or from the checkpoint's offset if `start` is `None`.
     ClaimFence { partition: Partition, start: Option<Offset> },
     /// Write a piece of the partition's snapshot as a state object.
     WriteStatePart { fence_token: FenceToken, snapshot_purpose: SnapshotPurpose, bytes: Vec<u8> },
-    /// Complete the snapshot. The worker has sent all its pieces, and the row store has acknowledged all rows before
-    /// the cut.
+    /// Complete the snapshot. The worker has sent all pieces of the snapshot, and the row store has acknowledged all
+    /// rows before the cut.
     CompleteSnapshot(Box<SnapshotToComplete>),
-    /// Discard the pieces of the partition's unfinished snapshot.
+    /// Discard the draft of the partition's unfinished snapshot.
     DiscardSnapshot(Partition),
 }
 
-/// A snapshot whose pieces were all sent to the checkpoint thread.
+/// A snapshot of which the worker has sent all pieces to the checkpoint thread.
 #[derive(Debug)]
 pub(crate) struct SnapshotToComplete {
     pub(crate) fence_token: FenceToken,
@@ -45,8 +46,9 @@ pub(crate) struct SnapshotToComplete {
     pub(crate) base_or_delta: BaseOrDelta,
     pub(crate) offset: Offset,
     pub(crate) shard_metadata: ShardMetadata,
-    /// Per view, the fingerprint of where and how the counting of its rows started (see `row_numbering`).
-    pub(crate) counting_start_fingerprints: Vec<u64>,
+    /// For each feature view, the fingerprint of everything that determines the numbers of its rows (see
+    /// `row_numbering_fingerprint`).
+    pub(crate) row_numbering_fingerprints: Vec<u64>,
     /// The wall-clock time of the cut, in epoch milliseconds.
     pub(crate) taken_at_ms: i64,
 }
@@ -54,18 +56,21 @@ pub(crate) struct SnapshotToComplete {
 /// An event from a checkpoint thread to its worker.
 #[derive(Debug)]
 pub(crate) enum CheckpointEvent {
-    /// The shard of the partition was restored. The offset is that of its checkpoint; `None` without a checkpoint.
+    /// The shard of the partition was restored, or the restore failed. The event holds the offset of the checkpoint;
+    /// `None` if the partition had no checkpoint.
     PartitionRestored(Partition, Result<Option<Offset>, Halt>),
-    /// The partition's claim at the fence was granted, lost to another worker, or failed.
+    /// The claim of the partition at the fence was granted, was refused because of a newer claim, or failed.
     FenceClaimed(Partition, Result<PartitionOpenOutcome, Halt>),
-    /// The checkpoint thread has completed the snapshot, or has given it up. `number` is the checkpoint's number.
+    /// The checkpoint thread has completed the snapshot or has failed to complete it. `number` is the number of the
+    /// checkpoint.
     SnapshotEnded { fence_token: FenceToken, snapshot_purpose: SnapshotPurpose, number: u64, outcome: SnapshotOutcome },
 }
 
 /// The outcome of opening a partition.
 #[derive(Debug)]
 pub(crate) enum PartitionOpenOutcome {
-    /// The partition is claimed in the checkpoint store and at the fence, and its records may be read.
+    /// The partition is claimed in the checkpoint store and at the fence, so the worker may read the partition's
+    /// records.
     Opened(Box<OpenedPartition>),
     /// Another worker claimed the partition while this worker was opening it.
     Overtaken {
@@ -81,10 +86,10 @@ pub(crate) enum SnapshotOutcome {
     Complete {
         id: CheckpointId,
         size: CheckpointSize,
-        /// Whether the partition's next snapshot must be a base or a delta.
+        /// The required kind of the partition's next snapshot.
         next_base_or_delta: BaseOrDelta,
     },
-    /// The snapshot was not written. A new snapshot may succeed.
+    /// The snapshot was not completed. The next snapshot of the partition may succeed.
     Failed(SnapshotFailure),
     /// Another worker has claimed the partition under this larger epoch.
     Fenced(Epoch),
@@ -95,28 +100,28 @@ pub(crate) enum SnapshotOutcome {
 /// The size of a completed checkpoint.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct CheckpointSize {
-    /// The size of the layer that the checkpoint added, in bytes.
+    /// The size of the newest layer, which contains this snapshot, in bytes.
     pub(crate) newest_layer_byte_count: u64,
-    /// The size of all layers that the checkpoint consists of, in bytes.
+    /// The size of all layers of the checkpoint, in bytes.
     pub(crate) all_layers_byte_count: u64,
 }
 
-/// The reason why a snapshot was not written.
+/// The reason why a snapshot was not completed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum SnapshotFailure {
     /// A piece of the snapshot cannot be packed into a state object.
     #[error("cannot pack the state object {object}")]
     NotPacked { object: String, source: PackFault },
-    /// The checkpoint store did not write a state object.
+    /// The store did not create a state object.
     #[error("cannot write the state object {object}")]
     NotWritten { object: String, source: StoreFault },
     /// The manifest cannot be encoded.
     #[error("cannot encode the manifest: {detail}")]
     ManifestNotEncoded { detail: String },
-    /// Another process has created an object of the same name with another content.
+    /// An object of the manifest's name already exists, and has another content.
     #[error("another process has already written {object} with other content")]
     WrittenElsewhere { object: String },
-    /// The checkpoint store failed.
+    /// An operation of the store failed.
     #[error(transparent)]
     Store(#[from] StoreFault),
 }

@@ -2,11 +2,11 @@
 
 use super::limits::MAX_RECORD_BYTES;
 
-/// The maximum number of characters that an error quotes from a record. Errors are logged and sent as headers of dead
-/// letters, so they must be short.
+/// The maximum number of characters of a record that an error quotes. The text of an error must be short, because it is
+/// logged and becomes a header of the dead letter.
 const MAX_QUOTED_CHARS: usize = 200;
 
-/// Returns `text` for use in an error, cut after [`MAX_QUOTED_CHARS`] characters.
+/// Returns the first [`MAX_QUOTED_CHARS`] characters of `text`, with an ellipsis if `text` is longer.
 pub(super) fn truncate_for_error(text: &str) -> Box<str> {
     windrow_core::text::truncate_with_ellipsis(text, MAX_QUOTED_CHARS).into()
 }
@@ -26,7 +26,7 @@ pub enum DecodeError {
     /// The payload is not valid UTF-8. The number is the position of the first invalid byte.
     #[error("the record is not UTF-8: the byte at position {0} is invalid")]
     NotUtf8(usize),
-    /// The payload is not valid JSON, is nested too deep, or is not a JSON object.
+    /// The payload is not valid JSON, is too deeply nested, or is not a JSON object.
     #[error("malformed JSON: {0}")]
     InvalidJson(Box<str>),
     /// The entity key or the event time is missing or null.
@@ -35,14 +35,14 @@ pub enum DecodeError {
     /// A declared field, the entity key or the event time occurs twice.
     #[error("`{0}` occurs twice")]
     DuplicateField(Box<str>),
-    /// A field, the entity key or the event time has a value of the wrong type.
+    /// The value of a declared field, the entity key or the event time has the wrong type.
     #[error("`{field}` must be {expected} but is {found}")]
     WrongType {
         /// The name of the field.
         field: Box<str>,
         /// The accepted types, such as "a string or a number".
         expected: &'static str,
-        /// The value in the record, or its type.
+        /// The value in the record, or the type of the value.
         found: Box<str>,
     },
     /// The event time cannot be parsed or is out of range.
@@ -50,7 +50,7 @@ pub enum DecodeError {
     InvalidEventTime {
         /// The name of the field.
         field: Box<str>,
-        /// The reason why the value is not a time.
+        /// The reason why the value is not a valid event time.
         reason: Box<str>,
     },
     /// The entity key is longer than the pipeline allows.

@@ -1,4 +1,4 @@
-//! The decoder that turns the records of a pipeline into events.
+//! The decoder of the records of one pipeline, which turns each record into an event or a decode error.
 
 use bumpalo::Bump;
 use jiff::tz::TimeZone;
@@ -17,9 +17,9 @@ pub struct EventDecoder {
 }
 
 impl EventDecoder {
-    /// Creates a decoder for records in `format` with the fields of `schema`. The field `time_field` holds the event
-    /// time. An event time without a UTC offset is a local time in `time_zone`. A record with an entity key above
-    /// `max_key_bytes` is not an event.
+    /// Creates a decoder for records in `format` with the fields of `schema`. The record field `time_field` holds the
+    /// event time. An event time without a UTC offset is a local time in `time_zone`. A record whose entity key has
+    /// more than `max_key_bytes` bytes is not an event.
     #[must_use]
     pub fn new(
         format: EventFormat,
@@ -31,7 +31,8 @@ impl EventDecoder {
         Self { format, rules: DecodeRules { schema, time_field: time_field.into(), time_zone, max_key_bytes } }
     }
 
-    /// Describes the decoding rules for the manifest. Two decoders with equal descriptions decode equally.
+    /// Returns a text that describes the decoding rules, for the manifest of a checkpoint. If two decoders have the
+    /// same text, they decode every record in the same way.
     pub(crate) fn describe_decoding_rules(&self) -> String {
         let DecodeRules { schema, time_field, time_zone, max_key_bytes } = &self.rules;
         let zone = time_zone.iana_name().map_or_else(|| format!("{time_zone:?}"), str::to_owned);
@@ -43,7 +44,8 @@ impl EventDecoder {
         format!("{format}, {time_field} in {zone}, keys up to {max_key_bytes} bytes, [{}]", fields.join(", "))
     }
 
-    /// Decodes one record. The event borrows its texts from `payload`, and texts with JSON escapes from `arena`.
+    /// Decodes the payload of one record. The event borrows its texts from `payload`. Texts that contain JSON escapes
+    /// are unescaped into `arena` and borrowed from there.
     ///
     /// # Errors
     /// When the record is not an event. The error is the reason for its dead letter.

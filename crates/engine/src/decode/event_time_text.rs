@@ -1,8 +1,9 @@
 //! Parses event times: RFC 3339, ISO 8601 without a UTC offset, or a number of milliseconds since the epoch.
 //!
-//! Fractions of a millisecond are rounded down, as Java's `Instant.toEpochMilli` does in Flink jobs.
-//! When clocks change, some local times do not exist and others exist twice. As in Java, a time that does not exist
-//! moves forward by the length of the gap. A time that exists twice is the earlier of the two instants.
+//! An event time is rounded down to whole milliseconds, as by Java's `Instant.toEpochMilli` in Flink jobs.
+//! When a daylight saving time begins or ends, some local times do not exist and others exist twice. As in Java, a time
+//! that does not exist is moved forward by the length of the gap. A time that exists twice means the earlier of the two
+//! instants.
 
 use jiff::fmt::temporal::{DateTimeParser, PiecesOffset};
 use jiff::tz::TimeZone;
@@ -11,8 +12,8 @@ use windrow_core::text::first_chars;
 
 static EVENT_TIME_PARSER: DateTimeParser = DateTimeParser::new();
 
-/// Parses an event time. A time without a UTC offset is a local time in `time_zone`. The error is the reason for the
-/// dead letter.
+/// Parses an event time. A time without a UTC offset is a local time in `time_zone`. The error is the text of the
+/// reason in the dead letter.
 pub(super) fn parse_event_time(text: &str, time_zone: &TimeZone) -> Result<EventTime, String> {
     let pieces = EVENT_TIME_PARSER.parse_pieces(text).map_err(|_| not_a_time_message(text))?;
     let Some(time) = pieces.time() else {
@@ -36,14 +37,14 @@ pub(super) fn parse_event_time(text: &str, time_zone: &TimeZone) -> Result<Event
     EventTime::checked_from_ms(timestamp.as_millisecond() - floor).ok_or_else(|| out_of_range_message(text))
 }
 
-/// Returns the event time that is `ms` milliseconds after the epoch. If the time is out of range, returns the reason
-/// for the dead letter.
+/// Returns the event time that is `ms` milliseconds after the epoch. The error is the text of the reason in the dead
+/// letter.
 pub(super) fn event_time_from_integer_ms(ms: i64) -> Result<EventTime, String> {
     EventTime::checked_from_ms(ms).ok_or_else(|| out_of_range_message(&ms.to_string()))
 }
 
-/// Returns the event time that is `ms` milliseconds after the epoch, rounded down to whole milliseconds. JSON numbers
-/// with a fraction or an exponent arrive as floats.
+/// Returns the event time that is `ms` milliseconds after the epoch, rounded down to whole milliseconds. `serde_json`
+/// reads a number with a fraction or an exponent as a float.
 #[allow(clippy::cast_possible_truncation)] // The cast of a large float gives `i64::MAX`, which is out of range.
 pub(super) fn event_time_from_double_ms(ms: f64) -> Result<EventTime, String> {
     EventTime::checked_from_ms(ms.floor() as i64).ok_or_else(|| out_of_range_message(&ms.to_string()))
@@ -64,7 +65,7 @@ fn out_of_range_message(text: &str) -> String {
     )
 }
 
-/// Quotes the first 40 characters of `text` for an error.
+/// Returns the first 40 characters of `text` in quotation marks, with an ellipsis if `text` is longer.
 fn quote_start_of_text(text: &str) -> String {
     let cut = first_chars(text, 40);
     if cut.len() < text.len() { format!("{cut:?}…") } else { format!("{cut:?}") }

@@ -1,8 +1,8 @@
 //! Decodes events from JSON text.
 //!
-//! The decoder passes over the text once with `serde_json`. It reads members of the schema with their declared type,
-//! and skips all others. An entity key that is a number with a fraction or an exponent needs a second pass.
-//! `docs/adr/0002-json-parser.md` explains why no faster parser is used.
+//! The decoder reads the text once with `serde_json`. It reads each member that the schema declares with its declared
+//! type, and skips all other members. If the entity key is a number with a fraction or an exponent, the decoder reads
+//! the text a second time. `docs/adr/0002-json-parser.md` explains why no faster parser is used.
 
 #[macro_use]
 mod reject_other_types;

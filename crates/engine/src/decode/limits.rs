@@ -1,8 +1,9 @@
 //! Limits on the size and the nesting depth of a record.
 
-/// The size of the largest record that is decoded, in bytes. Kafka's default limit for a batch is about as large. A
-/// larger record becomes a dead letter.
+/// The maximum size of a record in bytes. It is about as large as Kafka's default limit for a batch. A larger record
+/// becomes a dead letter.
 pub const MAX_RECORD_BYTES: usize = 1024 * 1024;
 
-/// The largest number of JSON arrays and objects inside each other. A record with deeper nesting becomes a dead letter.
+/// The maximum nesting depth of arrays and objects in a JSON record. A record with deeper nesting becomes a dead
+/// letter.
 pub const MAX_NESTING_DEPTH: usize = 128;

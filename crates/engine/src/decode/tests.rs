@@ -18,7 +18,7 @@ fn create_test_decoder() -> EventDecoder {
     EventDecoder::new(EventFormat::Json, schema, "event_time", TimeZone::UTC, 1024)
 }
 
-/// Decodes `record` and returns the event as text, or the reason why the record is not an event.
+/// Decodes `record` and returns the event as a text. If the record is not an event, returns the reason.
 fn decode_to_text(record: &str) -> String {
     match create_test_decoder().decode(Some(record.as_bytes()), &Bump::new()) {
         Ok(event) => format!("{:?} at {} {:?}", event.entity_key, event.time, &event.field_values[1..]),
@@ -155,7 +155,8 @@ fn a_local_time_is_read_in_the_pipelines_zone() {
     };
     assert_eq!(ms("2024-07-01T12:00:00"), ms("2024-07-01T10:00:00Z"));
     assert_eq!(ms("2024-01-01T12:00:00"), ms("2024-01-01T11:00:00Z"));
-    // On the day clocks go forward, 02:30 does not exist. On the day clocks go back, 02:30 occurs twice.
+    // When daylight saving time begins, the local time 02:30 does not exist. When daylight saving time ends, 02:30
+    // occurs twice.
     assert_eq!(ms("2024-03-31T02:30:00"), ms("2024-03-31T01:30:00Z"));
     assert_eq!(ms("2024-10-27T02:30:00"), ms("2024-10-27T00:30:00Z"));
 }
@@ -199,7 +200,7 @@ fn malformed_records_give_a_reason() {
     }
 }
 
-/// The reason why a record is not an event is logged and sent as a header, so it must be short.
+/// The reason is logged and becomes a header of the dead letter, so it must be short.
 #[test]
 fn reasons_stay_short_for_long_values() {
     let long = "A".repeat(600_000);

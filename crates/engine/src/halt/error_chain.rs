@@ -1,4 +1,4 @@
-//! Renders errors with their sources, and values that appear in the texts of halts.
+//! Renders errors together with their sources. Formats lists of numbers and times for the texts of halts.
 
 use std::error::Error;
 use std::fmt;
@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-/// An error of another crate or of the operating system. The error is shared, because each worker gets a clone of a
-/// halt.
+/// An error of another crate or of the operating system. It is reference-counted, so that a [`crate::Halt`] that
+/// contains it can be cloned.
 pub type SharedError = Arc<dyn Error + Send + Sync>;
 
-/// Wraps an error, or the text of an error, in a [`SharedError`].
+/// Converts an error or a text into a [`SharedError`].
 pub fn share_error(error: impl Into<Box<dyn Error + Send + Sync>>) -> SharedError {
     Arc::from(error.into())
 }
@@ -20,13 +20,13 @@ pub(super) fn join_numbers<T: ToString>(numbers: &[T]) -> String {
     numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// Formats a wall-clock time in UTC. A time that has no UTC date becomes "a later time".
+/// Formats a wall-clock time in UTC. Returns "a later time" if the time is too large for a UTC date.
 pub(super) fn format_utc(epoch_ms: i64) -> String {
     Timestamp::from_millisecond(epoch_ms).map_or_else(|_| "a later time".to_owned(), |time| format!("{time:.0}"))
 }
 
-/// Renders an error and its sources in one line, separated by colons. Omits a source whose text the line already
-/// contains.
+/// Renders an error, its source, the source of its source and so on in one line, separated by colons. Omits a source
+/// whose text already occurs in the line.
 #[derive(Debug)]
 pub struct ErrorChain<'a>(pub &'a dyn Error);
 

@@ -10,7 +10,8 @@ use crate::identifiers::{Offset, Partition};
 /// The reason why a job cannot read or process its input.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum InputFault {
-    /// A record has no key, although the topic has several partitions.
+    /// A record has no key, but the topic has several partitions. So the events of one entity may be in several
+    /// partitions.
     #[error(
         "the record at offset {offset} of partition {partition} has no key, but topic `{topic}` has several partitions. \
          Without keys, the events of one entity are spread over all partitions, and each window counts only some of them"
@@ -30,9 +31,9 @@ pub enum InputFault {
     TopicNotCreated {
         /// The topic.
         topic: String,
-        /// The source that should hold the topic.
+        /// The source in which the topic should exist.
         service: ServiceAddress,
-        /// The error of the creation.
+        /// The error of creating the topic.
         source: SharedError,
     },
     /// The topic was deleted while the job ran.
@@ -54,10 +55,11 @@ pub enum InputFault {
     Unreadable {
         /// The name of the file or stream.
         input: String,
-        /// The error of the read.
+        /// The error of reading the file or stream.
         source: SharedError,
     },
-    /// The input can be read only once, from beginning to end.
+    /// The job must read the input again from another position, but the input can be read only once, from beginning to
+    /// end.
     #[error("{input} can be read only once, from beginning to end")]
     NotSeekable {
         /// The name of the file or stream.
@@ -65,7 +67,7 @@ pub enum InputFault {
     },
 }
 
-/// An offset that the source does not hold, although reading should continue there.
+/// An offset at which a job must continue, but which the source does not hold.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{}", self.describe_loss())]
 pub struct LostOffset {
@@ -73,11 +75,11 @@ pub struct LostOffset {
     pub topic: String,
     /// The partition.
     pub partition: Partition,
-    /// The offset at which reading should continue.
+    /// The offset at which the job must continue.
     pub lost_offset: Offset,
-    /// The first offset that the source still holds.
+    /// The offset of the oldest record that the source still holds.
     pub first_kept_offset: Offset,
-    /// The offset after the last record that the source holds.
+    /// The offset after the newest record that the source holds.
     pub end_offset: Offset,
 }
 
@@ -109,15 +111,16 @@ impl LostOffset {
 pub struct RecreatedTopic {
     /// The topic.
     pub topic: String,
-    /// The topic id that the job knows.
+    /// The topic id that the job expects, because a checkpoint or an earlier answer of the source contains it.
     pub known_topic_id: String,
     /// The topic id that the source returns now.
     pub found_topic_id: String,
-    /// The checkpoint that the known id comes from; `None` if the job read the known id from the source at its start.
+    /// The checkpoint that contains `known_topic_id`; `None` if the job got this id from the source when the job
+    /// started.
     pub known_from_checkpoint: Option<Box<CheckpointPlace>>,
 }
 
-/// A topic that has more partitions than the job knows.
+/// A topic that has more partitions than before.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
     "topic `{topic}` has {found_partition_count} partitions, but had {known_partition_count}{}. Keys have moved between \
@@ -127,23 +130,23 @@ pub struct RecreatedTopic {
 pub struct AddedPartitions {
     /// The topic.
     pub topic: String,
-    /// The number of partitions that the job knows.
+    /// The number of partitions that the topic had before.
     pub known_partition_count: Partition,
     /// The number of partitions that the topic has now.
     pub found_partition_count: Partition,
-    /// The checkpoint that the known number comes from; `None` if the job read the known number from the source at its
-    /// start.
+    /// The checkpoint that contains `known_partition_count`; `None` if the job got this number from the source when the
+    /// job started.
     pub known_from_checkpoint: Option<Box<CheckpointPlace>>,
 }
 
-/// A checkpoint of a partition and the place of its store.
+/// A checkpoint, its partition, and its checkpoint store.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CheckpointPlace {
     /// The id of the checkpoint.
     pub checkpoint_id: CheckpointId,
     /// The partition of the checkpoint.
     pub partition: Partition,
-    /// The place of the checkpoint store.
+    /// The path or URL of the checkpoint store.
     pub store_place: String,
 }
 

@@ -10,7 +10,7 @@ use crate::identifiers::Partition;
 /// The reason why rows, dead letters or events cannot be written.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum OutputFault {
-    /// A file or a stream of rows cannot be written.
+    /// The file or stream that receives the rows cannot be written.
     #[error("cannot write {output}")]
     Unwritable {
         /// The name of the file or stream.
@@ -34,7 +34,7 @@ pub enum OutputFault {
         /// The error of the write.
         source: SharedError,
     },
-    /// A topic does not accept dead letters.
+    /// Dead letters cannot be written to their Kafka topic.
     #[error("cannot write dead letters to topic `{topic}`")]
     DeadLetterTopicUnwritable {
         /// The topic.
@@ -42,7 +42,7 @@ pub enum OutputFault {
         /// The error of the send operation.
         source: SharedError,
     },
-    /// A topic does not accept events.
+    /// Generated events cannot be written to a Kafka topic.
     #[error("cannot send events to topic `{topic}` on {service}")]
     TopicUnwritable {
         /// The topic.
@@ -58,23 +58,23 @@ pub enum OutputFault {
         /// The error of starting the thread.
         source: SharedError,
     },
-    /// The thread that writes rows ended unexpectedly, which is a bug.
+    /// The thread that writes rows ended unexpectedly. This is a bug in Windrow.
     #[error("the thread that writes rows ended unexpectedly; this is a bug in Windrow")]
     WriterBrokeDown,
-    /// The worker called the sink in a way that the sink forbids, which is a bug.
+    /// The worker used the sink in a way that the sink does not allow. This is a bug in Windrow.
     #[error("rows cannot be written because of a bug in Windrow")]
     WriterBug {
         /// The error that the sink reported.
         source: SharedError,
     },
-    /// The bounded input has ended, but some partitions were not processed to their end.
+    /// The input has ended, but some partitions were not processed to their last record.
     #[error(
         "the input has ended, but these partitions were not processed to their end: {}. The row store lost rows that it \
          had acknowledged, or another process claimed a partition",
         join_numbers(partitions)
     )]
     UnfinishedPartitions {
-        /// The partitions that were not processed to their end.
+        /// The numbers of the partitions that were not processed to their last record.
         partitions: Vec<Partition>,
     },
 }

@@ -1,4 +1,5 @@
-//! Halts that a service causes: the source, the row store, or a running job that was asked for a savepoint.
+//! Halts because a service does not answer or refuses an operation. The service is the source, the row store, or a
+//! running job that must confirm a savepoint.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use super::error_chain::{SharedError, format_utc, join_numbers};
 use crate::checkpoint::store::StoreFault;
 use crate::identifiers::{Offset, Partition};
 
-/// The name and the address of a service.
+/// The product name and the address of a service.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ServiceAddress {
     /// The name of the product, such as Kafka or Redis.
@@ -22,10 +23,10 @@ impl fmt::Display for ServiceAddress {
     }
 }
 
-/// A service that did not answer within the time allowed, or before a stop was requested.
+/// The reason why a wait for a service ended: the time limit was reached, or a stop was requested.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum UnreachableService {
-    /// The source was unreachable at the start.
+    /// The source was unreachable when the job started.
     #[error("{service} did not answer within {:.1} s", waited.as_secs_f64())]
     Source {
         /// The source.
@@ -45,7 +46,7 @@ pub enum UnreachableService {
         /// The error of the request.
         source: SharedError,
     },
-    /// The row store was not ready at the start.
+    /// The row store was not ready when the job started.
     #[error("{service} was not ready within {:.0} s and {attempts} attempts; the last error", waited.as_secs_f64())]
     RowStoreAtStart {
         /// The row store.
@@ -93,7 +94,7 @@ pub enum UnreachableService {
         /// The wall-clock time at which the other request expires, in epoch milliseconds.
         expires_at_ms: i64,
     },
-    /// The owners of some partitions did not confirm a savepoint.
+    /// Some partitions of a savepoint were not confirmed by their owners.
     #[error(
         "the savepoint was not taken: {end}, and of {partitions} partitions these are not saved: {}. Check that the pipeline \
          runs with this group and checkpoint store, and may write to {place}. Its log shows failed writes{}",
@@ -107,11 +108,11 @@ pub enum UnreachableService {
     UnconfirmedSavepoint {
         /// The reason why the wait ended.
         end: WaitEndReason,
-        /// The partitions that are not confirmed.
+        /// The numbers of the partitions that are not confirmed.
         missing: Vec<Partition>,
         /// The number of partitions of the topic.
         partitions: usize,
-        /// The place that the confirmed partitions were written to.
+        /// The path or URL of the incomplete savepoint.
         place: String,
     },
 }
@@ -123,7 +124,7 @@ pub enum WaitEndReason {
     Stopped,
     /// The time limit was reached.
     TimedOut,
-    /// The thread that should answer has ended.
+    /// The thread that was expected to answer has ended.
     ThreadEnded,
 }
 
@@ -137,10 +138,10 @@ impl fmt::Display for WaitEndReason {
     }
 }
 
-/// A service that refused an operation, or that cannot be used.
+/// The reason why a service cannot be used: it refused an operation, or it does not meet the requirements.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ServiceRefusal {
-    /// The source or its client library refused an operation.
+    /// An operation of the source failed, and no retry resolves the fault.
     #[error("{service}: cannot {operation}")]
     Source {
         /// The source.
@@ -156,7 +157,7 @@ pub enum ServiceRefusal {
         /// The reason why the address is invalid.
         source: SharedError,
     },
-    /// The row store rejects the user, or the user lacks a right.
+    /// The row store does not accept the user, or the user lacks a permission.
     #[error("{service} denied access")]
     RowStoreAccess {
         /// The row store.
@@ -169,35 +170,35 @@ pub enum ServiceRefusal {
     RowStoreUnsuitable {
         /// The row store.
         service: ServiceAddress,
-        /// The missing feature.
+        /// The error that names the missing feature.
         source: SharedError,
     },
 }
 
-/// An operation that a job requests from its source.
+/// An operation of the source that failed, for use in an error text.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum SourceOperation {
-    /// Create a client from the settings.
+    /// Create a client with the configured settings.
     CreateClient,
     /// Start a Kafka broker inside this process.
     StartBroker,
     /// Read the metadata of a topic.
     DescribeTopic(String),
-    /// Subscribe to a topic as a member of a group.
+    /// Subscribe to a topic as a member of a consumer group.
     Subscribe(String),
-    /// Read a topic as a member of a group.
+    /// Read a topic as a member of a consumer group.
     ReadTopic(String),
     /// Start reading partitions.
     StartReading,
     /// Continue reading partitions.
     ContinueReading,
-    /// Skip a batch of a topic that cannot be read.
+    /// Skip an unreadable batch of a topic.
     SkipUnreadableBatch(String),
     /// Continue reading at another offset.
     Seek(Offset),
-    /// Commit an offset.
+    /// Commit an offset for the consumer group.
     Commit(Offset),
-    /// Release partitions.
+    /// Give partitions back to the consumer group.
     ReleasePartitions,
 }
 

@@ -1,12 +1,12 @@
-//! Halts that stored state causes: state of another job, changed views, newer formats, damage, faults of the checkpoint
-//! store.
+//! Halts because of stored state: state of another job, changed views, newer formats, damaged objects, faults of the
+//! checkpoint store.
 
 use std::fmt;
 
 use super::error_chain::SharedError;
 use crate::checkpoint::manifest::CheckpointId;
-use crate::checkpoint::object_faults::{ObjectFault, UnusableObject};
 use crate::checkpoint::store::StoreFault;
+use crate::checkpoint::unusable_objects::{ObjectFault, UnusableObject};
 use crate::identifiers::{Epoch, Partition};
 
 /// A pipeline and the topic that the pipeline reads.
@@ -24,7 +24,7 @@ impl fmt::Display for PipelineAndTopic {
     }
 }
 
-/// State that belongs to another job, or that does not exist.
+/// The reason why a job cannot continue from stored state: the state belongs to another job or does not exist.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum ForeignState {
     /// The state belongs to another pipeline or topic.
@@ -34,13 +34,13 @@ pub enum ForeignState {
         place: String,
         /// The job that wrote the state.
         stored: Box<PipelineAndTopic>,
-        /// The job that should continue with the state.
+        /// The job that should continue from the state.
         job: Box<PipelineAndTopic>,
     },
-    /// The restore source of the job holds no state of a partition.
+    /// The savepoint or other job's checkpoints that the job begins from hold no state of a partition.
     #[error("{place} holds no state of partition {partition}")]
     NoPartition {
-        /// The place of the restore source.
+        /// The path or URL of the savepoint or of the other job's checkpoints.
         place: String,
         /// The partition.
         partition: Partition,
@@ -48,12 +48,12 @@ pub enum ForeignState {
     /// A savepoint was requested, but the job has no checkpoint.
     #[error("there is no checkpoint in {place}")]
     NoCheckpoint {
-        /// The place of the job's checkpoints.
+        /// The path or URL of the job's checkpoints.
         place: String,
     },
 }
 
-/// Feature views that changed since a checkpoint. No view of the pipeline can use their stored state.
+/// Feature views of a checkpoint whose stored state no view of the pipeline can use.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
     "feature views changed since checkpoint {checkpoint_id} of partition {partition}. The pipeline cannot use the stored \
@@ -70,16 +70,16 @@ pub struct ChangedViews {
     pub kept_view_names: Vec<String>,
 }
 
-/// A view of a checkpoint whose state no view of the pipeline can use.
+/// A feature view of a checkpoint whose stored state no view of the pipeline can use.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DroppedView {
     /// The name of the view in the checkpoint.
     pub view_name: String,
-    /// How the pipeline differs from the checkpoint.
+    /// The reason why no view of the pipeline can use the stored state.
     pub view_change: ViewChange,
 }
 
-/// The change that makes a view's stored state unusable.
+/// A change of the pipeline that makes the stored state of a feature view unusable.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ViewChange {
     /// The pipeline defines the view differently.
@@ -99,16 +99,16 @@ pub enum ViewChange {
 pub struct NewerState {
     /// The name of the object.
     pub object_name: String,
-    /// The place of the store that holds the object.
+    /// The path or URL of the store that holds the object.
     pub store_place: String,
-    /// The fault, with the format version of the object and the newest known version.
+    /// The fault that names the format version of the object and the newest version that this version of Windrow reads.
     pub source: ObjectFault,
 }
 
-/// State that is damaged or missing.
+/// The reason why the state of a partition cannot be restored: it is damaged or missing.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum DamagedState {
-    /// A partition has checkpoints, but none of them can be read.
+    /// All checkpoints of a partition are unreadable.
     #[error(
         "no checkpoint of partition {partition} in {place} can be read ({})",
         damaged.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
@@ -121,7 +121,7 @@ pub enum DamagedState {
         /// The damaged checkpoints, newest first.
         damaged: Vec<DamagedCheckpoint>,
     },
-    /// The row store has a fence of a partition, but the checkpoint store has no checkpoint of it.
+    /// The row store holds a fence of a partition, but the checkpoint store holds no checkpoint of the partition.
     #[error(
         "the row store has a fence of partition {partition} with epoch {epoch}, but {place} holds no checkpoint of this \
          partition"
@@ -142,11 +142,11 @@ pub enum DamagedState {
 pub struct DamagedCheckpoint {
     /// The id of the checkpoint.
     pub checkpoint_id: CheckpointId,
-    /// The object of the checkpoint that cannot be used.
+    /// The first object of the checkpoint that cannot be used.
     pub unusable_object: UnusableObject,
 }
 
-/// A fault of the checkpoint store that ends a job or an operation.
+/// A fault of the checkpoint store, of a checkpoint or of a savepoint that no retry resolves.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum CheckpointStoreFault {
     /// The store refused an operation.
@@ -157,13 +157,14 @@ pub enum CheckpointStoreFault {
         /// The answer of the store.
         source: StoreFault,
     },
-    /// A savepoint was not taken because the checkpoint store, or the store of the savepoint, failed.
+    /// A savepoint was not taken, because the job's checkpoint store or the savepoint's store failed.
     #[error("the savepoint was not taken")]
     SavepointFailed {
         /// The answer of the store.
         source: StoreFault,
     },
-    /// The owner of a partition confirmed a savepoint, but the savepoint's place holds no readable manifest of it.
+    /// The owner of a partition confirmed the partition, but the savepoint contains no readable manifest of this
+    /// partition.
     #[error(
         "the savepoint was not taken: the owner of partition {partition} confirmed it, but {place} holds no readable \
          manifest of this partition. Check that all instances reach this place under the same name"
@@ -182,13 +183,13 @@ pub enum CheckpointStoreFault {
         /// The error of starting the thread.
         source: SharedError,
     },
-    /// A worker tried to move a partition to a phase that may not follow its current phase, which is a bug.
+    /// A worker tried to move a partition to a phase that must not follow the current phase. This is a bug in Windrow.
     #[error("illegal change of a partition's phase")]
     IllegalTransition {
-        /// The transition, with both phases.
+        /// The error that names the two phases.
         source: SharedError,
     },
-    /// The checkpoint thread ended unexpectedly, which is a bug.
+    /// The checkpoint thread ended unexpectedly. This is a bug in Windrow.
     #[error("the checkpoint thread ended unexpectedly; this is a bug in Windrow")]
     ThreadBrokeDown,
 }

@@ -28,7 +28,7 @@ pub(super) struct OwnedPartition {
 pub(super) struct RowNumbering {
     /// For each view, a fingerprint of the offset and the settings with which row counting started. Row numbers are
     /// comparable only if their fingerprints are equal.
-    pub(super) counting_start_fingerprints: Vec<u64>,
+    pub(super) row_numbering_fingerprints: Vec<u64>,
     /// For each view, the number of the last row in the row store when the worker opened the partition. The worker does
     /// not write rows up to this number again.
     pub(super) last_written_row_number_by_view: Vec<u64>,
@@ -88,7 +88,7 @@ impl OwnedPartition {
             fence_token,
             next_offset,
             checkpoint_offset,
-            counting_start_fingerprints: fingerprints,
+            row_numbering_fingerprints: fingerprints,
             last_written_row_number_by_view: rows_written,
             next_base_or_delta,
             restored_checkpoint,
@@ -105,7 +105,7 @@ impl OwnedPartition {
         let fresh = Self::new_without_checkpoints(shard, fence_token, next_offset, clock);
         Self {
             row_numbering: RowNumbering {
-                counting_start_fingerprints: fingerprints,
+                row_numbering_fingerprints: fingerprints,
                 last_written_row_number_by_view: rows_written,
             },
             last_checkpoint: LastCompleteCheckpoint {
@@ -164,7 +164,7 @@ impl OwnedPartition {
     /// fingerprints, so the worker writes every later row.
     pub(super) fn restart_row_counting(&mut self, cause: &str) {
         let offset = self.next_offset;
-        let RowNumbering { counting_start_fingerprints: fingerprints, last_written_row_number_by_view: rows_written } =
+        let RowNumbering { row_numbering_fingerprints: fingerprints, last_written_row_number_by_view: rows_written } =
             &mut self.row_numbering;
         fingerprints
             .iter_mut()

@@ -44,7 +44,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
     /// Returns the maximum time for which the next poll waits for records. This time is short while a snapshot is in
     /// progress, so that a poll does not delay the snapshot.
     pub(super) fn choose_poll_timeout(&self) -> Duration {
-        let pending = self.checkpoint_thread.as_ref().map_or(0, |thread| thread.unwritten_snapshot_bytes());
+        let pending = self.checkpoint_thread.as_ref().map_or(0, |thread| thread.unwritten_snapshot_byte_count());
         let mut snapshots = self.partitions.values().filter_map(TrackedPartition::active_snapshot).peekable();
         if snapshots.peek().is_none() {
             POLL_TIMEOUT
@@ -147,8 +147,10 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
     /// Saves about `limit` bytes of the snapshot in stage [`SnapshotStage::Saving`], if any. Sends the unsent bytes to
     /// the checkpoint thread when they fill a part, or when the whole snapshot is saved.
     pub(super) fn save_snapshot_bytes(&mut self, limit: usize) -> Result<(), Halt> {
-        let Some(thread) =
-            self.checkpoint_thread.as_ref().filter(|thread| thread.unwritten_snapshot_bytes() < MAX_UNWRITTEN_BYTES)
+        let Some(thread) = self
+            .checkpoint_thread
+            .as_ref()
+            .filter(|thread| thread.unwritten_snapshot_byte_count() < MAX_UNWRITTEN_BYTES)
         else {
             return Ok(());
         };
@@ -197,7 +199,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                 base_or_delta: snapshot.base_or_delta,
                 offset: snapshot.cut_offset,
                 shard_metadata: snapshot.shard_metadata.clone(),
-                counting_start_fingerprints: owned.row_numbering.counting_start_fingerprints.clone(),
+                row_numbering_fingerprints: owned.row_numbering.row_numbering_fingerprints.clone(),
                 taken_at_ms: snapshot.cut_at_ms,
             })))?;
         }

@@ -1,4 +1,4 @@
-//! Order, disorder, lateness and pace.
+//! Tests of the order of events, of disorder and late events, and of the events per second.
 
 use proptest::prelude::*;
 use windrow_generator::{EventGenerator, GeneratorSettings};

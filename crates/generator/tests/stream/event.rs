@@ -1,4 +1,4 @@
-//! The strictest reader of the event schema: what it refuses is malformed.
+//! A strict parser for generated events. A payload that the parser refuses counts as malformed.
 
 use jiff::{civil::DateTime, tz::Offset};
 use serde::Deserialize;
@@ -27,7 +27,7 @@ struct Json<'a> {
     event_time: &'a str,
     event_type: EventType,
     user_id: &'a str,
-    /// The raw text, in which the two decimals are visible.
+    /// The text of the number in the JSON, to check that it has two decimals.
     #[serde(borrow)]
     price: &'a RawValue,
 }

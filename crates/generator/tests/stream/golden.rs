@@ -1,4 +1,4 @@
-//! The same settings always give the same bytes. A failure here breaks reproducible streams.
+//! Tests that the same settings always give the same bytes.
 
 use std::fmt::Write;
 use std::hash::Hasher;

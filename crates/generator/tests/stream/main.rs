@@ -1,4 +1,4 @@
-//! The generator's guarantees, tested through its settings and its bytes alone.
+//! Tests of the guarantees of the generator. The tests use only its settings and the bytes that it generates.
 
 mod delivery;
 mod event;

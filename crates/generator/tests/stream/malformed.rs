@@ -1,4 +1,4 @@
-//! Malformed events: as many as requested, malformed in many ways, and never more than one line.
+//! Tests of malformed events: there are as many as requested, with many kinds of flaws, and each is at most one line.
 
 use std::collections::HashSet;
 

@@ -1,4 +1,4 @@
-//! Settings outside their limits give an error with a suggestion.
+//! Tests that a setting outside its limits gives an error that states the limits.
 
 use windrow_generator::{
     EventGenerator, GeneratorSettings, MAX_DISORDER_MS, MAX_EVENTS_PER_SECOND, MAX_START_MS, MIN_EVENTS_PER_SECOND,

@@ -1,4 +1,4 @@
-//! The shoppers: plausible one by one and together. All streams here are in order.
+//! Tests that single users and all users together behave plausibly. All streams are generated without disorder.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -9,7 +9,7 @@ use crate::generator;
 
 const GAP_MS: i64 = 10 * 60 * 1000;
 
-/// Returns the sessions of each user, as a session window with a gap of 10 minutes defines them.
+/// Returns the sessions of each user. A session ends after 10 minutes without an event of the user.
 fn sessions(settings: GeneratorSettings, count: usize) -> HashMap<String, Vec<Vec<Event>>> {
     let mut generator = generator(settings);
     let mut users: HashMap<String, Vec<Vec<Event>>> = HashMap::new();

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use windrow_engine::checkpoint::{SavepointContent, default_savepoint_folder, inspect};
+use windrow_engine::checkpoint::{SavepointSummary, default_savepoint_folder, inspect};
 
 use crate::server_context::JobServerContext;
 
@@ -54,7 +54,7 @@ impl SavepointListCache {
         let found = inspect::list_savepoints(&*context.checkpoint_store);
         let savepoints = found.ok().map(|found| {
             let mut readable: Vec<_> =
-                found.into_iter().filter_map(|found| found.savepoint_content.ok().flatten()).collect();
+                found.into_iter().filter_map(|found| found.savepoint_summary.ok().flatten()).collect();
             readable.sort_by_key(|savepoint| Reverse(savepoint.taken_at_ms));
             let location = context.checkpoint_store.place().trim_end_matches('/');
             readable.iter().take(SAVEPOINTS_SHOWN_MAX).map(|savepoint| render_savepoint(location, savepoint)).collect()
@@ -71,10 +71,10 @@ impl SavepointListCache {
     }
 }
 
-fn render_savepoint(checkpoint_location: &str, savepoint: &SavepointContent) -> Value {
+fn render_savepoint(checkpoint_location: &str, savepoint: &SavepointSummary) -> Value {
     json!({
         "id": savepoint.savepoint_id,
         "place": format!("{checkpoint_location}/{}", default_savepoint_folder(&savepoint.savepoint_id)),
-        "taken_at_ms": savepoint.taken_at_ms, "bytes": savepoint.total_state_byte_count, "partitions": savepoint.partitions.len(),
+        "taken_at_ms": savepoint.taken_at_ms, "bytes": savepoint.total_state_byte_count, "partitions": savepoint.partition_numbers.len(),
     })
 }

@@ -138,7 +138,7 @@ fn open_restore_source(place: &JobStateFolder, from: &str) -> Result<RestoreSour
 /// Returns whether a checkpoint of this job names the location `from` as the origin of the job's state.
 fn was_restored_from(place: &JobStateFolder, from: &str) -> bool {
     let own = inspect::list_checkpoints(&*place.store).unwrap_or_default();
-    inspect::newest_manifest_per_partition(&own)
+    inspect::find_newest_manifest_per_partition(&own)
         .iter()
         .any(|manifest| manifest.origin_savepoint_place.as_deref() == Some(from))
 }

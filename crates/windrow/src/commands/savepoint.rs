@@ -54,7 +54,7 @@ pub(crate) fn run(args: &SavepointArgs) -> Result<ExitStatus, CommandFailure> {
         if stop.is_requested() { failure.with_exit_status(ExitStatus::PartialOutput) } else { failure }
     })?;
     let took = began.elapsed();
-    let partitions = content.partitions.len() as u64;
+    let partitions = content.partition_numbers.len() as u64;
     if args.json {
         let report = json!({
             "id": content.savepoint_id,

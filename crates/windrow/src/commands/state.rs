@@ -80,11 +80,11 @@ impl StateFolder {
     fn missing_savepoint_partitions(&self) -> Vec<Partition> {
         let FolderKind::Savepoint(content) = &self.kind else { return Vec::new() };
         let has = |partition: Partition| self.stored_checkpoints.iter().any(|found| found.partition == partition);
-        content.partitions.iter().copied().filter(|&partition| !has(partition)).collect()
+        content.partition_numbers.iter().copied().filter(|&partition| !has(partition)).collect()
     }
 
-    fn newest_manifest_per_partition(&self) -> Vec<&CheckpointManifest> {
-        inspect::newest_manifest_per_partition(&self.stored_checkpoints)
+    fn find_newest_manifest_per_partition(&self) -> Vec<&CheckpointManifest> {
+        inspect::find_newest_manifest_per_partition(&self.stored_checkpoints)
     }
 }
 

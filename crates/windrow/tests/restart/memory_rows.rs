@@ -84,7 +84,7 @@ impl RowFence for MemoryRowStore {
         let count = |wanted: &ViewRowCount| {
             let there = stored.and_then(|(_, counts)| counts.iter().find(|count| count.view == wanted.view));
             let rows = there
-                .filter(|there| there.counting_start_fingerprint == wanted.counting_start_fingerprint)
+                .filter(|there| there.row_numbering_fingerprint == wanted.row_numbering_fingerprint)
                 .map_or(0, |there| there.last_row_number);
             ViewRowCount { last_row_number: rows.max(wanted.last_row_number), ..wanted.clone() }
         };

@@ -165,7 +165,7 @@ fn row_numbers_end_with_the_set_of_views() {
             windrow_engine::checkpoint::inspect::list_checkpoints(&*open_folder_store(folder.path())).expect("listed");
         let newest = kept.last().and_then(|found| found.manifest.as_ref().ok()).expect("a checkpoint");
         let view = newest.views.iter().find(|view| view.view_name == "user_features").expect("the view");
-        view.counting_start_fingerprint
+        view.row_numbering_fingerprint
     };
     let first = beginning(&setup, 100);
     assert_eq!(beginning(&setup, 150), first, "nothing has changed");

@@ -80,7 +80,7 @@ pub(crate) fn count_missing_rows(stored: Option<&FenceValue>, claim: &PartitionC
 /// of the same view from the same start.
 fn find_comparable_row_count<'a>(stored: &'a FenceValue, count: &ViewRowCount) -> Option<&'a ViewRowCount> {
     let known = stored.row_counts.iter().find(|known| known.view == count.view);
-    known.filter(|known| known.counting_start_fingerprint == count.counting_start_fingerprint)
+    known.filter(|known| known.row_numbering_fingerprint == count.row_numbering_fingerprint)
 }
 
 #[cfg(test)]
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     fn count(view: &str, beginning: u64, rows: u64) -> ViewRowCount {
-        ViewRowCount { view: view.to_owned(), counting_start_fingerprint: beginning, last_row_number: rows }
+        ViewRowCount { view: view.to_owned(), row_numbering_fingerprint: beginning, last_row_number: rows }
     }
 
     #[test]

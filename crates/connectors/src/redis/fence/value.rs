@@ -33,7 +33,7 @@ pub(crate) struct FenceValue {
 impl FenceValue {
     pub(crate) fn to_canonical_text(&self) -> String {
         let mut text = format!("1 epoch={}", self.epoch);
-        for ViewRowCount { view, counting_start_fingerprint: beginning, last_row_number: rows } in &self.row_counts {
+        for ViewRowCount { view, row_numbering_fingerprint: beginning, last_row_number: rows } in &self.row_counts {
             let view = utf8_percent_encode(view, PERCENT_ENCODED_CHARS);
             // Writing to a `String` cannot fail.
             let _written = write!(text, " {view}={beginning}:{rows}");
@@ -60,7 +60,7 @@ impl FenceValue {
             let view = percent_decode_str(view).decode_utf8().ok()?.into_owned();
             Some(ViewRowCount {
                 view,
-                counting_start_fingerprint: beginning.parse().ok()?,
+                row_numbering_fingerprint: beginning.parse().ok()?,
                 last_row_number: rows.parse().ok()?,
             })
         };
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     fn count(view: &str, beginning: u64, rows: u64) -> ViewRowCount {
-        ViewRowCount { view: view.to_owned(), counting_start_fingerprint: beginning, last_row_number: rows }
+        ViewRowCount { view: view.to_owned(), row_numbering_fingerprint: beginning, last_row_number: rows }
     }
 
     #[test]

@@ -1,38 +1,38 @@
-//! Reads the state objects that manifests name, and measures their content.
+//! Reads the state objects that manifests name, and counts the bytes of state per feature view.
 //!
-//! Owns: checking an object against its manifest, and counting its bytes per view. Does not own: the meaning of the
-//! records in an object (the core).
-//! Invariant: an object is read once, even if several checkpoints name this object.
+//! Owns: the comparison of a state object with its manifest, and the count of its bytes per feature view. Does not own:
+//! the format of the state in the object (snapshots in `windrow-core`).
+//! Invariant: a state object is read only once, even if several checkpoints name it.
 
 use std::collections::BTreeMap;
 
 use windrow_core::count_snapshot_bytes_by_table;
 
 use crate::checkpoint::manifest::{CheckpointManifest, StatePart};
-use crate::checkpoint::object_faults::{ObjectDamage, ObjectFault, UnusableObject};
 use crate::checkpoint::state_object;
 use crate::checkpoint::store::{CheckpointStore, StoreFault};
+use crate::checkpoint::unusable_objects::{ObjectDamage, ObjectFault, UnusableObject};
 
-/// The unpacked size of a checkpoint's state objects.
+/// The sizes of a checkpoint's state before compression.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct StateByteCounts {
-    /// The number of bytes that the entity keys take.
+    /// The number of bytes that the entity keys take in the state objects.
     pub entity_key_byte_count: u64,
-    /// The number of state bytes of each view, in the manifest's order. An entity's state counts once in each layer
-    /// that holds it.
+    /// For each feature view of the manifest, the number of bytes of its state. If several layers hold state of the
+    /// same entity, each layer counts.
     pub state_byte_counts_by_view: Vec<u64>,
-    /// The objects that cannot be used. The other fields do not count their content.
+    /// The state objects that cannot be used. The other fields do not count the bytes of these objects.
     pub unusable_objects: Vec<UnusableObject>,
 }
 
-/// Reads the state objects of a store, each object once.
+/// Reads the state objects of a store, and remembers their sizes, so that each object is read only once.
 #[derive(Debug)]
 pub struct StateObjectReader<'a> {
     store: &'a dyn CheckpointStore,
     measured_by_name: BTreeMap<String, Option<MeasuredStateObject>>,
 }
 
-/// A state object that was read and measured.
+/// A state object that was read, with the number of its bytes per table.
 #[derive(Debug)]
 struct MeasuredStateObject {
     part: StatePart,
@@ -46,8 +46,7 @@ impl<'a> StateObjectReader<'a> {
         Self { store, measured_by_name: BTreeMap::new() }
     }
 
-    /// Measures all state objects of `manifest`. Reads each object unless an earlier call has read it. Calls `on_part`
-    /// after each object.
+    /// Returns the sizes of all state objects of `manifest`. Calls `on_part` after each state object.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -67,8 +66,8 @@ impl<'a> StateObjectReader<'a> {
         Ok(contents)
     }
 
-    /// Reads and measures the object of `part`, unless an earlier call has measured it. Returns `None` if the object
-    /// does not exist.
+    /// Returns the size of the state object of `part`; `None` if the object does not exist. Reads the object if no
+    /// earlier call has read it.
     fn measure_part_once(&mut self, part: &StatePart) -> Result<Option<&MeasuredStateObject>, StoreFault> {
         if !self.measured_by_name.contains_key(&part.object_name) {
             let object = self
@@ -81,8 +80,8 @@ impl<'a> StateObjectReader<'a> {
     }
 }
 
-/// Adds the byte counts of `part` to `contents`. Fails if the object is missing or damaged, or does not match its
-/// manifest.
+/// Adds the byte counts of `object` to `contents`. Fails if the object is missing or damaged, or differs from its entry
+/// `part` in the manifest.
 fn add_part_byte_counts(
     part: &StatePart,
     object: Option<&MeasuredStateObject>,

@@ -1,15 +1,16 @@
-//! Compares the views of a checkpoint with the views of a pipeline.
+//! Compares the feature views of a checkpoint with the feature views of a pipeline.
 //!
-//! Owns: the comparison by name and definition. Invariant: a job that opens a partition keeps and drops the same state.
+//! Owns: the comparison by name and definition. Invariant: the result agrees with `restore_shard`, which keeps or drops
+//! the state when a job opens a partition.
 
 use windrow_core::{EventSchema, FeatureView};
 
 use crate::checkpoint::manifest::CheckpointManifest;
 
-/// What happens to a view's stored state when a job continues with the pipeline.
+/// What happens to the stored state of a feature view when a job continues from the checkpoint.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ViewCompatibility {
-    /// The pipeline has the same view, so its state is kept.
+    /// The pipeline has a view of the same name and definition, so the state is kept.
     Kept,
     /// The pipeline defines the view differently, so the state must be dropped.
     Changed {
@@ -18,13 +19,13 @@ pub enum ViewCompatibility {
         /// The definition in the pipeline.
         pipeline_definition: String,
     },
-    /// The pipeline no longer has the view, so the state must be dropped.
+    /// The pipeline has no view of this name, so the state must be dropped.
     Removed,
-    /// The checkpoint has no such view, so its windows begin empty.
+    /// Only the pipeline has a view of this name, so the view begins without state.
     New,
 }
 
-/// A view of a checkpoint or of a pipeline, after the comparison of both.
+/// A feature view that the checkpoint, the pipeline or both have, and what happens to its stored state.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ComparedView {
     /// The name of the view.
@@ -41,7 +42,8 @@ impl ViewCompatibility {
     }
 }
 
-/// Compares the pipeline's `views` with the views in `manifest`. Returns the stored views first, then the new views.
+/// Compares the pipeline's `views` with the views in `manifest`. Returns the views of the manifest first, then the
+/// views that only the pipeline has.
 #[must_use]
 pub fn compare_views(views: &[FeatureView], schema: &EventSchema, manifest: &CheckpointManifest) -> Vec<ComparedView> {
     let stored = manifest.views.iter().map(|stored| {

@@ -1,4 +1,4 @@
-//! The context of decoding one record, which the readers of all its values share.
+//! The context of decoding one record. The visitors for all values of the record share the context.
 
 use std::cell::Cell;
 
@@ -9,8 +9,8 @@ use windrow_core::Value;
 use crate::decode::error::DecodeError;
 use crate::decode::rules::DecodeRules;
 
-/// The data that the readers of all values of one record share. The decode error is stored here, because an error of
-/// serde can hold only text.
+/// The data that the visitors for all values of one record share. The context holds the [`DecodeError`], because an
+/// error of serde can hold only text.
 #[derive(Clone, Copy)]
 pub(super) struct JsonDecodeContext<'a, 'c> {
     pub(super) rules: &'a DecodeRules,
@@ -19,13 +19,14 @@ pub(super) struct JsonDecodeContext<'a, 'c> {
 }
 
 impl<'a> JsonDecodeContext<'a, '_> {
-    /// Stores `error` in the context, and returns an empty error with which serde stops.
+    /// Stores `error` in the context. Returns an empty error of serde, which ends the decoding.
     pub(super) fn store_decode_error<E: Error>(&self, error: DecodeError) -> E {
         self.decode_error.set(Some(error));
         E::custom("")
     }
 
-    /// Stores the value of field `name` in `place`. Fails if `place` already holds a value of an earlier member.
+    /// Stores the value of the field `name` in `place`. Fails if `place` already holds a value, because the field then
+    /// occurs twice in the record.
     pub(super) fn set_field_once<E: Error>(
         &self,
         place: &mut Option<Value<'a>>,

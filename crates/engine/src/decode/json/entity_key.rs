@@ -1,4 +1,5 @@
-//! Reads the entity key: a string, or a number whose spelling becomes the key (rule 8 of `docs/rules.md`).
+//! Reads the entity key. A string is the key itself. A number becomes a key with the same characters as in the record
+//! (rule 8 of `docs/rules.md`).
 
 use std::fmt;
 
@@ -9,11 +10,12 @@ use super::decode_context::JsonDecodeContext;
 use crate::decode::error::{DecodeError, truncate_for_error};
 use crate::decode::rules::DecodeRules;
 
-/// The text of an entity key, if the first pass over the record can tell it.
+/// The text of an entity key, as far as the first pass over the record determines it.
 pub(super) enum EntityKeyText<'a> {
     Text(&'a str),
     Null,
-    /// A number with a fraction or an exponent. Serde gives only its value, so its spelling is still unknown.
+    /// The entity key is a number with a fraction or an exponent. Serde gives only the value of the number, so the text
+    /// of the key is still unknown.
     FractionalNumber,
 }
 
@@ -73,7 +75,7 @@ impl<'a> Visitor<'a> for EntityKeyReader<'a, '_> {
     }
 }
 
-/// Returns the spelling of a numeric entity key in the record `text`. A first pass must have found that `text` is
+/// Returns the characters of a numeric entity key in the record `text`. The first pass must have checked that `text` is
 /// well-formed JSON with exactly one entity key.
 pub(super) fn find_numeric_key_text<'a>(rules: &DecodeRules, text: &'a str) -> Result<&'a str, DecodeError> {
     struct KeyTextFinder<'d>(&'d str);

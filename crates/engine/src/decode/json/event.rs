@@ -15,7 +15,8 @@ use super::ignored_value::IgnoredValueReader;
 use crate::decode::error::{DecodeError, truncate_for_error};
 use crate::decode::rules::DecodeRules;
 
-/// Decodes one record. The event borrows its texts from `text`, and texts with JSON escapes from `arena`.
+/// Decodes the JSON object `text` of one record. The event borrows its texts from `text`. Texts that contain JSON
+/// escapes are unescaped into `arena` and borrowed from there.
 pub(in crate::decode) fn decode_json_event<'a>(
     rules: &'a DecodeRules,
     text: &'a str,
@@ -38,12 +39,12 @@ pub(in crate::decode) fn decode_json_event<'a>(
     }
 }
 
-/// The event that the first pass over the text gives.
+/// The result of the first pass over the text of a record.
 pub(super) enum FirstPassEvent<'a> {
     /// The event has all its values.
     Complete(Event<'a>),
-    /// The event lacks its entity key, which is a number with a fraction or an exponent. A second pass finds the key's
-    /// spelling in the text.
+    /// The event still lacks its entity key, because the key is a number with a fraction or an exponent. A second pass
+    /// finds the characters of the key in the text.
     FractionalKey(Event<'a>),
 }
 
@@ -119,7 +120,7 @@ fn replace_key_field<'a>(event: Event<'a>, arena: &'a Bump) -> &'a [Value<'a>] {
     fields
 }
 
-/// What a member of the JSON object is, according to its name.
+/// The meaning of a member of the JSON object, according to the member's name.
 enum RecognizedMember {
     Time,
     Field(usize),

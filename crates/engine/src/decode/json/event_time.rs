@@ -9,7 +9,7 @@ use super::decode_context::JsonDecodeContext;
 use crate::decode::error::{DecodeError, truncate_for_error};
 use crate::decode::event_time_text;
 
-/// Reads an event time from a JSON string or number. Returns `None` for null.
+/// The visitor that reads an event time from a JSON string or number. Returns `None` for null.
 #[derive(Clone, Copy)]
 pub(super) struct EventTimeReader<'a, 'c>(pub(super) JsonDecodeContext<'a, 'c>);
 

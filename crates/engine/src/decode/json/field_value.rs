@@ -1,4 +1,4 @@
-//! Reads the value of a field with the type that the schema declares.
+//! Reads the value of a declared field. Refuses a value of another type than the schema declares.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use windrow_core::{FieldType, Value};
 use super::decode_context::JsonDecodeContext;
 use crate::decode::error::{DecodeError, truncate_for_error};
 
-/// Reads a JSON value as a value of `field_type`.
+/// The visitor that reads a JSON value as a value of `field_type`.
 #[derive(Clone, Copy)]
 pub(super) struct FieldValueReader<'a, 'c> {
     pub(super) context: JsonDecodeContext<'a, 'c>,
@@ -90,8 +90,8 @@ impl<'a> Visitor<'a> for FieldValueReader<'a, '_> {
     fn visit_f64<E: Error>(self, number: f64) -> Result<Value<'a>, E> {
         match self.field_type {
             FieldType::Double => Ok(Value::Double(number)),
-            // `serde_json` gives the float -0.0 for both `-0` and `-0.0`. The integer `-0` must be accepted, so `-0.0`
-            // is too.
+            // `serde_json` reads both `-0` and `-0.0` as the float -0.0. The integer `-0` must be accepted, so `-0.0`
+            // is accepted too.
             FieldType::Long if number == 0.0 && number.is_sign_negative() => Ok(Value::Long(0)),
             _ => Err(self.wrong_type_error(&Unexpected::Float(number).to_string())),
         }

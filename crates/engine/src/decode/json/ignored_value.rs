@@ -1,4 +1,4 @@
-//! Skips the values of members that the schema does not declare.
+//! Skips the values of JSON members that the schema does not declare.
 
 use std::fmt;
 
@@ -6,8 +6,8 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 
 use crate::decode::limits::MAX_NESTING_DEPTH;
 
-/// Skips a JSON value of any type. `serde_json` limits the nesting depth in `deserialize_any`, but not in
-/// `deserialize_ignored_any`. So this reader calls `deserialize_any`, and [`MAX_NESTING_DEPTH`] applies.
+/// The visitor that skips the value of a member that the schema does not declare. It calls `deserialize_any`, which
+/// enforces [`MAX_NESTING_DEPTH`]. `deserialize_ignored_any` would accept any nesting depth.
 pub(super) struct IgnoredValueReader;
 
 const _: () = assert!(MAX_NESTING_DEPTH == 128, "serde_json's recursion limit is fixed at 128");

@@ -1,7 +1,8 @@
-//! A macro for visitors that read a single JSON value. It writes the methods that reject values of other types.
+//! A macro for visitors that read one JSON value. The macro generates the methods that reject values of unexpected
+//! types.
 
-/// Writes the methods with which a visitor rejects arrays, objects, and values of the listed types. The error quotes a
-/// value of a listed type.
+/// Generates the methods with which a visitor rejects arrays, objects, and values of the listed types. For a listed
+/// type, the error quotes the rejected value.
 macro_rules! reject_other_types {
     ($($method:ident($type:ty) => $found:expr),* $(,)?) => {
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -37,7 +37,7 @@ pub(crate) fn run(args: &StateListArgs) -> Result<ExitStatus, CommandFailure> {
     for reason in found.iter().filter_map(|found| found.manifest.as_ref().err()) {
         out += &format!("\nunreadable: {reason}\n");
     }
-    for reason in savepoints.iter().filter_map(|found| found.savepoint_content.as_ref().err()) {
+    for reason in savepoints.iter().filter_map(|found| found.savepoint_summary.as_ref().err()) {
         out += &format!("\nunreadable: {reason}\n");
     }
     print::write_stdout(&out)?;
@@ -85,11 +85,11 @@ fn format_checkpoints(found: &[StoredCheckpoint]) -> String {
 fn format_savepoints(savepoints: &[StoredSavepoint]) -> String {
     let mut rows = table::create_table_with_header(["savepoint", "taken", "age", "partitions", "size"]);
     for found in savepoints {
-        let row = match &found.savepoint_content {
+        let row = match &found.savepoint_summary {
             Ok(Some(content)) => [
                 format_timestamp(content.taken_at_ms),
                 format_duration_ms(age_ms(content.taken_at_ms) / 1_000 * 1_000),
-                content.partitions.len().to_string(),
+                content.partition_numbers.len().to_string(),
                 format_byte_size(content.total_state_byte_count),
             ],
             Ok(None) => ["incomplete", "", "", ""].map(str::to_owned),
@@ -128,15 +128,15 @@ fn checkpoint_as_json(found: &StoredCheckpoint) -> Value {
 }
 
 fn savepoint_as_json(store: &dyn CheckpointStore, found: &StoredSavepoint) -> Value {
-    let content = found.savepoint_content.as_ref().ok().and_then(Option::as_ref);
+    let content = found.savepoint_summary.as_ref().ok().and_then(Option::as_ref);
     json!({
         "id": found.savepoint_id,
         "location": format!("{}/{}", store.place(), default_savepoint_folder(&found.savepoint_id)),
         "complete": content.is_some(),
         "taken_at_ms": content.map(|content| content.taken_at_ms),
         "age_ms": content.map(|content| age_ms(content.taken_at_ms)),
-        "partitions": content.map(|content| content.partitions.len()),
+        "partitions": content.map(|content| content.partition_numbers.len()),
         "bytes": content.map(|content| content.total_state_byte_count),
-        "unreadable": found.savepoint_content.as_ref().err().map(ToString::to_string),
+        "unreadable": found.savepoint_summary.as_ref().err().map(ToString::to_string),
     })
 }

@@ -32,7 +32,7 @@ struct ViewTotals<'a> {
 
 pub(crate) fn run(args: &StateShowArgs) -> Result<ExitStatus, CommandFailure> {
     let folder = StateFolder::open_folder(&args.state_location, args.partition)?;
-    let newest = folder.newest_manifest_per_partition();
+    let newest = folder.find_newest_manifest_per_partition();
     let total: u64 = newest.iter().map(|manifest| manifest.state_byte_count()).sum();
     let bar = progress_bar::create_progress_bar(total, "{bar:40} {binary_bytes}/{binary_total_bytes} read {eta}");
     let mut objects = StateObjectReader::new(&*folder.store);
@@ -98,7 +98,7 @@ fn format_contents(folder: &StateFolder, opened: &[InspectedCheckpoint<'_>], vie
         let partitions = format_count_with_noun(u64::from(manifest.topic_partition_count.unsigned_abs()), "partition");
         lines.push(("pipeline", manifest.pipeline_name.clone()));
         lines.push(("topic", format!("{}{id}, {partitions}", manifest.topic)));
-        lines.push(("read as", manifest.decoding_and_lateness.clone()));
+        lines.push(("read as", manifest.decoding_and_lateness_description.clone()));
         let format = folder
             .stored_checkpoints
             .iter()
@@ -191,7 +191,7 @@ fn contents_as_json(folder: &StateFolder, opened: &[InspectedCheckpoint<'_>], vi
         "topic": job.map(|job| &job.topic),
         "topic_id": job.and_then(|job| job.topic_id.as_ref()),
         "topic_partitions": job.map(|job| job.topic_partition_count),
-        "reading": job.map(|job| &job.decoding_and_lateness),
+        "reading": job.map(|job| &job.decoding_and_lateness_description),
         "format": folder.stored_checkpoints.iter().filter_map(|found| found.manifest_format_version).max(),
         "partitions": opened.iter().map(partition).collect::<Vec<_>>(),
         "missing_partitions": folder.missing_savepoint_partitions(),

@@ -83,7 +83,7 @@ fn compare_state_with_pipeline(path: &Path, folder: &StateFolder) -> Result<Pipe
     let pipeline = pipeline_file::load(Some(path), &[])?;
     let views = pipeline_file::clone_feature_views(&pipeline);
     let mut plan = PipelineCompatibility { mismatch_reason: None, compared_views: Vec::new() };
-    for manifest in folder.newest_manifest_per_partition() {
+    for manifest in folder.find_newest_manifest_per_partition() {
         let (name, topic) = (&pipeline.name, &pipeline.source.kafka().topic);
         if (name, topic) != (&manifest.pipeline_name, &manifest.topic) {
             plan.mismatch_reason = Some(format!(

@@ -1,10 +1,11 @@
-//! A *counting-start fingerprint* identifies where and how the counting of a view's rows started.
+//! A *row-numbering fingerprint* is a hash of everything that determines the numbers of a feature view's rows.
 //!
-//! Two runs number rows equally only if they read the same records from the same offset under the same rules. So the
-//! fingerprint covers the topic, the offset, the definitions of all views and the decoding rules. A worker that resumes
-//! compares its fingerprint with that of the row store. If they are equal, the worker skips the rows that the row store
-//! already has. Otherwise it writes these rows again.
-//! Invariant: equal inputs give equal fingerprints in every run and version of Windrow.
+//! Two runs of a job give a row the same number only if both runs read the same records from the same offset under the
+//! same rules. So the fingerprint covers the topic, the first offset, the definitions of all views and the decoding
+//! rules. A worker that resumes compares its own fingerprint with the fingerprint in the row store. If the fingerprints
+//! are equal, the worker skips the rows that the row store already holds. If the fingerprints differ, the worker writes
+//! these rows again.
+//! Invariant: equal inputs give equal fingerprints in every run and in every version of Windrow.
 
 use std::hash::Hasher;
 
@@ -16,7 +17,8 @@ use super::manifest::CheckpointManifest;
 use super::opened_partition::RestoredShard;
 use crate::{Epoch, JobDefinition, Offset, ViewRowCount};
 
-/// Returns the row count of every view of `job` at the moment when reading begins at the offset `start`.
+/// Returns, for every feature view of `job`, the number of its last row and the fingerprint of its row numbers. Both
+/// are values from before the worker reads the record at the offset `start`.
 pub(super) fn compute_row_counts_at_start(
     config: &CheckpointConfig,
     job: &JobDefinition,
@@ -28,8 +30,8 @@ pub(super) fn compute_row_counts_at_start(
     let decoding_rules = job.describe_decoding_and_lateness();
     let job_views = describe_job_views(job);
     let (topic, id) = (&config.state_identity.topic, config.state_identity.topic_id.as_deref());
-    // Without an offset and a topic id, it is unknown whether two runs read the same records, because a recreated topic
-    // reuses the offsets. The epoch, which is never used twice, then makes the fingerprint unique.
+    // If the offset or the topic id is unknown, two runs with the same fingerprint could read different records. So the
+    // fingerprint then contains the epoch, which no other run has.
     let place = match (start, id) {
         (Some(start), Some(id)) => format!("offset {start} of {id}"),
         _ => format!("epoch {epoch}"),
@@ -40,32 +42,33 @@ pub(super) fn compute_row_counts_at_start(
             (Some(manifest), Some(stored)) => {
                 let stored = &manifest.views[*stored];
                 let continues = start.is_none_or(|start| start == manifest.offset)
-                    && manifest.decoding_and_lateness == decoding_rules
+                    && manifest.decoding_and_lateness_description == decoding_rules
                     && has_same_views;
                 let fingerprint = if continues {
-                    stored.counting_start_fingerprint
+                    stored.row_numbering_fingerprint
                 } else {
                     let (before, rows) =
-                        (stored.counting_start_fingerprint.to_string(), stored.last_row_number.to_string());
+                        (stored.row_numbering_fingerprint.to_string(), stored.last_row_number.to_string());
                     compute_fingerprint(&[topic, &place, &view.name, &job_views, &decoding_rules, &before, &rows])
                 };
                 (fingerprint, stored.last_row_number)
             }
             _ => (compute_fingerprint(&[topic, &place, &view.name, &job_views, &decoding_rules]), 0),
         };
-        ViewRowCount { view: view.name.to_string(), counting_start_fingerprint: fingerprint, last_row_number: rows }
+        ViewRowCount { view: view.name.to_string(), row_numbering_fingerprint: fingerprint, last_row_number: rows }
     };
     job.views.iter().zip(&restored.stored_view_index_by_job_view).map(count_view).collect()
 }
 
-/// Returns the fingerprint of the rows after a `disruption` at `offset`, which another run may not meet. `before` is
-/// the fingerprint of the rows before the disruption.
+/// Returns the fingerprint for the rows after a `disruption` at `offset`. The fingerprint changes because another run
+/// may process the same records without the disruption. `before` is the fingerprint for the rows before the disruption.
 pub(crate) fn compute_fingerprint_after_disruption(before: u64, disruption: &str, offset: Option<Offset>) -> u64 {
     compute_fingerprint(&[&before.to_string(), disruption, &format!("{offset:?}")])
 }
 
-/// Describes all views of the job. The order of a view's rows depends on the slots of entities. A slot becomes free only
-/// when no view holds state of its entity, so every view affects the row order of all views.
+/// Returns a text with the definitions of all views of the job. Every view affects the order in which all views emit
+/// rows. The reason: the order of rows depends on the slots of entities, and an entity's slot becomes free only if no
+/// view holds state of the entity.
 fn describe_job_views(job: &JobDefinition) -> String {
     join_sorted_definitions(job.views.iter().map(|view| (&*view.name, view.definition_text(&job.schema))))
 }

@@ -1,17 +1,17 @@
-//! The format of the object `savepoint`, which lists the content of a complete savepoint.
+//! The format of the object `savepoint`, which describes a complete savepoint and lists its partitions.
 
 use serde::{Deserialize, Serialize};
 
 use super::checksummed_text::{decode_checksummed_text, encode_checksummed_text};
-use super::object_faults::{ObjectDamage, ObjectFault};
+use super::unusable_objects::{ObjectDamage, ObjectFault};
 use crate::identifiers::Partition;
 
-const CONTENT_FORMAT_VERSION: u32 = 1;
-const CONTENT_TITLE: &str = "windrow-savepoint";
+const SUMMARY_FORMAT_VERSION: u32 = 1;
+const SUMMARY_TITLE: &str = "windrow-savepoint";
 
-/// The content of a complete savepoint.
+/// The summary of a complete savepoint: its pipeline, topic, partitions and size.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
-pub struct SavepointContent {
+pub struct SavepointSummary {
     /// The unique name of the savepoint.
     #[serde(rename = "id")]
     pub savepoint_id: String,
@@ -22,23 +22,22 @@ pub struct SavepointContent {
     pub pipeline_name: String,
     /// The topic that the events come from.
     pub topic: String,
-    /// The partitions of the topic. A savepoint holds all of them.
-    pub partitions: Vec<Partition>,
-    /// The total size of all state objects in bytes.
+    /// The numbers of the partitions in the savepoint: all partitions of the topic.
+    #[serde(rename = "partitions")]
+    pub partition_numbers: Vec<Partition>,
+    /// The total size of the savepoint's state objects, in bytes.
     #[serde(rename = "bytes")]
     pub total_state_byte_count: u64,
 }
 
-impl SavepointContent {
-    /// Encodes the content as the object `savepoint`.
+impl SavepointSummary {
     pub(super) fn encode(&self) -> serde_json::Result<Vec<u8>> {
         let body = serde_json::to_string_pretty(self)?;
-        Ok(encode_checksummed_text(CONTENT_TITLE, CONTENT_FORMAT_VERSION, &body))
+        Ok(encode_checksummed_text(SUMMARY_TITLE, SUMMARY_FORMAT_VERSION, &body))
     }
 
-    /// Decodes the object `savepoint`.
     pub(super) fn decode(object: &[u8]) -> Result<Self, ObjectFault> {
-        let body = decode_checksummed_text(CONTENT_TITLE, CONTENT_FORMAT_VERSION, object)?;
+        let body = decode_checksummed_text(SUMMARY_TITLE, SUMMARY_FORMAT_VERSION, object)?;
         serde_json::from_str(body).map_err(|error| {
             ObjectDamage::UnparsableContent { expected: "savepoint", detail: error.to_string() }.into()
         })
