@@ -4,7 +4,7 @@
 //! A checkpoint of a partition is a *manifest* and the *state objects* that the manifest names. The state objects form
 //! *layers*. The first layer is a *base*, which holds all state. Each later layer is a *delta*, which holds the changes
 //! since the layer before it. The manifest also holds the offset, the watermark and the row numbers, so these values
-//! always match the state. The owner of a partition is the worker that claimed its largest *epoch*.
+//! always match the state. The owner of a partition is the worker that claimed the partition's largest *epoch*.
 //!
 //! From request to completed checkpoint:
 //!
@@ -22,9 +22,8 @@
 //! `OpenedPartition` at the fence, so the worker may read the partition's records.
 //!
 //! Owns: the names and formats of all objects (`object_names`, `manifest`, `state_object`), claims of epochs
-//! (`epoch_claim`), opening a partition (`find_checkpoint`, `restore_shard`, `claim_partition`), writing in the
-//! background (`checkpoint_thread`), deleting unneeded objects (`retention`), savepoints (`savepoint_request`,
-//! `take_savepoint`).
+//! (`epoch_claim`), opening a partition (`claim_partition`). Also owns: writing in the background
+//! (`checkpoint_thread`), deleting unneeded objects (`retention`), savepoints (`savepoint_request`, `take_savepoint`).
 //! Does not own: the encoding of a shard's state (snapshots in `windrow-core`), the storage of objects
 //! ([`CheckpointStore`]), the decision when a checkpoint begins (the worker).
 //!
@@ -38,8 +37,8 @@
 //!    deleted.
 //! 4. An unreadable checkpoint is logged, and the next older checkpoint is used. If all checkpoints of a partition are
 //!    unreadable, the job halts. Only a partition without any checkpoint begins with empty state.
-//! 5. The checksum of a manifest or state object covers its format version. Windrow still reads old format versions
-//!    (`tests/fixtures`).
+//! 5. Windrow still reads the objects that older versions wrote (`tests/fixtures`). The checksum of an object covers
+//!    the format version, so a damaged version is never mistaken for another format.
 //!
 //! A crash can leave state objects that no manifest names. The next complete checkpoint of the same partition deletes
 //! these objects.

@@ -1,4 +1,4 @@
-//! Decodes the bytes of a record. The result is an event, or the reason why the record is not an event.
+//! Decodes the payload of a record. The result is an event, or the reason why the record is not an event.
 //!
 //! Owns: the rules that decide which records are events. Does not own: dead letters (the worker writes a record that is
 //! not an event as a dead letter).

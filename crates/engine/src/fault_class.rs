@@ -1,6 +1,6 @@
 //! The classes of faults that Redis, Kafka and the checkpoint store report.
 
-/// The class of a fault. It decides whether the failed operation is retried.
+/// The class of a fault, which decides whether the failed operation is retried.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FaultClass {
     /// The fault may end without an operator's action: the service is unreachable or overloaded, or answered too late.

@@ -1,23 +1,23 @@
 //! The reasons why a job halts: faults that no retry resolves.
 //!
 //! Owns: the reasons, as data. Each variant of [`Halt`] is a kind of reason with its own exit code. The type in a
-//! variant holds the details.
+//! variant holds the details, such as the topic and the offset.
 //! Does not own: exit codes and advice for operators (the binary `windrow`), errors of connectors (a halt holds such an
 //! error as its source).
 //! Invariants: (1) The text of a halt names no command-line flag and no setting. (2) The text of a halt does not repeat
 //! the text of the halt's source.
 
 mod error_chain;
-mod input;
-mod output;
-mod service;
-mod state;
+mod input_fault;
+mod output_fault;
+mod service_fault;
+mod state_fault;
 
 pub use error_chain::{ErrorChain, SharedError, share_error};
-pub use input::{AddedPartitions, CheckpointPlace, InputFault, LostOffset, RecreatedTopic};
-pub use output::OutputFault;
-pub use service::{ServiceAddress, ServiceRefusal, SourceOperation, UnreachableService, WaitEndReason};
-pub use state::{
+pub use input_fault::{AddedPartitions, CheckpointPlace, InputFault, LostOffset, RecreatedTopic};
+pub use output_fault::OutputFault;
+pub use service_fault::{ServiceAddress, ServiceRefusal, SourceOperation, UnreachableService, WaitEndReason};
+pub use state_fault::{
     ChangedViews, CheckpointStoreFault, ContestedPartition, DamagedCheckpoint, DamagedState, DroppedView, ForeignState,
     NewerState, PipelineAndTopic, ViewChange,
 };
@@ -31,7 +31,7 @@ pub enum Halt {
     /// The output cannot be written.
     #[error(transparent)]
     Output(#[from] OutputFault),
-    /// A service did not answer within the time allowed, or before a stop was requested.
+    /// A service did not answer within the time limit, or did not answer before a stop was requested.
     #[error(transparent)]
     Unreachable(#[from] UnreachableService),
     /// A service refused an operation.
@@ -55,13 +55,13 @@ pub enum Halt {
     /// The state was written by a newer version of Windrow and cannot be read.
     #[error(transparent)]
     NewerState(#[from] NewerState),
-    /// A partition's state is damaged, or its checkpoint is missing.
+    /// The state of a partition is damaged, or the checkpoint of the partition is missing.
     #[error(transparent)]
     DamagedState(#[from] DamagedState),
     /// The checkpoint store refused an operation, or checkpoints or a savepoint failed for another reason.
     #[error(transparent)]
     CheckpointStore(#[from] CheckpointStoreFault),
-    /// A process outside this consumer group claims a partition again and again.
+    /// A process outside the job's consumer group claims a partition again and again.
     #[error(transparent)]
     PartitionContested(#[from] ContestedPartition),
 }

@@ -7,8 +7,8 @@ const PRODUCT_COUNT: u32 = 4_000;
 /// The mean price in cents of the products of each department. The departments are groceries, clothes, household goods
 /// and electronics.
 const DEPARTMENT_MEAN_PRICE_CENTS: [u32; 4] = [900, 3_500, 9_000, 45_000];
-/// The cents after the dollars of a price. Each entry of the array is equally likely, so the ending that occurs twice
-/// is twice as likely as another.
+/// The cents after the dollars of a price. Each entry of the array is equally likely, so 99 cents are twice as likely
+/// as 95 cents.
 const PRICE_ENDINGS_CENTS: [u32; 6] = [99, 99, 95, 90, 49, 0];
 
 /// The number of a product: its index in the [`ProductCatalogue`].

@@ -1,8 +1,8 @@
-//! Simulates the delivery of events: decides when each event arrives, and whether it is late or malformed.
+//! Simulates the delivery of events: decides when each event arrives, and which events are late or malformed.
 //!
-//! Invariant: if an event is not late, its event time is at most `disorder_ms` before the event time of every event
-//! that arrived earlier. There are two reasons. No event arrives before its event time. An event that is not late
-//! arrives at most `disorder_ms` after its event time.
+//! Invariant: the event time of an event that is not late is at most `disorder_ms` before the event time of every event
+//! that arrived earlier. The first reason: no event arrives before its event time. The second reason: an event that is
+//! not late arrives at most `disorder_ms` after its event time.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -11,9 +11,8 @@ use crate::random::{Probability, RandomStream};
 use crate::settings::GeneratorSettings;
 use crate::shop::ShopClick;
 
-/// The age of a late event on arrival, in ms: the smallest and the largest value of each range. All three ranges are
-/// equally likely. An event with an age of the first range misses few windows. An event with an age of the last range
-/// misses most windows.
+/// The ranges of the age of a late event on arrival, in ms. All three ranges are equally likely. An event with an age
+/// of the first range misses few windows. An event with an age of the last range misses most windows.
 const LATE_EVENT_AGE_RANGES_MS: [(u32, u32); 3] = [(11_000, 60_000), (60_000, 600_000), (600_000, 7_200_000)];
 
 /// An event that has been sent but has not arrived yet.
@@ -22,7 +21,7 @@ pub(crate) struct EventInTransit {
     /// The time of arrival, in ms since the start of the stream.
     pub(crate) arrival_ms: u64,
     /// The number of events that were sent before this event. If several events arrive in the same millisecond, the
-    /// smallest number is first.
+    /// event with the smallest send number comes first.
     send_number: u64,
     /// The time of arrival minus the event time.
     pub(crate) age_on_arrival_ms: u32,
@@ -35,8 +34,8 @@ pub(crate) struct EventInTransit {
 #[derive(Debug)]
 pub(crate) struct DeliverySimulator {
     random: RandomStream,
-    /// Events that are not late have delays below this limit, in ms. Late events have ages on arrival from this limit
-    /// on.
+    /// The limit between late events and other events, in ms. Only a late event has an age on arrival that is not below
+    /// this limit.
     exclusive_max_delay_ms: u32,
     malformed_probability: Probability,
     malformed_or_late_probability: Probability,
@@ -57,8 +56,8 @@ impl DeliverySimulator {
         }
     }
 
-    /// Sends the event of `click`, which happens at `now_ms` after the start of the stream. Draws the delay of the
-    /// event, and whether the event is late or malformed.
+    /// Sends the event of `click`. The click happens at `now_ms`, in ms since the start of the stream. Draws the delay
+    /// of the event, and whether the event is late or malformed.
     pub(crate) fn send_click(&mut self, click: ShopClick, now_ms: u64) {
         // The number of random draws per event is always the same, even if some draws have no effect. So a change of
         // the percentages of late and malformed events changes no delay.
@@ -83,14 +82,14 @@ impl DeliverySimulator {
         self.sent_count += 1;
     }
 
-    /// Removes and returns the event that arrives first; `None` if no event arrives until `now_ms`.
+    /// Removes and returns the event that arrives first; `None` if all events in transit arrive after `now_ms`.
     pub(crate) fn take_next_arrived(&mut self, now_ms: u64) -> Option<EventInTransit> {
         if self.in_transit.peek()?.arrival_ms > now_ms { None } else { self.in_transit.pop() }
     }
 }
 
 impl EventInTransit {
-    /// Returns the time of arrival and the send number. Events arrive in ascending order of this pair.
+    /// Returns the time of arrival and the send number. Events arrive in the ascending order of these two numbers.
     fn arrival_order_key(&self) -> (u64, u64) {
         (self.arrival_ms, self.send_number)
     }

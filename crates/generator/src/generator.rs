@@ -10,14 +10,13 @@ use crate::random::RandomStream;
 use crate::settings::{GeneratorSettings, GeneratorSettingsError};
 use crate::shop::ShopSimulator;
 
-/// One event at its arrival. It borrows the generator's buffers, so it must be dropped before the next event is
-/// generated.
+/// One generated event. It borrows the buffers of the generator, so the caller must drop it before generating the next
+/// event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GeneratedEvent<'a> {
-    /// The time of arrival in epoch ms. The same simulated clock gives the times of arrival and the event times. The
-    /// time of arrival never decreases from one event to the next.
+    /// The simulated time of arrival in epoch ms. It is never smaller than the time of arrival of the previous event.
     pub arrival_ms: i64,
-    /// The record key: the bytes of the `user_id`. A malformed event also has a key, because only its payload is
+    /// The record key: the bytes of the `user_id`. A malformed event also has a record key, because only the payload is
     /// damaged.
     pub record_key: Option<&'a [u8]>,
     /// One JSON object without a newline, or the damaged payload of a malformed event.
@@ -49,7 +48,7 @@ impl EventGenerator {
         let mut pace = ClickPace::new(settings.events_per_second, moments);
         Ok(Self {
             start_ms: settings.start_ms,
-            next_click_ms: pace.next_click_ms(),
+            next_click_ms: pace.draw_next_click_ms(),
             click_pace: pace,
             shop: ShopSimulator::new(&settings, ProductCatalogue::new(products), shoppers),
             delivery: DeliverySimulator::new(&settings, delivery),
@@ -80,7 +79,7 @@ impl EventGenerator {
     }
 
     /// Sends clicks until an event arrives before the next click happens, and returns this event. The events of later
-    /// clicks cannot arrive earlier.
+    /// clicks cannot arrive before the returned event.
     fn next_arrival(&mut self) -> EventInTransit {
         loop {
             if let Some(sent) = self.delivery.take_next_arrived(self.next_click_ms) {
@@ -88,7 +87,7 @@ impl EventGenerator {
             }
             let click = self.shop.next_click(self.next_click_ms);
             self.delivery.send_click(click, self.next_click_ms);
-            self.next_click_ms = self.click_pace.next_click_ms();
+            self.next_click_ms = self.click_pace.draw_next_click_ms();
         }
     }
 }

@@ -22,7 +22,7 @@
 //! `windrow` owns all three).
 //!
 //! Invariants:
-//! 1. The same [`GeneratorSettings`] give the same bytes, on every machine and in every run. All random numbers come
+//! 1. The same [`GeneratorSettings`] give the same bytes on every machine and in every run. All random numbers come
 //!    from seeded xoshiro256++ streams. Floats are only added, subtracted, multiplied, divided and compared. The
 //!    functions `ln`, `exp` and `pow` are not used, because their results differ between platforms.
 //! 2. [`GeneratedEvent::arrival_ms`] never decreases.
@@ -30,8 +30,8 @@
 //!    event that arrived earlier.
 //! 4. Delivery does not affect shopping: `disorder_ms`, `late_percent` and `malformed_percent` change neither the
 //!    clicks nor their order.
-//! 5. No memory is allocated per event. The memory in use grows with the number of users. It also grows with the number
-//!    of events that are generated within `disorder_ms`.
+//! 5. No memory is allocated per event. The memory use depends on the number of users, and on the number of events
+//!    within `disorder_ms`.
 //!
 //! Read first: [`generator.rs`](../src/windrow_generator/generator.rs.html), the stream;
 //! [`shop.rs`](../src/windrow_generator/shop.rs.html), the sessions;

@@ -72,8 +72,8 @@ pub(crate) fn write_malformed_payload(event: &PayloadParts, random: &mut RandomS
         }
         PayloadFlaw::BadUtf8 => {
             event.append_json(payload);
-            // The byte to replace is the first byte of the event type. The event time and 31 other bytes precede it in
-            // the JSON. No UTF-8 text contains the byte 0xff.
+            // In the JSON, the event time and 31 other bytes precede the event type. The first byte of the event type
+            // becomes 0xff, which no UTF-8 text contains.
             payload[event.time_text.len() + 31] = 0xff;
             Ok(())
         }

@@ -18,7 +18,7 @@ impl ClickPace {
     }
 
     /// Draws the time of the next click, in ms since the start of the stream. The time of the first click is always 0.
-    pub(crate) fn next_click_ms(&mut self) -> u64 {
+    pub(crate) fn draw_next_click_ms(&mut self) -> u64 {
         let from_ms = self.slot_start_ms;
         self.slot_number += 1;
         self.slot_start_ms = compute_slot_start_ms(self.slot_number, self.events_per_second);

@@ -12,17 +12,17 @@ const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// The values of one event as texts, which together form the payload of the event.
 #[derive(Debug)]
 pub(crate) struct PayloadParts {
-    /// The event time, as in `2024-01-01T10:00:00.123`, or without a fraction for a whole second.
+    /// The event time, as in `2024-01-01T10:00:00.123`. The text of a whole second has no fraction.
     pub(crate) time_text: Vec<u8>,
     pub(crate) event_type: &'static str,
-    /// The id of the user, such as `u1234`. It is also the record key.
+    /// The id of the user, such as `u1234`, which is also the record key.
     pub(crate) user_id: Vec<u8>,
     /// The price, as in `29.99`.
     pub(crate) price_text: Vec<u8>,
     /// The day of `cached_date`, in days since the epoch.
     cached_day: i64,
-    /// The date of the previous event, as in `2024-01-01T`. It is cached, because most events have the same date as the
-    /// previous event.
+    /// The date of the previous event, as in `2024-01-01T`. The date is cached, because most events have the same date
+    /// as the previous event.
     cached_date: Vec<u8>,
 }
 

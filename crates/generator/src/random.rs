@@ -79,8 +79,8 @@ impl RandomStream {
         multiply_by_fraction(multiply_by_fraction(a, b), n)
     }
 
-    /// Draws from `0..n` by a power law. The result is `n` multiplied by the fourth power of a uniform draw from 0 to
-    /// 1. So 32 % of the results are in the lowest 1 % of the range, and 18 % are in the lowest 0.1 %.
+    /// Draws from `0..n` by a power law. The result is `n` multiplied by the fourth power of a uniformly drawn
+    /// fraction. So 32 % of the results are in the lowest 1 % of the range, and 18 % are in the lowest 0.1 %.
     pub(crate) fn draw_power_law(&mut self, n: u32) -> u32 {
         let bits = self.next_bits();
         let square = multiply_by_fraction(bits, bits);

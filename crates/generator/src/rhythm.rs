@@ -14,8 +14,8 @@ const MAX_MEAN_CLICK_PAUSE_MS: f64 = 35_000.0;
 const MIN_MEAN_VIEWS_PER_SESSION: f64 = 6.0;
 /// The upper limit of the mean number of product views in a session.
 const MAX_MEAN_VIEWS_PER_SESSION: f64 = 100.0;
-/// The minimum rest of a user after a session, unless the events per second require a shorter rest. It is longer than
-/// the gap of 10 minutes that ends a session window in the pipeline shipped with Windrow.
+/// The minimum rest of a user after a session, unless the events per second require a shorter rest. The pipeline that
+/// is shipped with Windrow ends a session window after a gap of 10 minutes, so the rest is a little longer.
 const MAX_MINIMUM_REST_MS: f64 = 630_000.0;
 /// The upper limit of the share of users who are in a session at the same time.
 const MAX_SHARE_OF_USERS_IN_SESSION: f64 = 0.2;
@@ -46,8 +46,8 @@ impl ShoppingRhythms {
         let users = settings.user_count;
         let per_user_ms = settings.events_per_second / 1000.0 / f64::from(users);
         let pause_ms = (MAX_SHARE_OF_USERS_IN_SESSION / per_user_ms).clamp(1.0, MAX_MEAN_CLICK_PAUSE_MS);
-        // A session and the rest after it take the time views × pause + rest, and produce about one click per view.
-        // With the limits of the shares, the users could produce twice the requested events per second.
+        // A session and the following rest take the time views × pause + rest, and produce about one click per view.
+        // The limits of the shares leave enough time for twice the requested events per second.
         let room = MAX_TIME_SHARE_OF_SESSIONS_AND_RESTS / per_user_ms - pause_ms;
         let views = (MAX_MINIMUM_REST_MS / room).clamp(MIN_MEAN_VIEWS_PER_SESSION, MAX_MEAN_VIEWS_PER_SESSION);
         let rest_ms = (views * room).clamp(0.0, MAX_MINIMUM_REST_MS);

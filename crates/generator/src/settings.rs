@@ -28,8 +28,8 @@ pub struct GeneratorSettings {
     pub start_ms: i64,
     /// The number of events per second of event time, [`MIN_EVENTS_PER_SECOND`] to [`MAX_EVENTS_PER_SECOND`].
     pub events_per_second: f64,
-    /// The longest time between the event time and the arrival of an event, in ms, 0 to [`MAX_DISORDER_MS`]. It does
-    /// not limit late events. If it is 0 and no event is late, events arrive in the order of their event times.
+    /// The longest time between the event time and the arrival of an event, in ms, 0 to [`MAX_DISORDER_MS`]. Late
+    /// events take longer. With a disorder of 0 and no late events, events arrive in the order of their event times.
     pub disorder_ms: i64,
     /// The percentage of late events, 0 to 100. A late event arrives 11 s to 2 h after its event time, but at least
     /// `disorder_ms` + 1 ms after its event time.

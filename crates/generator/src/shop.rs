@@ -2,8 +2,8 @@
 //!
 //! The settings determine when a click happens, and [`ShopSimulator::next_click`] chooses the user who clicks. After
 //! each click, a user pauses. If the pause of at least one user has ended, the user whose pause ended first clicks.
-//! Otherwise a rested user starts a new session. If no user is rested, the user whose pause would end first clicks
-//! before its end.
+//! Otherwise a rested user starts a new session. If no user is rested, the user whose pause would end first ends the
+//! pause early and clicks.
 //!
 //! Invariant: within a session, a user views a product before putting it into the cart, and purchases only products in
 //! the cart. The price of a product is always the same.
@@ -60,13 +60,13 @@ pub(crate) struct ShopSimulator {
     catalogue: ProductCatalogue,
     users: UserPool,
     rhythms: ShoppingRhythms,
-    /// All sessions in progress. Ended sessions stay until their slots are reused, and `free_session_slots` lists these
-    /// slots.
+    /// The sessions in progress. An ended session stays in this list until a new session takes its index from
+    /// `free_session_slots`.
     sessions: Vec<ShoppingSession>,
     free_session_slots: Vec<usize>,
-    /// For each session in progress, the end of its pause in ms since the start of the stream, and its slot. Two
-    /// entries are never equal, because their slots differ. So the order of sessions does not depend on the
-    /// implementation of the heap.
+    /// For each session in progress, the end of the pause, in ms since the start of the stream, and the index in
+    /// `sessions`. No two entries are equal, because their indexes differ. So the order of the entries does not depend
+    /// on the implementation of the heap.
     pause_ends: BinaryHeap<Reverse<(u64, usize)>>,
 }
 
@@ -126,7 +126,7 @@ impl ShopSimulator {
         click
     }
 
-    /// Ends the session of `user`, and draws the length of the rest after it.
+    /// Ends the session of `user`, and draws how long the user rests afterwards.
     fn end_session(&mut self, user: u32, now_ms: u64) {
         let shortest = self.rhythms.minimum_rest_ms();
         self.users.end_session(user, now_ms + u64::from(shortest) + u64::from(self.random.draw_mostly_small(shortest)));
@@ -169,8 +169,8 @@ impl ShoppingSession {
     }
 
     /// Plans the next click of the session. Returns the time until this click in ms; `None` if the session ends. If the
-    /// cart is full before a view, the user purchases its products or empties it. So the viewed product fits into the
-    /// cart.
+    /// cart is full before a view, the user purchases or removes all products in the cart. So the viewed product fits
+    /// into the cart.
     fn plan_next_click(&mut self, random: &mut RandomStream) -> Option<u64> {
         let (next, mean_ms) = match self.next_event_type {
             ShopEventType::View if random.draw_bool(CART_PROBABILITY) => (ShopEventType::Cart, self.mean_pause_ms / 2),

@@ -4,7 +4,7 @@
 //! Owns: opening partitions, packing and writing state objects, creating manifests, deleting unneeded objects. Does not
 //! own: shards, the decisions when a checkpoint begins and when it may be completed (the worker), the worker's side of
 //! the two channels (`checkpoint_thread_handle`).
-//! Invariants: (1) The thread executes the commands of its worker in the order in which the worker sent them. (2) Each
+//! Invariants: (1) The thread executes commands in the order in which the worker sent them. (2) Each
 //! [`CheckpointCommand::RestorePartition`], [`CheckpointCommand::ClaimFence`] and
 //! [`CheckpointCommand::CompleteSnapshot`] is answered by exactly one event. (3) A failed write of a state object fails
 //! only the checkpoint that the object belongs to.
@@ -34,7 +34,6 @@ use super::{epoch_claim, object_names, retention, savepoint_request, state_objec
 use crate::halt::CheckpointStoreFault;
 use crate::{Clock, FenceToken, Halt, JobDefinition, Offset, Partition, StopSignal};
 
-/// The data of a checkpoint thread.
 pub(super) struct CheckpointThread {
     config: CheckpointConfig,
     job: JobDefinition,
@@ -46,8 +45,8 @@ pub(super) struct CheckpointThread {
 }
 
 impl CheckpointThread {
-    /// Creates the data of a thread that has not opened a partition yet. The worker adds the length of each piece that
-    /// it sends to `unwritten_snapshot_byte_count`. The thread subtracts this length after it has written the piece.
+    /// Creates the data of a thread that has not opened a partition yet. `unwritten_snapshot_byte_count` grows when the
+    /// worker sends a piece of a snapshot, and shrinks when the thread has written the piece.
     pub(super) fn new(
         config: CheckpointConfig,
         job: JobDefinition,
@@ -161,8 +160,8 @@ impl CheckpointThread {
         self.partition_checkpoints_mut(partition).put_draft(draft);
     }
 
-    /// Packs the piece `bytes` and creates the state object `name` from it. Succeeds also if the store already holds an
-    /// object `name` with the same content.
+    /// Packs the piece `bytes` and creates the state object `name` from the packed piece. Succeeds also if the store
+    /// already holds an object `name` with the same content.
     fn pack_and_create_state_object(
         &self,
         snapshot_purpose: &SnapshotPurpose,

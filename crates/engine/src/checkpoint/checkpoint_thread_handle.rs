@@ -24,7 +24,7 @@ pub(crate) struct CheckpointThreadHandle {
 }
 
 impl CheckpointThreadHandle {
-    /// Starts a checkpoint thread and returns the worker's handle to it.
+    /// Starts a checkpoint thread.
     pub(crate) fn start_thread(
         config: CheckpointConfig,
         job: JobDefinition,
@@ -36,8 +36,8 @@ impl CheckpointThreadHandle {
         let unwritten_bytes = Arc::new(AtomicUsize::new(0));
         let thread =
             CheckpointThread::new(config, job, clock, stop_signal, events_to_worker, Arc::clone(&unwritten_bytes));
-        // No other thread joins the checkpoint thread. So the process can exit although a call to the checkpoint store
-        // hangs.
+        // No other thread waits for the end of the checkpoint thread. So the process can exit while a call to the
+        // checkpoint store hangs.
         thread::Builder::new()
             .name(THREAD_NAME.to_owned())
             .spawn(move || thread.execute_commands(&received_commands))
@@ -51,7 +51,7 @@ impl CheckpointThreadHandle {
     /// Sends `command` to the checkpoint thread without waiting for its execution.
     ///
     /// # Errors
-    /// When the thread has ended, which is a bug.
+    /// When the checkpoint thread has ended, which is a bug in Windrow.
     pub(crate) fn send_command(&self, command: CheckpointCommand) -> Result<(), Halt> {
         if let CheckpointCommand::WriteStatePart { bytes, .. } = &command {
             self.unwritten_snapshot_byte_count.fetch_add(bytes.len(), Ordering::Relaxed);

@@ -26,8 +26,8 @@ pub(super) fn decode_checksummed_text<'a>(
     else {
         return Err(damaged);
     };
-    // The checksum is compared as text, because a parser would accept a damaged spelling of the same number, such as
-    // capital letters.
+    // The checksum is compared as text, because a number parser would also accept a damaged text such as `DEADBEEF`
+    // instead of `deadbeef`.
     if found != title || sum != format!("{:08x}", compute_text_checksum(version, body)) {
         return Err(damaged);
     }

@@ -60,8 +60,9 @@ pub(super) fn claim_partition_at_fence(
             }
             ClaimOutcome::Stale(stored) => stored,
         };
-        // The fence holds a larger epoch than this claim. If the checkpoint store holds a larger epoch too, another
-        // member of the consumer group has claimed the partition. A new claim would fence this rightful owner.
+        // The fence holds a larger epoch than the epoch of this claim. If the checkpoint store holds a larger epoch
+        // too, another member of the consumer group has claimed the partition. A new claim would fence this rightful
+        // owner.
         let newest =
             retry.retry_while_unreachable(|| epoch_claim::read_largest_epoch(&*config.checkpoint_store, partition))?;
         if let Some(newest) = newest.filter(|newest| *newest > epoch) {

@@ -37,16 +37,16 @@ pub struct RestoreSource {
 /// The settings of a job's checkpoints. All workers of a process share these settings.
 #[derive(Clone)]
 pub struct CheckpointConfig {
-    /// The pipeline and the topic of this job, which each restored checkpoint must have.
+    /// The pipeline and the topic of this job. The job restores only checkpoints of this pipeline and topic.
     pub state_identity: StateIdentity,
-    /// The store of this job's checkpoints. Another job must not use the same folder.
+    /// The store of this job's checkpoints. No other job may use the same store folder.
     pub checkpoint_store: Arc<dyn CheckpointStore>,
     /// The savepoint request that the workers of this process carry out.
     pub current_savepoint_request: CurrentSavepointRequest,
     /// The fence of the row store. The checkpoint thread claims each partition at this fence before the worker reads
     /// the partition's records.
     pub row_fence: Arc<dyn RowFence>,
-    /// The check that the topic was not deleted or created again. It runs before each manifest is created.
+    /// Before each manifest is created, this function checks that the topic was not deleted or created again.
     pub topic_identity_check: TopicIdentityCheck,
     /// The time between two checkpoints of a partition.
     pub checkpoint_interval: Duration,
@@ -60,7 +60,7 @@ pub struct CheckpointConfig {
     pub droppable_view_names: BTreeSet<String>,
     /// Whether the job accepts checkpoints that were taken when the topic had another number of partitions.
     pub accepts_added_partitions: bool,
-    /// The unique name of this process. The objects of its epochs and its manifests contain this name.
+    /// The unique name of this process. Windrow writes the name into epoch objects and manifests.
     pub process_name: String,
 }
 

@@ -1,4 +1,4 @@
-//! Finds the checkpoint that a partition continues from, and restores it.
+//! Finds the checkpoint from which a partition continues, and restores the shard from this checkpoint.
 //!
 //! Owns: the choice of the checkpoint, and the decision to halt the job if no checkpoint may be used. Does not own: how
 //! a shard is restored from its state objects (`restore_shard`).

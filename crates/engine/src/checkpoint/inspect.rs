@@ -52,7 +52,7 @@ pub enum FolderKind {
     Nothing,
     /// The folder holds the checkpoints of a job.
     Job {
-        /// The number of checkpoints in the folder. It is 0 if partitions were claimed but no checkpoint is complete.
+        /// The number of checkpoints in the folder; 0 if partitions were claimed but no checkpoint is complete.
         checkpoint_count: usize,
     },
     /// The folder holds a complete savepoint.
@@ -73,7 +73,7 @@ pub struct FolderContents {
     pub checkpoints: Vec<StoredCheckpoint>,
 }
 
-/// Returns the kind of the folder that `store` was opened at.
+/// Returns whether the folder at which `store` was opened holds a job's checkpoints, a savepoint, or nothing.
 ///
 /// # Errors
 /// When the store does not answer.
@@ -114,7 +114,7 @@ pub fn list_checkpoints(store: &dyn CheckpointStore) -> Result<Vec<StoredCheckpo
     read_listed_checkpoints(store, &store.list_objects("")?)
 }
 
-/// Returns the kind of the folder that `store` was opened at, and all checkpoints in the folder.
+/// Returns what the folder at which `store` was opened holds, and all checkpoints in the folder.
 ///
 /// # Errors
 /// When the store does not answer.
@@ -151,8 +151,8 @@ fn read_listed_checkpoints(
     Ok(checkpoints)
 }
 
-/// Returns whether the manifest of `checkpoint` still exists. A running job may have deleted the checkpoint after it
-/// was listed.
+/// Returns whether the manifest of `checkpoint` still exists. A running job may have deleted the checkpoint after the
+/// list was read.
 ///
 /// # Errors
 /// When the store does not answer.
@@ -172,8 +172,8 @@ pub fn find_newest_manifest_per_partition(checkpoints: &[StoredCheckpoint]) -> V
     newest.into_values().collect()
 }
 
-/// Returns the savepoints in subfolders of the job's checkpoint folder, at which `store` was opened. They are sorted by
-/// name.
+/// Returns the savepoints in the default place: subfolders of the job's checkpoint folder. The store `store` must be
+/// opened at the checkpoint folder. The savepoints are sorted by name.
 ///
 /// # Errors
 /// When the store does not answer.

@@ -18,7 +18,7 @@ const MANIFEST_TITLE: &str = "windrow-checkpoint";
 /// Identifies a checkpoint of a partition. A later checkpoint of the same partition has a larger id.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Debug)]
 pub struct CheckpointId {
-    /// The epoch under which the worker that took the checkpoint had claimed the partition.
+    /// The epoch of the partition's owner that took the checkpoint.
     pub epoch: Epoch,
     /// The number of the checkpoint. The numbers of a partition increase, also when a new epoch begins.
     #[serde(rename = "number")]
@@ -37,8 +37,7 @@ pub struct CheckpointManifest {
     /// The id of the checkpoint.
     #[serde(flatten)]
     pub checkpoint_id: CheckpointId,
-    /// The wall-clock time of the cut, in epoch milliseconds. Windrow only displays this time. It has no effect on
-    /// rows.
+    /// The wall-clock time of the cut, in epoch milliseconds. Windrow displays this time, and no row depends on it.
     pub taken_at_ms: i64,
     /// The version of Windrow that wrote the manifest.
     #[serde(rename = "windrow")]
@@ -124,7 +123,7 @@ pub struct StatePart {
     /// The size of the object in bytes.
     #[serde(rename = "bytes")]
     pub object_byte_count: u64,
-    /// The CRC-32 of the object, without the four bytes in its header that hold the same checksum.
+    /// The CRC-32 of all bytes of the object except the four bytes in the header that hold this checksum.
     pub crc32: u32,
 }
 

@@ -73,7 +73,7 @@ pub(crate) fn savepoint_confirmation_object_name(savepoint: &str, partition: Par
     format!("savepoint/{savepoint}/partition-{partition}")
 }
 
-/// The kind of an object, its partition, and its epoch or checkpoint, as parsed from the object's name.
+/// The meaning of an object's name: the kind of the object, the partition, and the epoch or checkpoint.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum ParsedObjectName {
     Epoch(Partition, Epoch),

@@ -1,4 +1,4 @@
-//! The data of a partition in each step of opening it: a restored shard, a granted claim at the fence, an opened
+//! The data of a partition in each step of its opening: a restored shard, a granted claim at the fence, an opened
 //! partition.
 
 use std::time::Duration;
@@ -20,7 +20,7 @@ pub(crate) struct OpenedPartition {
     /// The offset of the checkpoint in the job's own store from which the shard was restored; `None` without such a
     /// checkpoint.
     pub(crate) checkpoint_offset: Option<Offset>,
-    /// For each feature view, the fingerprint of everything that determines the numbers of its rows (see
+    /// For each feature view, the fingerprint of everything that determines the numbers of the view's rows (see
     /// `row_numbering_fingerprint`).
     pub(crate) row_numbering_fingerprints: Vec<u64>,
     /// For each feature view, the number of the last row that the row store already holds.
@@ -102,7 +102,7 @@ impl RestoredShard {
 #[derive(Debug)]
 pub(super) struct GrantedFenceClaim {
     pub(super) fence_token: FenceToken,
-    /// For each feature view, the fingerprint of everything that determines the numbers of its rows (see
+    /// For each feature view, the fingerprint of everything that determines the numbers of the view's rows (see
     /// `row_numbering_fingerprint`).
     pub(super) row_numbering_fingerprints: Vec<u64>,
     /// For each feature view, the number of the last row that the row store already holds.

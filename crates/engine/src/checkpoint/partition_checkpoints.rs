@@ -1,4 +1,5 @@
-//! The data of the checkpoint thread about one partition: the kept checkpoints, and the draft of the next checkpoint.
+//! The checkpoint thread's data about one partition: the manifests of the kept checkpoints, and the draft of the next
+//! checkpoint.
 
 use windrow_core::BaseOrDelta;
 
@@ -11,10 +12,9 @@ use crate::identifiers::Epoch;
 /// base.
 const MAX_LAYERS_PER_CHECKPOINT: usize = 20;
 
-/// The kept checkpoints of one partition, and the draft of its next checkpoint.
 #[derive(Debug, Default)]
 pub(super) struct PartitionCheckpoints {
-    /// The restored partition; `None` before it is restored, and after it is claimed at the fence.
+    /// The restored partition, which still needs the claim at the fence; `None` in all other steps.
     pub(super) restored_partition: Option<RestoredPartition>,
     /// The manifests of the kept checkpoints, oldest first. A delta continues the layers of the newest checkpoint.
     kept_manifests: Vec<CheckpointManifest>,
@@ -57,8 +57,8 @@ impl PartitionCheckpoints {
     /// Takes the current draft, or begins a new draft in `epoch`. A new draft gets the next checkpoint number.
     pub(super) fn take_or_begin_draft(&mut self, epoch: Epoch) -> CheckpointDraft {
         self.draft.take().unwrap_or_else(|| {
-            // A checkpoint number is never reused, because a failed checkpoint may have left state objects with its
-            // number in their names.
+            // A checkpoint number is never reused, because a failed checkpoint may have left state objects with the
+            // same number in their names.
             let id = CheckpointId { epoch, checkpoint_number: self.next_checkpoint_number };
             self.next_checkpoint_number += 1;
             CheckpointDraft { checkpoint_id: id, written_parts: Vec::new(), write_failure: None }
@@ -73,8 +73,8 @@ impl PartitionCheckpoints {
         self.draft = None;
     }
 
-    /// Returns all layers of a checkpoint whose newest layer is `layer`. If `layer` is a delta, the layers of the
-    /// newest kept checkpoint precede it. If `layer` is a base, it is the only layer.
+    /// Returns all layers of a checkpoint whose newest layer is `layer`. If `layer` is a delta, `layer` follows the
+    /// layers of the newest kept checkpoint. If `layer` is a base, the checkpoint has no other layer.
     pub(super) fn build_layers_ending_with(
         &self,
         base_or_delta: BaseOrDelta,
@@ -106,8 +106,9 @@ impl PartitionCheckpoints {
         &self.kept_manifests
     }
 
-    /// Returns the kind of the next snapshot. It is a base if the deltas of the newest checkpoint are together as large
-    /// as its base. It is also a base if the newest checkpoint has [`MAX_LAYERS_PER_CHECKPOINT`] layers.
+    /// Returns the kind of the next snapshot. The next snapshot is a base if the deltas of the newest checkpoint are
+    /// together as large as the base of this checkpoint. It is also a base if the newest checkpoint has
+    /// [`MAX_LAYERS_PER_CHECKPOINT`] layers.
     pub(super) fn choose_base_or_delta(&self) -> BaseOrDelta {
         let Some(last) = self.kept_manifests.last() else { return BaseOrDelta::Base };
         let Some((base, deltas)) = last.layers.split_first() else { return BaseOrDelta::Base };

@@ -1,7 +1,7 @@
 //! Restores a shard from the state objects that a manifest names.
 //!
-//! Owns: the decision which stored state belongs to which feature view of the job. Invariant: state of a view is
-//! dropped only with the operator's permission. Otherwise the job halts.
+//! Owns: the decision which feature view of the job gets which stored state. Invariant: state of a view is dropped only
+//! with the operator's permission. Otherwise the job halts.
 
 use tracing::warn;
 use windrow_core::{EventTime, Shard, ShardMetadata, ShardRestore};
@@ -14,8 +14,8 @@ use super::unusable_objects::{ObjectDamage, ObjectFault, UnusableObject};
 use crate::halt::{ChangedViews, DroppedView, NewerState, ViewChange};
 use crate::{Halt, JobDefinition};
 
-/// The outcome of reading a checkpoint or its manifest. Damage does not halt the job, because an older checkpoint may
-/// be readable.
+/// The outcome of reading a checkpoint or only its manifest. A damaged checkpoint does not halt the job, because an
+/// older checkpoint may be readable.
 pub(super) enum CheckpointReadOutcome<T> {
     /// The checkpoint or manifest was read completely.
     Whole(T),

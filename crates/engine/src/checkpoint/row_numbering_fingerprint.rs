@@ -1,9 +1,9 @@
 //! A *row-numbering fingerprint* is a hash of everything that determines the numbers of a feature view's rows.
 //!
-//! Two runs of a job give a row the same number only if both runs read the same records from the same offset under the
-//! same rules. So the fingerprint covers the topic, the first offset, the definitions of all views and the decoding
-//! rules. A worker that resumes compares its own fingerprint with the fingerprint in the row store. If the fingerprints
-//! are equal, the worker skips the rows that the row store already holds. If the fingerprints differ, the worker writes
+//! Two runs of a job number rows equally only if both runs read the same records from the same offset under the same
+//! rules. So the fingerprint covers the topic, the first offset, the definitions of all views and the decoding rules. A
+//! worker that resumes compares its own fingerprint with the fingerprint in the row store. If the fingerprints are
+//! equal, the worker skips the rows that the row store already holds. If the fingerprints differ, the worker writes
 //! these rows again.
 //! Invariant: equal inputs give equal fingerprints in every run and in every version of Windrow.
 
@@ -17,8 +17,8 @@ use super::manifest::CheckpointManifest;
 use super::opened_partition::RestoredShard;
 use crate::{Epoch, JobDefinition, Offset, ViewRowCount};
 
-/// Returns, for every feature view of `job`, the number of its last row and the fingerprint of its row numbers. Both
-/// are values from before the worker reads the record at the offset `start`.
+/// Returns two values for every feature view of `job`: the number of the view's last row before the offset `start`, and
+/// the fingerprint for its rows from `start` on.
 pub(super) fn compute_row_counts_at_start(
     config: &CheckpointConfig,
     job: &JobDefinition,
@@ -66,9 +66,9 @@ pub(crate) fn compute_fingerprint_after_disruption(before: u64, disruption: &str
     compute_fingerprint(&[&before.to_string(), disruption, &format!("{offset:?}")])
 }
 
-/// Returns a text with the definitions of all views of the job. Every view affects the order in which all views emit
-/// rows. The reason: the order of rows depends on the slots of entities, and an entity's slot becomes free only if no
-/// view holds state of the entity.
+/// Returns a text with the definitions of all views of the job. The text contains all views, because every view affects
+/// the order of the other views' rows. The order of rows depends on the slots of entities. An entity's slot becomes
+/// free only if no view holds state of the entity.
 fn describe_job_views(job: &JobDefinition) -> String {
     join_sorted_definitions(job.views.iter().map(|view| (&*view.name, view.definition_text(&job.schema))))
 }

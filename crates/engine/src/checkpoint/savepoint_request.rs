@@ -39,7 +39,7 @@ pub struct SavepointRequest {
     pub target_store: Arc<dyn CheckpointStore>,
 }
 
-/// A savepoint request in the form that is stored in the checkpoint store.
+/// The content of the object that requests a savepoint.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
 pub(super) struct StoredSavepointRequest {
     #[serde(rename = "id")]
@@ -87,8 +87,9 @@ impl CurrentSavepointRequest {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Replaces the current request by the request in `store`, or clears it if there is no valid request. If the place
-    /// of a request cannot be opened, logs the fault once and stores the savepoint's id in `refused_id`.
+    /// Replaces the current request by the request in `store`. If `store` holds no valid request, clears the current
+    /// request. If the place of a request cannot be opened, logs the fault once and stores the savepoint's id in
+    /// `refused_id`.
     fn poll_request(
         &self,
         store: &dyn CheckpointStore,

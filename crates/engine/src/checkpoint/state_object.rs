@@ -8,7 +8,7 @@
 
 use super::unusable_objects::{ObjectDamage, ObjectFault};
 
-/// The newest format version. This version of Windrow writes it, and reads it and all older versions.
+/// The newest format version. Windrow writes this version, and reads this version and all older versions.
 const STATE_FORMAT_VERSION: u32 = 1;
 const MAGIC: &[u8; 8] = b"windrow\n";
 const HEADER_BYTES: usize = 20;
@@ -27,7 +27,7 @@ pub(crate) enum PackFault {
         /// The error text of the compressor.
         detail: String,
     },
-    /// The length of the piece does not fit into the 4 bytes that the header has for it.
+    /// The length of the piece does not fit into the 4-byte number in the header.
     #[error("the piece of the snapshot is larger than 4 GiB")]
     TooLarge,
 }
@@ -69,8 +69,8 @@ pub(crate) fn unpack_state(object: &[u8]) -> Result<Vec<u8>, ObjectFault> {
     if bytes.len() == length { Ok(bytes) } else { Err(ObjectDamage::UnpackedLengthMismatch.into()) }
 }
 
-/// Returns the CRC-32 of a state object, except the 4 bytes of the checksum in its header. The manifest contains the
-/// same checksum.
+/// Returns the CRC-32 of all bytes of a state object except the 4 bytes of the checksum in the header. The manifest
+/// contains the same checksum.
 pub(crate) fn compute_object_checksum(object: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(&object[..16.min(object.len())]);

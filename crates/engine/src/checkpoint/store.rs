@@ -65,14 +65,14 @@ impl StoreFault {
     }
 }
 
-/// A store that holds objects by name. Any thread may call the methods. They block the thread until the store answers
-/// or a timeout ends.
+/// A store that holds objects by name. Any thread may call the methods. Each method blocks the calling thread until the
+/// store answers or a timeout expires.
 pub trait CheckpointStore: Send + Sync + Debug {
     /// Creates the object `name` with the content `bytes`, unless an object of this name exists.
     ///
     /// # Errors
-    /// [`StoreFault::Exists`] if an object of this name exists. The object may come from an earlier attempt within the
-    /// same call. To find out, the caller reads the object.
+    /// [`StoreFault::Exists`] if an object of this name exists. This call may have created the object itself, in an
+    /// attempt that seemed to fail. To find out, the caller reads the object.
     fn create_object(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreFault>;
 
     /// Returns the content of the object `name`; `None` if the object does not exist.

@@ -1,4 +1,4 @@
-//! Retries an operation of the checkpoint store while the store is unreachable.
+//! Retries an operation of the checkpoint store while the store is unreachable, until a stop is requested.
 
 use std::time::Duration;
 
@@ -16,7 +16,6 @@ const OUTAGE_LOG_INTERVAL: Duration = Duration::from_secs(30);
 /// The time between two checks whether a stop was requested, during the delay before the next attempt.
 const STOP_POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Retries operations of the checkpoint store while the store is unreachable, until a stop is requested.
 #[derive(Clone, Copy)]
 pub(super) struct StoreRetry<'a> {
     pub(super) checkpoint_config: &'a CheckpointConfig,
@@ -25,8 +24,8 @@ pub(super) struct StoreRetry<'a> {
 }
 
 impl StoreRetry<'_> {
-    /// Retries `operation` as long as it fails with a transient fault. The delay between two attempts grows up to
-    /// [`LONGEST_RETRY_DELAY`].
+    /// Retries `operation` as long as `operation` fails with a transient fault. The delay between two attempts grows up
+    /// to [`LONGEST_RETRY_DELAY`].
     ///
     /// # Errors
     /// [`Halt::CheckpointStore`] when the store refuses the operation. [`Halt::Unreachable`] when a stop was requested

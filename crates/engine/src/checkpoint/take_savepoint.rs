@@ -1,12 +1,12 @@
 //! Takes a savepoint: a complete copy of a running job's state in a separate place.
 //!
-//! The process that takes a savepoint creates a savepoint request. It waits until the owner of each partition has
-//! confirmed the partition. Then it deletes the request and creates the object `savepoint`.
-//! Owns: these steps. Does not own: the objects of the request and of the confirmations (`savepoint_request`).
+//! The process that takes a savepoint creates a savepoint request, and waits until the owner of each partition has
+//! confirmed the partition. Then the process deletes the request and creates the object `savepoint`.
+//! Owns: the steps above. Does not own: the objects of the request and of the confirmations (`savepoint_request`).
 //! Invariants: (1) The manifests of a savepoint name only state objects in the folder of the savepoint. (2) A savepoint
 //! is complete if and only if its object `savepoint` exists. (3) Windrow never deletes objects of a savepoint.
-//! If the process crashes, the request expires. The folder then holds an incomplete savepoint, which an operator can
-//! delete.
+//! If the process crashes, the request expires. The folder of the savepoint then holds an incomplete savepoint, which
+//! an operator can delete.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

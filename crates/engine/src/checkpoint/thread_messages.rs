@@ -46,7 +46,7 @@ pub(crate) struct SnapshotToComplete {
     pub(crate) base_or_delta: BaseOrDelta,
     pub(crate) offset: Offset,
     pub(crate) shard_metadata: ShardMetadata,
-    /// For each feature view, the fingerprint of everything that determines the numbers of its rows (see
+    /// For each feature view, the fingerprint of everything that determines the numbers of the view's rows (see
     /// `row_numbering_fingerprint`).
     pub(crate) row_numbering_fingerprints: Vec<u64>,
     /// The wall-clock time of the cut, in epoch milliseconds.
@@ -56,13 +56,13 @@ pub(crate) struct SnapshotToComplete {
 /// An event from a checkpoint thread to its worker.
 #[derive(Debug)]
 pub(crate) enum CheckpointEvent {
-    /// The shard of the partition was restored, or the restore failed. The event holds the offset of the checkpoint;
-    /// `None` if the partition had no checkpoint.
+    /// The shard of the partition was restored, or the restore failed. The offset is the offset of the restored
+    /// checkpoint; `None` if the partition had no checkpoint.
     PartitionRestored(Partition, Result<Option<Offset>, Halt>),
     /// The claim of the partition at the fence was granted, was refused because of a newer claim, or failed.
     FenceClaimed(Partition, Result<PartitionOpenOutcome, Halt>),
-    /// The checkpoint thread has completed the snapshot or has failed to complete it. `number` is the number of the
-    /// checkpoint.
+    /// The checkpoint thread has completed the snapshot, or could not complete the snapshot. `number` is the number of
+    /// the checkpoint.
     SnapshotEnded { fence_token: FenceToken, snapshot_purpose: SnapshotPurpose, number: u64, outcome: SnapshotOutcome },
 }
 
@@ -72,7 +72,7 @@ pub(crate) enum PartitionOpenOutcome {
     /// The partition is claimed in the checkpoint store and at the fence, so the worker may read the partition's
     /// records.
     Opened(Box<OpenedPartition>),
-    /// Another worker claimed the partition while this worker was opening it.
+    /// Another worker claimed the partition before this worker's claim at the fence was granted.
     Overtaken {
         /// The epoch of the other worker's claim.
         newer_epoch: Epoch,

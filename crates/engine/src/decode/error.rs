@@ -2,8 +2,8 @@
 
 use super::limits::MAX_RECORD_BYTES;
 
-/// The maximum number of characters of a record that an error quotes. The text of an error must be short, because it is
-/// logged and becomes a header of the dead letter.
+/// The maximum number of characters of a record that an error quotes. The text of an error must be short, because
+/// Windrow logs the text and writes it into a header of the dead letter.
 const MAX_QUOTED_CHARS: usize = 200;
 
 /// Returns the first [`MAX_QUOTED_CHARS`] characters of `text`, with an ellipsis if `text` is longer.
@@ -20,10 +20,10 @@ pub enum DecodeError {
     /// The payload is empty or contains only white space.
     #[error("the record is empty")]
     EmptyPayload,
-    /// The payload is larger than [`MAX_RECORD_BYTES`].
+    /// The payload is larger than [`MAX_RECORD_BYTES`]. The variant holds the size in bytes.
     #[error("the record is {0} bytes long, but the limit is {MAX_RECORD_BYTES} bytes")]
     TooLarge(usize),
-    /// The payload is not valid UTF-8. The number is the position of the first invalid byte.
+    /// The payload is not valid UTF-8. The variant holds the position of the first invalid byte.
     #[error("the record is not UTF-8: the byte at position {0} is invalid")]
     NotUtf8(usize),
     /// The payload is not valid JSON, is too deeply nested, or is not a JSON object.
@@ -32,7 +32,7 @@ pub enum DecodeError {
     /// The entity key or the event time is missing or null.
     #[error("`{0}` is missing")]
     MissingField(Box<str>),
-    /// A declared field, the entity key or the event time occurs twice.
+    /// A declared field, the entity key or the event time occurs twice in the JSON object.
     #[error("`{0}` occurs twice")]
     DuplicateField(Box<str>),
     /// The value of a declared field, the entity key or the event time has the wrong type.
@@ -58,9 +58,9 @@ pub enum DecodeError {
     KeyTooLong {
         /// The name of the field.
         field: Box<str>,
-        /// The length of the key in bytes.
+        /// The length of the entity key in bytes.
         bytes: usize,
-        /// The limit in bytes.
+        /// The maximum length of an entity key in bytes.
         max: usize,
     },
 }

@@ -1,4 +1,4 @@
-//! The decoder of the records of one pipeline, which turns each record into an event or a decode error.
+//! The decoder for the records of one pipeline. The result for each record is an event or a [`DecodeError`].
 
 use bumpalo::Bump;
 use jiff::tz::TimeZone;
@@ -31,8 +31,8 @@ impl EventDecoder {
         Self { format, rules: DecodeRules { schema, time_field: time_field.into(), time_zone, max_key_bytes } }
     }
 
-    /// Returns a text that describes the decoding rules, for the manifest of a checkpoint. If two decoders have the
-    /// same text, they decode every record in the same way.
+    /// Returns a text with all decoding rules, for the manifest of a checkpoint. If the texts of two decoders are
+    /// equal, both decoders decode every record in the same way.
     pub(crate) fn describe_decoding_rules(&self) -> String {
         let DecodeRules { schema, time_field, time_zone, max_key_bytes } = &self.rules;
         let zone = time_zone.iana_name().map_or_else(|| format!("{time_zone:?}"), str::to_owned);
@@ -48,7 +48,7 @@ impl EventDecoder {
     /// are unescaped into `arena` and borrowed from there.
     ///
     /// # Errors
-    /// When the record is not an event. The error is the reason for its dead letter.
+    /// When the record is not an event. The error is the reason in the dead letter.
     pub fn decode<'a>(&'a self, payload: Option<&'a [u8]>, arena: &'a Bump) -> Result<Event<'a>, DecodeError> {
         let payload = payload.ok_or(DecodeError::NullPayload)?;
         if payload.len() > MAX_RECORD_BYTES {

@@ -1,7 +1,7 @@
 //! Parses event times: RFC 3339, ISO 8601 without a UTC offset, or a number of milliseconds since the epoch.
 //!
 //! An event time is rounded down to whole milliseconds, as by Java's `Instant.toEpochMilli` in Flink jobs.
-//! When a daylight saving time begins or ends, some local times do not exist and others exist twice. As in Java, a time
+//! When daylight saving time begins or ends, some local times do not exist and others exist twice. As in Java, a time
 //! that does not exist is moved forward by the length of the gap. A time that exists twice means the earlier of the two
 //! instants.
 

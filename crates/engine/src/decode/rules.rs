@@ -1,4 +1,4 @@
-//! The settings of a pipeline that decide how records are decoded into events. They hold for every record format.
+//! The settings of a pipeline that decide how records of any format are decoded into events.
 
 use jiff::tz::TimeZone;
 use windrow_core::EventSchema;

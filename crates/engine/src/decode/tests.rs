@@ -200,7 +200,7 @@ fn malformed_records_give_a_reason() {
     }
 }
 
-/// The reason is logged and becomes a header of the dead letter, so it must be short.
+/// The reason must be short, because Windrow logs the reason and writes it into a header of the dead letter.
 #[test]
 fn reasons_stay_short_for_long_values() {
     let long = "A".repeat(600_000);

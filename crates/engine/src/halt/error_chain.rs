@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-/// An error of another crate or of the operating system. It is reference-counted, so that a [`crate::Halt`] that
-/// contains it can be cloned.
+/// An error of another crate or of the operating system. The error is reference-counted, because a [`crate::Halt`] can
+/// contain the error and must be cloneable.
 pub type SharedError = Arc<dyn Error + Send + Sync>;
 
 /// Converts an error or a text into a [`SharedError`].
@@ -25,8 +25,8 @@ pub(super) fn format_utc(epoch_ms: i64) -> String {
     Timestamp::from_millisecond(epoch_ms).map_or_else(|_| "a later time".to_owned(), |time| format!("{time:.0}"))
 }
 
-/// Renders an error, its source, the source of its source and so on in one line, separated by colons. Omits a source
-/// whose text already occurs in the line.
+/// Renders an error and the chain of its sources in one line, separated by colons. Omits a source whose text already
+/// occurs in the line.
 #[derive(Debug)]
 pub struct ErrorChain<'a>(pub &'a dyn Error);
 

@@ -1,8 +1,8 @@
 //! Reads the state objects that manifests name, and counts the bytes of state per feature view.
 //!
-//! Owns: the comparison of a state object with its manifest, and the count of its bytes per feature view. Does not own:
-//! the format of the state in the object (snapshots in `windrow-core`).
-//! Invariant: a state object is read only once, even if several checkpoints name it.
+//! Owns: the comparison of a state object with its manifest, and the counting of the object's bytes per feature view.
+//! Does not own: the format of the state in the object (snapshots in `windrow-core`).
+//! Invariant: a state object is read only once, even if several manifests name the object.
 
 use std::collections::BTreeMap;
 
@@ -18,21 +18,22 @@ use crate::checkpoint::unusable_objects::{ObjectDamage, ObjectFault, UnusableObj
 pub struct StateByteCounts {
     /// The number of bytes that the entity keys take in the state objects.
     pub entity_key_byte_count: u64,
-    /// For each feature view of the manifest, the number of bytes of its state. If several layers hold state of the
-    /// same entity, each layer counts.
+    /// For each feature view of the manifest, the number of bytes of the view's state. If several layers hold state of
+    /// the same entity, the bytes in every layer are counted.
     pub state_byte_counts_by_view: Vec<u64>,
     /// The state objects that cannot be used. The other fields do not count the bytes of these objects.
     pub unusable_objects: Vec<UnusableObject>,
 }
 
-/// Reads the state objects of a store, and remembers their sizes, so that each object is read only once.
+/// Reads the state objects of a store. The reader stores the byte counts of each object, so that no object is read
+/// twice.
 #[derive(Debug)]
 pub struct StateObjectReader<'a> {
     store: &'a dyn CheckpointStore,
     measured_by_name: BTreeMap<String, Option<MeasuredStateObject>>,
 }
 
-/// A state object that was read, with the number of its bytes per table.
+/// The byte counts of a state object. Table 0 holds the entity keys, and table `n + 1` holds the state of view `n`.
 #[derive(Debug)]
 struct MeasuredStateObject {
     part: StatePart,
@@ -46,7 +47,7 @@ impl<'a> StateObjectReader<'a> {
         Self { store, measured_by_name: BTreeMap::new() }
     }
 
-    /// Returns the sizes of all state objects of `manifest`. Calls `on_part` after each state object.
+    /// Returns the byte counts of all state objects of `manifest`. Calls `on_part` after each state object.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -66,8 +67,8 @@ impl<'a> StateObjectReader<'a> {
         Ok(contents)
     }
 
-    /// Returns the size of the state object of `part`; `None` if the object does not exist. Reads the object if no
-    /// earlier call has read it.
+    /// Returns the byte counts of the state object of `part`; `None` if the object does not exist. Reads the object
+    /// unless an earlier call has read the same object.
     fn measure_part_once(&mut self, part: &StatePart) -> Result<Option<&MeasuredStateObject>, StoreFault> {
         if !self.measured_by_name.contains_key(&part.object_name) {
             let object = self
@@ -80,8 +81,8 @@ impl<'a> StateObjectReader<'a> {
     }
 }
 
-/// Adds the byte counts of `object` to `contents`. Fails if the object is missing or damaged, or differs from its entry
-/// `part` in the manifest.
+/// Adds the byte counts of `object` to `contents`. Fails if the object is missing or damaged, or differs from the
+/// manifest's entry `part`.
 fn add_part_byte_counts(
     part: &StatePart,
     object: Option<&MeasuredStateObject>,

@@ -25,17 +25,17 @@ pub enum ViewCompatibility {
     New,
 }
 
-/// A feature view that the checkpoint, the pipeline or both have, and what happens to its stored state.
+/// The result of the comparison for one feature view of the checkpoint, of the pipeline or of both.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ComparedView {
     /// The name of the view.
     pub view_name: String,
-    /// What happens to the view's stored state.
+    /// What happens to the stored state of the view.
     pub compatibility: ViewCompatibility,
 }
 
 impl ViewCompatibility {
-    /// Returns whether a job halts until an operator permits it to drop the view's state.
+    /// Returns whether the job needs an operator's permission, because it must drop the stored state of the view.
     #[must_use]
     pub const fn needs_permission_to_drop_state(&self) -> bool {
         matches!(self, Self::Changed { .. } | Self::Removed)

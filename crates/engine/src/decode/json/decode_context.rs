@@ -1,4 +1,4 @@
-//! The context of decoding one record. The visitors for all values of the record share the context.
+//! The data that all visitors for the values of one record share.
 
 use std::cell::Cell;
 
@@ -9,8 +9,8 @@ use windrow_core::Value;
 use crate::decode::error::DecodeError;
 use crate::decode::rules::DecodeRules;
 
-/// The data that the visitors for all values of one record share. The context holds the [`DecodeError`], because an
-/// error of serde can hold only text.
+/// The data that all visitors for the values of one record share. A [`DecodeError`] is stored here, because an error of
+/// serde can hold only text.
 #[derive(Clone, Copy)]
 pub(super) struct JsonDecodeContext<'a, 'c> {
     pub(super) rules: &'a DecodeRules,

@@ -6,8 +6,8 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 
 use crate::decode::limits::MAX_NESTING_DEPTH;
 
-/// The visitor that skips the value of a member that the schema does not declare. It calls `deserialize_any`, which
-/// enforces [`MAX_NESTING_DEPTH`]. `deserialize_ignored_any` would accept any nesting depth.
+/// The visitor that skips the value of a member that the schema does not declare. The visitor calls `deserialize_any`,
+/// which enforces [`MAX_NESTING_DEPTH`]. The function `deserialize_ignored_any` would accept any nesting depth.
 pub(super) struct IgnoredValueReader;
 
 const _: () = assert!(MAX_NESTING_DEPTH == 128, "serde_json's recursion limit is fixed at 128");

@@ -1,8 +1,8 @@
 //! A macro for visitors that read one JSON value. The macro generates the methods that reject values of unexpected
 //! types.
 
-/// Generates the methods with which a visitor rejects arrays, objects, and values of the listed types. For a listed
-/// type, the error quotes the rejected value.
+/// Generates the methods with which a visitor rejects arrays, objects, and values of the listed types. The error for a
+/// value of a listed type quotes the value.
 macro_rules! reject_other_types {
     ($($method:ident($type:ty) => $found:expr),* $(,)?) => {
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

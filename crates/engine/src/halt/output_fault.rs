@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::error_chain::{SharedError, join_numbers};
-use super::service::ServiceAddress;
+use super::service_fault::ServiceAddress;
 use crate::identifiers::Partition;
 
 /// The reason why rows, dead letters or events cannot be written.

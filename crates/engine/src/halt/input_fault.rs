@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::error_chain::SharedError;
-use super::service::ServiceAddress;
+use super::service_fault::ServiceAddress;
 use crate::checkpoint::manifest::CheckpointId;
 use crate::identifiers::{Offset, Partition};
 

@@ -1,5 +1,5 @@
-//! Halts because a service does not answer or refuses an operation. The service is the source, the row store, or a
-//! running job that must confirm a savepoint.
+//! Halts because a service did not answer or refused an operation. The service is the source, the row store, the
+//! checkpoint store, or a running job that takes a savepoint.
 
 use std::fmt;
 use std::time::Duration;
@@ -69,7 +69,7 @@ pub enum UnreachableService {
     /// A stop was requested while the checkpoint store was unreachable.
     #[error("stopped while waiting for the checkpoint store {place}")]
     StoppedWaitingForCheckpointStore {
-        /// The place of the store.
+        /// The path or URL of the checkpoint store.
         place: String,
         /// The fault of the last attempt.
         source: StoreFault,

@@ -30,14 +30,14 @@ pub enum ForeignState {
     /// The state belongs to another pipeline or topic.
     #[error("the state in {place} belongs to {stored}, not to {job}")]
     OtherJob {
-        /// The place of the state.
+        /// The path or URL of the state.
         place: String,
         /// The job that wrote the state.
         stored: Box<PipelineAndTopic>,
         /// The job that should continue from the state.
         job: Box<PipelineAndTopic>,
     },
-    /// The savepoint or other job's checkpoints that the job begins from hold no state of a partition.
+    /// The job begins from a savepoint or from another job's checkpoints, but they hold no state of a partition.
     #[error("{place} holds no state of partition {partition}")]
     NoPartition {
         /// The path or URL of the savepoint or of the other job's checkpoints.
@@ -105,7 +105,7 @@ pub struct NewerState {
     pub source: ObjectFault,
 }
 
-/// The reason why the state of a partition cannot be restored: it is damaged or missing.
+/// The reason why the state of a partition cannot be restored: the state is damaged or missing.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum DamagedState {
     /// All checkpoints of a partition are unreadable.
@@ -114,7 +114,7 @@ pub enum DamagedState {
         damaged.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
     )]
     NoReadableCheckpoint {
-        /// The place of the checkpoints.
+        /// The path or URL of the checkpoints.
         place: String,
         /// The partition.
         partition: Partition,
@@ -127,7 +127,7 @@ pub enum DamagedState {
          partition"
     )]
     MissingCheckpoint {
-        /// The place of the checkpoint store.
+        /// The path or URL of the checkpoint store.
         place: String,
         /// The partition.
         partition: Partition,
@@ -152,7 +152,7 @@ pub enum CheckpointStoreFault {
     /// The store refused an operation.
     #[error("the checkpoint store {place} refused an operation")]
     Refused {
-        /// The place of the store.
+        /// The path or URL of the checkpoint store.
         place: String,
         /// The answer of the store.
         source: StoreFault,
@@ -170,7 +170,7 @@ pub enum CheckpointStoreFault {
          manifest of this partition. Check that all instances reach this place under the same name"
     )]
     UnreadableSavepoint {
-        /// The place of the savepoint.
+        /// The path or URL of the savepoint.
         place: String,
         /// The partition.
         partition: Partition,
@@ -194,7 +194,7 @@ pub enum CheckpointStoreFault {
     ThreadBrokeDown,
 }
 
-/// A partition that a process outside this consumer group claims again and again.
+/// A partition that a process outside the job's consumer group claims again and again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
     "a process outside the consumer group claims partition {partition} again and again. It uses the same pipeline name and \
