@@ -1,5 +1,6 @@
-//! The settings of Kafka clients, with the reason for each: the settings that all clients share, and those of a worker's
-//! two clients, the record consumer and the group member. Every other client adds its own settings where it is created.
+//! The settings of Kafka clients, each with its reason. All clients share the settings of `base_config`. The other
+//! functions add the settings of a worker's record consumer and of a worker's group member. Every other client adds its
+//! own settings where the client is created.
 
 use rdkafka::ClientConfig;
 use windrow_spec::{GroupProtocol, KafkaSourceSpec};

@@ -7,7 +7,7 @@ use windrow_core::text::format_count_with_noun;
 /// The reason why a request of the Kafka UI failed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum BrowseError {
-    /// Kafka does not answer, or the only broker that can answer the request does not.
+    /// Kafka does not answer, or the only broker that can answer the request does not answer.
     #[error("{0}")]
     Unreachable(String),
     /// The topic, partition or group does not exist.

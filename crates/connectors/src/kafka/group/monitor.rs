@@ -48,7 +48,7 @@ struct UnassignedPartitions {
 }
 
 impl UnassignedPartitionMonitor {
-    /// Creates a monitor of the group in `settings`. A process must create the monitor before it joins the group.
+    /// Creates a monitor of the group in `settings`.
     ///
     /// # Errors
     /// When librdkafka refuses the settings.
@@ -108,7 +108,8 @@ impl UnassignedPartitionMonitor {
         }
     }
 
-    /// Returns whether the calling worker must join the group again, and clears the request.
+    /// Returns whether the calling worker must join the group again. Clears the request, so that only one worker of the
+    /// process joins again.
     pub(crate) fn take_rejoin_request(&self) -> bool {
         self.rejoin_requested.swap(false, Ordering::Relaxed)
     }

@@ -32,8 +32,8 @@ impl BoundedPartitions {
         }
     }
 
-    /// Marks `partition` as finished. The current end of the partition also counts as finished: it is never before the
-    /// end offset that the job fixed at its start.
+    /// Marks `partition` as finished, because it was read to the job's end offset or to the current end of the
+    /// partition. The current end is never before the end offset that the job fixed at its start.
     pub(super) fn mark_partition_finished(&mut self, partition: Partition) {
         if self.end_offsets.remove(&partition).is_some() {
             self.unreported_finished.push_back(partition);

@@ -32,7 +32,7 @@ pub struct KafkaSource {
     pub(super) static_member_name: Option<String>,
     pub(super) topic_monitor: Arc<TopicMonitor>,
     pub(super) outage_tracker: OutageTracker,
-    /// Whether Kafka reported that an offset is lost, and the source has yet to find the partition of that offset.
+    /// Whether Kafka reported that an offset is lost, and the source has not yet found the partition of that offset.
     pub(super) lost_offset_unresolved: bool,
 }
 
@@ -179,8 +179,8 @@ impl Source for KafkaSource {
                     Some(held.replace_lost_offset(position, partition, &self.settings)?)
                 }
                 (Some(&position), _) => Some(position),
-                // The start position "latest" becomes a fixed offset here. If a restarted job used the end offset at
-                // the restart, the job would skip the records that arrived before.
+                // The start position "latest" becomes a fixed offset here. If a restarted job determined the latest
+                // offset again, the job would skip the records that arrived before the restart.
                 (None, Some(held)) => Some(match self.settings.start_position {
                     StartPosition::Earliest => held.first_offset,
                     StartPosition::Latest => held.end_offset,
@@ -246,7 +246,7 @@ impl Source for KafkaSource {
         match self.assignment_mode.commit_offsets(&self.record_consumer, offsets, wait) {
             CommitOutcome::Committed => {}
             // The job continues, because a later commit covers these offsets. If the group removed this member, the new
-            // owners of its partitions commit instead.
+            // owners of the partitions commit their own offsets.
             error => warn!(%error, "offsets were not committed"),
         }
         Ok(())

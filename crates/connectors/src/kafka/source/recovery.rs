@@ -45,8 +45,8 @@ impl KafkaSource {
         Ok(())
     }
 
-    /// Returns a halt if `error`, which a poll returned, is fatal. Otherwise notes a lost offset or an outage of Kafka,
-    /// and the job continues.
+    /// Returns a halt if a poll ended with a fatal `error`. For any other error, notes a lost offset or an outage of
+    /// Kafka, and the job continues.
     pub(super) fn handle_consumer_error(&mut self, error: &KafkaError) -> Result<(), Halt> {
         let fatal = self.assignment_mode.fatal_error();
         match fault::classify_consumer_error(error, fatal, &self.settings, self.static_member_name.as_deref()) {
@@ -68,8 +68,8 @@ impl KafkaSource {
     }
 
     /// Restarts the partitions whose next offset Kafka no longer holds, each at an offset that Kafka holds. Returns
-    /// these partitions. Kafka's error does not name them, so this function compares the next offsets of all partitions
-    /// with Kafka.
+    /// these partitions. Kafka's error does not name the partitions, so this function compares all next offsets with
+    /// the offsets that Kafka holds.
     pub(super) fn restart_partitions_with_lost_offsets(&mut self) -> Result<Vec<Partition>, Halt> {
         // If the topic was deleted and created again, all offsets are wrong, and this call halts the job.
         self.topic_monitor.verify_topic_unchanged()?;
@@ -94,8 +94,8 @@ impl KafkaSource {
             skipped.push(partition);
         }
         if skipped.is_empty() {
-            // No offset is lost, so the error was transient. But librdkafka stopped reading an unknown partition, so
-            // all partitions are restarted.
+            // No offset is lost, so the error was transient. But librdkafka stopped reading one partition without
+            // naming it, so all partitions are restarted.
             for (&partition, &position) in &positions {
                 self.record_consumer.restart_partition_at(partition, position).map_err(refused)?;
             }

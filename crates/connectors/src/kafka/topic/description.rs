@@ -106,9 +106,9 @@ fn parse_description_event(
     event: &OwnedLibrdkafkaObject<ffi::rd_kafka_event_t>,
 ) -> Result<TopicMetadata, RDKafkaErrorCode> {
     let event = event.pointer();
-    // SAFETY: the event is alive while it is borrowed, and owns everything that is read here. The result is null for
-    // any other kind of event. `topics` holds `count` pointers, and one topic was requested. If the description has no
-    // error, its error is null or has the code for success.
+    // SAFETY: the event is alive while it is borrowed, and owns everything that is read here. If the event is of
+    // another kind, the result is null. `topics` holds `count` pointers, and one topic was requested. If the
+    // description has no error, its error is null or has the code for success.
     unsafe {
         error_code_to_result(ffi::rd_kafka_event_error(event))?;
         let result = ffi::rd_kafka_event_DescribeTopics_result(event);

@@ -155,7 +155,7 @@ fn create_topic(brokers: &str, name: &str) -> Result<(), Halt> {
     let admin: AdminClient<DefaultClientContext> =
         client_config::base_config(brokers).create().map_err(|error| refused(share_error(error)))?;
     let options = AdminOptions::new().operation_timeout(Some(REQUEST_TIMEOUT)).request_timeout(Some(REQUEST_TIMEOUT));
-    // −1 selects the broker's defaults.
+    // −1 selects the broker's default number of partitions and of replicas.
     let topic = NewTopic::new(name, -1, TopicReplication::Fixed(-1));
     let results = futures_executor::block_on(admin.create_topics([&topic], &options))
         .map_err(|error| refused(share_error(error)))?;

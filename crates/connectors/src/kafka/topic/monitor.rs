@@ -3,7 +3,7 @@
 //! An offset identifies a record only within one topic. A topic that was deleted and created again has the same name
 //! but other records, so stored offsets are wrong for it. A key stays in its partition only while the number of
 //! partitions stays the same. So an added partition moves keys away from the windows that hold their earlier events.
-//! Owns: the comparison, and how long a topic may be missing. Does not own: how often to check.
+//! Owns: the comparison with the expected topic, and how long a topic may be missing. Does not own: how often to check.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};

@@ -13,7 +13,7 @@ pub struct GroupMember {
     /// The member id, which the coordinator of the group assigned.
     #[serde(rename = "member")]
     pub member_id: String,
-    /// The static name of the member, which stays the same after a restart.
+    /// The static name of the member, which stays the same after a restart; `None` if the member has no static name.
     #[serde(rename = "instance")]
     pub static_member_name: Option<String>,
     /// The client id, which the member chose.

@@ -6,7 +6,7 @@ use super::cursor::{AdjacentPageStarts, FrontRecordTimestamp, PartitionCursor, P
 use super::record_buffer::{BufferLimits, RecordBuffer};
 use crate::kafka::browse::records::BrowsedRecord;
 
-/// A cursor that reads a partition towards older records. Its buffer has the newest record at the front.
+/// A cursor that reads a partition towards older records. The newest record is at the front of the cursor's buffer.
 pub(super) struct BackwardCursor {
     /// The page contains only records before this offset.
     page_start: i64,
@@ -70,8 +70,8 @@ impl PartitionCursor for BackwardCursor {
         self.buffer.clear();
     }
 
-    /// Makes the next piece smaller. The smaller piece ends at the same offset, so it may lie entirely after the
-    /// unreadable batch.
+    /// Makes the next piece smaller. The smaller piece ends at the same offset, so the smaller piece may lie entirely
+    /// after the unreadable batch.
     fn shrink_to_skip_unreadable(&mut self) -> bool {
         self.piece_size.shrink_piece()
     }

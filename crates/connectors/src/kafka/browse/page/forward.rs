@@ -6,7 +6,7 @@ use super::cursor::{AdjacentPageStarts, FrontRecordTimestamp, PartitionCursor, P
 use super::record_buffer::{BufferLimits, RecordBuffer};
 use crate::kafka::browse::records::BrowsedRecord;
 
-/// A cursor that reads a partition towards newer records. Its buffer has the oldest record at the front.
+/// A cursor that reads a partition towards newer records. The oldest record is at the front of the cursor's buffer.
 pub(super) struct ForwardCursor {
     /// The page contains only records at or after this offset.
     page_start: i64,

@@ -1,4 +1,4 @@
-//! The consumer of the Kafka UI. It reads ranges of offsets or follows a topic, and belongs to no group.
+//! The consumer of the Kafka UI. This consumer reads ranges of offsets or follows a topic, and belongs to no group.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -54,7 +54,7 @@ enum BrowsePollOutcome<'a> {
     Failure(KafkaError),
 }
 
-/// A consumer of one topic that belongs to no group.
+/// A consumer that reads one topic and belongs to no group.
 pub(crate) struct BrowseConsumer {
     consumer: BaseConsumer,
     topic: String,

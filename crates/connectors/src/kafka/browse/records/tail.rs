@@ -15,7 +15,7 @@ use crate::kafka::browse::offsets::fetch_readable_offsets;
 use crate::kafka::browse::wire::cluster_connections::ClusterConnections;
 
 const BATCH_INTERVAL: Duration = Duration::from_millis(400);
-/// The most records in a batch of new records. Further matching records are only counted.
+/// The most records in a batch of new records. Further records that contain the search text are only counted.
 const BATCH_RECORDS_MAX: usize = 100;
 /// After this many bytes, a batch of new records takes no further record.
 const BATCH_BYTES_MAX: usize = 1 << 20;

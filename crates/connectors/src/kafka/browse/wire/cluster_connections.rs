@@ -1,4 +1,5 @@
-//! The connections that one request of the Kafka UI opens: a bootstrap connection, and at most one to each broker.
+//! The connections that one request of the Kafka UI opens: a bootstrap connection, and at most one connection to each
+//! broker.
 
 use std::collections::BTreeMap;
 

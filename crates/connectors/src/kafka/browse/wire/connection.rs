@@ -45,7 +45,7 @@ impl BrokerConnection {
         let _ = stream.set_nodelay(true);
         let mut connection =
             Self { address: address.to_owned(), stream, request_versions: HashMap::new(), last_correlation_id: 0 };
-        // Every broker supports version 0.
+        // Every broker supports version 0 of this request.
         let known = connection.send_request_with_version(&ApiVersionsRequest::default(), 0).await?;
         connection.request_versions = known
             .api_keys
