@@ -40,7 +40,7 @@ impl From<SavepointRefusal> for HttpFault {
     }
 }
 
-/// The result of a handler: JSON, or a fault.
+/// What a handler returns: the JSON of an answer, or a fault if the request failed.
 pub type JsonOrFault<T> = Result<Json<T>, HttpFault>;
 
 /// Returns `value` as JSON text. If `value` cannot be serialized, returns the text `null`.

@@ -52,8 +52,8 @@ async fn serve_asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
     answer_with_asset(&name, &headers)
 }
 
-/// Answers a request with the file `name`, such as `job/index.html`. If the browser already has this version of the
-/// file, answers with status 304 instead.
+/// Returns the response that sends the file `name`, such as `job/index.html`. If the browser already has this version
+/// of the file, the response is only the status 304.
 pub fn answer_with_asset(name: &str, headers: &HeaderMap) -> Response {
     let Some(asset) = ASSET_FILES_BY_NAME.get(name) else {
         return HttpFault::new(StatusCode::NOT_FOUND, "the requested file does not exist").into_response();

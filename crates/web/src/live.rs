@@ -1,4 +1,4 @@
-//! Keeps pages in browsers up to date with server-sent events. One task for each page builds the page's messages, once
+//! Keeps pages in browsers up to date with server-sent events. Each page has one task, which builds every message once
 //! for all listeners of the page.
 //!
 //! Owns: the pages that have listeners. Does not own: the content of messages.
@@ -23,8 +23,8 @@ use crate::server_context::JobServerContext;
 /// The time between two messages to the listeners of a page.
 pub const MESSAGE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Builds the text of the message with the given number. Number 0 is the first message to a new listener, and only that
-/// listener receives it. Messages from number 1 go to all listeners of the page.
+/// Builds the text of the message with the given number. Message 0 goes only to a listener that has just connected. The
+/// messages from number 1 go to all listeners of the page.
 pub type MessageBuilder = Arc<dyn Fn(u64) -> BoxFuture<'static, String> + Send + Sync>;
 
 /// Returns a message builder that calls `build` with `context` and the number of the message.
@@ -46,8 +46,8 @@ pub struct LiveFeeds(Arc<Mutex<HashMap<String, watch::Sender<Arc<str>>>>>);
 
 impl LiveFeeds {
     /// Returns a stream of the messages of a page, for one listener. The name `page` must include the page's query
-    /// parameters, because all listeners of one name get the same messages. The first message is sent at once. Each
-    /// later message follows after `period`, which is usually [`MESSAGE_INTERVAL`].
+    /// parameters, because all listeners of one name get the same messages. The first message is sent at once. One
+    /// message follows in each `period`, which is usually [`MESSAGE_INTERVAL`].
     pub fn stream_page_messages(
         &self,
         page: String,

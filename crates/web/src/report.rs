@@ -7,8 +7,8 @@
 //! therefore read each other's reports.
 //! After a crash: the last report of the instance stays in the checkpoint store until another instance deletes it.
 //!
-//! A field whose name ends in `at_ms` holds a wall-clock time, in epoch milliseconds. Event times and watermarks are
-//! also in epoch milliseconds, but come from the events.
+//! A field whose name ends in `at_ms` holds a time of the instance's wall clock, in epoch milliseconds. Event times and
+//! watermarks are also in epoch milliseconds, but derive from the times in events.
 
 mod checkpoint;
 mod freshness;

@@ -16,7 +16,8 @@ pub fn redact_pipeline_text(text: &str, redis_url: &str) -> String {
     };
     let query = redis_url.split_once('?').map_or("", |(_, query)| query);
     let login_is_in_query = query.split('&').any(|pair| pair.starts_with("pass=") || pair.starts_with("user="));
-    // TOML escapes and line breaks can hide the Redis URL in the text, so that the redaction does not find its login.
+    // TOML escapes and line breaks can hide the Redis URL in the text, so that the redaction does not find the login in
+    // this URL.
     let login_is_hidden = login.is_some_and(|login| redacted == text || password_remains(login));
     if login_is_in_query || login_is_hidden {
         return "# The pipeline file holds a login that cannot be removed from its text, so only the plan is shown.\n"

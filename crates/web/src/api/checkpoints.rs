@@ -13,7 +13,7 @@ use crate::answers::to_json_text;
 use crate::live::{LiveFeeds, MESSAGE_INTERVAL, message_builder_with_context};
 use crate::server_context::{JobServerContext, SharedContext};
 
-/// An answer holds at most this many checkpoints, and at most this many restores.
+/// An answer holds at most this many checkpoints, and at most this many restores of partitions.
 const CHECKPOINTS_SHOWN_MAX: usize = 500;
 
 pub(super) async fn get_checkpoints(

@@ -15,8 +15,8 @@ use crate::random::random_hex_digits;
 use crate::server_context::JobServerContext;
 
 impl JobServerContext {
-    /// Begins a savepoint in a new thread, and returns the name of the request. If a request with the same name exists
-    /// already, begins no savepoint and returns this name.
+    /// Begins a savepoint in a new thread, and returns the name of the request. If this name is already in use, begins
+    /// no savepoint and returns the same name.
     ///
     /// # Errors
     /// When the target directory is not allowed, the job is stopping, too many savepoints are in progress, or the location
@@ -70,9 +70,9 @@ impl JobServerContext {
         Ok(request_name)
     }
 
-    /// Returns the state of a requested savepoint; `None` if no request of this name is known. If the savepoint has
-    /// ended, records that a caller has fetched the outcome. If another instance received the request, the state comes
-    /// from the last report of that instance.
+    /// Returns the state of a requested savepoint; `None` if no request of this name is known. If another instance
+    /// received the request, the state comes from the last report of that instance. If this instance received the
+    /// request, an outcome that is returned counts as fetched from now on.
     #[must_use]
     pub fn look_up_savepoint_state(&self, request_name: &str) -> Option<SavepointState> {
         let own = self.savepoint_registry.lock_requests().get_report_and_mark_fetched(request_name);

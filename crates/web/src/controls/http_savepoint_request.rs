@@ -1,4 +1,4 @@
-//! The savepoint request of an HTTP caller.
+//! Defines what an HTTP caller can request of a savepoint.
 
 /// A savepoint request that arrived over HTTP, through the JSON API or through Flink's REST API.
 #[derive(Clone, Default, Debug)]

@@ -22,7 +22,7 @@ struct RememberedSavepoint {
     outcome_fetched_at: Option<Instant>,
 }
 
-/// A new savepoint request. It is remembered before the thread that takes the savepoint starts.
+/// The values of a savepoint request that is added before the thread of the savepoint starts.
 pub(super) struct NewSavepointRequest<'a> {
     pub(super) request_name: &'a str,
     pub(super) location: &'a str,
@@ -34,9 +34,9 @@ pub(super) struct NewSavepointRequest<'a> {
 /// outcome.
 #[derive(Clone, Copy)]
 pub(super) struct OutcomeServingTimes {
-    /// The longest time, from the end of the savepoint, that the server waits for a caller to fetch the outcome.
+    /// How long the server waits for a caller to fetch the outcome, counted from the end of the savepoint.
     pub(super) wait_for_fetch_max: Duration,
-    /// How long the server keeps running after the first caller has fetched the outcome.
+    /// How long the server keeps running after the outcome was first fetched, so that the caller receives the answer.
     pub(super) wait_after_fetch: Duration,
 }
 

@@ -40,7 +40,7 @@ pub enum SavepointRefusal {
     ForeignLocation {
         /// The location of the checkpoints.
         checkpoint_location: String,
-        /// The URL scheme of the requested location. The rest of the URL is left out, because it may contain a
+        /// The URL scheme of the requested location. The rest of the URL is left out, because the rest may contain a
         /// password.
         scheme: String,
     },

@@ -1,4 +1,4 @@
-//! The work of the thread that takes one savepoint.
+//! The task of the thread that takes one savepoint.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,8 +33,9 @@ pub(super) struct SavepointTask {
 
 impl SavepointTask {
     pub(super) fn run(self) {
-        // If the location is not writable, the savepoint fails here at once. Without this test, the owners of all
-        // partitions would retry until the timeout, and no other savepoint could be taken meanwhile.
+        // A test object is written first, so that a savepoint at a location that is not writable fails at once.
+        // Otherwise, the owners of all partitions would retry until the timeout, and no other savepoint could be taken
+        // meanwhile.
         if let Err(fault) = self.target_store.create_object(WRITE_PROBE_OBJECT_NAME, b"windrow\n".to_vec()) {
             return self.record_failure(format!(
                 "the savepoint location {} is not writable: {fault}",

@@ -9,8 +9,8 @@ use tracing::{info, warn};
 
 use crate::server_context::JobServerContext;
 
-/// The longest time that this instance waits until the stop requests to the other instances are written. Then this
-/// instance stops.
+/// The longest time that this instance waits while the stop requests to the other instances are written. After this
+/// time, this instance stops in any case.
 const STOP_OTHERS_TIMEOUT: Duration = Duration::from_secs(3);
 
 impl JobServerContext {

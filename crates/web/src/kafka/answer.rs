@@ -20,12 +20,12 @@ struct TimestampedAnswer<T> {
     content: T,
 }
 
-/// Returns an HTTP response with the JSON of `content`, to which the field `now_ms` adds the current time.
+/// Returns an HTTP response with the JSON of `content` and an additional field `now_ms`, the current time.
 pub(super) fn answer_json_with_time(content: impl Serialize) -> Response {
     Json(TimestampedAnswer { now_ms: Timestamp::now().as_millisecond(), content }).into_response()
 }
 
-/// Returns the fault for a request that received no permit to use Kafka in time.
+/// Returns the fault for a request that may not use Kafka, because other requests hold all permits.
 pub(super) fn too_many_requests_fault() -> HttpFault {
     HttpFault::new(StatusCode::SERVICE_UNAVAILABLE, "too many requests to Kafka are in progress; try again in a moment")
 }

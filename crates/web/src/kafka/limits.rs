@@ -20,7 +20,7 @@ const BROKER_ANSWER_TIMEOUT: Duration = Duration::from_secs(12);
 /// The largest number of concurrent requests that read or send records. Each such request needs a Kafka client of its
 /// own.
 const MAX_CONCURRENT_READS_AND_SENDS: usize = 3;
-/// The largest number of visitors that follow a topic at the same time. Followers, reads and sends together use at most
+/// The largest number of requests that follow a topic at the same time. Requests that follow, read or send use at most
 /// seven of the server's eight blocking threads. The eighth thread is left for the lookup of host names.
 const MAX_CONCURRENT_TAILS: usize = 4;
 /// The longest time that a request waits for a permit. After this time, the request fails.
@@ -77,7 +77,7 @@ impl KafkaConcurrencyLimits {
         Ok(finished.await.map_err(panicked)??)
     }
 
-    /// Returns a permit to follow a topic, or a fault if all permits for followers are taken.
+    /// Returns a permit to follow a topic. If other requests hold all such permits, returns a fault at once.
     pub(super) fn try_acquire_tail_permit(&self) -> Result<OwnedSemaphorePermit, HttpFault> {
         Arc::clone(&self.tail_permits).try_acquire_owned().map_err(|_| too_many_requests_fault())
     }

@@ -1,4 +1,4 @@
-//! Answers requests for a page of a topic's records.
+//! Answers requests for a limited number of records of a topic, which the browser shows as one page.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,8 +24,8 @@ pub(super) async fn get_messages(
     Ok(answer_json_with_time(page))
 }
 
-/// Stops the thread that reads records when the visitor closes the connection. The server then drops this signal, and
-/// the drop sets the flag that the thread checks.
+/// Stops the thread that reads records when the visitor closes the connection. In that case, the server drops this
+/// signal. The drop sets a flag, and the thread checks this flag.
 #[derive(Default)]
 struct VisitorGoneSignal(Arc<AtomicBool>);
 

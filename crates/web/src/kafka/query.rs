@@ -27,7 +27,7 @@ const TAIL_PARAMETER_NAMES: [&str; 3] = ["partition", "contains", "bytes"];
 /// The query parameters of a request, by name. Neither names nor values are checked yet.
 pub(super) type RawParameters = QueryParameters<BTreeMap<String, String>>;
 
-/// Query parameters whose names are checked. Their values are not checked yet.
+/// Query parameters with known names only. The values are not checked yet.
 struct KnownParameters {
     parameters: BTreeMap<String, String>,
 }

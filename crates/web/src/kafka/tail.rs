@@ -22,8 +22,9 @@ const UNSENT_MESSAGES_MAX: usize = 4;
 /// How long a browser waits before it reconnects after a lost connection.
 const RECONNECT_DELAY: Duration = Duration::from_secs(2);
 
-/// Answers with a stream of server-sent events. Each `data:` line holds the records that arrived within a few hundred
-/// milliseconds. If reading from Kafka fails, the last `data:` line holds `{"errors": […]}`.
+/// Returns a stream of server-sent events with the new records of a topic. Each `data:` line holds the records that
+/// were read within a few hundred milliseconds. If reading from Kafka fails, the last `data:` line holds `{"errors":
+/// […]}`.
 pub(super) async fn follow_topic(
     State(ui): State<KafkaUiContext>,
     path: NameInPath,

@@ -50,7 +50,7 @@ pub enum CheckpointStatus {
     Failed,
 }
 
-/// The numbers of checkpoints and restores since the instance started.
+/// How many checkpoints and restores there were since the instance started.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
 pub struct CheckpointCounts {
@@ -66,7 +66,8 @@ pub struct CheckpointCounts {
     /// The number of restored partitions.
     #[serde(rename = "restored")]
     pub restored_partition_count: u64,
-    /// The number of partitions that this instance lost because another owner claimed them under a larger epoch.
+    /// The number of partitions that this instance lost, because another owner claimed the partition under a larger
+    /// epoch.
     #[serde(rename = "fenced")]
     pub fenced_partition_count: u64,
 }

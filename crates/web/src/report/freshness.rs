@@ -1,4 +1,4 @@
-//! How old the information in a row is when Redis acknowledges the row, as histograms.
+//! How long rows take to reach Redis, as histograms of delays.
 
 use serde::{Deserialize, Serialize};
 

@@ -13,7 +13,7 @@ pub struct HistorySample {
     /// The number of records read during the interval.
     #[serde(rename = "records")]
     pub records_read: u64,
-    /// The number of rows from windows that fired during the interval.
+    /// The number of rows that resulted from the windows that fired during the interval.
     #[serde(rename = "rows")]
     pub rows_fired: u64,
     /// The number of unread records in Kafka at the end of the interval; absent while unknown.

@@ -1,5 +1,4 @@
-//! The report of one process of a job. It contains the reports of the process's workers, partitions, feature views and
-//! so on.
+//! The report of one process of a job, with the reports of its workers, its partitions and its other components.
 
 use serde::{Deserialize, Serialize};
 
@@ -55,13 +54,13 @@ pub struct InstanceReport {
     /// Whether the checkpoint store is reachable.
     #[serde(rename = "checkpoint_store")]
     pub checkpoint_store_reachability: ReachabilityReport,
-    /// How old the information in a row is when Redis acknowledges the row.
+    /// How long rows take from the record that made their window fire until Redis acknowledges the rows.
     pub freshness: FreshnessReport,
     /// The newest checkpoints of partitions, newest first. The list includes checkpoints that were taken for a
     /// savepoint.
     #[serde(rename = "checkpoints")]
     pub recent_checkpoints: Vec<CheckpointReport>,
-    /// The numbers of checkpoints and restores since the instance started.
+    /// How many checkpoints and restores there were since the instance started.
     pub checkpoint_counts: CheckpointCounts,
     /// The newest restores of partitions, newest first.
     #[serde(rename = "restored")]

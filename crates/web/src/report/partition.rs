@@ -25,7 +25,8 @@ pub struct PartitionReport {
     /// The largest event time of all records read from the partition, in epoch milliseconds.
     #[serde(rename = "event_time_ms")]
     pub largest_event_time_ms: Option<i64>,
-    /// Whether the partition has no unread records, and the worker has processed none of its records for ten seconds.
+    /// Whether the partition has no unread records, and the worker processed no record of the partition in the last ten
+    /// seconds.
     #[serde(rename = "idle")]
     pub is_idle: bool,
     /// The time at which the worker processed its last record of the partition.

@@ -22,14 +22,15 @@ pub struct RedisWriterReport {
     /// The total duration of all transactions, in seconds.
     #[serde(rename = "transaction_seconds")]
     pub total_transaction_s: f64,
-    /// The mean duration of the transactions of the last ten seconds, in milliseconds. If there were no transactions in
-    /// that time, the mean over all transactions.
+    /// The mean duration of the transactions of the last ten seconds, in milliseconds. If no transaction ended in this
+    /// time, the mean duration of all transactions since the start.
     #[serde(rename = "transaction_ms")]
     pub recent_mean_transaction_ms: f64,
     /// The number of bytes of rows that are queued or in flight.
     #[serde(rename = "waiting_bytes")]
     pub unacknowledged_bytes: u64,
-    /// The largest number of bytes of rows that may be queued or in flight. Workers wait while this limit is reached.
+    /// The largest number of bytes of rows that may be queued or in flight. At this limit, workers wait before they
+    /// queue more rows.
     #[serde(rename = "waiting_bytes_limit")]
     pub unacknowledged_bytes_max: u64,
     /// The number of rows that Redis refused.

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 pub struct ViewReport {
     /// The name of the view.
     pub name: String,
-    /// The number of rows from windows of the view that fired.
+    /// The number of rows that resulted from windows of the view when these windows fired.
     #[serde(rename = "rows")]
     pub rows_fired: u64,
-    /// The number of rows per second from windows of the view that fired, averaged over the last ten seconds.
+    /// The number of rows per second that resulted from windows of the view, averaged over the last ten seconds.
     #[serde(rename = "rows_per_s")]
     pub rows_fired_per_s: f64,
     /// The number of events that were late for the view.

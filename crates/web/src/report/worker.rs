@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A worker counts as stuck if it has made no progress for this long.
+/// A worker counts as stuck if the worker has made no progress for this long.
 const HEARTBEAT_AGE_MAX_MS: u64 = 30_000;
 
 /// What a worker thread reports. Counts begin when the instance starts. Rates are averages over the last ten seconds.
@@ -44,7 +44,7 @@ pub struct WorkerReport {
     pub idle_ms_per_s: f64,
     /// The milliseconds per second that the worker spent waiting for Redis to accept rows.
     pub backpressured_ms_per_s: f64,
-    /// The share of the worker's busy time that decoding records takes, from 0 to 1. The share is estimated from a
+    /// The share of the worker's busy time that goes into decoding records, from 0 to 1. The share is estimated from a
     /// sample of records.
     #[serde(rename = "decode_share")]
     pub decode_share_of_busy_time: f64,

@@ -95,7 +95,7 @@ impl Drop for ActiveSearch {
 }
 
 pub(super) struct SearchStatus {
-    /// Lets the request wait until the first search for its user has ended.
+    /// The progress of the searches for the user. A request waits on this channel until the first search has ended.
     pub(super) search_progress: watch::Receiver<SearchProgress>,
     /// Whether the caller must begin a search for the user now.
     pub(super) is_search_due: bool,
@@ -126,8 +126,8 @@ impl RememberedUsers {
         }
         let state = self.users.entry(user.to_owned()).or_insert_with(|| RememberedUser::new(now));
         if now - state.last_requested_at >= USER_UNREQUESTED_AFTER {
-            // Other instances may have written rows since the user's last request. A running search can miss these
-            // rows, because it has already scanned past their keys. So a new search must begin.
+            // Other instances may have written rows since the last request for the user. A running search can miss
+            // these rows, because the search may have scanned past their keys already. So a new search must begin.
             state.active_search = None;
             state.last_search_failure = None;
             state.search_progress.send_replace(SearchProgress::Begun);
@@ -139,8 +139,8 @@ impl RememberedUsers {
         Some(SearchStatus { search_progress: state.search_progress.subscribe(), is_search_due })
     }
 
-    /// Forgets the user whose last request is older than the last request for any other user. If that request is less
-    /// than ten seconds old, forgets no user and returns `None`.
+    /// Forgets the user that has gone without a request for the longest time. If that time is shorter than ten seconds,
+    /// forgets no user and returns `None`.
     fn forget_least_recently_requested_user(&mut self, now: Instant) -> Option<()> {
         let (user, state) = self.users.iter().min_by_key(|(_, state)| state.last_requested_at)?;
         if now - state.last_requested_at < USER_UNREQUESTED_AFTER {

@@ -100,7 +100,8 @@ fn render_stored_row(row: &StoredRow) -> Value {
     })
 }
 
-/// Returns a copy of `job` without the late events and dead letters of other users than `user`.
+/// Returns a copy of `job` without the late events and dead letters of other users. If `user` is `None`, the copy holds
+/// no late events and no dead letters.
 fn filter_problems_by_user(job: &JobReport, user: Option<&str>) -> JobReport {
     let mut job = job.clone();
     for instance in &mut job.instances {

@@ -47,7 +47,7 @@ pub(super) enum RowLookupFault {
     TaskFailed(#[source] JoinError),
 }
 
-/// Looks up users' rows in Redis, for all requests. Clones share the known keys and the limits of the load on Redis.
+/// Looks up users' rows in Redis, for all requests. Clones share the known keys, and the limits of the load on Redis.
 #[derive(Clone, Default)]
 pub(crate) struct UserRowLookup {
     limits: LookupLimits,
@@ -104,8 +104,8 @@ impl UserRowLookup {
         Ok(read.await.map_err(RowLookupFault::TaskFailed)??)
     }
 
-    /// Waits until the first search for `user` has ended, but at most half a second. Returns the keys that are known
-    /// then.
+    /// Waits until the first search for `user` has ended, but at most half a second. Then returns the known keys of the
+    /// user's rows.
     async fn find_user_row_keys(
         &self,
         context: &Arc<JobServerContext>,
