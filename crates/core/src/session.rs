@@ -81,7 +81,7 @@ impl SessionState {
     }
 
     /// Folds `event` into the session that contains it, or into a new session. Merges sessions between which the event
-    /// leaves no gap. Returns `false` and changes nothing if the event is late for this view.
+    /// leaves no gap. Returns `false` and changes no session if the event is late for this view.
     pub(crate) fn add_event(
         &mut self,
         aggregators: &FeatureAggregators,
