@@ -46,7 +46,7 @@ pub fn router() -> Router<Arc<JobServerContext>> {
         .route("/api/pipeline", get(pipeline::get_pipeline))
         .route("/api/instances", get(instances::get_instances))
         .route("/api/savepoints", post(savepoints::begin_savepoint))
-        .route("/api/savepoints/{request}", get(savepoints::get_savepoint))
+        .route("/api/savepoints/{request}", get(savepoints::get_savepoint_state))
         .layer(Extension(LiveFeeds::default()))
         .layer(Extension(savepoint_list::SavepointListCache::default()))
         .layer(Extension(user_features::UserRowLookup::default()))

@@ -43,13 +43,13 @@ pub mod health;
 pub mod job;
 pub mod kafka;
 pub mod live;
+pub mod login_redaction;
 pub mod metrics;
 pub mod peers;
 pub mod query;
 pub mod random;
 pub mod report;
 pub mod routes;
-pub mod secrets;
 pub mod server;
 pub mod server_context;
 

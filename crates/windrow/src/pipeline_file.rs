@@ -8,7 +8,7 @@ use std::sync::Arc;
 use windrow_core::{FeatureView, SipHashKey};
 use windrow_engine::{EventDecoder, JobDefinition};
 use windrow_spec::{Diagnostics, Pipeline, PipelineOverride, RenderStyle, SHIPPED_PIPELINE};
-use windrow_web::secrets::redact_pipeline_text;
+use windrow_web::login_redaction::redact_pipeline_text;
 
 use crate::exit::{CommandFailure, ExitStatus};
 

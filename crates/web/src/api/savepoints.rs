@@ -29,7 +29,10 @@ pub(super) async fn begin_savepoint(
     Ok((StatusCode::ACCEPTED, Json(json!({ "request": request_name }))))
 }
 
-pub(super) async fn get_savepoint(State(context): SharedContext, Path(request): Path<String>) -> JsonOrFault<Value> {
+pub(super) async fn get_savepoint_state(
+    State(context): SharedContext,
+    Path(request): Path<String>,
+) -> JsonOrFault<Value> {
     let mut state = context.look_up_savepoint_state(&request);
     if state.is_none() {
         // Another instance may have received the savepoint request. In that case, the report of that instance contains

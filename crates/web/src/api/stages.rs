@@ -6,8 +6,8 @@ use windrow_spec::Pipeline;
 
 use crate::job::thresholds::{BACKPRESSURE_SHARE_MAX, BUSY_SHARE_MAX};
 use crate::job::{AttentionLevel, JobReport};
+use crate::login_redaction::redact_url_credentials_and_query;
 use crate::report::{ReachabilityReport, RedisWriterReport};
-use crate::secrets::redact_url_credentials_and_query;
 
 /// Returns the JSON of all stages, in the order in which events pass them.
 pub(super) fn render_stages(pipeline: &Pipeline, job: &JobReport) -> Vec<Value> {

@@ -7,7 +7,7 @@ use axum::extract::State;
 
 use super::answer::{KafkaHandlerResult, answer_json_with_time};
 use super::name_in_path::{NameInPath, require_name_in_path};
-use super::query::{RawParameters, parse_page_request};
+use super::query::{RawParameters, parse_record_page_request};
 use super::ui_context::KafkaUiContext;
 
 pub(super) async fn get_messages(
@@ -16,7 +16,7 @@ pub(super) async fn get_messages(
     parameters: RawParameters,
 ) -> KafkaHandlerResult {
     let topic = require_name_in_path(path)?;
-    let request = parse_page_request(parameters)?;
+    let request = parse_record_page_request(parameters)?;
     let plan = ui.limits.run_broker_request(ui.kafka_browser.plan_page(&topic, request)).await?;
     let visitor_gone = VisitorGoneSignal::default();
     let cancelled = Arc::clone(&visitor_gone.0);

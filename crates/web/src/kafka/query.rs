@@ -20,7 +20,7 @@ const DEFAULT_READ_TIMEOUT_MS: u64 = 5_000;
 const MAX_READ_TIMEOUT_MS: u64 = 10_000;
 const SEARCH_TEXT_BYTES_MAX: usize = 1_000;
 
-const PAGE_PARAMETER_NAMES: [&str; 8] =
+const RECORD_PAGE_PARAMETER_NAMES: [&str; 8] =
     ["from", "before", "after", "partition", "contains", "limit", "bytes", "patience_ms"];
 const TAIL_PARAMETER_NAMES: [&str; 3] = ["partition", "contains", "bytes"];
 
@@ -78,7 +78,7 @@ impl KnownParameters {
         }
     }
 
-    fn parse_page_start(&self) -> Result<PageStart, HttpFault> {
+    fn parse_record_page_start(&self) -> Result<PageStart, HttpFault> {
         let requirement = "use positions such as 0:120,1:77 (PARTITION:OFFSET)";
         let before = self.parse_parameter("before", requirement)?.map(PageStart::Before);
         let after = self.parse_parameter("after", requirement)?.map(PageStart::After);
@@ -112,14 +112,14 @@ fn bad_query_fault(reason: impl Into<String>) -> HttpFault {
 }
 
 /// Parses a request for a page of records.
-pub(super) fn parse_page_request(parameters: RawParameters) -> Result<PageRequest, HttpFault> {
-    let query = KnownParameters::new(parameters, &PAGE_PARAMETER_NAMES)?;
+pub(super) fn parse_record_page_request(parameters: RawParameters) -> Result<PageRequest, HttpFault> {
+    let query = KnownParameters::new(parameters, &RECORD_PAGE_PARAMETER_NAMES)?;
     let limit = query.parse_bounded_number("limit", DEFAULT_RECORD_LIMIT, MAX_RECORD_LIMIT)?;
     let bytes_max = if limit == 1 { SINGLE_RECORD_VALUE_BYTES_MAX } else { VALUE_BYTES_MAX };
     let patience_ms =
         query.parse_parameter("patience_ms", "use a number of milliseconds")?.unwrap_or(DEFAULT_READ_TIMEOUT_MS);
     Ok(PageRequest {
-        start: query.parse_page_start()?,
+        start: query.parse_record_page_start()?,
         partition: query.parse_partition()?,
         search_text: query.parse_search_text()?,
         records_max: limit,

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::json;
 use windrow_core::{WindowKind, pane_size_ms};
 use windrow_spec::{DeadLetterSpec, GroupProtocol, KafkaSourceSpec, LostOffsetPolicy, Pipeline, StartPosition};
-use windrow_web::secrets::redact_url_credentials_and_query;
+use windrow_web::login_redaction::redact_url_credentials_and_query;
 
 use crate::cli::CheckArgs;
 use crate::exit::{CommandFailure, ExitStatus};
