@@ -54,7 +54,7 @@ pub(crate) fn start_logging(verbosity: LogVerbosity, format: LogFormat) {
     registry().with(lines.with_filter(filter)).with(WarningAndErrorRecorder.with_filter(LevelFilter::WARN)).init();
 }
 
-/// Returns the newest warnings and errors, newest first.
+/// Returns the warnings and errors that are kept for the pages, newest first.
 pub(crate) fn recent_warnings_and_errors() -> Vec<LoggedProblemReport> {
     RECENT_WARNINGS_AND_ERRORS.lock().unwrap_or_else(PoisonError::into_inner).iter().rev().cloned().collect()
 }

@@ -9,9 +9,9 @@ use super::counter_values::CounterValues;
 use crate::units::{count_as_f64, fractional_milliseconds};
 
 /// The length of the interval over which rates are computed.
-const RATE_WINDOW: Duration = Duration::from_secs(10);
+const RATE_INTERVAL_LENGTH: Duration = Duration::from_secs(10);
 /// The length of the interval over which quantiles are computed.
-const QUANTILE_WINDOW: Duration = Duration::from_secs(60);
+const QUANTILE_INTERVAL_LENGTH: Duration = Duration::from_secs(60);
 
 /// The values of all counters at one moment.
 #[derive(Clone, Debug)]
@@ -33,7 +33,7 @@ pub(super) struct RateSamples(VecDeque<CounterSample>);
 impl RateSamples {
     pub(super) fn add_sample(&mut self, sample: CounterSample) {
         // Keep one sample that is at least a minute old. The interval of the last minute begins with this sample.
-        while self.0.get(1).is_some_and(|second| sample.taken_at - second.taken_at >= QUANTILE_WINDOW) {
+        while self.0.get(1).is_some_and(|second| sample.taken_at - second.taken_at >= QUANTILE_INTERVAL_LENGTH) {
             self.0.pop_front();
         }
         self.0.push_back(sample);
@@ -51,7 +51,7 @@ impl RateSamples {
     /// Returns how much `count` grew per second over the last ten seconds.
     pub(super) fn rate_per_second(&self, count: impl Fn(&CounterValues) -> f64) -> f64 {
         let Some(SampleInterval { newest_sample: newest, older_sample: before }) =
-            self.newest_interval_of_length(RATE_WINDOW)
+            self.newest_interval_of_length(RATE_INTERVAL_LENGTH)
         else {
             return 0.0;
         };
@@ -68,7 +68,7 @@ impl RateSamples {
         &self,
         histogram: impl Fn(&CounterValues) -> &HistogramCounts,
     ) -> HistogramCounts {
-        self.newest_interval_of_length(QUANTILE_WINDOW).map_or_else(
+        self.newest_interval_of_length(QUANTILE_INTERVAL_LENGTH).map_or_else(
             HistogramCounts::default,
             |SampleInterval { newest_sample: newest, older_sample: before }| {
                 histogram(&newest.counter_values).counted_since(histogram(&before.counter_values))
@@ -80,7 +80,7 @@ impl RateSamples {
     /// transaction.
     pub(super) fn recent_mean_transaction_ms(&self) -> Option<f64> {
         let SampleInterval { newest_sample: newest, older_sample: before } =
-            self.newest_interval_of_length(RATE_WINDOW)?;
+            self.newest_interval_of_length(RATE_INTERVAL_LENGTH)?;
         let transactions =
             newest.counter_values.redis_transaction_count - before.counter_values.redis_transaction_count;
         let took = newest
