@@ -65,6 +65,14 @@ impl TestKafka {
         IdleMember(consumer)
     }
 
+    /// Returns how many members Kafka reports for the classic consumer group `group`.
+    #[must_use]
+    pub fn group_member_count(&self, group: &str) -> usize {
+        let consumer: BaseConsumer = self.client_config().create().expect("a consumer");
+        let groups = consumer.fetch_group_list(Some(group), KAFKA_TIMEOUT).expect("Kafka answers");
+        groups.groups().iter().map(|group| group.members().len()).sum()
+    }
+
     /// Returns whether the classic consumer group `group` is stable and has `member_count` members.
     #[must_use]
     pub fn is_group_stable(&self, group: &str, member_count: usize) -> bool {

@@ -169,3 +169,19 @@ fn a_session_timeout_that_the_broker_refuses_ends_the_job() {
     assert!(log.contains("does not allow the session timeout of 1000 ms"), "{log}");
     assert!(log.contains("group.min.session.timeout.ms") && log.contains("`source.kafka.session_timeout`"), "{log}");
 }
+
+/// A worker without partitions leaves the group as well. Otherwise the next start would wait until its session ends.
+#[test]
+fn a_stop_leaves_no_member_without_partitions_behind() {
+    let kafka = kafka_or_skip!();
+    let redis = Redis::start();
+    let topic = kafka.create_unique_topic(1, &[]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = folder.path().join("log");
+    let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
+    let mut running = run.start(&["--workers", "2"], &log);
+    wait_until(30, "both workers are members", || kafka.is_group_stable(&run.group, 2));
+    running.send_signal("-TERM");
+    assert_eq!(running.wait_for_exit(Duration::from_secs(10)), Some(0), "{}", read_log(&log));
+    assert_eq!(kafka.group_member_count(&run.group), 0, "{}", read_log(&log));
+}

@@ -194,3 +194,24 @@ fn other_partitions_go_on_while_an_announcement_waits_for_its_answer() {
         drop(visitor.join().expect("the visitor ends"));
     }
 }
+
+/// Two members leave at the same time, and the second has not finished joining. Neither stays behind in the group, where
+/// the next members would wait for it until the session timeout. The rounds meet different states of the second member.
+#[test]
+fn a_member_that_is_still_joining_leaves_the_group() {
+    let kafka = kafka_or_skip!();
+    let session_timeout_ms = SESSION_TIMEOUT_MS;
+    for round in 0..24 {
+        let (settings, mut first) = start_member(&kafka, GroupProtocol::Classic { session_timeout_ms });
+        let assigned = first.poll_until("its partitions", |polled| matches!(polled, PollOutcome::Assigned(_)));
+        first.answer_announcement(&assigned);
+        let second = ManualMember::join(&kafka, &settings);
+        wait_until(10, "the second member joins", || kafka.group_member_count(&settings.consumer_group) == 2);
+        std::thread::scope(|scope| {
+            scope.spawn(move || drop(first));
+            std::thread::sleep(Duration::from_micros(250 * (round % 8)));
+            drop(second);
+        });
+        assert_eq!(kafka.group_member_count(&settings.consumer_group), 0, "round {round}");
+    }
+}

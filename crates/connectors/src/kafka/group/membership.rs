@@ -25,8 +25,9 @@ use rdkafka::types::RDKafkaRespErr;
 use tracing::warn;
 use windrow_engine::halt::SourceOperation;
 use windrow_engine::{Halt, Partition};
-use windrow_spec::KafkaSourceSpec;
+use windrow_spec::{GroupProtocol, KafkaSourceSpec};
 
+use super::leave;
 use super::monitor::UnassignedPartitionMonitor;
 use crate::kafka::bounded_close::BoundedCloseConsumer;
 use crate::kafka::client_config;
@@ -68,8 +69,13 @@ impl GroupMembership {
             client_config::group_member_config(settings, static_member_name)
                 .create_with_context(RebalanceEventQueue::default())
                 .map_err(|error| build_refused_settings_halt(&settings.brokers, error))?;
+        let step_before_close = match (&settings.group_protocol, static_member_name) {
+            (GroupProtocol::Classic { .. }, None) => leave::leave_group,
+            // A static member keeps its place in the group while its process restarts.
+            (GroupProtocol::Classic { .. }, Some(_)) | (GroupProtocol::Consumer, _) => |_: &_| {},
+        };
         let member = Self {
-            consumer: BoundedCloseConsumer::new(consumer),
+            consumer: BoundedCloseConsumer::with_step_before_close(consumer, step_before_close),
             brokers: settings.brokers.clone(),
             topic: settings.topic.clone(),
             group_monitor,
@@ -179,10 +185,11 @@ impl ConsumerContext for RebalanceEventQueue {
     fn rebalance(&self, consumer: &BaseConsumer<Self>, error: RDKafkaRespErr, list: &mut TopicPartitionList) {
         let assigned = error == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
         if self.acknowledges_in_callback.load(Ordering::Acquire) {
-            let answered = if assigned || !matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative) {
-                consumer.unassign()
-            } else {
-                consumer.incremental_unassign(&TopicPartitionList::new())
+            let no_partitions = TopicPartitionList::new();
+            let answered = match consumer.rebalance_protocol() {
+                RebalanceProtocol::Cooperative if assigned => consumer.incremental_assign(&no_partitions),
+                RebalanceProtocol::Cooperative => consumer.incremental_unassign(&no_partitions),
+                RebalanceProtocol::Eager | RebalanceProtocol::None => consumer.unassign(),
             };
             if let Err(error) = answered {
                 warn!(%error, "could not acknowledge a rebalance while leaving the group");

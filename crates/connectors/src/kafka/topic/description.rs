@@ -2,7 +2,7 @@
 //! not wrap this function.
 //!
 //! A topic that is deleted and created again keeps its name, but gets a new id (KIP-516).
-//! Owns: all unsafe code of this crate. Invariant: every object of librdkafka is freed once, and nothing borrowed from
+//! Owns: the unsafe code of this request. Invariant: every object of librdkafka is freed once, and nothing borrowed from
 //! an event outlives the event.
 //! `docs/adr/0011-topic-identity.md` explains why this file calls the function directly.
 
