@@ -30,7 +30,7 @@ pub enum FunctionVisibility {
 pub struct FunctionDeclaration {
     /// The name of the function.
     pub name: String,
-    /// The type or trait that the function belongs to.
+    /// The type or trait that the function belongs to; `None` for a function outside an `impl` and a trait.
     pub owner_type: Option<String>,
     /// The number of the line that contains the name.
     pub line: usize,
@@ -81,7 +81,8 @@ impl FileDeclarations {
 struct DeclarationCollector {
     declarations: FileDeclarations,
     owner: Option<String>,
-    /// The visibility of the trait that is being visited. The methods of a trait have the visibility of the trait.
+    /// The visibility of the trait whose methods the collector is reading; `None` outside a trait. The methods of a
+    /// trait have the visibility of the trait.
     trait_visibility: Option<FunctionVisibility>,
     in_trait_implementation: bool,
 }
@@ -238,7 +239,8 @@ fn is_or_wraps_tuple(whole: &syn::Type) -> bool {
     }
 }
 
-/// Returns the name and the type `T` of an `Option<T>` or a `Result<T, E>`. Returns `None` for other types.
+/// Splits an `Option<T>` or a `Result<T, E>`. Returns the text `Option` or `Result`, and the type `T`. Returns `None`
+/// for other types.
 fn split_result_or_option(path: &syn::TypePath) -> Option<(&'static str, &syn::Type)> {
     let last = path.path.segments.last()?;
     let outer = ["Result", "Option"].into_iter().find(|name| last.ident == name)?;

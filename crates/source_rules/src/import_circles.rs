@@ -65,8 +65,8 @@ fn describe_circle(
     text
 }
 
-/// Returns the shortest circle of imports from `start` through `members` back to `start`. The result begins and ends
-/// with `start`.
+/// Returns the shortest circle of imports from the file `start` back to `start`, through files in `members` only.
+/// `members` is a group of files that import each other. The result begins and ends with `start`.
 fn find_shortest_circle(targets: &BTreeMap<usize, Vec<usize>>, members: &BTreeSet<usize>, start: usize) -> Vec<usize> {
     let mut before: BTreeMap<usize, usize> = BTreeMap::new();
     let mut queue = VecDeque::from([start]);

@@ -18,7 +18,7 @@ pub struct FileImport {
     pub imported_file_index: usize,
 }
 
-/// Whether the import of a file from its own submodule counts.
+/// Whether an import counts if a file imports an item from a file of its own submodules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SubmoduleImports {
     /// The import does not count, because a submodule is a part of the module that declares it.
@@ -27,8 +27,8 @@ pub enum SubmoduleImports {
     Counted,
 }
 
-/// Returns all imports between the files of a crate. The value of each map entry is a text for messages: a path in the
-/// code that causes the import.
+/// Returns all imports between the files of a crate. The value of each map entry is a text for error messages. The text
+/// is a path in the code that causes the import.
 #[must_use]
 pub fn find_file_imports(tree: &ModuleTree, submodule_imports: SubmoduleImports) -> BTreeMap<FileImport, String> {
     let mut found = BTreeMap::new();
@@ -85,14 +85,16 @@ fn is_import_used(import: &NameImport, module: &CrateModule) -> bool {
     }
 }
 
-/// Returns whether a path in code begins with a module name that needs no `use` line.
+/// Returns whether `path`, a path in the code of `module`, begins with a name that needs no `use` line. Such a name is
+/// `crate`, `super`, `self` or the name of a submodule.
 fn starts_with_module_name(path: &[String], module: &CrateModule) -> bool {
     let first = path[0].as_str();
     matches!(first, "crate" | "super" | "self") || module.children_by_name.contains_key(first)
 }
 
-/// Returns the files on which a `use` line depends, each with the path that leads to the file. If the `use` line
-/// imports a module, the result is the files of the items that the code uses through the module.
+/// Returns the index of each file on which the `use` line `import` depends, together with the path in the code that
+/// leads to this file. If the `use` line imports a module, the files are those of the items that the code uses through
+/// this module.
 fn find_imported_files(tree: &ModuleTree, from: usize, import: &NameImport) -> Vec<(String, usize)> {
     let text = import.path_segments.join("::");
     match (resolve_path(tree, from, &import.path_segments, 0), &import.name) {
@@ -140,7 +142,7 @@ fn resolve_path(tree: &ModuleTree, from: usize, path: &[String], depth: usize) -
     Some(PathTarget::Module { index: module, file: tree.modules[module].file_index })
 }
 
-/// Resolves a path whose first segment is `name`, if a `use` line of `module` imports this name.
+/// Resolves the path that consists of `name` and the segments `behind`, if a `use` line of `module` imports `name`.
 fn resolve_imported_name(
     tree: &ModuleTree,
     module: usize,
@@ -157,8 +159,8 @@ fn resolve_imported_name(
     named
         .map(path_of_named)
         .chain(globs.map(path_through_glob))
-        // A path such as `name::name` leads to another crate. The path is skipped, because its first segment would lead
-        // to the same `use` line again and again.
+        // In a line such as `use name::name`, the first `name` is another crate. The line is skipped, because a search
+        // for this first `name` would find the same line again and again.
         .filter(|path| {
             path.first().is_some_and(|first| first != name || tree.modules[module].children_by_name.contains_key(first))
         })

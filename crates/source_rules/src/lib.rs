@@ -9,7 +9,8 @@
 //!
 //! Read [`module_tree`] first, then [`imports`], then `tests/rules.rs`, where each rule is one test. `cargo test -p
 //! windrow-source-rules` checks the rules without building the other crates. `SOURCE_RULES_ROOT=FOLDER` lets the tests
-//! read another checkout. `-- --nocapture counts` prints the counts of [`summary`].
+//! read another checkout. With the arguments `-- --nocapture counts`, `cargo test` also prints the counts of
+//! [`summary`].
 
 pub mod crate_dependencies;
 pub mod declarations;

@@ -63,7 +63,8 @@ pub const PRELUDE_NAMES: [&str; 38] = [
 pub struct LocatedDeclaration<T> {
     /// The path of the file, relative to the workspace's root.
     pub path: String,
-    /// The declaration. A nested `Result` or `Option` is represented by its line number only.
+    /// The declaration. For a nested `Result` or `Option`, this field holds only the number of the line that contains
+    /// it.
     pub declaration: T,
 }
 

@@ -42,7 +42,7 @@ pub struct CrateFolder {
     pub name: String,
     /// The path of the folder.
     pub path: PathBuf,
-    /// The crates of the workspace in the crate's `[dependencies]`, by the names of their folders.
+    /// The folder names of those crates of the workspace that this crate lists in its `[dependencies]`.
     pub dependencies: Vec<String>,
 }
 

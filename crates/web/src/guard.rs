@@ -1,13 +1,14 @@
 //! Access control and security headers, for the job's server and for the Kafka UI's server.
 //!
 //! Owns: tokens, the login page, the checks of `Host`, `Origin` and `Sec-Fetch-Site`, the size limit of bodies, and the
-//! security headers. Does not own: the content of the responses.
-//! Invariants: (1) Without a token, a server accepts only connections from this machine, and only with a local host
-//! name. So the server refuses requests from a foreign page whose host name resolves to `127.0.0.1`. (2) A server
-//! accepts a request that changes something only from its own pages, or from a client that is not a browser. (3) The
-//! security headers forbid browsers to show a page in a frame, and to guess a content type. (4) A page runs only
-//! scripts that are files of this server. After a crash: logins stay valid, because a session cookie depends only on
-//! the token and the expiry time.
+//! security headers.
+//! Does not own: the content of the responses.
+//! Invariants: (1) Without a token, a server accepts only connections from this machine, and only requests to a local
+//! host name. So the server refuses requests from a page of another server whose host name resolves to `127.0.0.1`. (2)
+//! A server accepts a request that changes something only from its own pages, or from a client that is not a browser.
+//! (3) The security headers forbid browsers to show a page in a frame, and to guess a content type. (4) A page runs
+//! only scripts that are files of this server.
+//! After a crash: logins stay valid, because a session cookie depends only on the token and the expiry time.
 
 mod headers;
 mod host;
@@ -56,8 +57,8 @@ impl ServerProtection {
     }
 }
 
-/// Adds access control and security headers to `router`. Unknown paths and methods are answered with
-/// `{"errors": […]}`.
+/// Adds access control and security headers to `router`. The result answers a request with an unknown path or method
+/// with `{"errors": […]}`.
 pub fn protect(router: Router, protection: &ServerProtection) -> Router {
     let mut router =
         router.fallback(answers::answer_not_found).method_not_allowed_fallback(answers::answer_method_not_allowed);

@@ -1,10 +1,11 @@
 //! Answers `/metrics` with the report of this process in Prometheus' text format.
 //!
-//! Owns: names, units and help texts. Does not own: the measured values (an [`InstanceReport`]), and the metrics of
-//! other instances. Prometheus requests the metrics of each instance from that instance.
+//! Owns: names, units and help texts.
+//! Does not own: the measured values (an [`InstanceReport`]), and the metrics of other instances. Prometheus requests
+//! the metrics of each instance from that instance.
 //! Invariants: (1) Units are seconds, bytes and ratios, and the name of a counter ends with `_total`. (2) An unknown
-//! value has no sample. (3) Values that Prometheus can compute itself, such as rates, are left out. (4) Labels have few
-//! different values, and never contain data from a record.
+//! value has no sample. (3) Values that Prometheus can compute itself, such as rates, are left out. (4) Each label has
+//! few different values, and no label contains data from a record.
 //! After a crash: counters start again at zero, which Prometheus detects.
 
 mod checkpoints;

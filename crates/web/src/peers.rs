@@ -6,14 +6,15 @@
 //! ```
 //!
 //! Owns: the objects in the folder `instances` of the checkpoint store, and the rule by which an instance counts as
-//! live. Does not own: the content of a report.
+//! live.
+//! Does not own: the content of a report.
 //! The instances exchange reports through the checkpoint store, because they share nothing else and do not know each
 //! other's addresses.
-//! Invariants: (1) A process measures with its own clock for how long another instance has published no new report. (2)
-//! The objects of checkpoints are never changed. (3) A page waits only briefly for the store. If the store is slow, the
-//! page shows the last known reports.
-//! After a crash: the report and the stop request of the crashed instance remain in the store. The other instances
-//! delete these objects after ten minutes.
+//! Invariants: (1) After a process has read a report of another instance, it measures with its own clock for how long
+//! no newer report arrives. (2) This module never changes the objects of checkpoints. (3) A page waits only briefly for
+//! the store. If the store is slow, the page shows the last known reports.
+//! After a crash: the report of the crashed instance remains in the store, and so does a request that this instance
+//! stops. The other instances delete these objects after ten minutes.
 
 mod known_instances;
 mod object_names;

@@ -2,7 +2,7 @@
 //!
 //! Owns: [`JobServerContext`], and the two traits that the binary implements to describe this process.
 //! Does not own: the handlers.
-//! Invariant: a handler never waits for a lock that a worker holds for longer than copying a value takes.
+//! Invariant: if a handler shares a lock with a worker, the worker holds this lock only while it copies a value.
 //! After a crash: no state survives, and none is needed.
 
 use std::sync::Arc;
@@ -20,8 +20,8 @@ use crate::report::InstanceReport;
 /// Builds the report of this process.
 pub trait ReportSource: Send + Sync {
     /// Returns the current report of this process. The server calls this method about once a second, and for each
-    /// request of a page. An implementation must not wait for a lock that a worker holds for longer than copying a
-    /// value takes.
+    /// request of a page. If an implementation shares a lock with a worker, the worker must hold this lock only while
+    /// it copies a value.
     fn current_report(&self) -> InstanceReport;
 }
 
@@ -38,7 +38,7 @@ impl RecentRowSource for redis::RecentRows {
     }
 }
 
-/// The implementation for a process that remembers no rows.
+/// The implementation for a process that does not remember the rows that it wrote.
 impl RecentRowSource for () {
     fn newest_rows(&self, _: usize, _: Option<&str>) -> Vec<WrittenRow> {
         Vec::new()

@@ -2,8 +2,9 @@
 //! trigger.
 //!
 //! A request starts no checkpoint. It waits for the next regular checkpoint of each partition, which begins at most one
-//! checkpoint interval later. The request is complete as soon as each owned partition has completed a checkpoint that
-//! began after the request. A partition without new records since its last checkpoint needs no further checkpoint.
+//! checkpoint interval later. The request is complete as soon as every partition that has an owner has completed a
+//! checkpoint that began after the request. A partition without new records since its last checkpoint needs no further
+//! checkpoint.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -35,7 +36,8 @@ struct CheckpointTrigger {
 /// The state of a checkpoint request.
 enum CheckpointTriggerState {
     Pending,
-    /// The checkpoint of every owned partition is complete. `round_id` is the id of the newest round of checkpoints.
+    /// The requested checkpoint of every partition that has an owner is complete. `round_id` is the id of the newest
+    /// round of checkpoints.
     Completed {
         round_id: i64,
     },

@@ -31,7 +31,7 @@ fn iana_name_or_utc(zone: &TimeZone) -> String {
     zone.iana_name().map_or_else(|| "UTC".to_owned(), str::to_owned)
 }
 
-/// Returns Windrow's version. It takes the place of Flink's source revision in the answers.
+/// Returns Windrow's version. The answers contain it in the fields in which Flink has its source revision.
 fn format_windrow_version(job: &FlinkJob<'_>) -> String {
     format!("windrow {}", job.instances.first().map_or("", |instance| instance.version.as_str()))
 }
@@ -52,7 +52,7 @@ pub(super) fn render_cluster_overview(job: &FlinkJob<'_>) -> Value {
     })
 }
 
-/// Returns the number of workers that own no partition.
+/// Returns the number of workers that own no partition. Flink's API shows each worker as a task slot.
 fn count_free_slots(instance: &InstanceReport) -> usize {
     let is_free = |worker: &usize| !instance.owned_partitions.iter().any(|partition| partition.worker_index == *worker);
     (0..instance.workers.len()).filter(is_free).count()

@@ -8,10 +8,11 @@ use super::fault::bad_query_parameter;
 use super::flink_job::FlinkJob;
 use crate::answers::HttpFault;
 
-/// The largest number of exceptions in an answer if the request sets no limit. Flink has the same default.
+/// The largest number of warnings and errors in an answer if the request sets no limit. Flink has the same default.
 const DEFAULT_MAX_EXCEPTIONS: usize = 20;
 
-/// Renders at most `max` exceptions, newest first.
+/// Renders the newest warnings and errors, newest first. `max` is the largest number of them, as the text of the query
+/// parameter `maxExceptions`.
 pub(super) fn render_exceptions(job: &FlinkJob<'_>, max: Option<&str>) -> Result<Value, HttpFault> {
     let max = match max {
         None => DEFAULT_MAX_EXCEPTIONS,
@@ -46,7 +47,7 @@ pub(super) fn render_exceptions(job: &FlinkJob<'_>, max: Option<&str>) -> Result
         newest_first.iter().map(|(_, exception)| *exception).find(|exception| exception.log_level == "error");
     Ok(json!({
         "exceptionHistory": { "entries": entries, "truncated": is_truncated },
-        // Clients of Flink up to 1.20 require these fields. The fields repeat the newest error.
+        // Clients of Flink up to 1.20 require these fields. `root-exception` and `timestamp` repeat the newest error.
         "root-exception": newest_error.map(|exception| exception.log_message.as_str()),
         "timestamp": newest_error.map(|exception| exception.logged_at_ms),
         "all-exceptions": [],

@@ -51,8 +51,8 @@ impl FlinkJob<'_> {
         usize::try_from(reported.chain(at_least).max().unwrap_or_default()).unwrap_or_default().max(1)
     }
 
-    /// Returns the owner of `partition`. If several instances report the partition, the instance with the largest epoch
-    /// is the owner.
+    /// Returns the owner of `partition`. If several instances report that they own the partition, the instance that
+    /// reports the largest epoch is the owner.
     pub(super) fn partition_owner(&self, partition: usize) -> Option<FlinkPartitionOwner<'_>> {
         let claims = self.instances.iter().flat_map(|instance| {
             instance

@@ -87,8 +87,8 @@ pub(super) fn max_parallelism(job: &FlinkJob<'_>) -> usize {
     FLINK_DEFAULT_MAX_PARALLELISM.max(job.partition_count())
 }
 
-/// Renders the time at which the job entered each state. The time is 0 if the job never entered the state, or if the
-/// time is unknown.
+/// Renders, for each of Flink's job states, the time at which the job entered the state. The time is 0 if the job never
+/// entered the state, or if the time is unknown.
 fn render_state_timestamps(job: &FlinkJob<'_>) -> Value {
     let entered_at_ms = |state: &str| match state {
         "INITIALIZING" | "CREATED" => job.started_at_ms(),
@@ -99,8 +99,8 @@ fn render_state_timestamps(job: &FlinkJob<'_>) -> Value {
     JOB_STATES.into_iter().map(|state| (state.to_owned(), json!(entered_at_ms(state)))).collect::<Map<_, _>>().into()
 }
 
-/// Returns the time of the newest change of a partition's owner. Returns the start time of the job if no owner changed
-/// after the start.
+/// Returns the time of the newest event that may have changed the owner of a partition. Such an event is the start of
+/// an instance, or an assignment or revocation of partitions. The result is never earlier than the start of the job.
 fn last_owner_change_at_ms(job: &FlinkJob<'_>) -> i64 {
     let marks = job.instances.iter().flat_map(|instance| &instance.recent_chart_marks);
     let changes = marks.filter(|mark| ChartMark::is_partition_owner_change(mark));

@@ -34,7 +34,7 @@ const NO_WATERMARK: i64 = i64::MIN;
 
 /// The query parameters of a request for aggregates of metrics.
 pub(super) struct AggregateQuery<'a> {
-    /// The requested metrics, separated by commas; `None` requests the list of all names.
+    /// The names of the requested metrics, separated by commas; `None` requests a list of the names of all metrics.
     pub(super) metric_names: Option<&'a str>,
     /// The requested aggregates, separated by commas; `None` requests all aggregates.
     pub(super) aggregate_names: Option<&'a str>,

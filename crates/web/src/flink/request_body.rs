@@ -95,7 +95,8 @@ pub(super) fn parse_request_body<B: FlinkRequestBody>(bytes: &[u8]) -> Result<B,
     serde_json::from_value(object.into()).map_err(malformed)
 }
 
-/// Converts the trigger id in a request's body to lower case. Returns a fault if the id is not 32 hexadecimal digits.
+/// Converts the trigger id in a request's body to lower case. In Flink's API, a trigger id identifies the request for a
+/// savepoint or checkpoint. Returns a fault if the id is not 32 hexadecimal digits.
 pub(super) fn parse_trigger_id(id: Option<String>) -> Result<Option<String>, HttpFault> {
     match id {
         Some(id) if !is_flink_id(&id) => Err(bad_request(format!("triggerId: \"{id}\" is not 32 hexadecimal digits"))),

@@ -30,7 +30,8 @@ use crate::server_context::{JobServerContext, SharedContext};
 /// Returns the routes of the supported part of Flink's REST API, under `/…` and `/v1/…`.
 pub fn router() -> Router<Arc<JobServerContext>> {
     let mut router = Router::new();
-    // The routes are not nested under `/v1`, because then error messages would show a path without `/v1`.
+    // The routes are added twice, and not nested under `/v1`. A nested handler would see the path without `/v1`, and
+    // show this path in error messages.
     for prefix in ["", "/v1"] {
         let at = |path: &str| format!("{prefix}{path}");
         router = router
@@ -90,8 +91,8 @@ async fn answer_from_vertex(
     answer_from_named_job(context, request, render_vertex).await
 }
 
-/// Calls `begin` if the path names this job. Answers 202 with the JSON that `begin` returns. Answers with a fault if
-/// the path names another job or `begin` fails.
+/// Begins an operation, for example a savepoint. Calls `begin` if the path names this job, and answers 202 with the
+/// JSON that `begin` returns. Answers with a fault if the path names another job or `begin` fails.
 async fn begin_operation(
     context: &JobServerContext,
     request: &FlinkRequest,

@@ -76,7 +76,8 @@ pub(super) fn trigger_id_or_random(trigger_id: Option<String>) -> Result<String,
     }
 }
 
-/// Converts the trigger id in a path to lower case. Returns a fault if the id is not 32 hexadecimal digits.
+/// Converts the trigger id in a path to lower case. In Flink's API, a trigger id identifies the request for a savepoint
+/// or checkpoint. Returns a fault if the id is not 32 hexadecimal digits.
 pub(super) fn parse_trigger_id_in_path(trigger_id: &str) -> Result<String, HttpFault> {
     if is_flink_id(trigger_id) {
         Ok(trigger_id.to_ascii_lowercase())
@@ -85,8 +86,8 @@ pub(super) fn parse_trigger_id_in_path(trigger_id: &str) -> Result<String, HttpF
     }
 }
 
-/// Renders the status of a requested savepoint or checkpoint. As in Flink, a failed operation also has the status
-/// `COMPLETED`.
+/// Renders the status of a requested savepoint or checkpoint. `operation` is the result or the reason of the failure,
+/// and null while in progress. As in Flink, a failed operation also has the status `COMPLETED`.
 pub(super) fn render_operation_status(status: &str, operation: &Value) -> Value {
     json!({ "status": { "id": status }, "operation": operation })
 }

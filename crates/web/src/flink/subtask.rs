@@ -88,7 +88,7 @@ impl FlinkJob<'_> {
 }
 
 impl<'a> Subtask<'a> {
-    /// Returns a subtask of `instance` with the index 0. `FlinkJob::subtasks` later sets the real index.
+    /// Returns a subtask of `instance` with the index 0. `FlinkJob::subtasks` then sets the real index.
     const fn new(instance: &'a InstanceReport, work: SubtaskWork<'a>) -> Self {
         Self { index: 0, instance: Some(instance), work }
     }
@@ -113,7 +113,8 @@ impl Subtask<'_> {
         self.instance.map_or("(unassigned)", |instance| &instance.instance_id)
     }
 
-    /// Returns the start time of the subtask's instance. The subtask started at the same time.
+    /// Returns the start time of the instance that runs the subtask. Flink's API shows this time as the start time of
+    /// the subtask.
     pub(super) fn started_at_ms(&self) -> Option<i64> {
         self.instance.map(|instance| instance.started_at_ms)
     }

@@ -1,4 +1,5 @@
-//! Counts what a subtask or a vertex read and wrote, and for how long it was busy, idle or back-pressured.
+//! Computes what a subtask or a vertex read and wrote, and for how long it was busy, idle or back-pressured.
+//! Back-pressured means that it waited for Redis.
 
 use serde_json::{Value, json};
 
@@ -59,8 +60,9 @@ impl SubtaskIo {
         io.add_worker_times(&subtask.executing_workers())
     }
 
-    /// Adds the times of the workers. A worker thread runs all vertices except the sink. Each of these vertices shows
-    /// the times of the whole thread, as Flink's chained operators do.
+    /// Adds the busy, idle and back-pressured times of `workers`, which are the workers that execute the subtask. A
+    /// worker thread runs all vertices except the sink. Each of these vertices shows the times of the whole thread, as
+    /// Flink's chained operators do.
     #[allow(clippy::cast_precision_loss)] // A number of threads is exact as a float.
     fn add_worker_times(mut self, workers: &[&WorkerReport]) -> Self {
         let count = workers.len().max(1) as f64;
@@ -75,8 +77,9 @@ impl SubtaskIo {
         self
     }
 
-    /// Adds the times of the Redis writer, which is busy during a transaction and otherwise idle. The busy time per
-    /// second is an estimate: the mean time to write a row, multiplied by the number of rows written per second.
+    /// Adds the busy and idle times of the instance's Redis writer. The Redis writer is busy during a transaction with
+    /// Redis, and otherwise idle. The busy time per second is an estimate: the mean time to write a row, multiplied by
+    /// the number of rows written per second.
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)] // never negative
     fn add_redis_writer_times(mut self, instance: &InstanceReport) -> Self {
         let redis = &instance.redis_writer;
@@ -89,8 +92,8 @@ impl SubtaskIo {
         self
     }
 
-    /// Returns the counts and times of a vertex. The counts, the rates and the total times of the subtasks are added
-    /// up. The times per second are averaged.
+    /// Returns the counts and times of a vertex that consists of `subtasks`. Adds up the counts, the rates and the
+    /// total times of the subtasks. Averages the times per second.
     #[allow(clippy::cast_precision_loss)] // A number of subtasks is exact as a float.
     pub(super) fn sum_subtasks(subtasks: &[Self]) -> Self {
         let mut sum = Self::default();
@@ -111,7 +114,8 @@ impl SubtaskIo {
         sum
     }
 
-    /// Renders the totals under Flink's names. An unknown number of bytes is rendered as 0 and marked as incomplete.
+    /// Renders the totals under Flink's names. If a number of bytes is unknown, it is rendered as 0, and the field that
+    /// tells whether the number is complete is false.
     pub(super) fn to_json(self) -> Value {
         json!({
             "read-bytes": self.bytes_read.unwrap_or_default(), "read-bytes-complete": self.bytes_read.is_some(),

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 /// Flink's client sees every failure as an exception of this Java class.
 const EXCEPTION_CLASS: &str = "org.apache.flink.runtime.checkpoint.CheckpointException";
-/// The largest number of characters of a reason. A Java string in the stream must be shorter than 64 KiB.
+/// The largest number of characters of a failure's reason. A longer reason is cut, because a Java string in the stream
+/// must take less than 64 KiB.
 const REASON_CHARS_MAX: usize = 4_000;
 
 // These constants have the names and values of `java.io.ObjectStreamConstants`.
@@ -22,8 +23,9 @@ const TC_STRING: u8 = 0x74;
 const TC_ENDBLOCKDATA: u8 = 0x78;
 const SC_WRITE_METHOD: u8 = 0x01;
 const SC_SERIALIZABLE: u8 = 0x02;
-/// The handle of the type name `Ljava/lang/String;`. The type name is the second object of the stream. Further string
-/// fields refer to the type name with this handle.
+/// The handle of the type name `Ljava/lang/String;`. In a stream of serialized Java objects, a handle refers to an
+/// object that the stream already contains. The type name is the second such object. All later fields of type `String`
+/// refer to the type name by this handle.
 const STRING_TYPE_HANDLE: [u8; 4] = [0x00, 0x7e, 0x00, 0x01];
 
 /// Renders the value of `failure-cause` in the status of an operation.
@@ -63,7 +65,8 @@ impl JavaObjectStream {
         stream.put_field_descriptor("suppressedExceptions", "Ljava/util/List;");
         stream.put_byte(TC_ENDBLOCKDATA);
         stream.put_byte(TC_NULL); // `Throwable` has no serializable superclass.
-        // The values of all fields follow. The fields of `Throwable`, the topmost class, come first.
+        // The descriptions of the classes and fields end here. The values of the fields follow, beginning with the
+        // fields of `Throwable`, the topmost class.
         stream.put_byte(TC_NULL);
         stream.put_string(stack_trace);
         stream.put_byte(TC_NULL);
@@ -108,8 +111,8 @@ impl JavaObjectStream {
         self.put_modified_utf8(text);
     }
 
-    /// Writes the length of `text`, then `text` in Java's modified UTF-8. In this encoding, NUL takes two bytes, and a
-    /// character above U+FFFF is encoded as two surrogates.
+    /// Writes `text` in Java's modified UTF-8. The number of encoded bytes comes first. In this encoding, NUL takes two
+    /// bytes, and a character above U+FFFF is encoded as two surrogates.
     fn put_modified_utf8(&mut self, text: &str) {
         let mut bytes = Vec::new();
         for unit in text.encode_utf16() {

@@ -28,7 +28,7 @@ impl Vertex {
         }
     }
 
-    /// Returns the name of the vertex that Flink's pages show.
+    /// Returns the name that Flink's pages show for the vertex.
     pub(super) fn name(self, pipeline: &Pipeline) -> String {
         match self {
             Self::Source => format!("Source: Kafka {}", pipeline.source.kafka().topic),

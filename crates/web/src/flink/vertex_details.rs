@@ -12,10 +12,10 @@ use super::vertex::Vertex;
 
 /// The task states for which Flink's client requires a duration.
 const STATES_WITH_DURATION: [&str; 5] = ["CREATED", "SCHEDULED", "DEPLOYING", "INITIALIZING", "RUNNING"];
-/// The largest share of back-pressured time at which Flink calls the back-pressure `ok`.
+/// Flink calls the back-pressure of a subtask `ok` if the subtask is back-pressured for at most this share of its time.
 const OK_BACKPRESSURE_RATIO_MAX: f64 = 0.1;
-/// The largest share of back-pressured time at which Flink calls the back-pressure `low`. For larger shares, Flink
-/// calls the back-pressure `high`.
+/// Flink calls the back-pressure of a subtask `low` if the subtask is back-pressured for at most this share of its
+/// time. Flink calls the back-pressure `high` if the share is larger.
 const LOW_BACKPRESSURE_RATIO_MAX: f64 = 0.5;
 
 /// Renders `/jobs/:id/vertices/:vid`.
@@ -53,7 +53,8 @@ fn render_subtask(job: &FlinkJob<'_>, subtask: &Subtask<'_>) -> Value {
     })
 }
 
-/// Renders the distributions of the metrics and of the state durations over the subtasks.
+/// Renders the minimum, maximum, mean and quantiles of each metric over the subtasks. Renders the same for the time
+/// that the subtasks have spent in each state.
 fn render_subtask_aggregates(job: &FlinkJob<'_>, subtasks: &[Subtask<'_>]) -> Value {
     let all: Vec<SubtaskIo> = subtasks.iter().map(SubtaskIo::from_subtask).collect();
     let summary = |select: fn(&SubtaskIo) -> u64| render_distribution(&all.iter().map(select).collect::<Vec<_>>());

@@ -1,5 +1,5 @@
-//! Accepts only requests to a local host name. Without this check, a foreign page whose host name resolves to
-//! `127.0.0.1` could read this server's answers (DNS rebinding).
+//! Accepts only requests to a local host name. Without this check, a page of another server could read this server's
+//! answers, if the page's host name resolves to `127.0.0.1` (DNS rebinding).
 
 use std::net::{IpAddr, Ipv6Addr};
 

@@ -1,5 +1,5 @@
-//! The login to a server with a token. Each request contains the token in a header, or a session cookie. A browser
-//! receives the session cookie after the user has entered the token on the login page.
+//! The login to a server that has an access token. Each request must contain the token in a header, or a session
+//! cookie. A browser receives the session cookie after the user has entered the token on the login page.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,10 +19,10 @@ use super::token::AccessToken;
 use crate::answers::HttpFault;
 use crate::assets;
 
-/// The delay before the answer to a wrong token. The delay makes it slow to guess a token.
+/// The delay before the answer to a request with a wrong token. The delay slows down a client that guesses tokens.
 const WRONG_TOKEN_DELAY: Duration = Duration::from_secs(1);
-/// The largest number of answers to wrong tokens that are delayed at the same time. Further requests with a wrong token
-/// are refused at once.
+/// The largest number of requests with a wrong token whose answers are delayed at the same time. The server refuses
+/// further requests with a wrong token at once.
 const DELAYED_WRONG_TOKENS_MAX: usize = 4;
 /// The paths of the health checks. Clients need no token for these paths, because the answers contain no data of the
 /// job.
@@ -30,14 +30,14 @@ const PATHS_WITHOUT_LOGIN: [&str; 2] = ["/healthz", "/readyz"];
 /// The folders with the files of the login page. Clients need no token for these files, because the files contain no
 /// data of the job.
 const PATH_PREFIXES_WITHOUT_LOGIN: [&str; 2] = ["/assets/login/", "/assets/shared/"];
-/// The largest length of the path that a browser is sent to after a login, in bytes.
+/// The largest length, in bytes, of the path to which this server redirects a browser after a login.
 const RETURN_PATH_BYTES_MAX: usize = 2_048;
 
 /// Checks tokens and session cookies.
 pub(super) struct LoginChecker {
     token: Arc<AccessToken>,
-    /// The name of the session cookie. The name contains the port, because browsers send a cookie to the servers on all
-    /// ports of a host.
+    /// The name of the session cookie. The name contains the port, because a browser shares the cookies of a host
+    /// between the servers on all its ports.
     cookie_name: String,
     wrong_token_permits: Semaphore,
 }
@@ -60,8 +60,9 @@ impl LoginChecker {
         HeaderValue::from_str(&format!("{name}={value}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite=Strict")).ok()
     }
 
-    /// Delays the answer to a wrong token. Returns a fault at once if too many answers are delayed already. This limit
-    /// keeps a client from guessing faster over many connections. The answer to a correct token is never delayed.
+    /// Delays the answer to a request with a wrong token. Returns a fault at once if too many answers are delayed
+    /// already. Because of this limit, a client cannot guess tokens faster over many connections. The answer to a
+    /// correct token is never delayed.
     async fn delay_wrong_token(&self) -> Result<(), HttpFault> {
         let Ok(_permit) = self.wrong_token_permits.try_acquire() else {
             return Err(HttpFault::new(StatusCode::TOO_MANY_REQUESTS, "too many wrong tokens; try again in a second"));
@@ -71,8 +72,8 @@ impl LoginChecker {
     }
 }
 
-/// Refuses a request without a valid token or session cookie, unless the path needs no login. Redirects browsers to the
-/// login page.
+/// Refuses a request without a valid token or session cookie, unless the path needs no login. If a browser requests a
+/// page without a login, redirects the browser to the login page.
 pub(super) async fn require_login(State(gate): State<Arc<LoginChecker>>, request: Request, next: Next) -> Response {
     let headers = request.headers();
     let path = request.uri().path();
@@ -124,7 +125,7 @@ pub(super) fn router(gate: Arc<LoginChecker>) -> Router {
 
 #[derive(Deserialize)]
 struct LoginQuery {
-    /// The path that the browser is sent to after the login.
+    /// The path to which this server redirects the browser after the login.
     #[serde(default)]
     to: String,
 }
@@ -170,7 +171,8 @@ async fn log_out(State(gate): State<Arc<LoginChecker>>) -> Response {
     response
 }
 
-/// Renders the login page. The HTML contains the return path `to` and the message, so the page needs no script.
+/// Renders the login page. The HTML contains the message, and the path `to` to which the server redirects the browser
+/// after the login. So the page needs no script.
 fn render_login_page(to: &str, notice: LoginNotice) -> Html<String> {
     let action = format!("action=\"/login?to={}\"", local_path_or_root(to));
     let mut page = assets::asset_text_or_empty("login/login.html").replace("action=\"/login\"", &action);
@@ -180,8 +182,9 @@ fn render_login_page(to: &str, notice: LoginNotice) -> Html<String> {
     Html(page)
 }
 
-/// Returns `to` if `to` is a path of this server, is short enough, and has no characters that are special in HTML.
-/// Otherwise returns `/`.
+/// Returns `to` if it is a path of this server, has at most [`RETURN_PATH_BYTES_MAX`] bytes, and contains no characters
+/// that are special in HTML. Otherwise returns `/`. Also returns `/` for the login page, so that a login does not lead
+/// back to this page.
 fn local_path_or_root(to: &str) -> &str {
     let is_harmless = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~%".contains(&byte);
     let is_local = to.starts_with('/')

@@ -13,8 +13,8 @@ use crate::answers::HttpFault;
 pub(super) async fn require_same_origin(request: Request, next: Next) -> Response {
     let (method, headers) = (request.method(), request.headers());
     let is_allowed = match *method {
-        // A GET request that follows a link is harmless. Other requests from foreign pages are refused, because a
-        // script could send so many that Redis and Kafka are overloaded.
+        // A GET request by which a browser follows a link is harmless. Other requests from pages of another origin are
+        // refused. A script could send so many of them that they overload Redis and Kafka.
         Method::GET | Method::HEAD => {
             is_same_origin_or_user_request(headers) || (*method == Method::GET && is_navigation(headers))
         }

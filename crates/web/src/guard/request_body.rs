@@ -14,7 +14,7 @@ use crate::answers::HttpFault;
 
 /// The largest size of a request's body in bytes.
 pub const REQUEST_BODY_BYTES_MAX: usize = 64 * 1024;
-/// A request is refused if its body has not arrived within this time.
+/// The server refuses a request if the whole body has not arrived within this time after the head.
 const REQUEST_BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Reads the whole body of a request. Refuses the request if the body is too large or arrives too slowly. Discards the

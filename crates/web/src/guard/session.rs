@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::token::AccessToken;
 
-/// How long a login is valid, in seconds.
+/// The time for which a login is valid, in seconds.
 const SESSION_LIFETIME_S: i64 = 7 * 24 * 3_600;
 
 /// The value of a session cookie, and the number of seconds after which the browser discards the cookie.
@@ -13,8 +13,9 @@ pub(super) struct SessionCookie {
     pub(super) max_age_s: i64,
 }
 
-/// Creates the cookie of a new session. The value of the cookie is the expiry time of the session, signed with the
-/// token. The cookie does not reveal the token, and becomes invalid when the token changes.
+/// Creates the session cookie for a new login. The value of the cookie is the expiry time of the login, with a
+/// signature that is computed with the token as the key. The cookie does not reveal the token. If the server gets
+/// another token, the cookie becomes invalid.
 pub(super) fn create_session_cookie(token: &AccessToken) -> SessionCookie {
     let until_s = Timestamp::now().as_second() + SESSION_LIFETIME_S;
     let signature = token.sign(&session_text_to_sign(until_s));
@@ -22,7 +23,8 @@ pub(super) fn create_session_cookie(token: &AccessToken) -> SessionCookie {
     SessionCookie { value: format!("{until_s}.{hex}"), max_age_s: SESSION_LIFETIME_S }
 }
 
-/// Returns whether `value` is a cookie value that this token signed, and whose session has not expired.
+/// Returns whether `value` is the value of a session cookie that was signed with `token`, and whether the login has not
+/// expired.
 pub(super) fn is_valid_session(token: &AccessToken, value: &str) -> bool {
     let parse = || {
         let (until_s, hex) = value.split_once('.')?;

@@ -12,8 +12,8 @@ const TOKEN_LENGTH_MAX: usize = 1_024;
 /// The secret that clients must send, with each request or at the login. The token is never shown or logged.
 pub struct AccessToken {
     hmac_key: Key,
-    /// The signature of the token, with the token itself as the key. A received text is the token if the text has the
-    /// same signature.
+    /// The signature of the token, computed with the token itself as the key. A text from a client is the token if its
+    /// signature with the same key is equal.
     token_signature: Tag,
 }
 

@@ -10,14 +10,16 @@ use super::job_report::JobReport;
 use super::thresholds::BACKPRESSURE_SHARE_MAX;
 use crate::report::{CheckpointReport, CheckpointStatus, DeadLetterReport, InstanceState, ReachabilityReport};
 
-/// The time in milliseconds after a change of partition owners in which a partition without an owner is not urgent. In
-/// this time, the consumer group may still be assigning partitions.
+/// A partition without an owner is not urgent if the owners of partitions changed less than this time ago, in
+/// milliseconds. In this time, the consumer group may still be assigning partitions.
 const REBALANCE_GRACE_MS: i64 = 20_000;
 /// The age in milliseconds above which a dead letter needs no attention.
 const DEAD_LETTER_AGE_MAX_MS: i64 = 300_000;
-/// The number of history steps between the two lags that are compared: 18 steps of 10 seconds are three minutes.
+/// `is_falling_behind` compares the current lag with the lag this many history steps earlier. 18 steps of 10 seconds
+/// are three minutes.
 const LAG_TREND_STEPS: usize = 18;
-/// A lag needs no attention if the job, at its current rate, reads all lagging records within this number of seconds.
+/// A lag needs no attention if the job, at its current rate, reads as many records as the lag within this number of
+/// seconds.
 const SIGNIFICANT_LAG_SECONDS: f64 = 10.0;
 /// A lag of at most this many records needs no attention.
 const SIGNIFICANT_LAG_RECORDS: u64 = 1_000;
@@ -163,7 +165,8 @@ impl JobReport {
         }
     }
 
-    /// Returns whether the lag is significant and has grown by more than half in about three minutes.
+    /// Returns whether the lag is large enough to need attention, and is more than 1.5 times as large as about three
+    /// minutes ago.
     pub(crate) fn is_falling_behind(&self) -> bool {
         let totals = self.compute_totals();
         let earlier = self.build_job_history().lag.iter().rev().nth(LAG_TREND_STEPS).copied().flatten();

@@ -8,8 +8,8 @@ use crate::report::{CheckpointCounts, CheckpointReport, CheckpointStatus, Instan
 /// A summary of the newest complete checkpoint of every partition.
 #[derive(Clone, Copy, PartialEq, Default, Serialize, Debug)]
 pub struct NewestCheckpointsSummary {
-    /// The age of the oldest among the partitions' newest checkpoints, in milliseconds. After a restart, the job
-    /// repeats at most the work of this time.
+    /// The age of the oldest among the partitions' newest complete checkpoints, in milliseconds. After a restart, the
+    /// job processes at most the records of this time again.
     #[serde(rename = "age_ms")]
     pub largest_age_ms: Option<u64>,
     /// The configured interval of checkpoints, in milliseconds.
@@ -59,7 +59,7 @@ impl JobReport {
     }
 }
 
-/// Returns the newest checkpoint of a partition among the checkpoints for which `matches` returns true. Ignores
+/// Returns the newest checkpoint of `partition` in the report `instance` for which `matches` returns true. Ignores
 /// savepoints.
 pub(super) fn newest_matching_checkpoint(
     instance: &InstanceReport,

@@ -17,8 +17,8 @@ pub struct FreshnessQuantiles {
 }
 
 impl JobReport {
-    /// Returns the quantiles of the delay that `select` chooses. Each quantile is the largest value among the
-    /// instances, because the true quantile over several instances is unknown.
+    /// Returns the quantiles of the delay that `select` takes from the freshness report of an instance. Each quantile
+    /// is the largest value among the instances, because the true quantile over several instances is unknown.
     #[must_use]
     pub fn largest_freshness_quantiles(
         &self,

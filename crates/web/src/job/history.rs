@@ -28,9 +28,11 @@ pub struct JobHistory {
     pub lag: Vec<Option<u64>>,
     /// The wall clock minus the watermark, in milliseconds: the largest value over all partitions.
     pub watermark_delay_ms: Vec<Option<i64>>,
-    /// The median of the delay from Kafka to Redis: the largest value over all instances.
+    /// The median of the delay from Kafka to Redis, in milliseconds. Each instance has its own median; the series
+    /// contains the largest.
     pub freshness_p50_ms: Vec<Option<f64>>,
-    /// The 99th percentile of the delay from Kafka to Redis: the largest value over all instances.
+    /// The 99th percentile of the delay from Kafka to Redis, in milliseconds. Each instance has its own percentile; the
+    /// series contains the largest.
     pub freshness_p99_ms: Vec<Option<f64>>,
 }
 

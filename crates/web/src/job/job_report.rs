@@ -26,7 +26,8 @@ pub struct ReportedItem<'a, T> {
     pub item: &'a T,
 }
 
-/// Returns the id of a job: 32 hexadecimal digits. The algorithm must never change, because scripts may store the id.
+/// Computes the id of a job from the name of its pipeline and its consumer group. The id consists of 32 hexadecimal
+/// digits. The algorithm must never change, because scripts may store the id.
 #[must_use]
 pub fn compute_job_id(pipeline: &str, group: &str) -> String {
     let mut hasher = SipHasher13::new();

@@ -4,20 +4,22 @@ use super::job_report::JobReport;
 use crate::report::{InstanceReport, ReachabilityReport};
 
 impl JobReport {
-    /// Returns whether Kafka is reachable. If several instances report an outage of Kafka, returns the longest outage.
+    /// Returns the longest current outage of Kafka that an instance reports. If no instance reports an outage, returns
+    /// a report that Kafka is reachable.
     #[must_use]
     pub fn kafka_reachability(&self) -> ReachabilityReport {
         self.longest_unreachable(|instance| &instance.kafka_reachability)
     }
 
-    /// Returns whether Redis is reachable. If several instances report an outage of Redis, returns the longest outage.
+    /// Returns the longest current outage of Redis that an instance reports. If no instance reports an outage, returns
+    /// a report that Redis is reachable.
     #[must_use]
     pub fn redis_reachability(&self) -> ReachabilityReport {
         self.longest_unreachable(|instance| &instance.redis_writer.reachability)
     }
 
-    /// Returns whether the checkpoint store is reachable. If several instances report an outage of the store, returns
-    /// the longest outage.
+    /// Returns the longest current outage of the checkpoint store that an instance reports. If no instance reports an
+    /// outage, returns a report that the store is reachable.
     #[must_use]
     pub fn checkpoint_store_reachability(&self) -> ReachabilityReport {
         self.longest_unreachable(|instance| &instance.checkpoint_store_reachability)

@@ -37,8 +37,9 @@ pub struct JobTotals {
     pub entity_count: u64,
     /// The number of records in Kafka that the job has not read yet; `None` while unknown.
     pub lag: Option<u64>,
-    /// How far the job is behind its input, in milliseconds. The value is the largest age of the last record read, over
-    /// the partitions with lag. The value is 0 without lag, and `None` while the lag is unknown.
+    /// How far the job is behind its input, in milliseconds. Each partition has an age: the age of the last record that
+    /// the job read from it. The value is the largest age of a partition with lag, but at most the time since the job
+    /// last had no lag. The value is 0 without lag, and `None` while the lag is unknown.
     pub behind_ms: Option<i64>,
     /// The smallest watermark of the partitions that are not idle, or of all partitions if all are idle.
     pub watermark_ms: Option<i64>,
@@ -125,8 +126,8 @@ impl JobReport {
         }
     }
 
-    /// Returns how far the job is behind its input, in milliseconds. The result is the largest age of the last record
-    /// read, over the partitions with lag. It is at most the time since the job last had no lag.
+    /// Returns how far the job is behind its input, in milliseconds. [`JobTotals::behind_ms`] says how this time is
+    /// computed. `lag` is the number of records that the job has not read yet.
     fn compute_behind_ms(&self, lag: Option<u64>) -> Option<i64> {
         if lag? == 0 {
             return Some(0);

@@ -72,8 +72,8 @@ impl MetricFamilies {
     }
 
     /// Adds a histogram. A bucket in `report` counts only the values between the bounds of the previous bucket and this
-    /// bucket. A bucket in Prometheus counts all values up to its bound. So the counts of the buckets in `report` are
-    /// added up.
+    /// bucket. A bucket in Prometheus counts all values up to its bound. So each bucket in Prometheus gets its own
+    /// count in `report`, plus the counts of all previous buckets.
     pub(super) fn add_histogram(&mut self, name: &str, help: &str, report: &DelayHistogramReport) {
         let mut count = 0;
         let bucket = |(&bound, &within): (&f64, &u64)| {

@@ -5,8 +5,8 @@ use super::families::MetricFamilies;
 
 #[cfg(target_os = "linux")]
 pub(super) fn add_process_metrics(families: &mut MetricFamilies) {
-    // A value that cannot be read is left out, so that the other metrics are available even if access to /proc is
-    // restricted.
+    // If the process cannot read a value in /proc, for example because access is restricted, some of these metrics are
+    // left out. The other metrics of the instance remain available.
     if let Ok(process) = procfs::process::Process::myself() {
         let _ = linux::add_cpu_and_memory_metrics(families, &process);
         let _ = linux::add_file_descriptor_metrics(families, &process);

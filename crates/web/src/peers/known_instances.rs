@@ -42,8 +42,9 @@ struct ReceivedReport {
 }
 
 impl KnownInstances {
-    /// Returns whether a refresh is due, and marks a due refresh as running. A refresh is due if no refresh is running,
-    /// and the last refresh ended at least `interval` ago.
+    /// Returns whether a refresh is due, and marks a due refresh as running. A refresh lists the objects in the store
+    /// and reads the new reports. It is due if no refresh is running, and the last refresh ended at least `interval`
+    /// ago.
     pub(super) fn try_begin_refresh(&mut self, interval: Duration) -> bool {
         let is_due = !self.is_refreshing && self.last_refreshed_at.is_none_or(|at| at.elapsed() >= interval);
         self.is_refreshing |= is_due;
@@ -55,8 +56,8 @@ impl KnownInstances {
         self.last_refreshed_at = Some(Instant::now());
     }
 
-    /// Replaces the known objects by the objects in `listed`. Returns the names of the newest reports that this process
-    /// has not read yet.
+    /// Replaces the known objects by `listed`, the objects that the store contains now. Returns the object name of each
+    /// instance's newest report, unless this process has read this report already.
     pub(super) fn update_objects_and_list_unread_reports(&mut self, listed: &[ListedObject]) -> Vec<String> {
         let now = Instant::now();
         let mut newest: BTreeMap<&str, (u64, &str)> = BTreeMap::new();
@@ -85,8 +86,8 @@ impl KnownInstances {
             .collect()
     }
 
-    /// Remembers the report in `object`. Ignores the object if it cannot be parsed, or if the instance in the report is
-    /// not the instance in the object's name.
+    /// Remembers the report in `object`, the content of the object with the name `name`. Ignores the object if it
+    /// cannot be parsed, or if the report is from another instance than the object's name says.
     pub(super) fn record_report(&mut self, name: &str, object: &[u8]) {
         let Some((instance, InstanceObjectKind::Report(number))) = parse_object_name(name) else { return };
         let Ok(report) = serde_json::from_slice::<InstanceReport>(object) else { return };
@@ -94,8 +95,8 @@ impl KnownInstances {
             return;
         }
         // If this process listed the store recently and already knew the instance, the instance published this report
-        // just now. Otherwise the report may be old. Then its age is computed from the time in the report, by the clock
-        // of the other instance.
+        // just now. Otherwise the report may be old. Then the age of the report is the current time minus the time in
+        // the report. The time in the report comes from the clock of the other instance.
         let saw_it_appear = self.last_refreshed_at.is_some_and(|at| at.elapsed() < INSTANCE_GONE_AFTER / 2)
             && self.newest_reports.contains_key(instance);
         let age_ms = Timestamp::now().as_millisecond() - report.reported_at_ms;
@@ -117,9 +118,8 @@ impl KnownInstances {
         self.seen_objects.contains_key(name)
     }
 
-    /// Returns the names of old reports and stop requests of other instances: this process first saw such an object at
-    /// least `min_age` ago. The instance of an old report is gone, because a live instance replaces its report every
-    /// few seconds.
+    /// Returns the names of other instances' reports and stop requests that this process first saw at least `min_age`
+    /// ago. The instance of such a report is gone, because a live instance replaces its report every few seconds.
     pub(super) fn stale_object_names(&self, own_instance: &str, min_age: Duration) -> Vec<String> {
         let stale = self.seen_objects.iter().filter(|(_, seen)| seen.first_seen_at.elapsed() >= min_age);
         let of_others =

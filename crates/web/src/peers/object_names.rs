@@ -12,7 +12,7 @@ pub(super) enum InstanceObjectKind {
     StopRequest,
 }
 
-/// Returns the name of the object with report `number` of `instance`.
+/// Returns the name of the object that holds the report of `instance` with the number `number`.
 pub(super) fn report_object_name(instance: &str, number: u64) -> String {
     format!("{INSTANCES_FOLDER}/{instance}-{number:010}")
 }
@@ -22,8 +22,8 @@ pub(super) fn stop_request_object_name(instance: &str) -> String {
     format!("{INSTANCES_FOLDER}/{instance}-stop")
 }
 
-/// Returns the instance id in the name of an object, and the kind of the object. Returns `None` for a name of another
-/// form.
+/// Splits the name of an object into the instance id and the kind of the object. Returns `None` for a name that is
+/// neither that of a report nor that of a stop request.
 pub(super) fn parse_object_name(name: &str) -> Option<(&str, InstanceObjectKind)> {
     let (instance, suffix) = name.strip_prefix(INSTANCES_FOLDER)?.strip_prefix('/')?.rsplit_once('-')?;
     let object = match suffix {

@@ -11,7 +11,8 @@ use super::known_instances::KnownInstances;
 use super::object_names::{INSTANCES_FOLDER, stop_request_object_name};
 use crate::report::{InstanceReport, RequestedSavepointReport};
 
-/// A page reads the checkpoint store only if the last read ended at least this long ago.
+/// A page reads the reports from the checkpoint store only if this process last finished reading them at least this
+/// long ago.
 const PAGE_REFRESH_INTERVAL_MIN: Duration = Duration::from_secs(1);
 /// The longest time that a page waits for the checkpoint store.
 const PAGE_STORE_WAIT_MAX: Duration = Duration::from_millis(300);
@@ -33,7 +34,8 @@ impl PeerInstances {
         self.lock_known_instances().live_reports()
     }
 
-    /// Returns the report about the savepoint with this request name, if a live instance has published such a report.
+    /// Returns the report about the savepoint whose request has the name `request_name`, if a live instance has
+    /// published such a report.
     pub(crate) fn find_savepoint_report(&self, request_name: &str) -> Option<RequestedSavepointReport> {
         let live = self.lock_known_instances().live_reports();
         live.into_iter()
@@ -71,8 +73,8 @@ impl PeerInstances {
             Err(_) => Vec::new(),
         };
         for name in new_reports {
-            // A listed report may be deleted before it is read. In this case, a newer report has replaced it. The next
-            // refresh reads the newer report.
+            // An instance deletes its report after it has published a newer one, or at its end. So a listed report may
+            // be missing here. The next refresh reads the newer report, if one exists.
             if let Ok(Some(object)) = store.read_object(&name) {
                 self.lock_known_instances().record_report(&name, &object);
             }

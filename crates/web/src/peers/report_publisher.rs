@@ -15,8 +15,8 @@ use crate::server_context::JobServerContext;
 const PUBLISH_INTERVAL: Duration = Duration::from_secs(5);
 /// The time between two checks for a stop request.
 const STOP_CHECK_INTERVAL: Duration = Duration::from_secs(2);
-/// An object of another instance is deleted after this time. The other instance has ended by then, because a live
-/// instance replaces its report every few seconds.
+/// This process deletes a report or stop request of another instance if it first saw the object this long ago. The
+/// other instance has ended by then, because a live instance replaces its report every few seconds.
 const STALE_OBJECT_AGE: Duration = Duration::from_secs(600);
 
 /// The handle of the thread that publishes the reports of this instance.
@@ -59,8 +59,8 @@ impl ReportPublisher {
         Self { end_sender, thread: thread.ok() }
     }
 
-    /// Lets the thread delete the objects of this instance and end. Waits for the end of the thread for at most
-    /// `timeout`.
+    /// Tells the thread to delete the reports and stop requests of this instance and to end. Waits for the end of the
+    /// thread, but at most for `timeout`.
     pub fn stop_and_delete_own_objects(mut self, timeout: Duration) {
         let _ = self.end_sender.send(());
         let until = Instant::now() + timeout;
@@ -82,8 +82,8 @@ struct PublisherThread {
 }
 
 impl PublisherThread {
-    /// Reads the new reports of the other instances. Stops this process if another instance requests the stop. Deletes
-    /// old objects of other instances.
+    /// Reads the new reports of the other instances. Stops this process if another instance has written a stop request
+    /// for this instance. Deletes old objects of other instances.
     fn refresh_peers_and_obey_stop_request(&mut self) {
         let (peers, store) = (&self.context.peers, &*self.context.checkpoint_store);
         let refreshed = peers.refresh_known_instances(store);

@@ -15,12 +15,13 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
-/// A connection is closed if the head of a request has not arrived within this time, or if the connection is idle for
-/// this time.
+/// The server closes a connection that is idle for this time. It also closes a connection if the head of a request has
+/// not arrived within this time.
 pub const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// The largest size of a request's head, in bytes.
 const REQUEST_HEAD_BYTES_MAX: usize = 32 * 1024;
-/// A connection is closed if sent bytes are not acknowledged within this time.
+/// On Linux, the operating system closes a connection if the client's machine does not acknowledge sent bytes within
+/// this time.
 const UNACKNOWLEDGED_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Serves one connection until the client closes the connection or the shutdown of the server begins. At the shutdown,

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The largest number of open connections from one remote machine. Further connections from the machine are closed at
-/// once.
+/// The largest number of open connections from one remote machine. The server closes further connections from this
+/// machine at once.
 pub const CONNECTIONS_PER_MACHINE_MAX: usize = 64;
 
 /// The number of open connections of each client machine, by IP address. Clones share the counts.
@@ -13,15 +13,15 @@ pub const CONNECTIONS_PER_MACHINE_MAX: usize = 64;
 pub(super) struct ConnectionCounts(Arc<Mutex<HashMap<IpAddr, usize>>>);
 
 impl ConnectionCounts {
-    /// Returns whether `machine` has reached the largest allowed number of open connections. The number of local
-    /// connections is not limited, because local connections may come from a proxy that serves many clients.
+    /// Returns whether the client machine `machine` has the largest allowed number of open connections. The number of
+    /// local connections is not limited, because local connections may come from a proxy that serves many clients.
     pub(super) fn is_at_limit(&self, machine: IpAddr) -> bool {
         let machine = machine.to_canonical();
         !machine.is_loopback()
             && self.lock_counts().get(&machine).is_some_and(|open| *open >= CONNECTIONS_PER_MACHINE_MAX)
     }
 
-    /// Counts a connection of `machine` as open until the returned slot is dropped.
+    /// Counts a connection from the client machine `machine` as open until the caller drops the result.
     pub(super) fn count_connection(&self, machine: IpAddr) -> ConnectionSlot {
         let machine = machine.to_canonical();
         *self.lock_counts().entry(machine).or_default() += 1;

@@ -18,7 +18,8 @@ use tokio::time::{sleep, timeout};
 use super::connection::{end_event_stream_at_shutdown, serve_connection, wait_for_shutdown};
 use super::connection_counts::ConnectionCounts;
 
-/// The largest number of open connections. Further connections wait until an open connection is closed.
+/// The largest number of open connections, over all clients. Further connections wait until an open connection is
+/// closed.
 pub const CONNECTIONS_MAX: usize = 128;
 /// How long the shutdown waits for answers in progress.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
@@ -101,7 +102,8 @@ pub async fn serve_until(listener: TcpListener, router: Router, stop: impl Futur
         };
         while connections.try_join_next().is_some() {}
         match accepted {
-            // The machine has too many connections. Dropping the stream closes the new connection.
+            // The client machine has too many connections. The new connection is closed, because its stream is dropped
+            // here.
             Ok((_, from)) if counts.is_at_limit(from.ip()) => {}
             Ok((stream, from)) => {
                 let slot = counts.count_connection(from.ip());

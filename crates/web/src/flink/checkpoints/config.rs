@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::flink::flink_job::FlinkJob;
 
-/// A requested checkpoint fails if it takes longer than the checkpoint interval plus this time, in milliseconds.
+/// A checkpoint request fails if it is still pending after the checkpoint interval plus this time, in milliseconds.
 pub(crate) const CHECKPOINT_TIMEOUT_MS: i64 = 600_000;
 
 /// Renders the checkpoint settings under Flink's names.

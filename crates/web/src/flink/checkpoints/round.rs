@@ -1,4 +1,4 @@
-//! Groups partition checkpoints into rounds. A round is shown as one checkpoint of the job.
+//! Groups the checkpoints of single partitions into rounds. Flink's API shows a round as one checkpoint of the job.
 
 use std::collections::BTreeMap;
 
@@ -8,19 +8,19 @@ use jiff::tz::TimeZone;
 use crate::flink::flink_job::FlinkJob;
 use crate::report::{CheckpointReport, CheckpointStatus};
 
-/// The largest number of checkpoints in an instance's report. If a report has this number of checkpoints, older
-/// checkpoints may be missing, so the oldest round is not shown.
+/// The largest number of checkpoints in an instance's report. If a report contains this number of checkpoints, it may
+/// lack older checkpoints of the oldest round. So the oldest round is not shown.
 const MAX_REPORTED_CHECKPOINTS: usize = 50;
-/// The longest time for which a savepoint counts as in progress while the reports lack the checkpoints of some
-/// partitions.
+/// A savepoint counts as in progress until the reports contain its checkpoint of every partition. This long after the
+/// request of the savepoint, missing checkpoints no longer matter.
 const SAVEPOINT_TIMEOUT_MS: i64 = 300_000;
 
-/// A group of partition checkpoints that is shown as one checkpoint of the job.
+/// A group of partition checkpoints. Flink's API shows the group as one checkpoint of the job.
 pub(crate) struct CheckpointRound<'a> {
     pub(crate) id: i64,
     /// The name of the savepoint; `None` for a round of checkpoints.
     pub(crate) savepoint_name: Option<&'a str>,
-    /// For each partition, the newest of the partition's checkpoints in the round.
+    /// The newest checkpoint of each partition in this round, by partition number.
     pub(crate) newest_checkpoint_by_partition: BTreeMap<i32, &'a CheckpointReport>,
     /// The number of partition checkpoints in the round, including the partition checkpoints that have not begun yet.
     pub(crate) expected_partition_count: usize,
@@ -66,8 +66,9 @@ pub(crate) fn collect_checkpoint_rounds<'a>(job: &'a FlinkJob<'_>) -> Vec<Checkp
     rounds.collect()
 }
 
-/// Returns the id of a savepoint's round. The id is the time at the beginning of the savepoint's name, at which the
-/// savepoint was requested. If a round of checkpoints could have the same id, the result is larger by one.
+/// Returns the id of a savepoint's round. The name of a savepoint begins with the time of its request. The id is this
+/// time in milliseconds, or `began_at_ms` if the name contains no time. The ids of checkpoint rounds are multiples of
+/// the checkpoint interval `every_ms`. If the id would be such a multiple, the id is larger by one.
 fn savepoint_round_id(name: &str, began_at_ms: i64, every_ms: i64) -> i64 {
     let stamp = name.split('-').next().unwrap_or_default();
     let requested = DateTime::strptime("%Y%m%dT%H%M%SZ", stamp).ok().and_then(|at| at.to_zoned(TimeZone::UTC).ok());
@@ -90,18 +91,18 @@ impl CheckpointRound<'_> {
         }
     }
 
-    /// Returns when the first partition checkpoint began.
+    /// Returns the time at which the first partition checkpoint of the round began.
     pub(crate) fn first_began_at_ms(&self) -> i64 {
         self.newest_checkpoint_by_partition.values().map(|part| part.began_at_ms).min().unwrap_or(self.id)
     }
 
-    /// Returns when the last partition checkpoint ended; `None` if none has ended.
+    /// Returns the time at which a partition checkpoint of the round last ended; `None` if none has ended.
     pub(crate) fn last_ended_at_ms(&self) -> Option<i64> {
         self.newest_checkpoint_by_partition.values().filter_map(|part| part.ended_at_ms).max()
     }
 
-    /// Returns the longest duration of a partition checkpoint. The duration of the round would be misleading, because
-    /// the partitions are saved at different times.
+    /// Returns the longest duration of a partition checkpoint in the round. The time from the first start to the last
+    /// end would be misleading, because the partition checkpoints begin at different times.
     pub(crate) fn longest_duration_ms(&self) -> u64 {
         let took_ms = |part: &&CheckpointReport| part.ended_at_ms.map(|ended| ended - part.began_at_ms);
         let longest_ms = self.newest_checkpoint_by_partition.values().filter_map(took_ms).max().unwrap_or_default();

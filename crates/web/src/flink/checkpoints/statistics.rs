@@ -52,8 +52,8 @@ pub(crate) fn render_checkpoint_details(job: &FlinkJob<'_>, id: &str) -> Result<
     Ok(details)
 }
 
-/// Renders the numbers of partition checkpoints since the instances started: completed, failed, in progress and
-/// restored.
+/// Renders how many partition checkpoints have completed, have failed and are in progress, and how many partitions were
+/// restored. The counts of an instance begin at its start.
 fn render_checkpoint_counts(job: &FlinkJob<'_>) -> Value {
     let counts = job.instances.iter().map(|instance| instance.checkpoint_counts);
     let sum = counts.fold(CheckpointCounts::default(), CheckpointCounts::add_counts);
@@ -66,7 +66,8 @@ fn render_checkpoint_counts(job: &FlinkJob<'_>) -> Value {
     })
 }
 
-/// Renders the checkpoint or savepoint from which a partition was restored most recently.
+/// Renders the most recent restore of any partition, with the checkpoint or savepoint from which the partition was
+/// restored.
 fn render_last_restore(job: &FlinkJob<'_>) -> Value {
     let restored = job.instances.iter().flat_map(|instance| &instance.recent_restores);
     let Some(newest) = restored.max_by_key(|restore| restore.restored_at_ms) else { return Value::Null };
@@ -113,7 +114,7 @@ fn render_round(job: &FlinkJob<'_>, round: &CheckpointRound<'_>) -> Value {
     value
 }
 
-/// Renders the fields that are the same in the JSON of a round and in the JSON of each task of the round.
+/// Renders the fields that the JSON of a round and the JSON of each entry in its field `tasks` have in common.
 fn render_common_round_fields(round: &CheckpointRound<'_>) -> Value {
     json!({
         "id": round.id,
