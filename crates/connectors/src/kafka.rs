@@ -3,8 +3,8 @@
 //! Owns: all code that talks to Kafka. Does not own: the meaning of records.
 //! `source/` reads the records of a worker. `group/` is the worker's membership in the consumer group. `topic/` looks
 //! up and monitors the topic. `produce/` writes records. `browse/` serves the Kafka UI. These modules share the
-//! remaining files. `docs/adr/0006-kafka-client.md` explains why the clients use `BaseConsumer`, and gives the reasons
-//! for their settings.
+//! remaining files. `docs/adr/0006-kafka-client.md` explains why the clients use rdkafka's type `BaseConsumer`, and
+//! gives the reasons for their settings.
 
 mod bounded_close;
 pub mod browse;

@@ -11,8 +11,9 @@ use super::call_timeout::run_with_timeout;
 
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// A consumer that leaves its group when dropped. If Kafka does not answer within [`CLOSE_TIMEOUT`], the drop returns
-/// anyway. The group then removes the member after the session timeout.
+/// A consumer that closes when this value is dropped. If the consumer is a member of a group, it also leaves the group,
+/// unless it has a static member name. If Kafka does not answer within [`CLOSE_TIMEOUT`], the drop returns anyway. The
+/// broker then removes the member from the group after the session timeout.
 pub(super) struct BoundedCloseConsumer<C: ConsumerContext + 'static> {
     /// `None` only during the drop.
     consumer: Option<Arc<BaseConsumer<C>>>,
@@ -24,7 +25,8 @@ impl<C: ConsumerContext + 'static> BoundedCloseConsumer<C> {
         Self::with_step_before_close(consumer, |_| {})
     }
 
-    /// Calls `before_close` when the value is dropped, before the consumer closes. Both share [`CLOSE_TIMEOUT`].
+    /// Creates a value that calls `before_close` when it is dropped, and then closes the consumer. The drop waits at
+    /// most [`CLOSE_TIMEOUT`] for both steps together.
     pub(super) fn with_step_before_close(consumer: BaseConsumer<C>, before_close: fn(&BaseConsumer<C>)) -> Self {
         Self { consumer: Some(Arc::new(consumer)), before_close }
     }

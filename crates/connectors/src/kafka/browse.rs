@@ -1,12 +1,13 @@
 //! Fetches brokers, topics, records and groups of any Kafka cluster for the Kafka UI, and sends single records.
 //!
-//! Owns: everything that the Kafka UI reads from Kafka or writes to Kafka. Does not own: pages, JSON over HTTP, and the
-//! number of concurrent requests.
+//! Owns: everything that the Kafka UI reads from Kafka or writes to Kafka. Does not own: the web pages, the JSON over
+//! HTTP, and the limit on concurrent requests.
 //! Records are read and written through librdkafka, which handles batches, compression and transactions (`records/`,
 //! `page/`). Metadata is requested from the brokers directly (`wire/`, `cluster.rs`, `topics.rs`, `groups/`), because
 //! librdkafka cannot request disk sizes or groups of the new group protocol (KIP-848).
 //! Invariants: no code here commits an offset, joins a group or creates a topic. Every call ends in bounded time, also
-//! while Kafka is unreachable. Memory is bounded, whatever the size of the records.
+//! while Kafka is unreachable. The exception is a call that follows a topic: it continues until its callback ends it.
+//! Memory is bounded, whatever the size of the records.
 
 mod browser;
 mod cluster;

@@ -14,8 +14,8 @@ pub(super) fn base_config(brokers: &str) -> ClientConfig {
         .set("bootstrap.servers", brokers)
         .set("client.id", "windrow")
         .set("socket.keepalive.enable", "true")
-        // librdkafka reconnects to a broker as often as Kafka's own clients do. With longer delays, a connection that
-        // breaks for a moment would stay closed for seconds.
+        // With these delays, librdkafka reconnects to a broker as often as Kafka's own clients do. With longer delays,
+        // a connection that breaks for a moment would stay closed for seconds.
         .set("reconnect.backoff.ms", "100")
         .set("reconnect.backoff.max.ms", "1000");
     config
@@ -34,29 +34,29 @@ pub(super) fn record_consumer_config(settings: &KafkaSourceSpec) -> ClientConfig
         // skip deleted records silently.
         .set("auto.offset.reset", "error")
         .set("enable.partition.eof", "true")
-        // When librdkafka's queue of fetched records is full, librdkafka waits this long before the next fetch. The
-        // default of 1 s would stall reading.
+        // If librdkafka's queue of fetched records is full, librdkafka waits this many milliseconds before the next
+        // fetch. The default of 1 s would stall reading.
         .set("fetch.queue.backoff.ms", "10")
         // Limits how many bytes librdkafka reads ahead for one worker while Redis is slow.
         .set("queued.max.messages.kbytes", "16384");
     config
 }
 
-/// Returns the settings of the consumer with which a worker joins the group. The static member name stays the same
-/// after a restart of the process.
+/// Returns the settings of the consumer with which a worker joins the group. `static_member_name` is the name that the
+/// member keeps when its process restarts; `None` if it has no such name.
 pub(super) fn group_member_config(settings: &KafkaSourceSpec, static_member_name: Option<&str>) -> ClientConfig {
     let mut config = base_config(&settings.brokers);
     config
         .set("group.id", &settings.consumer_group)
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
-        // A worker that waits for Redis is alive but does not poll. So the group removes the worker's member only after
-        // an hour without polls. The session timeout still detects a dead process.
+        // A worker that waits for Redis is alive but does not poll. So the worker's member leaves the group only after
+        // an hour without polls. The broker still removes the member of a dead process after the session timeout.
         .set("max.poll.interval.ms", "3600000");
     match settings.group_protocol {
         GroupProtocol::Classic { session_timeout_ms } => {
-            // The interval is at most a third of the session timeout. So a member can miss two heartbeats before the
-            // group removes the member.
+            // The heartbeat interval is at most a third of the session timeout. So a member can miss two heartbeats
+            // before the broker removes it from the group.
             let heartbeat_ms = (session_timeout_ms / 3).min(HEARTBEAT_INTERVAL_MAX_MS);
             config
                 .set("partition.assignment.strategy", "cooperative-sticky")
@@ -64,7 +64,7 @@ pub(super) fn group_member_config(settings: &KafkaSourceSpec, static_member_name
                 .set("heartbeat.interval.ms", heartbeat_ms.to_string());
         }
         // In this protocol, the broker decides the assignor, the session timeout and the heartbeat interval. librdkafka
-        // refuses these settings.
+        // refuses to create a client that sets them.
         GroupProtocol::Consumer => {
             config.set("group.protocol", "consumer");
         }

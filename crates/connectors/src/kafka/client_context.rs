@@ -7,7 +7,7 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::TopicPartitionList;
 use tracing::{debug, error, info, warn};
 
-/// An error after which librdkafka makes no further use of the client.
+/// An error that librdkafka calls fatal: the client cannot be used after it.
 pub(super) struct FatalClientError {
     pub(super) code: RDKafkaErrorCode,
     pub(super) reason: String,

@@ -11,7 +11,8 @@ use super::halts::build_refused_operation_halt;
 
 /// The class of an error that a poll returned instead of a record.
 pub(super) enum KafkaFault {
-    /// Kafka no longer holds the next offset of a partition. The error does not name the partition.
+    /// Kafka no longer holds the offset at which the next read of a partition begins. The error does not name the
+    /// partition.
     LostOffset,
     /// Retries can end the error, so the job continues.
     Transient,
@@ -19,7 +20,8 @@ pub(super) enum KafkaFault {
     Fatal(Halt),
 }
 
-/// Returns the class of `error`. If librdkafka ended the consumer with the error `fatal`, returns the class of `fatal`.
+/// Returns the class of `error`. If librdkafka ended the consumer with the error `fatal`, returns the class of `fatal`
+/// instead.
 pub(super) fn classify_consumer_error(
     error: &KafkaError,
     fatal: Option<FatalClientError>,

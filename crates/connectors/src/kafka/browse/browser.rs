@@ -8,7 +8,8 @@ pub struct KafkaBrowser {
 }
 
 impl KafkaBrowser {
-    /// Creates a browser of the cluster at `broker_addresses`: `host:port` addresses, separated by commas.
+    /// Creates a browser of the cluster whose brokers have the addresses `broker_addresses`: `host:port` addresses,
+    /// separated by commas.
     #[must_use]
     pub fn new(broker_addresses: &str) -> Self {
         Self { broker_addresses: broker_addresses.to_owned() }

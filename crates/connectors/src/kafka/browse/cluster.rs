@@ -112,8 +112,8 @@ impl BrokerSummary {
     }
 }
 
-/// Returns the id of the controller. In KRaft mode the metadata names an arbitrary broker as controller, so
-/// DescribeQuorum is tried first.
+/// Returns the id of the controller. In KRaft mode (Kafka without ZooKeeper), `metadata` names an arbitrary broker as
+/// controller. So this function first sends the request DescribeQuorum, and uses `metadata` only if that request fails.
 async fn fetch_controller_id(connections: &mut ClusterConnections, metadata: &MetadataResponse) -> Option<i32> {
     let named = Some(metadata.controller_id.0).filter(|id| *id >= 0);
     let log = TopicData::default()

@@ -43,8 +43,8 @@ fn collect_disk_usage(response: DescribeLogDirsResponse, subject: &str) -> Resul
         add_reported_bytes(&mut disk.free_bytes, directory.usable_bytes);
         for topic in directory.topics {
             for partition in topic.partitions {
-                // While Kafka moves a replica to another directory, both directories contain the replica. Only the old
-                // copy counts.
+                // While Kafka moves a replica to another directory, both directories contain the replica. Only the copy
+                // in the old directory counts.
                 if !partition.is_future_key {
                     let key = TopicAndPartition::new(&topic.name, partition.partition_index);
                     disk.replica_bytes_by_partition.insert(key, partition.partition_size);
@@ -55,7 +55,8 @@ fn collect_disk_usage(response: DescribeLogDirsResponse, subject: &str) -> Resul
     Ok(disk)
 }
 
-/// Adds `bytes` to `sum`. Ignores −1: brokers before Kafka 3.3 send −1, because they do not report the sizes of disks.
+/// Adds `bytes`, the total or free bytes of a disk, to `sum`. Ignores −1: brokers before Kafka 3.3 send −1, because
+/// they do not report the sizes of disks.
 fn add_reported_bytes(sum: &mut Option<i64>, bytes: i64) {
     if bytes >= 0 {
         *sum = Some(sum.unwrap_or_default() + bytes);

@@ -7,7 +7,7 @@ use windrow_core::text::format_count_with_noun;
 /// The reason why a request of the Kafka UI failed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum BrowseError {
-    /// Kafka does not answer, or the only broker that can answer the request does not answer.
+    /// Kafka does not answer, or the only broker that can answer the request cannot answer it at the moment.
     #[error("{0}")]
     Unreachable(String),
     /// The topic, partition or group does not exist.
@@ -25,7 +25,8 @@ pub enum BrowseError {
 }
 
 impl BrowseError {
-    /// Returns the error for the `code` in Kafka's answer about `subject`, or `None` if the code means success.
+    /// Converts `code`, the error code in an answer of Kafka, into an error. `subject` names what the request asked
+    /// about, for the text of the error. Returns `None` if the code means success.
     pub(super) fn from_error_code(code: i16, subject: &str) -> Option<Self> {
         let error = ResponseError::try_from_code(code)?;
         Some(match error {
@@ -50,7 +51,8 @@ impl BrowseError {
     }
 }
 
-/// Returns a message for the user, which says that `topic` has no partition `partition`.
+/// Returns a message that tells the user that `topic` has no partition with the number `partition`. `partition_count`
+/// is the topic's number of partitions.
 pub(super) fn describe_missing_partition(topic: &str, partition: i32, partition_count: usize) -> String {
     let count = format_count_with_noun(u64::try_from(partition_count).unwrap_or(u64::MAX), "partition");
     format!("topic `{topic}` has no partition {partition}: it has {count}, numbered from 0")

@@ -1,4 +1,4 @@
-//! Fetches the first and end offsets of partitions from their leaders.
+//! Fetches the first and end offsets of partitions from the brokers that lead the partitions.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -16,7 +16,7 @@ const LATEST_TIMESTAMP: i64 = -1;
 const EARLIEST_TIMESTAMP: i64 = -2;
 const READ_UNCOMMITTED: i8 = 0;
 const READ_COMMITTED: i8 = 1;
-/// The timeout in a ListOffsets request, after which a broker answers with an error.
+/// The timeout that a ListOffsets request sends to the broker. After this time, the broker answers with an error.
 const LIST_OFFSETS_TIMEOUT_MS: i32 = 5_000;
 
 /// A topic and the number of one of its partitions.
@@ -35,7 +35,7 @@ impl TopicAndPartition {
 /// The broker id of each partition's leader. Partitions without a leader are absent.
 pub(super) type PartitionLeaders = BTreeMap<TopicAndPartition, i32>;
 
-/// Returns the leaders of all partitions in `metadata`.
+/// Returns the leader of every partition that `metadata` lists and that has a leader.
 pub(super) fn collect_partition_leaders(metadata: &MetadataResponse) -> PartitionLeaders {
     let mut leaders = PartitionLeaders::new();
     for topic in &metadata.topics {
@@ -63,8 +63,8 @@ pub(super) enum OffsetQuery {
     FirstSinceTime(i64),
 }
 
-/// Returns the offset that `query` asks for, by partition. Asks the leader of each partition in `leaders`. Omits a
-/// partition if its leader does not answer, or if the partition has no such offset.
+/// Asks the leader of each partition in `leaders` for the kind of offset that `query` names. Returns the offsets by
+/// partition. Omits a partition if its leader does not answer, or if the partition has no such offset.
 pub(super) async fn fetch_offsets(
     connections: &mut ClusterConnections,
     leaders: &PartitionLeaders,
@@ -110,13 +110,14 @@ pub(super) async fn fetch_offsets(
 pub(super) struct ReadableOffsets {
     /// The readable offsets by partition. Partitions whose leader does not answer are absent.
     pub(super) offset_ranges: BTreeMap<i32, Range<i64>>,
-    /// For each partition, the offset of the first record at or after the requested time; empty if no time was
-    /// requested.
+    /// For each partition, the offset of the first record at or after the requested time. Partitions without such a
+    /// record are absent. Empty if the request names no time.
     pub(super) offsets_at_requested_time: PartitionPositions,
 }
 
-/// Returns the readable offsets of `topic`, or only of `only_partition`. If `time_ms` is given, also returns the offset
-/// of each partition's first record at or after that time.
+/// Returns the offsets that can be read in every partition of `topic`, or in `only_partition` if it is given. If
+/// `time_ms` (epoch milliseconds) is given, also returns the offset of each partition's first record at or after that
+/// time.
 pub(super) async fn fetch_readable_offsets(
     connections: &mut ClusterConnections,
     topic: &str,

@@ -16,7 +16,7 @@ use super::wire::cluster_connections::ClusterConnections;
 
 /// Kafka's number for the resource type "topic" in a DescribeConfigs request.
 const TOPIC_RESOURCE_TYPE: i8 = 2;
-/// Kafka's number for the origin of a value that is Kafka's own default.
+/// The number with which Kafka marks a setting whose value is Kafka's own default.
 const DEFAULT_CONFIG_SOURCE: i8 = 5;
 
 /// A summary of a topic.
@@ -63,7 +63,7 @@ pub struct TopicDetails {
     /// The settings, sorted by name.
     #[serde(rename = "config")]
     pub settings: Vec<TopicSetting>,
-    /// The reason why the settings could not be fetched.
+    /// The reason why the settings could not be fetched; `None` if they were fetched.
     #[serde(rename = "config_trouble")]
     pub settings_error: Option<String>,
 }

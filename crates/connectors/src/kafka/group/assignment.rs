@@ -1,8 +1,8 @@
 //! Decodes Kafka's encoding of the partitions that are assigned to a member of a classic consumer group.
 //!
 //! The encoding is a version number, followed by each topic with its partitions. The leader of the group writes the
-//! encoding, and the leader may be any program. So the decoder does not trust the counts in the encoding: a count
-//! allocates no memory, and decoding fails if the bytes end early.
+//! encoding, and the leader may be any program. So the decoder does not trust the counts in the encoding: it allocates
+//! no memory in advance for a count, and fails if the bytes end early.
 
 use windrow_engine::Partition;
 

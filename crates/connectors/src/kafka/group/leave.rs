@@ -1,8 +1,9 @@
 //! Leaves a classic consumer group before the consumer closes.
 //!
-//! librdkafka 2.12 closes some members without leaving the group: members without partitions, and members that are in
-//! the middle of a rebalance. The group then waits for such a member until the session timeout, and the next start of
-//! the job waits with it. A member leaves in every state if it unsubscribes first.
+//! librdkafka 2.12 closes some consumers without leaving the group. These are members without partitions, and members
+//! in the middle of a rebalance. The group then keeps such a member until its session timeout ends. A job that starts
+//! again in this time waits for its partitions. If a consumer unsubscribes before it closes, it leaves the group in
+//! every state.
 
 #![allow(unsafe_code)] // the id of a member is available only as a C function
 
@@ -17,8 +18,8 @@ const LEAVE_TIMEOUT: Duration = Duration::from_secs(3);
 /// The longest wait of one poll for the next event of the group.
 const POLL_TIMEOUT: Duration = Duration::from_millis(10);
 
-/// Leaves the group of `consumer`. A rebalance that is in progress completes first, which may wait for other members.
-/// The context of `consumer` must acknowledge rebalances in its callback.
+/// Leaves the group of `consumer`. If a rebalance is in progress, this function waits until the rebalance ends, but at
+/// most [`LEAVE_TIMEOUT`]. The rebalance callback in the context of `consumer` must acknowledge rebalances itself.
 pub(super) fn leave_group<C: ConsumerContext>(consumer: &BaseConsumer<C>) {
     consumer.unsubscribe();
     let deadline = Instant::now() + LEAVE_TIMEOUT;
@@ -28,12 +29,13 @@ pub(super) fn leave_group<C: ConsumerContext>(consumer: &BaseConsumer<C>) {
     }
 }
 
-/// Returns whether `consumer` is a member of its group. librdkafka forgets the id of the member when it sends the
-/// request to leave.
+/// Returns whether `consumer` is a member of its group. A consumer without a member id is not a member: librdkafka
+/// clears the id when it sends the request to leave the group.
 fn has_member_id<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> bool {
     let client = consumer.client().native_ptr();
-    // SAFETY: `client` is valid while `consumer` is borrowed. librdkafka returns a new C string or null. The string is
-    // read before it is freed, and freed once, with the function that librdkafka documents.
+    // SAFETY: `client` is valid, because `consumer` is borrowed for the whole function. `rd_kafka_memberid` returns a
+    // new C string or null. This block reads the string, and then frees it once. `rd_kafka_mem_free` is the function
+    // that librdkafka documents for this.
     unsafe {
         let id = ffi::rd_kafka_memberid(client);
         if id.is_null() {

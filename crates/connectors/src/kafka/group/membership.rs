@@ -1,15 +1,15 @@
 //! A worker's member of the consumer group. The group assigns partitions to the member, and the member commits offsets.
 //! The member reads no records.
 //!
-//! librdkafka pauses all partitions of a consumer until a rebalance is acknowledged. A worker acknowledges late: it
-//! first restores the state of an assigned partition, or takes a checkpoint of a revoked partition. Meanwhile the
-//! worker must read its other partitions. So the consumer of the member never receives a partition. The member
-//! acknowledges each rebalance with an empty list of partitions, and a separate `RecordConsumer` reads the records.
-//! `docs/adr/0012-member-and-reader.md` has the measurements.
+//! During a rebalance, librdkafka pauses all partitions of a consumer until the consumer acknowledges the rebalance. A
+//! worker acknowledges late: it first restores the state of an assigned partition, or takes a checkpoint of a revoked
+//! partition. Meanwhile the worker must read its other partitions. So the member's consumer reads no partition: the
+//! member acknowledges each rebalance with an empty list of partitions. A separate `RecordConsumer` reads the records.
+//! `docs/adr/0012-member-and-reader.md` has measurements of these pauses.
 //! During a poll, librdkafka announces a rebalance to a callback, which only queues an event. The worker acknowledges
 //! the event between two polls.
-//! Invariant: every rebalance is acknowledged exactly once: by the callback while the consumer closes, otherwise by the
-//! worker.
+//! Invariant: every rebalance is acknowledged exactly once. While the consumer closes, the callback acknowledges it;
+//! before that, the worker does.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -40,17 +40,18 @@ pub(crate) enum RebalanceEvent {
     Assigned(Vec<Partition>),
     /// The member must release these partitions. The member owns them until it acknowledges the rebalance.
     Revoked(Vec<Partition>),
-    /// The member lost these partitions: they already belong to other members.
+    /// The member lost these partitions: they may already belong to other members.
     Lost(Vec<Partition>),
 }
 
-/// A member of the consumer group. The member leaves the group when this value is dropped.
+/// A member of the consumer group. When this value is dropped, the member leaves the group, unless it has a static
+/// member name.
 pub(crate) struct GroupMembership {
     consumer: BoundedCloseConsumer<RebalanceEventQueue>,
     brokers: String,
     topic: String,
     group_monitor: Option<Arc<UnassignedPartitionMonitor>>,
-    /// The event that the worker received and has not acknowledged.
+    /// The rebalance event that the worker received and has not acknowledged.
     unacknowledged_event: Option<RebalanceEvent>,
 }
 
@@ -71,7 +72,7 @@ impl GroupMembership {
                 .map_err(|error| build_refused_settings_halt(&settings.brokers, error))?;
         let step_before_close = match (&settings.group_protocol, static_member_name) {
             (GroupProtocol::Classic { .. }, None) => leave::leave_group,
-            // A static member keeps its place in the group while its process restarts.
+            // A static member does not leave the group, because it keeps its partitions while its process restarts.
             (GroupProtocol::Classic { .. }, Some(_)) | (GroupProtocol::Consumer, _) => |_: &_| {},
         };
         let member = Self {
@@ -91,8 +92,9 @@ impl GroupMembership {
         })
     }
 
-    /// If the monitor requests a rejoin, leaves the group and begins to join again. Does nothing while a rebalance is
-    /// unacknowledged. The group revokes the member's partitions, and assigns partitions again.
+    /// If the group monitor has requested a rejoin, leaves the group and begins to join again. The group then revokes
+    /// the member's partitions, and assigns partitions to all members again. Does nothing if the worker has not
+    /// acknowledged the last rebalance yet.
     ///
     /// # Errors
     /// When librdkafka refuses the subscription.
@@ -151,8 +153,8 @@ impl GroupMembership {
 }
 
 impl Drop for GroupMembership {
-    /// Acknowledges the last rebalance event, because the group waits for the acknowledgement. Then the consumer leaves
-    /// the group.
+    /// Acknowledges the rebalance event that the worker has not acknowledged, if any, because the group waits for it.
+    /// After this, the consumer closes.
     fn drop(&mut self) {
         self.consumer.context().acknowledges_in_callback.store(true, Ordering::Release);
         let unacknowledged = self.unacknowledged_event.take().or_else(|| self.pop_rebalance_event());

@@ -1,4 +1,4 @@
-//! Checks that every partition is assigned to a member, after a process with a static member name restarted.
+//! After the restart of a process with a static member name, checks that every partition is assigned to a member.
 //!
 //! A process with a static member name gets its partitions back without a rebalance (static membership, KIP-345). A
 //! cooperative rebalance has two phases (KIP-429): members revoke partitions, then join again to get partitions
@@ -67,8 +67,8 @@ impl UnassignedPartitionMonitor {
     }
 
     /// Checks the group, and requests that a worker joins the group again if the same partitions stay unassigned for 20
-    /// s. Once a call has found all `partition_count` partitions assigned, later calls do nothing. A call takes at most
-    /// about 2 s.
+    /// s. If an earlier call found that all `partition_count` partitions of the topic are assigned, does nothing. A
+    /// call takes at most about 2 s.
     pub fn request_rejoin_if_unassigned(&self, partition_count: Partition) {
         if self.was_fully_assigned.load(Ordering::Relaxed) {
             return;

@@ -34,7 +34,7 @@ pub enum GroupRefusal {
         /// The error code of Kafka.
         code: RDKafkaErrorCode,
     },
-    /// The members of the group use another group protocol or assignor.
+    /// The other members of the group use another group protocol or assignor than this member.
     #[error(
         "group `{group}` has members with another group protocol or assignor ({code}). Another program may use the \
          same group"
@@ -45,7 +45,7 @@ pub enum GroupRefusal {
         /// The error code of Kafka.
         code: RDKafkaErrorCode,
     },
-    /// The group is not allowed to read the topic.
+    /// Kafka does not allow this group to read the topic.
     #[error("Kafka does not allow group `{group}` to read topic `{topic}` ({code})")]
     NotAuthorized {
         /// The group.

@@ -2,9 +2,9 @@
 //! hold the topic, partition and offset of the record, and the reason for the dead letter.
 //!
 //! Headers: `windrow.topic`, `windrow.partition`, `windrow.offset`, `windrow.reason`. If the payload was truncated,
-//! `windrow.original-bytes` holds the length of the original payload. The dead letter of a refused row has the key of
-//! the row, no payload, and only the header `windrow.reason`.
-//! After a crash, the topic holds the dead letters of all records before the committed offsets. If the job reads a
+//! `windrow.original-bytes` holds the length in bytes of the original payload. The dead letter of a refused row has the
+//! key of the row, no payload, and only the header `windrow.reason`.
+//! Also after a crash, the topic holds the dead letters of all records before the committed offsets. If the job reads a
 //! record again after a crash, the topic receives the dead letter of that record a second time.
 
 use std::sync::Arc;
@@ -30,7 +30,7 @@ const KEY_BYTES_MAX: usize = 100_000;
 /// How long a flush waits for Kafka between two checks for a stop request.
 const FLUSH_ATTEMPT_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// A sink that writes dead letters to a topic. All workers share the producer of the sink.
+/// A sink that writes dead letters to a topic. Each worker has a clone of the sink, and all clones share one producer.
 #[derive(Clone)]
 pub struct KafkaDeadLetters {
     producer: Arc<ThreadedProducer<FirstDeliveryError>>,

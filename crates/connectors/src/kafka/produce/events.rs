@@ -36,8 +36,8 @@ impl EventProducer {
         Ok(Self { producer, brokers: brokers.to_owned(), topic: topic.to_owned(), stop })
     }
 
-    /// Queues one record. Waits while the send buffer is full. If a stop is requested during the wait, the record is
-    /// dropped.
+    /// Queues one record. Waits while the send buffer is full. If the process is asked to stop during the wait, drops
+    /// the record.
     ///
     /// # Errors
     /// When librdkafka cannot send the record, or Kafka refused an earlier record.
@@ -61,7 +61,7 @@ impl EventProducer {
         }
     }
 
-    /// Waits until Kafka has stored every record that was queued before.
+    /// Waits until Kafka has stored every record that earlier calls of [`Self::send`] queued.
     ///
     /// # Errors
     /// When Kafka does not store all records within `timeout`, or has refused a record.

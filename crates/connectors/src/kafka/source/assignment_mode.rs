@@ -22,7 +22,7 @@ pub(super) enum AssignmentMode {
 /// The partitions that one worker of a bounded job reads.
 pub(super) struct BoundedAssignment {
     bounded_partitions: BoundedPartitions,
-    /// Whether the worker has received its partitions.
+    /// Whether a poll has returned the partitions to the worker.
     assignment_announced: bool,
 }
 
@@ -44,8 +44,9 @@ impl BoundedAssignment {
 }
 
 impl AssignmentMode {
-    /// Joins the group again if the group monitor requests it. Then polls, so that librdkafka can announce rebalances.
-    /// Returns the error that the poll reports, if any.
+    /// Joins the group again if the group monitor has requested it. Then polls the group member, so that librdkafka can
+    /// announce rebalances. Does nothing for a bounded job, which has no group member. Returns the error that the poll
+    /// reports, if any.
     ///
     /// # Errors
     /// When librdkafka refuses to join the group again.
@@ -59,8 +60,8 @@ impl AssignmentMode {
         }
     }
 
-    /// Returns the next outcome that is not a record, such as a rebalance. The worker must handle the outcome before it
-    /// receives further records.
+    /// Returns the next poll outcome other than records, such as a rebalance, if any. The worker must handle the
+    /// outcome before it receives further records.
     pub(super) fn next_non_record_outcome(&mut self) -> Option<PollOutcome> {
         match self {
             Self::Group(member) => member.pop_rebalance_event().map(|event| match event {
@@ -72,7 +73,8 @@ impl AssignmentMode {
         }
     }
 
-    /// Returns whether the record at `offset` belongs to the input of the job.
+    /// Returns whether the record of `partition` at `offset` belongs to the input of the job. The input of a bounded
+    /// job ends at its end offsets; any other input has no end.
     pub(super) fn is_within_bounds(&self, partition: Partition, offset: Offset) -> bool {
         match self {
             Self::Group(_) => true,
@@ -80,21 +82,23 @@ impl AssignmentMode {
         }
     }
 
-    /// Notes that the next record of `partition` has at least the offset `position`.
+    /// Notes that the next record of `partition` has at least the offset `position`. A bounded job finishes the
+    /// partition if `position` has reached the job's end offset.
     pub(super) fn note_next_offset(&mut self, partition: Partition, position: Offset) {
         if let Self::Bounded(assignment) = self {
             assignment.bounded_partitions.note_next_offset(partition, position);
         }
     }
 
-    /// Notes that `partition` was read to its current end.
+    /// Notes that the worker has read `partition` to its current end. A bounded job has then finished the partition.
     pub(super) fn mark_end_reached(&mut self, partition: Partition) {
         if let Self::Bounded(assignment) = self {
             assignment.bounded_partitions.mark_partition_finished(partition);
         }
     }
 
-    /// Confirms that the worker has begun to read its assigned partitions, at the offsets `starts`.
+    /// Confirms to the group that the worker has begun to read its assigned partitions. `starts` holds the offset at
+    /// which reading each partition begins; only a bounded job uses it.
     pub(super) fn acknowledge_assignment(&mut self, starts: &PartitionOffsets) -> KafkaResult<()> {
         match self {
             Self::Group(member) => member.acknowledge_assignment(),
@@ -107,7 +111,7 @@ impl AssignmentMode {
         }
     }
 
-    /// Confirms that the worker no longer reads the revoked partitions.
+    /// Confirms to the group that the worker no longer reads the revoked partitions.
     pub(super) fn acknowledge_revocation(&mut self) -> KafkaResult<()> {
         match self {
             Self::Group(member) => member.acknowledge_revocation(),
@@ -123,7 +127,8 @@ impl AssignmentMode {
         }
     }
 
-    /// Commits `offsets` through the group member. A bounded job has no group member, and commits through `records`.
+    /// Commits `offsets` through the consumer that is a member of the group. A bounded job has no such consumer, so it
+    /// commits through `records`, the consumer that reads its records.
     pub(super) fn commit_offsets(
         &self,
         records: &RecordConsumer,

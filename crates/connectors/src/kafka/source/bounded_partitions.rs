@@ -20,27 +20,28 @@ impl BoundedPartitions {
         self.end_offsets.keys().copied().collect()
     }
 
-    /// Returns whether the record at `offset` belongs to the input of the job.
+    /// Returns whether the record of `partition` at `offset` belongs to the input of the job.
     pub(super) fn is_within_bounds(&self, partition: Partition, offset: Offset) -> bool {
         self.end_offsets.get(&partition).is_some_and(|end| offset < *end)
     }
 
-    /// Notes that the next record of `partition` has at least the offset `position`.
+    /// Notes that the next record of `partition` has at least the offset `position`. Marks the partition as finished if
+    /// `position` has reached the job's end offset.
     pub(super) fn note_next_offset(&mut self, partition: Partition, position: Offset) {
         if self.end_offsets.get(&partition).is_some_and(|end| position >= *end) {
             self.mark_partition_finished(partition);
         }
     }
 
-    /// Marks `partition` as finished, because it was read to the job's end offset or to the current end of the
-    /// partition. The current end is never before the end offset that the job fixed at its start.
+    /// Marks `partition` as finished, because the worker has read it to the job's end offset or to its current end. A
+    /// partition's current end is never before the end offset that the job fixed at its start.
     pub(super) fn mark_partition_finished(&mut self, partition: Partition) {
         if self.end_offsets.remove(&partition).is_some() {
             self.unreported_finished.push_back(partition);
         }
     }
 
-    /// Returns a finished partition that was not returned before.
+    /// Returns a finished partition that no earlier call returned, if any.
     pub(super) fn pop_finished_partition(&mut self) -> Option<Partition> {
         self.unreported_finished.pop_front()
     }

@@ -32,7 +32,8 @@ pub struct KafkaSource {
     pub(super) static_member_name: Option<String>,
     pub(super) topic_monitor: Arc<TopicMonitor>,
     pub(super) outage_tracker: OutageTracker,
-    /// Whether Kafka reported that an offset is lost, and the source has not yet found the partition of that offset.
+    /// Whether the source must still find out in which partition Kafka no longer holds the next offset. Kafka reports
+    /// such a lost offset without naming the partition.
     pub(super) lost_offset_unresolved: bool,
 }
 
@@ -83,8 +84,8 @@ impl KafkaSource {
         })
     }
 
-    /// Returns the next outcome that is not a record, such as a rebalance. The worker must handle the outcome before it
-    /// receives further records.
+    /// Returns the next poll outcome other than records, such as a rebalance, if any. The worker must handle the
+    /// outcome before it receives further records.
     fn next_non_record_outcome(&mut self) -> Result<Option<PollOutcome>, Halt> {
         if let Some(error) = self.assignment_mode.poll_group_for_error()? {
             self.handle_consumer_error(&error)?;
@@ -92,7 +93,8 @@ impl KafkaSource {
         Ok(self.assignment_mode.next_non_record_outcome())
     }
 
-    /// Notes that the next record of `partition` has at least the offset `position`.
+    /// Notes that the next record of `partition` has at least the offset `position`. The record consumer tracks these
+    /// offsets, and a bounded job finishes the partition at its end offset.
     pub(super) fn note_next_offset(&mut self, partition: Partition, position: Offset) {
         self.record_consumer.read_progress.note_next_offset(partition, position);
         self.assignment_mode.note_next_offset(partition, position);
@@ -245,8 +247,8 @@ impl Source for KafkaSource {
         let offsets = self.build_offset_list(positions)?;
         match self.assignment_mode.commit_offsets(&self.record_consumer, offsets, wait) {
             CommitOutcome::Committed => {}
-            // The job continues, because a later commit covers these offsets. If the group removed this member, the new
-            // owners of the partitions commit their own offsets.
+            // The job continues, because a later commit covers these offsets. If the broker removed this member from
+            // the group, the new owners of the partitions commit their own offsets.
             error => warn!(%error, "offsets were not committed"),
         }
         Ok(())

@@ -11,7 +11,8 @@ use windrow_engine::{Offset, Partition, PartitionOffsets};
 /// returns about two such errors a second.
 const STUCK_AFTER_ERRORS: u32 = 3;
 
-/// For each partition, the next offset, and the number of errors about unreadable batches since that offset changed.
+/// For each partition, the next offset to read, and the number of errors about unreadable batches since that offset
+/// last changed.
 #[derive(Debug, Default)]
 pub(super) struct ReadProgress {
     progress_by_partition: BTreeMap<Partition, PartitionProgress>,

@@ -110,8 +110,8 @@ impl RecordConsumer {
         list
     }
 
-    /// Continues reading `partition` at `offset`. The partition is unassigned and assigned again, because librdkafka
-    /// refuses to seek in a partition whose offset was lost.
+    /// Continues reading `partition` at `offset`. Unassigns the partition and assigns it again, because librdkafka
+    /// refuses to seek in a partition whose next offset Kafka no longer holds.
     pub(super) fn restart_partition_at(&mut self, partition: Partition, offset: Offset) -> KafkaResult<()> {
         self.stop_reading(&[partition])?;
         self.start_reading(&[partition], &BTreeMap::from([(partition, offset)]), StartPosition::Earliest)

@@ -13,8 +13,8 @@ use crate::kafka::halts::build_refused_operation_halt;
 use crate::kafka::unreadable_batch::find_unreadable_batch_end;
 
 impl KafkaSource {
-    /// Counts one error about an unreadable batch. When the errors show which partition is blocked, skips the batch and
-    /// passes one unreadable record to `on_record` in place of the batch.
+    /// Counts one error about an unreadable batch. If the errors counted so far show which partition is blocked, skips
+    /// the batch and passes one unreadable record to `on_record` in its place.
     pub(super) fn skip_unreadable_batches(
         &mut self,
         on_record: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>,
@@ -45,8 +45,8 @@ impl KafkaSource {
         Ok(())
     }
 
-    /// Returns a halt if a poll ended with a fatal `error`. For any other error, notes a lost offset or an outage of
-    /// Kafka, and the job continues.
+    /// Handles `error`, which a poll returned instead of a record. Returns a halt if the error is fatal. Otherwise
+    /// notes a lost offset or an outage of Kafka, and the job continues.
     pub(super) fn handle_consumer_error(&mut self, error: &KafkaError) -> Result<(), Halt> {
         let fatal = self.assignment_mode.fatal_error();
         match fault::classify_consumer_error(error, fatal, &self.settings, self.static_member_name.as_deref()) {
@@ -95,7 +95,7 @@ impl KafkaSource {
         }
         if skipped.is_empty() {
             // No offset is lost, so the error was transient. But librdkafka stopped reading one partition without
-            // naming it, so all partitions are restarted.
+            // naming it, so the source restarts all partitions.
             for (&partition, &position) in &positions {
                 self.record_consumer.restart_partition_at(partition, position).map_err(refused)?;
             }

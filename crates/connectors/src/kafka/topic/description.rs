@@ -2,9 +2,9 @@
 //! not wrap this function.
 //!
 //! A topic that is deleted and created again keeps its name, but gets a new id (KIP-516).
-//! Owns: the unsafe code of this request. Invariant: every object of librdkafka is freed once, and nothing borrowed from
-//! an event outlives the event.
-//! `docs/adr/0011-topic-identity.md` explains why this file calls the function directly.
+//! Owns: the unsafe code of this request. Invariants: this file frees each object of librdkafka that it creates once.
+//! It uses no pointer into an event after it has freed the event.
+//! `docs/adr/0011-topic-identity.md` explains why this file calls librdkafka's function directly.
 
 #![allow(unsafe_code)] // DescribeTopics is available only as a C function
 
@@ -20,8 +20,8 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::RDKafkaRespErr;
 use windrow_engine::Partition;
 
-/// How much longer than the request timeout to wait for librdkafka. At the request timeout, librdkafka answers with an
-/// error, and the extra time lets this error arrive.
+/// How much longer than the request timeout the caller waits for librdkafka. After the request timeout, librdkafka
+/// itself answers with an error. The extra time lets this answer arrive.
 const ANSWER_TIMEOUT_MARGIN: Duration = Duration::from_millis(500);
 
 /// Kafka's description of a topic.
@@ -33,7 +33,7 @@ pub(crate) struct TopicMetadata {
     pub(crate) topic_id: Option<String>,
 }
 
-/// An object of librdkafka that is freed when this owner is dropped.
+/// Owns one object of librdkafka, and frees the object when dropped.
 struct OwnedLibrdkafkaObject<T> {
     pointer: NonNull<T>,
     free_fn: unsafe extern "C" fn(*mut T),
@@ -71,7 +71,8 @@ pub(crate) fn describe_topic<C: ClientContext>(
     parse_description_event(&event)
 }
 
-/// Sends DescribeTopics and waits. Returns the event with the answer, or `None` if no answer arrives in time.
+/// Sends the request DescribeTopics, and waits for the answer. Returns the event with the answer, or `None` if no
+/// answer arrives in time.
 fn fetch_description_event<C: ClientContext>(
     client: &Client<C>,
     topic: &CStr,
@@ -80,10 +81,11 @@ fn fetch_description_event<C: ClientContext>(
     let rk = client.native_ptr();
     let millis = |time: Duration| c_int::try_from(time.as_millis()).unwrap_or(c_int::MAX);
     let mut names: [*const c_char; 1] = [topic.as_ptr()];
-    // SAFETY: `rk` is valid while `client` is borrowed. The queue, the collection and the options are new, and their
-    // wrappers free them. `of_topic_names` copies the names, and `DescribeTopics` copies the options and the
-    // collection. Refused timeouts leave the options unchanged. A queue may be freed while its answer is pending:
-    // librdkafka counts references.
+    // SAFETY: `rk`, librdkafka's pointer to the client, is valid, because `client` is borrowed for the whole function.
+    // This block creates the queue, the collection and the options, and their wrappers free them. `of_topic_names`
+    // copies the topic name. `DescribeTopics` copies the options and the collection, so both may be freed before the
+    // answer arrives. If librdkafka refuses to set the timeout, it leaves the options unchanged. The queue may also be
+    // freed before the answer arrives, because librdkafka counts references to queues.
     unsafe {
         let queue = OwnedLibrdkafkaObject::new(ffi::rd_kafka_queue_new(rk), ffi::rd_kafka_queue_destroy)?;
         let collection = OwnedLibrdkafkaObject::new(
@@ -106,9 +108,10 @@ fn parse_description_event(
     event: &OwnedLibrdkafkaObject<ffi::rd_kafka_event_t>,
 ) -> Result<TopicMetadata, RDKafkaErrorCode> {
     let event = event.pointer();
-    // SAFETY: the event is alive while it is borrowed, and owns everything that is read here. If the event is of
-    // another kind, the result is null. `topics` holds `count` pointers, and one topic was requested. If the
-    // description has no error, its error is null or has the code for success.
+    // SAFETY: `event` is valid, because its owner is borrowed for the whole function. The event owns everything that
+    // this block reads. If the event is not an answer to DescribeTopics, `result` is null. `topics` points to an array
+    // of `count` pointers, and this block reads the first pointer only if `count` is 1. If the description has no
+    // error, `error` is null or has the code for success.
     unsafe {
         error_code_to_result(ffi::rd_kafka_event_error(event))?;
         let result = ffi::rd_kafka_event_DescribeTopics_result(event);

@@ -2,7 +2,8 @@
 //!
 //! An offset identifies a record only within one topic. A topic that was deleted and created again has the same name
 //! but other records, so stored offsets are wrong for it. A key stays in its partition only while the number of
-//! partitions stays the same. So an added partition moves keys away from the windows that hold their earlier events.
+//! partitions stays the same. So when a partition is added, some keys move to another partition. The windows with the
+//! earlier events of these keys stay in the old partition.
 //! Owns: the comparison with the expected topic, and how long a topic may be missing. Does not own: how often to check.
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -40,8 +41,8 @@ pub struct TopicMonitor {
 /// The reaction to partitions that were added after the job began.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PartitionGrowthPolicy {
-    /// Log the added partitions and continue the job. Producers send some keys to the new partitions, so the open
-    /// windows of these keys are split.
+    /// Log the added partitions and continue the job. Producers send some keys to the new partitions. So the open
+    /// windows of these keys are split between the old partition and the new one.
     Accept,
     /// Halt the job.
     Refuse,
@@ -56,7 +57,8 @@ struct TopicObservation {
 }
 
 impl TopicMonitor {
-    /// Creates a monitor that compares the topic in Kafka with `topic`, which may come from a checkpoint.
+    /// Creates a monitor that compares the topic in Kafka with `topic`, the expected topic. `topic` may come from a
+    /// checkpoint.
     ///
     /// # Errors
     /// When librdkafka refuses the settings.
@@ -79,7 +81,7 @@ impl TopicMonitor {
         })
     }
 
-    /// Compares the topic in Kafka with the expected topic. Takes at most about 2 s. Returns `Ok` while Kafka is
+    /// Compares the topic in Kafka with the expected topic. Takes at most about 2 s. Returns `Ok` if Kafka is
     /// unreachable.
     ///
     /// # Errors
@@ -111,7 +113,7 @@ impl TopicMonitor {
     }
 
     /// Fetches the end offsets of all partitions, with one request to each broker. If Kafka does not report the end
-    /// offset of a partition, its previous end offset is kept. Takes some seconds if no broker answers.
+    /// offset of a partition, the monitor keeps the previous end offset. Takes some seconds if no broker answers.
     pub fn refresh_end_offsets(&self) {
         let partitions: Vec<Partition> = (0..self.last_partition_count()).collect();
         let found = partition_bounds::fetch_end_offsets(

@@ -53,7 +53,8 @@ pub(crate) fn fetch_end_offsets<C: ConsumerContext>(
 }
 
 /// Returns the first offset of each of `partitions` if `bound` is `Beginning`, or the end offset if `bound` is `End`.
-/// Kafka's lookup of offsets by timestamp has one special timestamp for the first offset and one for the end offset.
+/// This function looks up offsets by timestamp: Kafka has one special timestamp for the first offset and one for the
+/// end offset.
 fn fetch_bound_offsets<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     topic: &str,

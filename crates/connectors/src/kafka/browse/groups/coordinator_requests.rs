@@ -28,7 +28,8 @@ impl CoordinatedGroup {
     }
 }
 
-/// Returns the groups of all brokers that answer. Fails only if no broker answers.
+/// Asks every broker for the groups that it coordinates, and returns all of these groups. Omits the groups of a broker
+/// that does not answer. Fails only if no broker answers.
 pub(super) async fn list_groups(connections: &mut ClusterConnections) -> Result<Vec<CoordinatedGroup>, BrowseError> {
     let requests = connections.broker_ids().into_iter().map(|broker| (broker, ListGroupsRequest::default())).collect();
     let mut groups = Vec::new();
@@ -69,7 +70,8 @@ impl GroupMembersAndOffsets {
         self.description.as_ref().map_or(&[], |description| &description.members)
     }
 
-    /// Returns the partitions that have a committed offset or are assigned to a member.
+    /// Returns the partitions for which the group has committed an offset, and the partitions that are assigned to a
+    /// member.
     pub(super) fn committed_or_assigned_partitions(&self) -> BTreeSet<TopicAndPartition> {
         let committed = self.committed_offsets.iter().flat_map(BTreeMap::keys);
         committed.chain(self.group_members().iter().flat_map(|member| &member.assigned_partitions)).cloned().collect()
@@ -114,8 +116,8 @@ pub(super) async fn fetch_group_members_and_offsets(
         (broker, OffsetFetchRequest::default().with_groups(groups.collect()))
     });
     for answer in connections.ask_brokers(requests.collect()).await {
-        // Brokers before Kafka 3.0 do not accept several groups in one request. The committed offsets of groups on such
-        // brokers stay unknown.
+        // Brokers before Kafka 3.0 do not accept several groups in one request. So the committed offsets of the groups
+        // that such a broker coordinates stay unknown.
         let Ok(response) = answer.result else { continue };
         for group in response.groups {
             if group.error_code == 0 {
@@ -127,7 +129,8 @@ pub(super) async fn fetch_group_members_and_offsets(
     fetched_by_group
 }
 
-/// Returns the ids of the groups whose type `is_wanted_type` accepts, grouped by the broker id of the coordinator.
+/// Returns the ids of the groups whose type `is_wanted_type` accepts. The key of each entry is the id of the broker
+/// that coordinates these groups.
 fn group_ids_by_coordinator(
     groups: &[CoordinatedGroup],
     is_wanted_type: fn(&str) -> bool,

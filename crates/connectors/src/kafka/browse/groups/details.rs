@@ -18,8 +18,8 @@ use crate::kafka::browse::wire::cluster_connections::ClusterConnections;
 pub struct GroupSummary {
     /// The name of the group.
     pub group: String,
-    /// `classic`, `consumer` (the protocol of Kafka 4), `share` or `streams`; empty if the broker is too old to report
-    /// the protocol.
+    /// The type of the group: `classic`, `consumer` (the protocol of Kafka 4), `share` or `streams`. Empty if the
+    /// broker is too old to report the type.
     #[serde(rename = "kind")]
     pub group_type: String,
     /// Kafka's name for the state of the group: `Stable`, `Empty`, `PreparingRebalance`, …
@@ -33,7 +33,7 @@ pub struct GroupSummary {
     /// The topics in which the group has committed offsets or assigned partitions, sorted by name.
     #[serde(rename = "topics")]
     pub topic_names: Vec<String>,
-    /// The sum of the lags of all partitions; `None` if the lag of every partition is unknown.
+    /// The sum of the lags of all partitions whose lag is known; `None` if no lag is known.
     pub lag: Option<i64>,
 }
 

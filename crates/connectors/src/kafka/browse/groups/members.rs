@@ -21,7 +21,8 @@ pub struct GroupMember {
     pub client_id: String,
     /// The host on which the member runs.
     pub host: String,
-    /// The number of partitions assigned to the member; `None` if the members of the group are not consumers.
+    /// The number of partitions assigned to the member; `None` if the members are not consumers, but for example
+    /// workers of Kafka Connect.
     #[serde(rename = "partitions")]
     pub assigned_partition_count: Option<usize>,
     /// The partitions assigned to the member.

@@ -11,17 +11,18 @@ pub(super) struct BackwardCursor {
     /// The page contains only records before this offset.
     page_start: i64,
     readable_offsets: Range<i64>,
-    /// The offsets from this offset up to `page_start` have been read.
+    /// The cursor has read the offsets from this offset up to, but not including, `page_start`.
     oldest_read: i64,
-    /// The offset after the newest record that was dropped because the buffer was full. The next piece ends at this
-    /// offset, so a later round reads the dropped records again.
+    /// The offset after the newest record that the cursor dropped because its buffer was full. The next piece ends at
+    /// this offset, so a later round reads the dropped records again.
     oldest_kept_offset: Option<i64>,
     piece_size: PieceSize,
     buffer: RecordBuffer,
 }
 
 impl BackwardCursor {
-    /// Returns the offset after the newest record that is older than the page.
+    /// Returns the offset at which the page of older records begins. That page contains only records before this
+    /// offset.
     fn end_of_older_records(&self) -> i64 {
         self.buffer.front().map_or(self.oldest_read, |front| front.offset + 1)
     }
@@ -45,7 +46,8 @@ impl PartitionCursor for BackwardCursor {
         (self.oldest_read - self.piece_size.piece_offset_count()).max(self.readable_offsets.start)..self.oldest_read
     }
 
-    /// Always returns true: the last records of a piece come first on the page, so the cursor needs the whole piece.
+    /// Always returns true. Kafka delivers the newest records of a piece last, but these records come first on the
+    /// page. So the cursor needs the whole piece.
     fn wants_records(&self) -> bool {
         true
     }
@@ -63,8 +65,9 @@ impl PartitionCursor for BackwardCursor {
         self.oldest_read = self.oldest_kept_offset.take().unwrap_or(piece.start);
     }
 
-    /// Discards the records of the piece, so that a later round reads the whole piece again. The undelivered records
-    /// are the newest records of the piece, so they come first on the page.
+    /// Discards the delivered records of the piece, so that a later round reads the whole piece again. The records that
+    /// Kafka did not deliver are the newest of the piece. These records come first on the page, so the cursor must not
+    /// skip them.
     fn end_interrupted_piece(&mut self, _reached: i64) {
         self.oldest_kept_offset = None;
         self.buffer.clear();

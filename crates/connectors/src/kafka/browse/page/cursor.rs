@@ -31,8 +31,8 @@ pub(super) trait PartitionCursor: Sized {
     /// Ends the current piece, of which Kafka delivered only the records before offset `reached`.
     fn end_interrupted_piece(&mut self, reached: i64);
 
-    /// Makes the next piece smaller if a smaller piece may avoid an unreadable batch. Returns whether the piece became
-    /// smaller.
+    /// Makes the next piece smaller if a smaller piece may lie outside the unreadable batch that stopped the reading.
+    /// Returns whether the piece became smaller.
     fn shrink_to_skip_unreadable(&mut self) -> bool;
 
     fn piece_size_mut(&mut self) -> &mut PieceSize;
@@ -41,7 +41,7 @@ pub(super) trait PartitionCursor: Sized {
 
     fn buffer_mut(&mut self) -> &mut RecordBuffer;
 
-    /// Returns the number of offsets that remain for later pages in the same direction.
+    /// Returns the number of the partition's offsets that remain for later pages in the same direction.
     fn remaining_offset_count(&self) -> i64;
 
     fn adjacent_page_starts(&self) -> AdjacentPageStarts;
@@ -56,7 +56,8 @@ pub(super) struct FrontRecordTimestamp {
     pub(super) timestamp_ms: Option<i64>,
 }
 
-/// The offsets in one partition at which the page of older records and the page of newer records begin.
+/// The offsets in one partition at which two other pages begin: the page of older records and the page of newer
+/// records.
 pub(super) struct AdjacentPageStarts {
     /// The page of older records contains only records before this offset.
     pub(super) older_page_start: i64,
@@ -99,8 +100,8 @@ impl PieceSize {
         self.offset_count = (self.offset_count * 2).min(self.offset_count_max);
     }
 
-    /// Divides the number of offsets in the piece by four, but keeps at least one offset. Returns false if the piece
-    /// had only one offset already.
+    /// Divides the number of offsets in the next piece by four, but keeps at least one offset. Returns false if the
+    /// piece had only one offset already.
     pub(super) fn shrink_piece(&mut self) -> bool {
         let can_shrink = self.offset_count > 1;
         self.offset_count = (self.offset_count / 4).max(1);

@@ -12,8 +12,8 @@ pub(super) struct ForwardCursor {
     page_start: i64,
     readable_offsets: Range<i64>,
     next_unread_offset: i64,
-    /// The offset of the first record that was rejected because the buffer was full. The next piece begins at this
-    /// offset.
+    /// The offset of the first record that the cursor rejected because its buffer was full. The next piece begins at
+    /// this offset.
     first_rejected_offset: Option<i64>,
     piece_size: PieceSize,
     buffer: RecordBuffer,

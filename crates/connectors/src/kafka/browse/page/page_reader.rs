@@ -31,8 +31,8 @@ const FIRST_PIECE_OFFSETS_MIN: i64 = 8;
 const ROUND_TIMEOUT: Duration = Duration::from_secs(15);
 
 impl PagePlan {
-    /// Reads the page, and blocks until the page is complete. If `cancelled` is set, the page ends early, after the
-    /// current round.
+    /// Reads the page, and blocks until the page is complete. If another thread sets `cancelled` to true, the page ends
+    /// early, after the current round.
     ///
     /// # Errors
     /// When Kafka becomes unreachable or refuses the request.
@@ -149,8 +149,8 @@ impl<C: PartitionCursor> PageReader<C> {
         unread.map(|(partition, _)| *partition).collect()
     }
 
-    /// Moves one record, which comes next in the order of the page, from a buffer to the page. Returns false if all
-    /// buffers are empty.
+    /// Moves the record that comes next on the page from its buffer to the page. Returns false if all buffers are
+    /// empty.
     fn move_next_record_to_page(&mut self) -> bool {
         let fronts = self.cursors.iter().filter_map(|(&partition, cursor)| {
             let timestamp_ms = cursor.buffer().front()?.timestamp_ms;
@@ -234,8 +234,8 @@ impl<C: PartitionCursor> PageReader<C> {
     }
 }
 
-/// Returns the number of offsets in the first piece of each partition. If the request does not search for a text, a
-/// piece is twice as large as a partition's share of the page.
+/// Returns the number of offsets in the first piece of each partition. If the request does not search for a text, this
+/// number is twice the page's maximum number of records, divided by the number of partitions.
 fn choose_first_piece_size(plan: &PagePlan, partition_count: i64) -> PieceSize {
     let limit = i64::try_from(plan.request.records_max).unwrap_or(i64::MAX);
     let wanted = match plan.request.search_text {

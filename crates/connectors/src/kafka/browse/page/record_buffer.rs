@@ -31,7 +31,8 @@ impl RecordBuffer {
         self.records.is_empty()
     }
 
-    /// Returns whether the buffer must drop a record. A single record is kept even if it exceeds `bytes_max`.
+    /// Returns whether the buffer must drop a record. The buffer keeps a single record even if this record exceeds
+    /// `bytes_max`.
     pub(super) fn is_over_limits(&self) -> bool {
         self.records.len() > self.limits.records_max
             || (self.total_bytes > self.limits.bytes_max && self.records.len() > 1)

@@ -15,10 +15,10 @@ pub struct RecordPage {
     /// The reason why the page has no more records.
     #[serde(rename = "ended")]
     pub end_reason: PageEndReason,
-    /// The number of records that were examined, whether or not they contain the search text.
+    /// The number of records that were read for this page, whether or not they contain the search text.
     #[serde(rename = "looked_at")]
     pub examined_record_count: u64,
-    /// The number of offsets that remain for later pages in the same direction.
+    /// The number of offsets, over all partitions, that remain for later pages in the same direction.
     #[serde(rename = "left")]
     pub remaining_offset_count: i64,
     /// The page of older records contains only records before these positions.

@@ -19,9 +19,9 @@ const POLL_TIMEOUT: Duration = Duration::from_millis(100);
 /// The number of errors about an unreadable batch after which reading stops. librdkafka returns about two such errors a
 /// second.
 const UNREADABLE_BATCH_ERRORS_MAX: u32 = 2;
-/// How long librdkafka may report all brokers as unreachable before a metadata request checks whether Kafka answers.
-/// The report alone proves nothing: librdkafka also reports all brokers as unreachable while connections are being
-/// opened.
+/// The time between librdkafka's report that all brokers are unreachable and a metadata request, which checks whether
+/// Kafka answers. The report alone proves nothing: librdkafka also sends it while it opens connections. This time is
+/// also the timeout of the metadata request.
 const UNREACHABLE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The offsets to read, by partition.
@@ -58,7 +58,7 @@ enum BrowsePollOutcome<'a> {
 pub(crate) struct BrowseConsumer {
     consumer: BaseConsumer,
     topic: String,
-    /// The time at which librdkafka reported that all connections are lost.
+    /// The time at which librdkafka reported that all brokers are unreachable; `None` if no report needs a check.
     unreachable_since: Cell<Option<Instant>>,
 }
 
@@ -86,8 +86,8 @@ impl BrowseConsumer {
                 },
             )
             .set("fetch.queue.backoff.ms", "10")
-            // The following three settings limit the memory of a request. They limit the records read ahead, one answer
-            // of a broker, and one decompressed batch.
+            // The following three settings limit the memory that one request of the Kafka UI needs. They limit the
+            // bytes of records that librdkafka reads ahead, of one answer of a broker, and of one decompressed batch.
             .set("queued.max.messages.kbytes", "4096")
             .set("fetch.max.bytes", "8388608")
             .set("receive.message.max.bytes", "67108864");
@@ -97,8 +97,8 @@ impl BrowseConsumer {
         Ok(Self { consumer, topic: topic.to_owned(), unreachable_since: Cell::new(None) })
     }
 
-    /// Reads the records in `ranges` and passes each record to `on_message`. Returns early at `deadline`, or if records
-    /// cannot be read.
+    /// Reads the records whose offsets are in `ranges`, and passes each record to `on_message`. Returns early at
+    /// `deadline`, or if records cannot be read.
     pub(crate) fn read_ranges(
         &self,
         ranges: &OffsetRanges,
@@ -130,8 +130,8 @@ impl BrowseConsumer {
                         self.unassign_partition(partition);
                     }
                 }
-                // The partition has no further record: the remaining offsets of the range hold only transaction
-                // markers. So the range is complete.
+                // The partition has no further readable record. The remaining offsets of the range hold, for example,
+                // only transaction markers. So the range is complete.
                 BrowsePollOutcome::EndOfPartition(partition) => {
                     outcome.unfinished_positions.remove(&partition);
                 }
@@ -157,7 +157,7 @@ impl BrowseConsumer {
         Ok(outcome)
     }
 
-    /// Returns a follower, which reads the records of the topic from the offsets `start`.
+    /// Returns a follower, which reads each partition of the topic from the partition's offset in `start`.
     pub(crate) fn start_following(&self, start: &PartitionPositions) -> Result<TopicFollower<'_>, BrowseError> {
         self.assign_partitions(&start.0)?;
         Ok(TopicFollower { consumer: self })
@@ -186,7 +186,7 @@ impl BrowseConsumer {
     /// Returns the next event of the consumer, or `Nothing` if no event arrives within `timeout`.
     ///
     /// # Errors
-    /// When Kafka has been unreachable for longer than [`UNREACHABLE_TIMEOUT`].
+    /// When [`Self::probe_if_unreachable`] finds that Kafka does not answer.
     fn poll(&self, timeout: Duration) -> Result<BrowsePollOutcome<'_>, BrowseError> {
         self.probe_if_unreachable()?;
         Ok(match self.consumer.poll(timeout) {
@@ -208,9 +208,9 @@ impl BrowseConsumer {
         })
     }
 
-    /// Requests metadata if librdkafka reported more than [`UNREACHABLE_TIMEOUT`] ago that all connections are lost.
-    /// librdkafka does not report that a connection is open again. So only an answer to the request proves that Kafka
-    /// is reachable.
+    /// Requests metadata if [`UNREACHABLE_TIMEOUT`] has passed since librdkafka reported that all brokers are
+    /// unreachable. A record that arrives earlier cancels this check. librdkafka does not report when a broker is
+    /// reachable again. So the answer to the request shows whether Kafka is reachable.
     fn probe_if_unreachable(&self) -> Result<(), BrowseError> {
         if self.unreachable_since.get().is_some_and(|since| since.elapsed() > UNREACHABLE_TIMEOUT) {
             self.unreachable_since.set(None);
@@ -232,8 +232,8 @@ impl BrowseConsumer {
     }
 
     /// Stops reading `partition`, so that the broker sends no unneeded records. A failure is ignored, because unneeded
-    /// records do no harm. Pausing the partition would not work: librdkafka 2.12 loses a call to resume that coincides
-    /// with an assignment.
+    /// records do no harm. Pausing the partition instead would not work, because the consumer must later resume it.
+    /// librdkafka 2.12 loses a call to resume during an assignment.
     fn unassign_partition(&self, partition: i32) {
         let mut list = TopicPartitionList::new();
         list.add_partition(&self.topic, partition);
@@ -253,8 +253,8 @@ pub(crate) struct TopicFollower<'a> {
 }
 
 impl TopicFollower<'_> {
-    /// Passes each record that arrives before `deadline` to `on_message`. Returns a message for the user if records
-    /// cannot be read.
+    /// Passes each record that arrives before `deadline` to `on_message`. If records cannot be read, returns early with
+    /// a message for the user.
     pub(crate) fn read_new_records_until(
         &self,
         deadline: Instant,

@@ -29,7 +29,7 @@ impl BytePreview {
         let kept = &bytes[..bytes.len().min(bytes_max)];
         let text = match std::str::from_utf8(kept) {
             Ok(text) => Some(text),
-            // The limit cuts a character in two, so the preview ends before that character.
+            // `bytes_max` cuts a character in two, so the preview ends before that character.
             Err(error) if error.error_len().is_none() && kept.len() < bytes.len() => {
                 std::str::from_utf8(&kept[..error.valid_up_to()]).ok()
             }

@@ -107,8 +107,8 @@ impl RecordHeader {
     }
 }
 
-/// Returns the names and values of all headers. rdkafka panics on a header whose name is not UTF-8. The result has a
-/// placeholder for the name of such a header, and no value.
+/// Returns the names and values of all headers. rdkafka panics on a header whose name is not UTF-8. This function
+/// catches the panic, and returns a placeholder for the name of such a header and no value.
 fn header_entries<'a>(message: &'a BorrowedMessage<'_>) -> impl Iterator<Item = (&'a str, Option<&'a [u8]>)> {
     let headers: Option<&'a BorrowedHeaders> = message.headers();
     let count = headers.map_or(0, Headers::count);
@@ -121,7 +121,7 @@ fn header_entries<'a>(message: &'a BorrowedMessage<'_>) -> impl Iterator<Item = 
     })
 }
 
-/// Returns whether `needle` occurs in the key, the value or a header of `message`.
+/// Returns whether `needle`, the search text, occurs in the key, the value or a header of `message`.
 pub(crate) fn message_contains(message: &BorrowedMessage<'_>, needle: &Finder<'_>) -> bool {
     let contains = |bytes: &[u8]| needle.find(bytes).is_some();
     message.key().is_some_and(contains)

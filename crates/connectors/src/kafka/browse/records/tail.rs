@@ -17,7 +17,7 @@ use crate::kafka::browse::wire::cluster_connections::ClusterConnections;
 const BATCH_INTERVAL: Duration = Duration::from_millis(400);
 /// The most records in a batch of new records. Further records that contain the search text are only counted.
 const BATCH_RECORDS_MAX: usize = 100;
-/// After this many bytes, a batch of new records takes no further record.
+/// A batch of new records that needs at least this many bytes of memory takes no further record.
 const BATCH_BYTES_MAX: usize = 1 << 20;
 
 /// The parameters for following a topic: its filter and its limits.
@@ -79,8 +79,8 @@ impl TailPlan {
     /// when `on_batch` returns `Break`.
     ///
     /// # Errors
-    /// When Kafka becomes unreachable or refuses the request. Records that arrive between the error and a new plan are
-    /// not returned.
+    /// When Kafka becomes unreachable or refuses the request. A new plan begins at the end offsets of its own time. So
+    /// records that arrive between the error and the new plan are never returned.
     pub fn follow(self, mut on_batch: impl FnMut(TailBatch) -> ControlFlow<()>) -> Result<(), BrowseError> {
         let search = self.request.search_text.as_deref().map(|text| Finder::new(text.as_bytes()));
         let consumer = BrowseConsumer::new(&self.broker_addresses, &self.topic, ConsumerPurpose::Tail)?;

@@ -49,8 +49,8 @@ pub struct WrittenRecord {
 
 impl KafkaBrowser {
     /// Checks that records can be written to `topic`, and to `partition` if it is given. Returns the number of
-    /// partitions of the topic. Callers must make this check before they write, because a producer may create a missing
-    /// topic.
+    /// partitions of the topic. Callers must make this check before they write, because a producer that writes to a
+    /// missing topic may create the topic.
     ///
     /// # Errors
     /// When the topic or partition does not exist, the topic is internal, or Kafka is unreachable or refuses the
@@ -81,8 +81,8 @@ impl KafkaBrowser {
         }
     }
 
-    /// Writes `record` to `topic`, and blocks until Kafka has stored the record. Copies `partition_count` into the
-    /// result.
+    /// Writes `record` to `topic`, and blocks until Kafka has stored the record. `partition_count` is the topic's
+    /// number of partitions, which this function copies into the result.
     ///
     /// # Errors
     /// When Kafka does not accept or confirm the record.

@@ -32,7 +32,7 @@ pub(crate) struct BrokerAnswer<R: Request> {
 }
 
 impl ClusterConnections {
-    /// Connects to the first address of `browser` at which a broker answers.
+    /// Tries the broker addresses in `browser` in order, and connects to the first broker that answers.
     pub(crate) async fn open(browser: &KafkaBrowser) -> Result<Self, BrowseError> {
         let mut last_error = BrowseError::Unreachable("the list of Kafka brokers contains no address".to_owned());
         for address in parse_bootstrap_addresses(browser.broker_addresses()) {
@@ -46,8 +46,8 @@ impl ClusterConnections {
         Err(last_error)
     }
 
-    /// Fetches the metadata of all brokers and of `topics`; `None` means all topics. Must precede
-    /// [`Self::ask_brokers`], because the metadata contains the addresses of the brokers.
+    /// Fetches the metadata of all brokers and of `topics`, or of all topics if `topics` is `None`. Callers must fetch
+    /// the metadata before they call [`Self::ask_brokers`], because the metadata contains the addresses of the brokers.
     pub(crate) async fn fetch_metadata(&mut self, topics: Option<&[&str]>) -> Result<MetadataResponse, BrowseError> {
         let topics = topics.map(|names| {
             names.iter().map(|name| MetadataRequestTopic::default().with_name(Some(to_topic_name(name)))).collect()
@@ -70,8 +70,8 @@ impl ClusterConnections {
         self.bootstrap_connection.send_request(request).await
     }
 
-    /// Sends all requests at the same time. Each request is paired with the id of the broker that receives it. Returns
-    /// the answers in the order of the requests.
+    /// Sends all `requests` at the same time. The number before each request is the id of the broker that receives it.
+    /// Returns the answers in the order of the requests.
     pub(crate) async fn ask_brokers<R: Request>(&mut self, requests: Vec<(i32, R)>) -> Vec<BrokerAnswer<R>> {
         let exchanges = requests.into_iter().map(|(broker, request)| {
             let endpoint = self
@@ -115,8 +115,8 @@ impl<R: Request> AnswerWithConnection<R> {
 }
 
 impl BrokerEndpoint {
-    /// Sends `request` over the open connection, or opens a connection first. Returns the answer together with
-    /// `broker_id`.
+    /// Sends `request` over the open connection, or opens a connection first. Returns the answer, which names the
+    /// broker by `broker_id`, and the connection if a later request can reuse it.
     async fn send_and_keep_connection<R: Request>(self, broker_id: i32, request: R) -> AnswerWithConnection<R> {
         let connected = match self.connection {
             Some(connection) => Ok(connection),

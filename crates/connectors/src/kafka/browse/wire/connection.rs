@@ -19,7 +19,8 @@ use tokio::time::timeout;
 
 use crate::kafka::browse::error::BrowseError;
 
-/// The most bytes of an answer that is accepted. An answer with the metadata of thousands of partitions is far smaller.
+/// The most bytes that an answer may have; a longer answer is an error. An answer with the metadata of thousands of
+/// partitions is far smaller.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(6);
@@ -55,7 +56,8 @@ impl BrokerConnection {
         Ok(connection)
     }
 
-    /// Sends `request` and returns the answer. Uses the newest version that the broker and `kafka_protocol` support.
+    /// Sends `request` and returns the answer. Uses the newest version of the request that both the broker and the
+    /// crate `kafka_protocol` support.
     pub(super) async fn send_request<R: Request>(&mut self, request: &R) -> Result<R::Response, BrowseError> {
         let broker_versions = self.request_versions.get(&R::KEY);
         let common = broker_versions.map(|versions| versions.intersect(&R::VERSIONS)).filter(|both| !both.is_empty());
@@ -117,7 +119,7 @@ impl BrokerConnection {
     }
 }
 
-/// Returns `request` as a frame: the length of what follows, the request header and the request.
+/// Encodes `request` as a frame: the length in bytes of the rest, the request header and the request.
 fn encode_frame<R: Request>(request: &R, version: i16, correlation_id: i32) -> Result<BytesMut, String> {
     let mut frame = BytesMut::zeroed(4);
     let header = RequestHeader::default()
