@@ -3,13 +3,13 @@
 //!
 //! Owns: the layout of accumulators and their arithmetic. Does not own: which events share an accumulator
 //! ([`crate::sliding`] and [`crate::session`] decide that).
-//! Invariants: (1) In an empty accumulator, all words are zero, or the variable accumulator is
+//! Invariants: (1) All words of an empty fixed-size accumulator are zero. An empty variable accumulator is
 //! [`VariableAccumulator::Empty`]. (2) The first word of a fixed-size accumulator counts the folded values; a count of
 //! zero means NULL. (3) Merging is associative: merging accumulators in time order gives the same value as folding the
 //! events in that order. Only floating-point sums can differ, by their rounding.
 //! Why flat arrays: one array of 64-bit words per entity and view takes a quarter of the memory of a tree of boxed
-//! accumulators. One step clears or copies the array, and a snapshot stores the words in order. Only texts and sketches
-//! vary in size, so they are stored outside the array.
+//! accumulators. One step clears or copies the array, and a snapshot stores the words in order. Texts and
+//! distinct-count sketches vary in size, so they are stored outside the array.
 
 mod fixed_size;
 mod variable_size;
@@ -55,9 +55,9 @@ struct FeatureAggregator {
 /// The aggregator of a feature, and the position of the feature's accumulator within a pane or session.
 #[derive(Debug)]
 enum PositionedAggregator {
-    /// The accumulator begins at the word with the index `word_index`.
+    /// The accumulator is a part of the 64-bit words of the pane or session. It begins at the index `word_index`.
     FixedSize { aggregator: FixedSizeAggregator, word_index: usize },
-    /// The accumulator is the variable accumulator with the index `accumulator_index`.
+    /// The accumulator has the index `accumulator_index` among the variable accumulators of the pane or session.
     VariableSize { aggregator: VariableSizeAggregator, accumulator_index: usize },
 }
 
@@ -91,7 +91,7 @@ impl FeatureAggregators {
         Self { feature_aggregators, fixed_size_word_count, variable_accumulator_count }
     }
 
-    /// Returns the number of 64-bit words in the accumulators of one pane or session.
+    /// Returns the number of 64-bit words in all fixed-size accumulators of one pane or session.
     pub(crate) fn fixed_size_word_count(&self) -> usize {
         self.fixed_size_word_count
     }
@@ -105,8 +105,8 @@ impl FeatureAggregators {
         self.feature_aggregators.len()
     }
 
-    /// Folds one event into the accumulators of a pane or session. A feature whose condition is not true for the event
-    /// does not change.
+    /// Folds one event into the accumulators of a pane or session. Skips every feature whose condition is not true for
+    /// the event.
     pub(crate) fn fold_event(&self, entry: &mut EntryAccumulatorsMut<'_>, event: &Event<'_>) {
         for feature in &self.feature_aggregators {
             if feature.condition.as_ref().is_some_and(|condition| !condition.matches(event.field_values)) {
@@ -123,7 +123,7 @@ impl FeatureAggregators {
         }
     }
 
-    /// Merges the accumulators of a newer pane or session into those of an older pane or session.
+    /// Merges `newer`, the accumulators of a newer pane or session, into `entry`, the accumulators of an older one.
     pub(crate) fn merge_newer_entry(&self, entry: &mut EntryAccumulatorsMut<'_>, newer: EntryAccumulators<'_>) {
         for feature in &self.feature_aggregators {
             match &feature.aggregator {

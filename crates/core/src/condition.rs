@@ -63,7 +63,7 @@ pub enum Condition {
     /// A comparison of two operands; unknown when at least one operand is NULL.
     Compare(Operand, ComparisonOperator, Operand),
     /// `operand IN (list)`. The result is unknown when the operand is NULL. It is also unknown when the list contains
-    /// NULL and no equal value.
+    /// NULL, but no value that equals the operand.
     In(Operand, Vec<Operand>),
     /// `operand IS NULL`; never unknown.
     IsNull(Operand),

@@ -2,8 +2,8 @@
 //! Pages show the aggregate and the condition as SQL.
 //!
 //! Invariant: an unchanged view has the same [`FeatureView::definition_text`] in every version of Windrow. If a new
-//! version changed the wording, a restart would not find the stored state of the view. A test compares the texts with
-//! stored texts.
+//! version changed the wording, a restart would not find the stored state of the view. A test fails if a definition
+//! text changes.
 
 use crate::condition::{ComparisonOperator, Condition, Operand};
 use crate::event::{EventSchema, FieldId};
@@ -62,7 +62,8 @@ impl Aggregate {
         }
     }
 
-    /// Returns the field whose values are aggregated. Returns `None` for `count(*)` and durations, which use no field.
+    /// Returns the field whose values the aggregate uses. Returns `None` for `count(*)` and durations, which use no
+    /// field.
     const fn input_field(self) -> Option<FieldId> {
         match self {
             Self::Count | Self::Duration(_) => None,

@@ -1,12 +1,13 @@
 //! The accumulators of one entity in one view, with one entry per pane or session. The entries lie in two flat arrays,
-//! in time order.
+//! in time order. The first array holds the 64-bit words of every entry: its span and its fixed-size accumulators. The
+//! second array holds the variable accumulators.
 //!
 //! Owns: the memory layout of entries. Does not own: what the span of an entry means ([`crate::sliding`] and
 //! [`crate::session`] define the meaning).
 //! Invariant: entries are sorted by [`EntrySpan::span_start`], and no two entries have the same start.
 //! Why flat arrays: the first array stores one or two entries without an allocation, next to the entity's other state.
 //! So most events need no further memory access, which makes a replay 11 to 18 % faster. Few views have variable
-//! accumulators. In all other views, the second array is only a null pointer.
+//! accumulators. In all other views, the second array is empty and takes the space of one pointer.
 
 use smallvec::SmallVec;
 use thin_vec::ThinVec;
@@ -15,10 +16,10 @@ use crate::aggregate::{EntryAccumulators, EntryAccumulatorsMut, FeatureAggregato
 use crate::snapshot::encoding::{DamagedSnapshot, SnapshotReader, write_signed, write_unsigned};
 use crate::time::EventTime;
 
-/// The number of 64-bit words at the beginning of an entry that hold the entry's span.
+/// Every entry begins with this number of 64-bit words, which hold its span.
 const SPAN_WORD_COUNT: usize = 2;
-/// The number of 64-bit words that are stored without an allocation. One pane with five counts fits, or two sessions
-/// with two counts each.
+/// The number of 64-bit words that an entity stores without an allocation. Spans count too: one pane with six counts
+/// fits, or two sessions with two counts each.
 const INLINE_WORD_COUNT: usize = 8;
 
 /// The range that an entry covers. For a pane, both bounds are the index of the pane. For a session, the bounds are the
@@ -57,8 +58,8 @@ impl EntityAccumulators {
         self.entry_words[at + 1] = span.span_end.cast_unsigned();
     }
 
-    /// Returns the index of the first entry whose span starts at or after `from`. The search begins at the newest
-    /// entry, because most events belong to the newest entry.
+    /// Returns the index of the first entry whose span starts at or after `from`. If no entry does, returns the number
+    /// of entries. The search begins at the newest entry, because most events belong to the newest entry.
     pub(crate) fn find_first_entry_from(&self, aggregators: &FeatureAggregators, from: i64) -> usize {
         let mut entry = self.entry_count(aggregators);
         while entry > 0 && self.entry_span(aggregators, entry - 1).span_start >= from {
@@ -90,7 +91,7 @@ impl EntityAccumulators {
         }
     }
 
-    /// Inserts an entry with empty accumulators at index `entry`.
+    /// Inserts an entry with the range `span` and empty accumulators at index `entry`.
     pub(crate) fn insert_entry(&mut self, aggregators: &FeatureAggregators, entry: usize, span: EntrySpan) {
         let width = words_per_entry(aggregators);
         let at = entry * width;
@@ -122,8 +123,8 @@ impl EntityAccumulators {
     }
 
     /// Appends the number of entries to a snapshot, and then every entry. An entry begins with the distance from the
-    /// start of the previous entry to the start of this entry. The length of the span, the words and the variable
-    /// accumulators follow.
+    /// span start of the previous entry to its own span start. The length of its span, the words of its fixed-size
+    /// accumulators, and its variable accumulators follow.
     pub(crate) fn save(&self, aggregators: &FeatureAggregators, out: &mut Vec<u8>) {
         let entries = self.entry_count(aggregators);
         write_unsigned(out, entries as u64);

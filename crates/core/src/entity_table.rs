@@ -4,9 +4,9 @@
 //! Owns: the assignment of slots, the entities' keys, and the release of unused slots. Does not own: the state of
 //! views.
 //! Invariants: (1) A slot is in use exactly while at least one view holds state for the slot. (2) The lowest free slot
-//! is assigned first, so slots depend on the events alone, also after a restore. Iteration is over slots and never over
-//! the hash table, so no result depends on the order of hashes. (3) The caller supplies a random hash key. So an
-//! attacker cannot choose entity keys that collide in the hash table (fault row 22).
+//! is assigned first, so the slot of an entity depends on the events alone, even after a restore. Iteration is over
+//! slots and never over the hash table, so no result depends on the order of hashes. (3) The caller supplies a random
+//! hash key. So an attacker cannot choose entity keys that collide in the hash table (fault row 22 in `docs/rules.md`).
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -60,8 +60,8 @@ impl HasDerivedState for EntityEntry {
     }
 }
 
-/// The key of the hash function for entity keys: 128 bits, which should be random and drawn once per process. The hash
-/// key affects only the positions in a hash table, and never a row.
+/// The secret key of the hash function that hashes entity keys: 128 bits. Every process should draw its own hash key at
+/// random. The hash key affects only the positions in a hash table, and never a row.
 pub type SipHashKey = [u8; 16];
 
 #[derive(Debug)]
@@ -70,7 +70,8 @@ pub(crate) struct EntityTable {
     pub(crate) entities_by_slot: SlotTable<EntityEntry>,
     free_slots: BinaryHeap<Reverse<EntitySlot>>,
     hash_key: SipHashKey,
-    /// The slots whose entity key a restore has loaded. The set is empty while no restore runs.
+    /// The slots whose entity key a restore has loaded. With this set, the restore detects slots that have state but no
+    /// entity key. The set is empty while no restore runs.
     loaded_slots: FixedBitSet,
 }
 
@@ -94,8 +95,8 @@ impl EntityTable {
         self.entities_by_slot[slot].key()
     }
 
-    /// Returns the slot of the entity `key`, and assigns a slot if the entity has none. Afterwards the caller must call
-    /// [`Self::release_slot_if_unused`], in case no view stores state for the slot.
+    /// Returns the slot of the entity with the key `key`. Assigns a slot if the entity has none. Afterwards the caller
+    /// must call [`Self::release_slot_if_unused`], which frees the slot if no view has stored state for it.
     pub(crate) fn find_or_assign_slot(&mut self, key: &str) -> EntitySlot {
         let (slots, hash_key) = (&self.entities_by_slot, &self.hash_key);
         let entry = self.slots_by_key.entry(

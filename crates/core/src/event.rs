@@ -26,7 +26,7 @@ pub struct EventField {
     pub field_type: FieldType,
 }
 
-/// The fields of an event that features and conditions may name.
+/// The fields that features and conditions may name: the entity key and the declared fields of an event.
 ///
 /// Invariant: the field at [`ENTITY_KEY_FIELD`] is the entity key and of type [`FieldType::String`].
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -35,7 +35,8 @@ pub struct EventSchema {
 }
 
 impl EventSchema {
-    /// Creates a schema whose first field is the entity key, called `key`. The declared `fields` follow in their order.
+    /// Creates a schema. Its first field is the entity key, whose name is `key`. The declared `fields` follow in the
+    /// given order.
     #[must_use]
     pub fn new(key: &str, fields: impl IntoIterator<Item = EventField>) -> Self {
         let key = EventField { name: key.into(), field_type: FieldType::String };

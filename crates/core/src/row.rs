@@ -1,4 +1,5 @@
-//! The output of a shard: one row per entity of every window that fires, and the late events.
+//! The output of a shard: rows and late events. When a window fires, the shard emits one row for each entity with
+//! events in the window.
 
 use crate::aggregate::{EntryAccumulators, FeatureAggregators};
 use crate::time::{EventTime, Window};
@@ -20,7 +21,7 @@ pub struct Row<'a> {
     pub window: Window,
     /// The number of the row among the rows of its view in this partition, counted from 1. The same events give the
     /// same numbers in every run, also in a run that resumes from a checkpoint. The number is 0 if the window fired
-    /// only because bounded input ended: such a row is not the same in a run with more input.
+    /// only because bounded input ended: such a row would differ in a run with more input.
     pub row_number: u64,
     pub(crate) feature_aggregators: &'a FeatureAggregators,
     pub(crate) accumulators: EntryAccumulators<'a>,

@@ -1,15 +1,16 @@
 //! Session windows. A session grows with the events of an entity, and ends after a gap without events of the entity.
 //!
-//! Owns: merging sessions, and the timers at which sessions fire. Does not own: the arithmetic of accumulators, the
-//! watermark.
+//! Owns: merging sessions, and the timers. A timer comes due at a certain watermark, and makes the shard check whether
+//! a session fires. Does not own: the arithmetic of accumulators, the watermark.
 //! Invariants: (1) The sessions of an entity are sorted by time, and neither overlap nor touch (window rule 5). (2) A
 //! stored session ends after the watermark, so an event that joins a stored session is never late. (3) An entity with
 //! sessions has exactly one valid timer, due no later than the end of its earliest session. Replaced timers stay in the
 //! queue and are ignored. (4) Sessions fire in the order of their ends. Sessions with the same end fire in the order of
-//! their slots, whatever timers were set before.
+//! their slots, no matter in which order their timers were set.
 //! Why one timer per entity: an event usually moves the end of its session. With a timer per session, every event would
-//! cost two operations on the queue of timers. The timer of an entity stays in the queue when a session's end moves. If
-//! the timer then comes due too early, it is set again. This costs about one queue operation per gap.
+//! cost two operations on the queue of timers. Instead, the timer of an entity stays in the queue when an event moves
+//! the end of a session. If the timer comes due before the new end, it is set again. An active entity thus costs about
+//! one queue operation per gap length of event time.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -80,8 +81,8 @@ impl SessionState {
         Self { gap_ms, sessions_by_slot: SlotTable::default(), timers_by_due_time: BinaryHeap::new(), entity_count: 0 }
     }
 
-    /// Folds `event` into the session that contains it, or into a new session. Merges sessions between which the event
-    /// leaves no gap. Returns `false` and changes no session if the event is late for this view.
+    /// Folds `event` into the session that contains it, or into a new session. If the event closes the gap between two
+    /// sessions, merges them. Returns `false` and changes no session if the event is late for this view.
     pub(crate) fn add_event(
         &mut self,
         aggregators: &FeatureAggregators,
@@ -94,8 +95,8 @@ impl SessionState {
         self.sessions_by_slot.grow_to_include(slot);
         let EntitySessions { session_entries: table, timer_due_ms: timer_ms } =
             self.sessions_by_slot.open_for_change(slot, aggregators);
-        // The entries `from..to` are the sessions that overlap or touch the range [time, time + gap_ms). With the
-        // event, they become one session.
+        // The entries `from..to` are the sessions that overlap or touch the range [time, time + gap_ms) of the new
+        // event. Together with the event, they become one session.
         let to = table.find_first_entry_from(aggregators, time.saturating_add(gap_ms).saturating_add(1));
         let mut from = to;
         while from > 0 && table.entry_span(aggregators, from - 1).span_end + gap_ms >= time {
@@ -200,8 +201,8 @@ impl SessionState {
         self.sessions_by_slot.load_slot_block(aggregators, records, |_, _| Ok(()))
     }
 
-    /// Ends a restore. Drops the sessions that had already fired when the last snapshot began, and sets one timer for
-    /// each entity that still has sessions.
+    /// Ends a restore. Drops the sessions that had already fired when the newest loaded snapshot began. Sets one timer
+    /// for each entity that still has sessions.
     pub(crate) fn finish_restore(
         &mut self,
         aggregators: &FeatureAggregators,

@@ -4,8 +4,8 @@
 //! offsets, records, emitted rows, or any time other than event time.
 //! Invariants: (1) Events are processed one by one. The windows that fire after an event fire before the next event is
 //! processed (window rule 3). (2) The same events in the same order give the same rows in the same order, in every run.
-//! After a crash: [`crate::ShardRestore`] restores the shard from the stored snapshots. Then the shard processes the
-//! events that followed the last stored snapshot again.
+//! After a crash: [`crate::ShardRestore`] restores the shard from the stored snapshots. Then the shard again processes
+//! every event that arrived after the newest of these snapshots had begun.
 
 use crate::aggregate::FeatureAggregators;
 use crate::entity_table::{EntityTable, SipHashKey};
@@ -34,7 +34,8 @@ pub struct Shard {
 pub(crate) struct ViewState {
     aggregators: FeatureAggregators,
     windows: WindowState,
-    /// The number of numbered rows that the view has emitted.
+    /// The number of rows that the view has emitted, without the rows of [`Shard::finish_input`], which have the number
+    /// 0.
     emitted_row_count: u64,
 }
 
@@ -45,8 +46,9 @@ enum WindowState {
 }
 
 impl Shard {
-    /// Creates a shard without state for `views`, whose events have the fields of `schema`. The watermark stays
-    /// `max_out_of_orderness_ms` behind the latest event time.
+    /// Creates an empty shard that computes `views`. Its events have the fields of `schema`. The watermark stays
+    /// `max_out_of_orderness_ms` + 1 ms behind the latest event time (window rule 2). The shard hashes entity keys with
+    /// `hash_key`.
     #[must_use]
     pub fn new<'a>(
         views: impl IntoIterator<Item = &'a FeatureView>,
@@ -142,8 +144,9 @@ impl Shard {
         }
     }
 
-    /// Begins a snapshot of all slots in their current state. Discards a previous snapshot that is still running. The
-    /// state outside the slots is not part of the snapshot: see [`Self::snapshot_metadata`].
+    /// Begins a snapshot of the slots in their current state. A delta omits the slots that no event has changed since
+    /// the previous snapshot. Discards a previous snapshot that is still running. The state outside the slots is not
+    /// part of the snapshot: see [`Self::snapshot_metadata`].
     pub fn begin_snapshot(&mut self, base_or_delta: BaseOrDelta) {
         self.end_snapshot(SnapshotStorageOutcome::Discarded);
         self.entity_table.entities_by_slot.begin_snapshot(base_or_delta);
@@ -155,9 +158,9 @@ impl Shard {
         }
     }
 
-    /// Saves slots to the running snapshot. Stops when all slots are saved, or when the saved bytes reach about
-    /// `limit`. The caller then moves the saved bytes away with [`Self::take_snapshot_bytes`]. Returns `true` when all
-    /// slots are saved.
+    /// Saves slots to the running snapshot. Stops when all slots are saved, or when the shard holds about `limit` saved
+    /// bytes. The caller then takes these bytes with [`Self::take_snapshot_bytes`]. Returns `true` when all slots are
+    /// saved.
     pub fn continue_snapshot(&mut self, limit: usize) -> bool {
         let mut room = limit.saturating_sub(self.entity_table.entities_by_slot.buffered_byte_count());
         for view in &self.views {
@@ -219,8 +222,9 @@ impl Shard {
 }
 
 impl ViewState {
-    /// Saves slots to the running snapshot, and subtracts the saved bytes from `room`. Stops when `room` is 0 or all
-    /// slots of the view are saved. Returns `true` if all slots of the view are saved.
+    /// Saves slots of the view to the running snapshot. `room` is the number of bytes that may still be saved; every
+    /// saved slot reduces it. Stops when `room` is 0 or all slots of the view are saved. Returns `true` if all slots of
+    /// the view are saved.
     fn save_pending_slots(&mut self, room: &mut usize) -> bool {
         while *room > 0 {
             let saved = match &mut self.windows {

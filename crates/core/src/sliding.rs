@@ -23,8 +23,8 @@ use crate::snapshot::slots::{RestorePermit, SlotRecordBlock, SlotState, SlotTabl
 use crate::time::{EventTime, Window};
 use crate::view::pane_size_ms;
 
-/// The largest distance between the start of a pane and 1970, in either direction. A restore rejects a pane beyond this
-/// limit as damaged, because no valid event belongs to such a pane.
+/// The largest distance, in milliseconds, between the start of a pane and 1970-01-01T00:00:00Z, in either direction. A
+/// restore rejects a pane beyond this limit as damaged, because no valid event belongs to such a pane.
 const MAX_PANE_START_MS: i64 = 2 * EventTime::EARLIEST.ms().abs();
 
 /// Computes where the windows and panes of a view start and end in event time.
@@ -44,15 +44,16 @@ impl WindowGrid {
         time_ms.div_euclid(self.pane_length_ms)
     }
 
-    /// Returns the end of the last window that contains `pane`. Returns `None` if no window contains `pane`, which
-    /// happens when the slide is longer than the size.
+    /// Returns the end of the last window that contains the pane with the index `pane`. If the slide is longer than the
+    /// size, a pane can lie between two windows. For such a pane, returns `None`.
     fn pane_last_window_end_ms(self, pane: i64) -> Option<i64> {
         let start = (pane * self.pane_length_ms).div_euclid(self.slide_ms) * self.slide_ms;
         let end = start + self.size_ms;
         (pane * self.pane_length_ms < end).then_some(end)
     }
 
-    /// Returns the end of the first window that contains `pane`. At least one window must contain `pane`.
+    /// Returns the end of the first window that contains the pane with the index `pane`. At least one window must
+    /// contain this pane.
     fn pane_first_window_end_ms(self, pane: i64) -> i64 {
         self.next_window_end_ms((pane + 1) * self.pane_length_ms - 1)
     }
@@ -86,7 +87,7 @@ pub(crate) struct SlidingState {
     pub(crate) panes_by_slot: SlotTable<EntityAccumulators>,
     /// For each pane that is still stored, the number of entities with events in the pane.
     entity_count_by_pane: BTreeMap<i64, u32>,
-    /// The end of the next window that contains a stored pane. `None` while no pane is stored.
+    /// The end, in epoch milliseconds, of the next window to fire. `None` while no pane is stored.
     next_firing_window_end_ms: Option<i64>,
     merge_buffer_words: Vec<u64>,
     merge_buffer_variable: Vec<VariableAccumulator>,
@@ -268,8 +269,8 @@ impl SlidingState {
         })
     }
 
-    /// Ends a restore. Drops the panes whose last window had already fired when the last snapshot began, and finds the
-    /// next window to fire.
+    /// Ends a restore. Drops the panes whose last window had already fired when the newest loaded snapshot began. Then
+    /// finds the next window to fire.
     pub(crate) fn finish_restore(
         &mut self,
         aggregators: &FeatureAggregators,
@@ -306,7 +307,8 @@ impl SlidingState {
     }
 }
 
-/// Subtracts one from the number of entities with events in `pane`. Forgets the pane when the number becomes 0.
+/// Subtracts one from the number of entities with events in `pane`. Removes the pane from the map when the number
+/// becomes 0.
 fn decrement_pane_entity_count(pane_holders: &mut BTreeMap<i64, u32>, pane: i64) {
     if let Some(holders) = pane_holders.get_mut(&pane) {
         *holders -= 1;

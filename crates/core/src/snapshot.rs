@@ -10,22 +10,24 @@
 //! | a layer: the bytes of one snapshot, stored in a checkpoint | (the engine) |
 //! | a shard that is rebuilt from layers | [`restore::ShardRestore`] |
 //!
-//! [`crate::Shard::begin_snapshot`] starts a snapshot at almost no cost, even for a large state. From then on, the
-//! worker saves a few slots between two polls of Kafka. If an event is about to change a slot that is not saved yet,
-//! the slot is saved first. So the bytes hold the state of the moment at which the snapshot began. A base is a snapshot
-//! of all slots. A delta holds only the slots that events have changed since the previous snapshot.
+//! A table of a shard has one slot for each entity. [`crate::Shard::begin_snapshot`] starts a snapshot at almost no
+//! cost, even for a large state. From then on, the worker saves a few slots between two polls of Kafka. Before a change
+//! to a slot that is not saved yet, the table saves the slot. So the bytes hold the state of the moment at which the
+//! snapshot began. A base is a snapshot of all slots. A delta holds only the slots that events have changed since the
+//! previous snapshot.
 //!
 //! Owns: the encoding of slots, the set of slots that are not saved yet, the restore of a shard. Does not own: files,
 //! checksums, offsets (the engine's checkpoints).
 //!
 //! Invariants: (1) A delta holds the whole state of every slot that events have changed since the previous snapshot. If
-//! two layers hold the same slot, the newer layer counts. (2) When a window fires, state is removed, but no layer
-//! records the removal. A restore repeats the removal, because it drops all state whose last window had fired when the
-//! last snapshot began. (3) A restored shard emits the same rows in the same order with the same numbers as the saved
-//! shard. Therefore slots keep their indexes, and the lowest free slot is assigned first.
+//! two layers hold the same slot, a restore uses the slot of the newer layer. (2) When a window fires, the shard
+//! removes state, but no layer records the removal. Instead, a restore drops all state whose last window had fired when
+//! the newest loaded snapshot began. (3) A restored shard emits the same rows in the same order with the same numbers
+//! as the saved shard. Therefore slots keep their indexes, and the lowest free slot is assigned first.
 //! After a crash: a running snapshot is lost. Layers that are already stored remain usable.
 //! Why slot by slot: copying the state of a million users at once would stop the worker for a second. Why whole slots:
-//! a snapshot of single panes would need one bit per pane, and would save less than half of a changed user's bytes.
+//! a snapshot of single panes would need one bit per pane, which marks the pane as changed. It would make the bytes of
+//! a changed user smaller by less than half.
 //!
 //! A snapshot is a sequence of blocks. A block consists of the number of its table, the length of its saved slots in
 //! bytes, and the saved slots. Table 0 holds the entity keys, table `n + 1` the state of view `n`. Module [`encoding`]

@@ -28,7 +28,7 @@ pub fn format_count_with_noun(count: u64, noun: &str) -> String {
     format!("{} {}", format_count(count), pluralize(count, noun))
 }
 
-/// Returns the singular of the noun for a count of 1, otherwise the plural: `row`, `rows`.
+/// Returns the singular `noun` if `count` is 1. Otherwise returns the plural: `noun` with an `s`.
 #[must_use]
 pub fn pluralize(count: u64, noun: &str) -> String {
     if count == 1 { noun.to_owned() } else { format!("{noun}s") }

@@ -12,11 +12,11 @@ use std::fmt;
 pub struct EventTime(i64);
 
 impl EventTime {
-    /// The earliest valid event time: −9999-01-02T01:59:59Z. In every UTC offset, the year of this time has four
-    /// digits.
+    /// The earliest valid event time: −9999-01-02T01:59:59Z. This is also the earliest timestamp of the `jiff` crate.
+    /// In every UTC offset, its year has four digits.
     pub const EARLIEST: Self = Self(-377_705_023_201_000);
-    /// The latest valid event time: 9999-12-30T22:00:00.999Z. In every UTC offset, the year of this time has four
-    /// digits.
+    /// The latest valid event time: 9999-12-30T22:00:00.999Z. This is also the latest timestamp of the `jiff` crate. In
+    /// every UTC offset, its year has four digits.
     pub const LATEST: Self = Self(253_402_207_200_999);
 
     /// Returns the time `ms` milliseconds after 1970-01-01T00:00:00Z, without a range check. This function is for the
@@ -27,8 +27,8 @@ impl EventTime {
     }
 
     /// Returns the time `ms` milliseconds after 1970-01-01T00:00:00Z. Returns `None` if the time is earlier than
-    /// [`Self::EARLIEST`] or later than [`Self::LATEST`]. The limits also reject event times that a producer sends in
-    /// microseconds.
+    /// [`Self::EARLIEST`] or later than [`Self::LATEST`]. If a producer sends microseconds instead of milliseconds,
+    /// times of this century are beyond the limits, so they are rejected.
     #[must_use]
     pub const fn checked_from_ms(ms: i64) -> Option<Self> {
         if ms >= Self::EARLIEST.0 && ms <= Self::LATEST.0 { Some(Self(ms)) } else { None }

@@ -32,11 +32,12 @@ impl FieldType {
     }
 }
 
-/// The value of a field or a feature. A text is borrowed from the record or from the state of the shard.
+/// The value of a field or a feature. A text is borrowed from the record, from the state of the shard, or from a
+/// [`Literal`].
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Value<'a> {
-    /// No value: the field is missing or `null` in the event, or the aggregate is NULL. Comparisons with NULL are not
-    /// true, and aggregates skip NULL (window rule 8).
+    /// No value: the field is missing or `null` in the event, or an aggregate has no value. Comparisons with NULL are
+    /// not true, and aggregates skip NULL (window rule 8).
     Null,
     /// Text.
     String(&'a str),

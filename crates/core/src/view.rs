@@ -4,7 +4,8 @@ use crate::condition::Condition;
 use crate::event::FieldId;
 use crate::value::Literal;
 
-/// The rule by which a view divides events into windows. Each length is between 1 and [`MAX_WINDOW_MS`].
+/// The rule by which a view divides events into windows. Every length is a number of milliseconds between 1 and
+/// [`MAX_WINDOW_MS`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum WindowKind {
     /// Windows of length `size_ms`. One window starts at every multiple of `slide_ms` since 1970-01-01T00:00:00Z. If
@@ -12,18 +13,19 @@ pub enum WindowKind {
     Sliding {
         /// Length of a window.
         size_ms: i64,
-        /// Distance between two windows' starts.
+        /// Distance between the starts of two consecutive windows.
         slide_ms: i64,
     },
-    /// Session windows. A session continues as long as the next event of the entity follows within `gap_ms`.
+    /// Session windows. If the next event of the entity follows within `gap_ms`, it belongs to the same session.
+    /// Otherwise the session ends.
     Session {
-        /// Time without events that ends a session.
+        /// A session ends after this time without events.
         gap_ms: i64,
     },
 }
 
 /// The largest allowed window size, slide, gap or out-of-orderness: 1,000 days. A larger value is probably a mistake.
-/// Together with [`crate::EventTime::LATEST`], the limit also prevents overflow.
+/// Together with [`crate::EventTime::LATEST`], the limit also prevents overflow when lengths are added to event times.
 pub const MAX_WINDOW_MS: i64 = 1_000 * 24 * 60 * 60 * 1_000;
 
 /// The largest allowed number of panes in a sliding window (the window size divided by [`pane_size_ms`]). The number is
@@ -60,7 +62,7 @@ impl DurationUnit {
     }
 }
 
-/// The function that computes one value from the events of a window. NULL values are skipped. If all values are NULL, a
+/// The function that computes one value from the events of a window. It skips NULL values. If all values are NULL, a
 /// count is 0 and every other aggregate is NULL.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Aggregate {

@@ -16,7 +16,7 @@ pub(crate) struct DocumentNode {
     pub(crate) value: DocumentValue,
 }
 
-/// A TOML value. The types that no setting of a pipeline has share the variant `Other`.
+/// A TOML value. The TOML types that no setting of a pipeline has, such as arrays, share the variant `Other`.
 #[derive(Clone, Debug)]
 pub(crate) enum DocumentValue {
     Text(String),
@@ -68,8 +68,8 @@ impl DocumentTable {
 /// the parser guesses.
 pub(crate) fn parse(text: &str, mistakes: &mut DiagnosticCollector<'_>) -> DocumentNode {
     let (mut document, mut errors) = DeTable::parse_recoverable(text);
-    // A name without a value stops the parser; every other error does not. So blanks replace the lines with such names,
-    // and a second run of the parser reads the remaining lines.
+    // The parser stops at a name without a value, and continues after every other error. So blanks replace the lines
+    // with such names, and a second run of the parser reads the remaining lines.
     let readable =
         blank_error_lines(text, errors.iter().filter(|error| error.message().starts_with("key with no value")));
     if readable != text {

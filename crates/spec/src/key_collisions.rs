@@ -7,14 +7,15 @@
 //! Why an automaton: comparing templates as text is not enough. For example, `f:{user}` and `f:{user}:{window_start}`
 //! both produce `f:a:1`, for the users `a:1` and `a`. The automaton of a template accepts exactly the keys that the
 //! template can produce. A user is any sequence of bytes, even an empty one. A window start or end is `-?[0-9]+`. Every
-//! state stands for one byte of one segment of the template. So two different runs over a key split the key into user
-//! and window in two ways. The search visits pairs of states: one state of each automaton.
+//! state stands for one byte of one segment of the template. A run is a sequence of states in which an automaton can
+//! read a key. So two different runs over a key split the key into user and window in two ways. The search visits pairs
+//! of states: one state of each automaton.
 
 use std::collections::VecDeque;
 
 use crate::key_template::{KeySegment, KeyTemplate};
 
-/// The bytes that lead into a state of the automaton.
+/// The bytes with which the automaton can enter a state.
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum ByteClass {
     Exact(u8),
@@ -39,7 +40,8 @@ impl ByteClass {
 
 struct AutomatonState {
     incoming_bytes: ByteClass,
-    /// The index of the segment of the template that the incoming byte belongs to.
+    /// The index of a segment of the template. A byte with which the automaton enters this state belongs to this
+    /// segment.
     segment_index: usize,
     successor_states: Vec<usize>,
     is_accepting: bool,
@@ -102,7 +104,8 @@ impl<'a> KeyAutomaton<'a> {
         state
     }
 
-    /// Returns, as text, the user and window into which the run `run` of the automaton splits `key`.
+    /// Returns, as text, the user and window into which `run` splits `key`. `run` is a sequence of states in which the
+    /// automaton reads `key`.
     fn describe_interpretation(&self, run: &[usize], key: &[u8]) -> String {
         let part = |segment: usize| {
             let bytes: Vec<u8> = run
@@ -145,7 +148,8 @@ pub(crate) fn find_collision(first: &KeyTemplate, second: &KeyTemplate) -> Optio
     find_shared_key(&KeyAutomaton::new(first), &KeyAutomaton::new(second), SharedKeyCriterion::AnyRuns)
 }
 
-/// Which pairs of accepting runs over the same key count as a collision.
+/// Which pairs of accepting runs over the same key count as a collision. A run is a sequence of states in which an
+/// automaton can read a key.
 #[derive(Clone, Copy, PartialEq)]
 enum SharedKeyCriterion {
     AnyRuns,
@@ -191,8 +195,8 @@ fn find_shared_key(
                     continue;
                 };
                 let next = (next_l, next_r, differed || (differing && next_l != next_r));
-                // No transition leads back to the start. So a pair of states without an entry in `reached_by` has not
-                // been reached yet.
+                // Every reached pair of states except the start has an entry in `reached_by`, and no transition leads
+                // back to the start. So if `next` has no entry, it has not been reached yet.
                 let slot = &mut reached_by[index(next)];
                 if slot.is_none() {
                     *slot = Some((pair, byte));

@@ -115,7 +115,7 @@ impl KeyTemplate {
         self.segments.iter().any(|segment| matches!(segment, KeySegment::WindowStart | KeySegment::WindowEnd))
     }
 
-    /// Appends the Redis key of the row of user `key` in `window` to `out`.
+    /// Appends a Redis key to `out`: the key for the row of the user `key` in the window `window`.
     pub fn append_redis_key(&self, out: &mut Vec<u8>, key: &str, window: Window) {
         let mut digits = itoa::Buffer::new();
         for segment in &self.segments {
@@ -167,7 +167,8 @@ impl fmt::Display for KeyTemplate {
     }
 }
 
-// Tries every length of a number. This is cheap, because a template has at most two numbers of at most 20 characters.
+// Tries every possible length of a window start or end. This is cheap, because a template has at most two numbers of at
+// most 20 characters.
 fn parse_key_by_segments(
     segments: &[KeySegment],
     key: &str,

@@ -45,7 +45,7 @@ pub use pipeline::{
     RedisSinkSpec, RedisViewSpec, SinkSpec, SourceSpec, StartPosition, WatermarkSpec,
 };
 
-/// The text of the pipeline file that Windrow contains. A command without a pipeline file uses it.
+/// The text of the pipeline file that is built into Windrow. A command uses it if the user names no pipeline file.
 pub const SHIPPED_PIPELINE: &str = include_str!("../../../pipelines/ecommerce.toml");
 
 /// Parses and validates the pipeline file with the content `text`. Before validation, the `overrides` replace values

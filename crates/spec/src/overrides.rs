@@ -17,8 +17,8 @@ use crate::suggestion::build_closest_name_hint;
 /// One `--set path.to.field=value`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PipelineOverride {
-    /// The names of the tables from the root of the file and the name of the field, joined by dots. A name is quoted if
-    /// TOML requires quotes.
+    /// The path of the field: the names of its tables, from the root of the file, and its own name, joined by dots. A
+    /// name is quoted if TOML requires quotes.
     pub path: String,
     /// The new value in TOML. A value that is not TOML is read as text, so most texts need no quotes. If the field is
     /// text in the file, the value is always read as text.
@@ -55,7 +55,8 @@ fn split_override_path(path: &str) -> Option<Vec<String>> {
         names.push(name.get_ref().to_string());
         match value.get_ref() {
             DeValue::Table(inner) => table = inner,
-            // The value must be the `0` at the end of the line. If it is not, `path` contains more than names and dots.
+            // The value must be the `0` that this function put at the end of `line`. If it is not, `path` contains more
+            // than names and dots.
             DeValue::Integer(_) if value.span().end == line.len() => return Some(names),
             _ => return None,
         }
@@ -99,8 +100,8 @@ fn apply_override(
     for (depth, name) in parents.iter().enumerate() {
         let index = match table.entries.iter().position(|entry| entry.name == *name) {
             Some(index) => index,
-            // An override sets one field, but a feature view needs several. So an override cannot add a view, and an
-            // unknown name is a mistake.
+            // An override sets one field, but a feature view needs several. So an override cannot add a view, and the
+            // name of a view that is not in the file is a mistake.
             None if depth == 1 && names[0] == "feature_view" => {
                 let known: Vec<&str> = table.entries.iter().map(|entry| entry.name.as_str()).collect();
                 mistakes

@@ -98,8 +98,8 @@ pub enum LostOffsetPolicy {
 pub enum GroupProtocol {
     /// Kafka's classic protocol, which every broker supports. Each member chooses its own session timeout.
     Classic {
-        /// The time without a heartbeat after which the broker removes a member from the group: 1 s to 30 min. A
-        /// broker's own maximum can be lower.
+        /// The time without a heartbeat after which the broker removes a member from the group: 1 s to 30 min. The
+        /// operator of a broker can set a lower maximum.
         session_timeout_ms: i64,
     },
     /// Kafka's new protocol (KIP-848), which needs brokers of Kafka 4. The broker sets the session timeout.
@@ -115,8 +115,8 @@ pub struct EventSpec {
     pub schema: EventSchema,
     /// The name of the JSON member that holds the event time.
     pub time_field: String,
-    /// The time zone of event times that are text without a UTC offset. Its rules come from the database in the binary,
-    /// so they are the same on all machines.
+    /// The time zone of event times that are text without a UTC offset. Its rules come from the time zone database in
+    /// Windrow's binary, so they are the same on all machines.
     pub time_zone: TimeZone,
     /// The longest entity key, in bytes of UTF-8. A record with a longer key is a dead letter.
     pub max_key_bytes: usize,
@@ -125,8 +125,9 @@ pub struct EventSpec {
 /// `[watermark]`: how far the event times of a partition may be out of order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct WatermarkSpec {
-    /// The time by which the watermark stays behind the latest event time of a partition; at least 0. An event that is
-    /// older than the latest event by at most this time is never late.
+    /// The out-of-orderness that the pipeline tolerates; at least 0. The watermark of a partition stays this time plus
+    /// 1 ms behind the latest event time. An event that is older than the latest event by at most this time is never
+    /// late.
     pub max_out_of_orderness_ms: i64,
 }
 
@@ -189,7 +190,7 @@ impl fmt::Debug for RedisSinkSpec {
 /// `[dead_letters]`: the destination of dead letters.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum DeadLetterSpec {
-    /// A Kafka topic on the brokers of the source. This topic is never the topic of the source.
+    /// A Kafka topic on the brokers of the source. It is never the topic that the source reads.
     Topic(String),
     /// A file to which dead letters are appended.
     File(PathBuf),

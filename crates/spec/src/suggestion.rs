@@ -1,7 +1,7 @@
 //! Finds the valid name that is most similar to a misspelt name, for "did you mean" hints.
 
-/// The longest name, in characters, for which a similar name is searched. A longer name was probably written by a
-/// program, and programs do not misspell.
+/// The longest name, in characters, for which [`find_closest_name`] searches a similar name. A longer name was probably
+/// written by a program, and programs do not misspell.
 const MAX_COMPARED_CHARS: usize = 64;
 
 /// Returns the name in `known` that is most similar to `written`. Returns `None` if no name is so similar that

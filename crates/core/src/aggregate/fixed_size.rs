@@ -1,9 +1,9 @@
-//! Accumulators of fixed size, stored as 64-bit words. Counts, sums, means and durations have such an accumulator.
-//! Minimum, maximum, first and last have one unless the field is text.
+//! Accumulators of fixed size, stored as 64-bit words. Sums, means, durations and all counts except distinct counts
+//! have such an accumulator. Minimum, maximum, first and last have one unless the field is text.
 //!
 //! Word 0 is always the number of folded values. Doubles are stored as their bits, signed integers as two's complement.
-//! A sum of longs wraps around on overflow, as in Flink. Therefore merging stays associative, and every final sum that
-//! fits into 64 bits is right.
+//! A sum of longs wraps around on overflow, as in Flink. Therefore merging stays associative, and a final sum that fits
+//! into 64 bits is right even if an intermediate sum has overflowed.
 
 use std::cmp::Ordering;
 
@@ -24,7 +24,7 @@ pub(super) enum FixedSizeAggregator {
     SumLong(FieldId),
     /// Accumulator words: `[count, sum]`
     SumDouble(FieldId),
-    /// Accumulator words: `[count, sum]`; the sum is a double, also for a field of longs
+    /// Accumulator words: `[count, sum]`; the sum is a double, even if the field is a long
     Avg(FieldId),
     /// Accumulator words: `[count, value]`
     Min(FieldId, FieldType),
@@ -125,8 +125,8 @@ fn add_to_double_sum(words: &mut [u64], count: u64, number: f64) {
     words[1] = (f64::from_bits(words[1]) + number).to_bits();
 }
 
-/// Counts `value`, unless it is NULL. Replaces the stored value if `value` compares with the stored value as `wanted`
-/// says: less for a minimum, greater for a maximum.
+/// Counts `value`, unless it is NULL. Stores `value` if it is the first one, or if comparing it with the stored value
+/// gives `wanted`. `wanted` is `Less` for a minimum and `Greater` for a maximum.
 fn keep_min_or_max(words: &mut [u64], value: Value<'_>, wanted: Ordering) {
     let Some(bits) = value_to_bits(value) else { return };
     let stored = match value {

@@ -2,9 +2,9 @@
 //!
 //! A distinct count is estimated with a HyperLogLog sketch of the Apache DataSketches library. A small sketch is a list
 //! of hashes, so counts up to a few dozen values are exact in practice. A large sketch takes 2 KiB, and its estimate
-//! has a standard error of about 1.6 %. The library never changes its hash function, and its composite estimate does
-//! not depend on the order of insertion. So the same values give the same count in every run, no matter how panes
-//! divide the values.
+//! has a standard error of about 1.6 %. The library never changes its hash function, and the result of its
+//! `composite_estimate` does not depend on the order of insertion. So the same values give the same count in every run,
+//! no matter how panes divide the values.
 
 use std::hash::{Hash, Hasher};
 
@@ -31,8 +31,8 @@ pub(crate) enum VariableAccumulator {
 }
 
 impl VariableAccumulator {
-    /// Appends the accumulator to a snapshot. The tag of the variant comes first. For a text, the event time and the
-    /// text follow. For a sketch, the serialized sketch follows.
+    /// Appends the accumulator to a snapshot. A tag comes first, the number of the variant. For a text, the event time
+    /// and the text follow. For a sketch, the serialized sketch follows.
     pub(crate) fn save(&self, out: &mut Vec<u8>) {
         match self {
             Self::Empty => write_unsigned(out, EMPTY_TAG),
@@ -155,8 +155,8 @@ fn get_or_create_sketch(accumulator: &mut VariableAccumulator) -> Option<&mut Hl
     }
 }
 
-/// A value that is hashed by its bytes alone. Rust's own `Hash` of a text adds bytes that may change between versions
-/// of Rust, so stored sketches would no longer match.
+/// A value that is hashed by its bytes alone. Rust's own `Hash` of a text also hashes other bytes, which a new version
+/// of Rust may change. Then new hashes would no longer match the hashes in stored sketches.
 struct DistinctCountInput<'a>(Value<'a>);
 
 impl Hash for DistinctCountInput<'_> {

@@ -4,8 +4,8 @@
 //! (0, -1, 1, -2 become 0, 1, 2, 3). The length of a text, or of other bytes, precedes the text or the bytes.
 //! Invariant: whatever the input, the reader does not panic, and allocates at most as many bytes as the input has.
 
-/// The reason why the bytes of a snapshot cannot be decoded. A damaged file does not cause this error, because its
-/// checksum is checked first. So the cause is a bug or an unknown format.
+/// The reason why the bytes of a snapshot cannot be decoded. A damaged file does not cause this error, because the
+/// reader of the file checks its checksum first. So the cause is a bug or an unknown format.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DamagedSnapshot(pub &'static str);
 

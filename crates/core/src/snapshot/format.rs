@@ -1,4 +1,4 @@
-//! Parts of the snapshot format: base or delta, the numbers of tables, and the state outside the slots.
+//! Parts of the snapshot format: base or delta, the numbers that identify tables, and the state outside the slots.
 
 use std::collections::BTreeMap;
 
@@ -19,33 +19,33 @@ pub enum BaseOrDelta {
 pub enum SnapshotStorageOutcome {
     /// The bytes are stored. The next delta omits the slots that have not changed since this snapshot began.
     Stored,
-    /// The bytes are lost. The next delta also includes the changed slots of this snapshot.
+    /// The bytes are lost. The next delta also includes the slots that had changed when this snapshot began.
     Discarded,
 }
 
-/// The state of a shard outside its slots, and the size of its tables.
+/// The state of a shard outside its slots, and the numbers of its slots and entities.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ShardMetadata {
     /// The watermark; `None` before the first event.
     pub watermark: Option<EventTime>,
-    /// The number of slots, including free slots.
+    /// The number of slots in the table of entity keys, including free slots.
     pub slot_count: u32,
     /// Number of entities with state.
     pub entity_count: usize,
-    /// For each view, the number of numbered rows that it has emitted.
+    /// For each view, the number of rows that it has emitted, without the rows that have the number 0.
     pub emitted_row_counts: Vec<u64>,
 }
 
 /// The number of the table with the entity keys.
 pub(crate) const ENTITY_KEY_TABLE_NUMBER: u64 = 0;
 
-/// Returns the number of the table with the state of the view at `index`.
+/// Returns the number of the table that holds the state of the view with the index `index`.
 pub(crate) const fn view_table_number(index: usize) -> u64 {
     index as u64 + 1
 }
 
 /// Returns the size of each table in a part of a snapshot, as a map from table number to bytes. Table 0 holds the
-/// entity keys, table `n + 1` the state of view `n`. The saved slots are counted but not decoded.
+/// entity keys, table `n + 1` the state of view `n`. The function does not decode the saved slots.
 ///
 /// # Errors
 /// Fails when the bytes are not those of a snapshot.

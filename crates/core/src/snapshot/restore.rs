@@ -1,6 +1,6 @@
 //! Restores a shard from the layers of a checkpoint.
 //!
-//! Owns: the order of the steps of a restore. Does not own: the decoding of a slot (the table of the slot).
+//! Owns: the order of the steps of a restore. Does not own: the decoding of a slot (the table of the slot decodes it).
 //! Invariant: no bytes make a restore panic. Bytes that are not a snapshot of these views give an error.
 
 use super::encoding::{DamagedSnapshot, SnapshotReader};
@@ -18,9 +18,9 @@ pub struct ShardRestore {
 }
 
 impl ShardRestore {
-    /// Starts a restore of `slot_count` saved slots into the new shard `empty`. `target_view_by_saved_view` has one
-    /// element for every saved view. The element is the index of the view in `empty` that gets the saved state, or
-    /// `None` to drop the saved state.
+    /// Starts a restore into the new shard `empty`. Every saved table has at most `slot_count` slots.
+    /// `target_view_by_saved_view` has one element for every saved view. The element is the index of the view in
+    /// `empty` that gets the saved state, or `None` to drop the saved state.
     #[must_use]
     pub fn new(empty: Shard, slot_count: u32, target_view_by_saved_view: Vec<Option<usize>>) -> Self {
         Self { shard: empty, slot_count, target_view_by_saved_view }

@@ -35,8 +35,9 @@ pub(crate) trait HasDerivedState: SlotState {
     fn derived_state_mut(&mut self) -> &mut Self::DerivedState;
 }
 
-/// A table of slots with the running snapshot of the table. Reading a slot is always allowed. Every method that gives
-/// write access saves the slot to the running snapshot first.
+/// A table of slots with the running snapshot of the table. Reading a slot is always allowed. Before a method gives
+/// write access to the state in a slot, it saves the slot to the running snapshot. A restore needs no such step,
+/// because no snapshot runs then.
 #[derive(Debug)]
 pub(crate) struct SlotTable<S> {
     slots: Vec<S>,
@@ -209,7 +210,7 @@ pub(crate) struct SlotRecordBlock<'a> {
 }
 
 impl<'a> SlotRecordBlock<'a> {
-    /// Wraps the saved slots of one block. Every table of the snapshot has `slot_count` slots.
+    /// Wraps `bytes`, the saved slots of one block. Every slot index in the block is below `slot_count`.
     pub(super) const fn new(slot_count: u32, bytes: &'a [u8]) -> Self {
         Self { slot_count, reader: SnapshotReader::new(bytes) }
     }

@@ -14,7 +14,8 @@ use crate::entity_slot::EntitySlot;
 
 #[derive(Debug, Default)]
 pub(crate) struct SnapshotWriter {
-    /// The slots that events have changed since the latest snapshot began.
+    /// The slots that events have changed since the latest snapshot began. If the caller discarded that snapshot, its
+    /// changed slots belong to the set too.
     changed_slots: FixedBitSet,
     /// The slots that the running snapshot has not saved yet.
     pending_slots: FixedBitSet,
@@ -71,8 +72,8 @@ impl SnapshotWriter {
         Some(EntitySlot(self.scan_position as u32))
     }
 
-    /// Appends `slot` to the saved bytes: its index, and the state that `write` encodes. Returns the number of appended
-    /// bytes.
+    /// Appends `slot` to the saved bytes: the distance from the index of the last saved slot to its index, and the
+    /// state that `write` encodes. Returns the number of appended bytes.
     pub(super) fn write_slot_record(&mut self, slot: EntitySlot, write: impl FnOnce(&mut Vec<u8>)) -> usize {
         let before = self.saved_records.len();
         write_signed(&mut self.saved_records, i64::from(slot.0) - self.last_saved_slot);

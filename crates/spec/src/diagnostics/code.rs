@@ -31,9 +31,9 @@ codes! {
     Syntax = "syntax",
     /// A name that occurs twice in one table.
     DuplicateKey = "duplicate-key",
-    /// A `--set` whose path is not a valid path in the pipeline file.
+    /// A `--set` option whose path is not a valid path in the pipeline file.
     BadOverride = "bad-override",
-    /// A field or table whose name a pipeline file does not allow.
+    /// A field or table that does not exist in pipeline files, such as a misspelt one.
     UnknownField = "unknown-field",
     /// A required field or table that is missing.
     MissingField = "missing-field",
@@ -47,7 +47,7 @@ codes! {
     BadValue = "bad-value",
     /// A name that is too long, or that contains a character that is not allowed.
     BadName = "bad-name",
-    /// A name that a row of features already uses for other data.
+    /// A name that is already taken: by the entity key, by the event time, or by other data in a row.
     ReservedName = "reserved-name",
     /// Text that is not a duration.
     BadDuration = "bad-duration",
@@ -67,7 +67,7 @@ codes! {
     UnsupportedCondition = "unsupported-condition",
     /// A key template that is not valid.
     BadKey = "bad-key",
-    /// A key template with which two users or windows could share a Redis key.
+    /// A key template with which two users, or two windows, could share a Redis key.
     AmbiguousKey = "ambiguous-key",
     /// Two feature views that could write the same Redis key.
     KeyCollision = "key-collision",

@@ -27,7 +27,7 @@ impl<'a> DiagnosticCollector<'a> {
         self.diagnostics
     }
 
-    /// Adds a mistake. `expected` is the end of a sentence that begins with "expected".
+    /// Adds a mistake. `expected` says what would be valid. It is the end of a sentence that begins with "expected".
     pub(crate) fn report(
         &mut self,
         code: DiagnosticCode,
@@ -49,9 +49,9 @@ impl<'a> DiagnosticCollector<'a> {
         &mut self.diagnostics[last]
     }
 
-    /// Returns the location of a part of a text in the file. `location` is the location of the whole text, `value` the
-    /// text, and `part` a range of bytes of `value`. If the file contains the text with TOML escapes, returns
-    /// `location`.
+    /// Returns the location of a part of a text value. `value` is the text, `location` its location, and `part` a range
+    /// of bytes in `value`. Returns `location` itself if the text comes from a `--set`, or if the file contains it with
+    /// TOML escapes.
     pub(crate) fn locate_part_of_value(
         &self,
         location: &DocumentLocation,

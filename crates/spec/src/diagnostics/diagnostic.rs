@@ -18,7 +18,7 @@ pub struct Diagnostic {
     pub hint: Option<String>,
     pub(crate) location: DocumentLocation,
     pub(crate) related: Option<RelatedLocation>,
-    /// Whether messages hide the line of the mistake, because the line may contain a secret.
+    /// Whether messages omit the line of the mistake, because the line may contain a secret.
     pub(crate) is_line_redacted: bool,
 }
 
@@ -41,7 +41,7 @@ impl Diagnostic {
         self
     }
 
-    /// Hides the line of the mistake from messages, because the line may contain a secret.
+    /// Makes messages omit the line of the mistake, because the line may contain a secret.
     pub(crate) fn redact_line(&mut self) -> &mut Self {
         self.is_line_redacted = true;
         self

@@ -31,7 +31,8 @@ impl Diagnostics {
             DocumentLocation::Override(_) => None,
         };
         // The TOML parser skips a broken line or guesses its value. Then fields can seem to be missing or wrong,
-        // although they are right in the file. Such mistakes are removed.
+        // although they are right in the file. So this code removes the mistakes that may result from a broken line:
+        // missing fields, undeclared fields, and other mistakes in the same line.
         let is_syntax = |one: &&Diagnostic| one.code.is_syntax();
         let broken: Vec<_> = diagnostics.iter().filter(is_syntax).map(|one| line_of(&one.location)).collect();
         if !broken.is_empty() {

@@ -9,7 +9,7 @@ use std::ops::Range;
 pub(crate) enum DocumentLocation {
     /// A range of bytes in the file.
     File(ByteRange),
-    /// The value of the `--set` override with this index.
+    /// The value of a `--set` override. The number is the index of the override, counted from 0.
     Override(usize),
 }
 

@@ -1,7 +1,7 @@
 //! Renders mistakes as text.
 //!
-//! Invariant: the `annotate-snippets` crate gets only the lines of a mistake, because its time grows with the size of
-//! the text that it gets.
+//! Invariant: the `annotate-snippets` crate gets only the lines of a mistake, because its running time grows with the
+//! size of the text that it gets.
 
 use std::fmt;
 

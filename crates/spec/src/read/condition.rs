@@ -4,9 +4,9 @@
 //! of allowed words ([`supported_tokens`]), type checks ([`compile`]), the location of a mistake in the text
 //! ([`context`]).
 //!
-//! Only a small part of SQL is supported, so all words are checked before the parser runs. The check has three uses. A
-//! field may have the name of an unsupported SQL keyword, such as `date`. A message can name the unsupported word. And
-//! hostile input reaches only a small part of the parser.
+//! Only a small part of SQL is supported, so all words are checked before the parser runs. The check has three uses. It
+//! allows a field to have the name of an unsupported SQL keyword, such as `date`. It finds the unsupported word, so a
+//! message can name this word. And it keeps hostile input away from most of the parser.
 
 mod compile;
 mod context;

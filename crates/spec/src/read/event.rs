@@ -12,12 +12,13 @@ use crate::read::table_reader::{PipelineSetting, TableReader, join_path};
 use crate::suggestion::{build_closest_name_hint, join_names_with_or};
 
 const DEFAULT_MAX_KEY_BYTES: i64 = 1_024;
-/// The largest allowed value of `max_key_bytes`. Kafka's default limits do not allow a record with a longer entity key.
+/// The largest allowed value of `max_key_bytes`. With default settings, Kafka rejects a record with a longer entity
+/// key.
 const MAX_KEY_BYTES_LIMIT: i64 = 1_024 * 1_024;
 const ALL_FIELD_TYPES: [FieldType; 4] = [FieldType::String, FieldType::Double, FieldType::Long, FieldType::Boolean];
 
-/// The fields in the section `[event]` that have no mistake in their names. The readers of views use these fields even
-/// if the section has other mistakes.
+/// The fields whose names could be read from the section `[event]`. The readers of views use these fields even if the
+/// section has mistakes.
 #[derive(Debug, Default)]
 pub(super) struct EventFields {
     /// The entity key's name.
@@ -25,8 +26,8 @@ pub(super) struct EventFields {
     /// The name of the JSON member with the event time.
     event_time_name: Option<String>,
     declared_fields: Vec<DeclaredField>,
-    /// Whether the names of all fields could be read. If not, a name that is not found may still be a field, so it is
-    /// not reported.
+    /// Whether the names of all fields could be read. If not, a name that is not found may still be a field, so readers
+    /// do not report it.
     is_complete: bool,
 }
 
@@ -39,7 +40,8 @@ struct DeclaredField {
 }
 
 pub(super) enum FieldLookupResult {
-    /// The field is declared. The values are its position, and its type or `None` if the declared type is a mistake.
+    /// The field is declared. The first value is its position. The second value is its type, or `None` if the declared
+    /// type is a mistake.
     Found(FieldId, Option<FieldType>),
     /// The field is not declared.
     Undeclared {
@@ -48,7 +50,7 @@ pub(super) enum FieldLookupResult {
         /// A hint for the message.
         hint: Option<String>,
     },
-    /// The section `[event]` has mistakes, so the field may be declared or not.
+    /// The section `[event]` has mistakes, so it is unknown whether the field is declared.
     Undetermined,
 }
 
@@ -177,8 +179,8 @@ fn read_entity_key_name<'a>(setting: &PipelineSetting<'a>, mistakes: &mut Diagno
 fn read_time_zone(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<TimeZone> {
     const EXPECTED_TIME_ZONE: &str = "a name of the IANA time zone database, such as \"UTC\" or \"Asia/Seoul\"";
     let name = setting.read_text(EXPECTED_TIME_ZONE, mistakes)?;
-    // The time zone is looked up in the database in the binary, and not in the database of the machine. So every
-    // machine computes the same event times.
+    // The time zone is looked up in the time zone database in Windrow's binary, and not in that of the machine. So
+    // every machine computes the same event times.
     let database = TimeZoneDatabase::bundled();
     match database.get(name) {
         Ok(zone) => Some(zone),

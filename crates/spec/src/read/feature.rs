@@ -1,7 +1,7 @@
 //! `[feature_view.NAME.features]`: the features of a view.
 //!
-//! Owns: which types of fields each aggregate accepts, and which type `default` must have. Does not own: the condition
-//! in `where` ([`crate::read::condition`]).
+//! Owns: the rules that say which types of fields each aggregate accepts, and which type `default` must have. Does not
+//! own: the condition in `where` ([`crate::read::condition`]).
 
 use windrow_core::{Aggregate, DurationUnit, Feature, FieldId, FieldType, Literal};
 
@@ -156,8 +156,8 @@ fn read_aggregate(
                 .set_hint(hint);
             return None;
         }
-        // The section `[event]` has mistakes, so the pipeline is rejected in any case. Until then, any field can stand
-        // for the unknown field.
+        // The section `[event]` has mistakes, so the pipeline is rejected in any case. The aggregate is never used, so
+        // any field can stand for the unknown field.
         FieldLookupResult::Undetermined => (FieldId(0), None),
     };
     let accepted: &[FieldType] = match kind {

@@ -23,7 +23,8 @@ pub(crate) fn read_pipeline_name(
     require_safe_name("the pipeline", name, setting.location, mistakes).then(|| name.to_owned())
 }
 
-/// Returns `true` if `name` can be part of a path or metric label. Otherwise reports `name`.
+/// Returns `true` if `name` can be part of a path or metric label. Otherwise reports a mistake. `what` says in the
+/// message what has this name.
 pub(crate) fn require_safe_name(
     what: &str,
     name: &str,
@@ -56,7 +57,8 @@ pub(crate) fn read_topic_name(setting: &PipelineSetting<'_>, mistakes: &mut Diag
     None
 }
 
-/// Returns `true` if an event field or a feature may be called `name`. Otherwise reports `name`.
+/// Returns `true` if an event field or a feature may be called `name`. Otherwise reports a mistake. `what` says in the
+/// message what has this name.
 pub(crate) fn require_valid_field_name(
     what: &str,
     name: &str,
@@ -76,8 +78,8 @@ pub(crate) fn require_valid_field_name(
     fine
 }
 
-/// Returns `true` if rows use `name` for nothing else. Otherwise reports `name`. `key` is the name of the entity key,
-/// or `None` if `name` is the entity key itself.
+/// Returns `true` if no other data in a row is called `name`. Otherwise reports a mistake. `key` is the name of the
+/// entity key, or `None` if `name` is the entity key itself.
 pub(crate) fn require_unreserved_name(
     what: &str,
     name: &str,

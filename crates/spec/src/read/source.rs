@@ -10,7 +10,8 @@ use crate::suggestion::build_closest_name_hint;
 
 const DEFAULT_SESSION_TIMEOUT_MS: i64 = 45_000;
 const MIN_SESSION_TIMEOUT_MS: i64 = 1_000;
-/// The default of the broker setting `group.max.session.timeout.ms`. By default, brokers reject a longer timeout.
+/// The largest allowed session timeout: the default of the broker setting `group.max.session.timeout.ms`. By default,
+/// brokers reject a longer timeout.
 const MAX_SESSION_TIMEOUT_MS: i64 = 30 * 60 * 1_000;
 
 pub(super) fn read_source(root: &mut TableReader<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<SourceSpec> {
@@ -90,7 +91,7 @@ fn read_brokers(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollecto
     Some(text.to_owned())
 }
 
-/// Reads a setting that must be one of two words. Returns the value that is paired with the word.
+/// Reads a setting that must be one of two words. Returns the value that is paired with this word in `words`.
 fn read_one_of_two_words<T>(
     setting: &PipelineSetting<'_>,
     words: [(&str, T); 2],

@@ -15,7 +15,7 @@ pub(crate) struct MistakeAlreadyReported;
 /// A value in the pipeline file, with its path and its location.
 #[derive(Clone, Debug)]
 pub(crate) struct PipelineSetting<'a> {
-    /// The names of the tables from the root of the file and the name of the value, joined by dots.
+    /// The path of the value: the names of its tables, from the root of the file, and its own name, joined by dots.
     pub(crate) path: String,
     pub(crate) location: &'a DocumentLocation,
     pub(crate) value: &'a DocumentValue,
@@ -30,7 +30,7 @@ impl<'a> PipelineSetting<'a> {
         Self { path: join_path(&self.path, name), location: &node.location, value: &node.value }
     }
 
-    /// Returns the value if it is text and not blank. Otherwise reports the value. `expected` is the end of a sentence
+    /// Returns the value if it is text and not blank. Otherwise reports a mistake. `expected` is the end of a sentence
     /// that begins with "expected".
     pub(crate) fn read_text(&self, expected: &str, mistakes: &mut DiagnosticCollector<'_>) -> Option<&'a str> {
         match self.value {
@@ -51,7 +51,7 @@ impl<'a> PipelineSetting<'a> {
         }
     }
 
-    /// Returns the value if it is an integer. Otherwise reports the value.
+    /// Returns the value if it is an integer. Otherwise reports a mistake.
     pub(crate) fn read_integer(&self, expected: &str, mistakes: &mut DiagnosticCollector<'_>) -> Option<i64> {
         match self.value {
             DocumentValue::Integer(integer) => Some(*integer),
@@ -62,7 +62,7 @@ impl<'a> PipelineSetting<'a> {
         }
     }
 
-    /// Returns a reader for the value if it is a table. Otherwise reports the value.
+    /// Returns a reader for the value if it is a table. Otherwise reports a mistake.
     pub(crate) fn read_table(&self, expected: &str, mistakes: &mut DiagnosticCollector<'_>) -> Option<TableReader<'a>> {
         match self.value {
             DocumentValue::Table(table) => Some(TableReader {

@@ -51,7 +51,7 @@ pub(super) fn read_views(
 }
 
 /// Reads a view and its key template. Returns a valid key template even if another setting of the view has a mistake,
-/// because the templates of all views are compared.
+/// because the caller compares the templates of all views.
 fn read_view<'a>(
     name: &'a str,
     setting: &PipelineSetting<'a>,

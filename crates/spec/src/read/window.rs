@@ -70,8 +70,9 @@ fn read_required_duration_ms(
     table.required_setting(name, example).and_then(|setting| read_duration_ms(&setting, 1, MAX_WINDOW_MS, mistakes))
 }
 
-/// Returns a sliding window. Reports a window with too many panes, because the state of an entity grows with the number
-/// of panes. The slide may be longer than the size. In this case, an event between two windows belongs to no window.
+/// Returns a sliding window, or reports that it would have too many panes. The number of panes is limited, because the
+/// state of an entity grows with the number of panes. The slide may be longer than the size. In this case, an event
+/// between two windows belongs to no window.
 fn build_sliding_window(
     setting: &PipelineSetting<'_>,
     size_ms: i64,

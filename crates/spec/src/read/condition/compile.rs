@@ -1,7 +1,7 @@
 //! Compiles the syntax tree of a SQL expression to the core's [`Condition`], and checks the types.
 //!
-//! Owns: which types can be compared. Invariant: a long chain of ANDs or ORs compiles to a balanced tree, so its
-//! evaluation never recurses deeply.
+//! Owns: the rule that says which types can be compared. Invariant: a long chain of ANDs or ORs compiles to a balanced
+//! tree, so its evaluation never recurses deeply.
 
 use sqlparser::ast::{BinaryOperator, Expr, Spanned, UnaryOperator, Value};
 use windrow_core::text::first_chars;
@@ -192,11 +192,11 @@ fn compile_operand(expression: &Expr, context: &mut ConditionContext<'_, '_, '_>
                 FieldLookupResult::Found(field, field_type) => {
                     (Operand::Field(field), field_type.map_or(OperandType::Unknown, OperandType::from_field_type))
                 }
-                // The section `[event]` has mistakes, so the pipeline is rejected in any case. Until then, any field
-                // can stand for the unknown field.
+                // The section `[event]` has mistakes, so the pipeline is rejected in any case. The compiled condition
+                // is never used, so any field can stand for the unknown field.
                 FieldLookupResult::Undetermined => (Operand::Field(FieldId(0)), OperandType::Unknown),
-                // Undeclared fields were reported before the parser ran. So this name is not a field but a keyword at a
-                // wrong position.
+                // `require_supported_tokens` has reported undeclared fields before the parser ran. So this name is not
+                // a field but a keyword at a wrong position.
                 FieldLookupResult::Undeclared { .. } => {
                     let range = context.byte_range(name.span);
                     let message = format!("`{}` is not allowed here", name.value);

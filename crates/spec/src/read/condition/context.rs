@@ -25,7 +25,7 @@ pub(super) struct ConditionContext<'a, 'm, 't> {
 }
 
 impl ConditionContext<'_, '_, '_> {
-    /// Reports a mistake at `range` of the condition's text.
+    /// Reports a mistake. `range` is its location in the condition's text, in bytes.
     pub(super) fn report(
         &mut self,
         code: DiagnosticCode,
@@ -46,8 +46,8 @@ impl ConditionContext<'_, '_, '_> {
         );
     }
 
-    /// Returns the range of bytes of `span` in the text. If `span` is empty because the parser knows no location,
-    /// returns the range of the whole text.
+    /// Converts `span`, a location from the SQL parser, to a range of bytes in the condition's text. If `span` is empty
+    /// because the parser knows no location, returns the range of the whole text.
     pub(super) fn byte_range(&self, span: Span) -> Range<usize> {
         if span == Span::empty() {
             return 0..self.text.len();
@@ -56,8 +56,8 @@ impl ConditionContext<'_, '_, '_> {
         start..self.byte_offset(span.end).max(start)
     }
 
-    /// Returns the byte offset of `location` in the text. `location` is a line and a column in characters, both counted
-    /// from 1.
+    /// Converts `location`, a line and a column from the SQL parser, to a byte offset in the condition's text. The
+    /// column is a number of characters. Line and column are counted from 1.
     pub(super) fn byte_offset(&self, location: Location) -> usize {
         let newlines = self.text.match_indices('\n').map(|(at, _)| at + 1);
         let line = usize::try_from(location.line).unwrap_or(usize::MAX);

@@ -1,7 +1,7 @@
 //! Checks that a condition contains only supported words and symbols.
 //!
-//! Owns: reporting every unsupported word by name, and telling fields from keywords. Does not own: the grammar (the
-//! parser).
+//! Owns: reporting every unsupported word by name, and distinguishing fields from keywords. Does not own: the grammar
+//! (the parser).
 
 use std::ops::Range;
 
@@ -59,7 +59,8 @@ fn is_nested_too_deeply(tokens: &[TokenWithSpan]) -> bool {
 }
 
 /// Returns `true` if a word is a supported keyword or a field. Otherwise reports the word. A field may have the name of
-/// a keyword, so the function marks fields as names for the parser. `next` is the token after the word.
+/// a keyword, so the function marks the word of a field: the parser then reads it as a name. `next` is the token after
+/// the word.
 fn require_supported_word(
     word: &mut Word,
     range: Range<usize>,
