@@ -1,4 +1,4 @@
-//! Creates the halts of the Kafka connector.
+//! Creates the errors with which the Kafka connector halts the job.
 
 use windrow_engine::Halt;
 use windrow_engine::halt::{ServiceAddress, ServiceRefusal, SourceOperation, share_error};
@@ -8,7 +8,7 @@ pub(super) fn kafka_service_address(brokers: &str) -> ServiceAddress {
     ServiceAddress { product_name: "Kafka", address: brokers.to_owned() }
 }
 
-/// Returns the halt for an `operation` that Kafka or librdkafka refused.
+/// Returns the halt for an `operation` that Kafka or librdkafka refused with `error`.
 pub(super) fn build_refused_operation_halt<E>(brokers: &str, operation: SourceOperation, error: E) -> Halt
 where
     E: std::error::Error + Send + Sync + 'static,
@@ -16,7 +16,7 @@ where
     ServiceRefusal::Source { service: kafka_service_address(brokers), operation, source: share_error(error) }.into()
 }
 
-/// Returns the halt for settings with which librdkafka cannot create a client.
+/// Returns the halt for client settings that librdkafka refused with `error`.
 pub(super) fn build_refused_settings_halt<E>(brokers: &str, error: E) -> Halt
 where
     E: std::error::Error + Send + Sync + 'static,

@@ -1,5 +1,5 @@
-//! A worker's member of the consumer group. The group assigns partitions to the member, and the member commits offsets.
-//! The member reads no records.
+//! The member of the consumer group that belongs to one worker. The group assigns partitions to the member, and the
+//! member commits offsets. The member reads no records.
 //!
 //! During a rebalance, librdkafka pauses all partitions of a consumer until the consumer acknowledges the rebalance. A
 //! worker acknowledges late: it first restores the state of an assigned partition, or takes a checkpoint of a revoked

@@ -38,7 +38,7 @@ pub struct TopicIdentity {
 }
 
 /// Waits until Kafka at `brokers` answers and has topic `name`. Creates the topic if it does not exist and the broker
-/// allows its creation. Returns `None` after a stop request.
+/// allows its creation. Returns `None` if `stop` asks the process to stop during the wait.
 ///
 /// # Errors
 /// [`Halt::Unreachable`] when Kafka does not answer within `timeout`. [`Halt::Input`] when the topic does not exist and

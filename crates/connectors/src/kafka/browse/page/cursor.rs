@@ -8,12 +8,13 @@ use std::ops::Range;
 use super::record_buffer::{BufferLimits, RecordBuffer};
 use crate::kafka::browse::records::BrowsedRecord;
 
-/// A cursor that reads one partition of a page in one direction.
+/// A cursor that reads the records of one partition for a page, in one direction.
 pub(super) trait PartitionCursor: Sized {
     /// Whether the cursor reads towards older records.
     const GOING_BACK: bool;
 
     /// Creates a cursor at offset `start` of a partition. `readable` is the partition's range of readable offsets.
+    /// `piece` is the size of the first piece, and `limits` bounds the cursor's buffer.
     fn new(start: i64, readable: Range<i64>, piece: PieceSize, limits: BufferLimits) -> Self;
 
     /// Returns the offsets of the next piece.
@@ -46,7 +47,8 @@ pub(super) trait PartitionCursor: Sized {
 
     fn adjacent_page_starts(&self) -> AdjacentPageStarts;
 
-    /// Returns the partition whose front record comes next on the page.
+    /// Returns the partition whose record comes next on the page. `fronts` describes the first record in the buffer of
+    /// each partition.
     fn choose_next_partition(fronts: impl Iterator<Item = FrontRecordTimestamp>) -> Option<i32>;
 }
 
