@@ -3,8 +3,9 @@
 //!
 //! A checkpoint of a partition is a *manifest* and the *state objects* that the manifest names. The state objects form
 //! *layers*. The first layer is a *base*, which holds all state. Each later layer is a *delta*, which holds the changes
-//! since the layer before it. The manifest also holds the offset, the watermark and the row numbers, so these values
-//! always match the state. The owner of a partition is the worker that claimed the partition's largest *epoch*.
+//! since the layer before it. The manifest also holds the shard's offset, watermark and row numbers. So a restored
+//! shard always gets the values that belong to its state. The owner of a partition is the worker that claimed the
+//! partition's largest *epoch*.
 //!
 //! From request to completed checkpoint:
 //!
@@ -17,9 +18,10 @@
 //! | manifest: a text that names the state objects | [`CheckpointManifest`] of [`CheckpointLayer`]s | `manifest` |
 //! | completed checkpoint: the manifest is created, and no larger epoch exists | `SnapshotOutcome::Complete` with its [`CheckpointId`] | `checkpoint_thread` |
 //!
-//! From checkpoint to running partition: a `RestoredShard` holds the state of the checkpoint. A `RestoredPartition`
-//! adds the epoch under which the worker claimed the partition in the checkpoint store. The worker has also claimed an
-//! `OpenedPartition` at the fence, so the worker may read the partition's records.
+//! From checkpoint to running partition, a type stands for each step. A `RestoredShard` holds the state of the
+//! checkpoint. A `RestoredPartition` adds the epoch under which the worker claimed the partition in the checkpoint
+//! store. An `OpenedPartition` exists after the worker has also claimed the partition at the fence. Only then may the
+//! worker read the partition's records.
 //!
 //! Owns: the names and formats of all objects (`object_names`, `manifest`, `state_object`), claims of epochs
 //! (`epoch_claim`), opening a partition (`claim_partition`). Also owns: writing in the background
@@ -31,14 +33,14 @@
 //! 1. Two conditions hold before a manifest is created: all objects that the manifest names exist, and Redis has
 //!    acknowledged all rows before the manifest's offset.
 //! 2. A checkpoint is complete only if its manifest exists and no larger epoch exists. A former owner may still create
-//!    a manifest. Such a manifest is correct, because the shard is deterministic. Checkpoints of the new owner count as
-//!    newer, because their epoch is larger.
-//! 3. The objects that a kept manifest names are never deleted. The object of a partition's largest epoch is never
-//!    deleted.
+//!    a manifest after a new owner has claimed the partition. Such a manifest holds correct state, because the shard is
+//!    deterministic. Checkpoints of the new owner count as newer, because their epoch is larger.
+//! 3. The objects that a kept manifest names are never deleted. The object that claims the largest epoch of a partition
+//!    is never deleted.
 //! 4. An unreadable checkpoint is logged, and the next older checkpoint is used. If all checkpoints of a partition are
 //!    unreadable, the job halts. Only a partition without any checkpoint begins with empty state.
 //! 5. Windrow still reads the objects that older versions wrote (`tests/fixtures`). The checksum of an object covers
-//!    the format version, so a damaged version is never mistaken for another format.
+//!    the format version, so a damaged version number is never mistaken for another version.
 //!
 //! A crash can leave state objects that no manifest names. The next complete checkpoint of the same partition deletes
 //! these objects.

@@ -2,9 +2,9 @@
 //!
 //! Owns: the rules that decide which records are events. Does not own: dead letters (the worker writes a record that is
 //! not an event as a dead letter).
-//! Invariants: (1) No record causes a panic or a recursion deeper than [`MAX_NESTING_DEPTH`]. Decoding a record needs
-//! at most a small multiple of the record's size in memory. (2) The result depends only on the bytes of the record and
-//! on the pipeline file.
+//! Invariants: (1) No record causes a panic or a recursion deeper than [`MAX_NESTING_DEPTH`]. The memory that decoding
+//! a record needs is at most a small multiple of the record's size. (2) The result depends only on the bytes of the
+//! record and on the pipeline file.
 
 mod error;
 mod event_decoder;

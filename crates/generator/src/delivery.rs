@@ -1,8 +1,8 @@
 //! Simulates the delivery of events: decides when each event arrives, and which events are late or malformed.
 //!
-//! Invariant: the event time of an event that is not late is at most `disorder_ms` before the event time of every event
-//! that arrived earlier. The first reason: no event arrives before its event time. The second reason: an event that is
-//! not late arrives at most `disorder_ms` after its event time.
+//! Invariant: if an event is not late, its event time is at most `disorder_ms` before the event time of every event
+//! that arrived earlier. The first reason: an event that is not late arrives at most `disorder_ms` after its event
+//! time. The second reason: no event has an event time after its arrival.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -11,8 +11,9 @@ use crate::random::{Probability, RandomStream};
 use crate::settings::GeneratorSettings;
 use crate::shop::ShopClick;
 
-/// The ranges of the age of a late event on arrival, in ms. All three ranges are equally likely. An event with an age
-/// of the first range misses few windows. An event with an age of the last range misses most windows.
+/// The ranges of a late event's age on arrival, in ms. The age is the time of arrival minus the event time. All three
+/// ranges are equally likely. When an event with an age in the first range arrives, few of its windows have closed.
+/// When an event with an age in the last range arrives, most of its windows have closed.
 const LATE_EVENT_AGE_RANGES_MS: [(u32, u32); 3] = [(11_000, 60_000), (60_000, 600_000), (600_000, 7_200_000)];
 
 /// An event that has been sent but has not arrived yet.
@@ -23,7 +24,7 @@ pub(crate) struct EventInTransit {
     /// The number of events that were sent before this event. If several events arrive in the same millisecond, the
     /// event with the smallest send number comes first.
     send_number: u64,
-    /// The time of arrival minus the event time.
+    /// The time of arrival minus the event time, in ms.
     pub(crate) age_on_arrival_ms: u32,
     pub(crate) click: ShopClick,
     /// Whether the payload of the event will be malformed.
@@ -34,8 +35,8 @@ pub(crate) struct EventInTransit {
 #[derive(Debug)]
 pub(crate) struct DeliverySimulator {
     random: RandomStream,
-    /// The limit between late events and other events, in ms. Only a late event has an age on arrival that is not below
-    /// this limit.
+    /// The limit of the age on arrival, in ms. The age of a late event is this limit or more. The age of every other
+    /// event is below this limit.
     exclusive_max_delay_ms: u32,
     malformed_probability: Probability,
     malformed_or_late_probability: Probability,

@@ -78,8 +78,8 @@ impl EventGenerator {
         }
     }
 
-    /// Sends clicks until an event arrives before the next click happens, and returns this event. The events of later
-    /// clicks cannot arrive before the returned event.
+    /// Simulates clicks and sends their events, until an event arrives no later than the next click happens. Returns
+    /// this event. The events of later clicks cannot arrive before it.
     fn next_arrival(&mut self) -> EventInTransit {
         loop {
             if let Some(sent) = self.delivery.take_next_arrived(self.next_click_ms) {

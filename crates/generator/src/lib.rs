@@ -30,7 +30,7 @@
 //!    event that arrived earlier.
 //! 4. Delivery does not affect shopping: `disorder_ms`, `late_percent` and `malformed_percent` change neither the
 //!    clicks nor their order.
-//! 5. No memory is allocated per event. The memory use depends on the number of users, and on the number of events
+//! 5. No memory is allocated per event. The memory use depends on the number of users, and on the number of events sent
 //!    within `disorder_ms`.
 //!
 //! Read first: [`generator.rs`](../src/windrow_generator/generator.rs.html), the stream;

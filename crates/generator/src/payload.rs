@@ -91,8 +91,8 @@ impl PayloadParts {
         }
     }
 
-    /// Sets the cached day and the cached date. Every day after the last supported date, in the year 9999, gets this
-    /// last date.
+    /// Sets the cached day to `day`, and the cached date to the date of `day`. The last supported date is in the year
+    /// 9999. A later day gets this last date.
     fn set_cached_date(&mut self, day: i64) {
         let midnight = Timestamp::from_second(day * (DAY_MS / 1000)).unwrap_or(Timestamp::MAX);
         let date = Offset::UTC.to_datetime(midnight).date();

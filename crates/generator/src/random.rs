@@ -27,7 +27,8 @@ impl Probability {
         Self(self.0 + other.0)
     }
 
-    /// Returns `true` with this probability if `bits` are 32 random bits.
+    /// Returns whether the fraction `bits` / 2³² is below this probability. If `bits` are 32 random bits, the result is
+    /// `true` with this probability.
     pub(crate) fn happens_for_bits(self, bits: u32) -> bool {
         u64::from(bits) < self.0
     }
@@ -72,8 +73,8 @@ impl RandomStream {
         multiply_by_fraction(self.next_bits(), n)
     }
 
-    /// Draws from `0..n`. Small numbers are more likely than large numbers, because the result is the product of two
-    /// uniform draws.
+    /// Draws from `0..n`. Small numbers are more likely than large numbers, because the result is `n` multiplied by two
+    /// uniformly drawn fractions.
     pub(crate) fn draw_mostly_small(&mut self, n: u32) -> u32 {
         let (a, b) = (self.next_bits(), self.next_bits());
         multiply_by_fraction(multiply_by_fraction(a, b), n)

@@ -1,10 +1,10 @@
 //! Computes the rhythms of users: the pause between two clicks, the length of a session, and the rest between two
 //! sessions.
 //!
-//! The constants describe human users, but the settings may require more clicks than human users make. For example,
-//! each of 500 users must click every 25 s on average for 20 events per second. In such a case, pauses become shorter
-//! until at most a fifth of the users are in a session at the same time. Sessions become longer until users have time
-//! to rest between two sessions.
+//! The constants describe human users, but the settings may require more clicks than human users make. For example, 500
+//! users produce 20 events per second only if each user clicks every 25 s on average. In such a case, pauses become
+//! shorter until at most a fifth of the users are in a session at the same time. Sessions become longer until users
+//! have time to rest between two sessions.
 
 use crate::settings::GeneratorSettings;
 
@@ -14,8 +14,8 @@ const MAX_MEAN_CLICK_PAUSE_MS: f64 = 35_000.0;
 const MIN_MEAN_VIEWS_PER_SESSION: f64 = 6.0;
 /// The upper limit of the mean number of product views in a session.
 const MAX_MEAN_VIEWS_PER_SESSION: f64 = 100.0;
-/// The minimum rest of a user after a session, unless the events per second require a shorter rest. The pipeline that
-/// is shipped with Windrow ends a session window after a gap of 10 minutes, so the rest is a little longer.
+/// The minimum rest of a user after a session, unless the events per second require a shorter rest. The rest is a
+/// little longer than 10 minutes. After this gap, the pipeline that is shipped with Windrow ends a session window.
 const MAX_MINIMUM_REST_MS: f64 = 630_000.0;
 /// The upper limit of the share of users who are in a session at the same time.
 const MAX_SHARE_OF_USERS_IN_SESSION: f64 = 0.2;
@@ -47,7 +47,8 @@ impl ShoppingRhythms {
         let per_user_ms = settings.events_per_second / 1000.0 / f64::from(users);
         let pause_ms = (MAX_SHARE_OF_USERS_IN_SESSION / per_user_ms).clamp(1.0, MAX_MEAN_CLICK_PAUSE_MS);
         // A session and the following rest take the time views × pause + rest, and produce about one click per view.
-        // The limits of the shares leave enough time for twice the requested events per second.
+        // Sessions and minimum rests may take at most half of a user's time. So the users could produce twice the
+        // requested events per second.
         let room = MAX_TIME_SHARE_OF_SESSIONS_AND_RESTS / per_user_ms - pause_ms;
         let views = (MAX_MINIMUM_REST_MS / room).clamp(MIN_MEAN_VIEWS_PER_SESSION, MAX_MEAN_VIEWS_PER_SESSION);
         let rest_ms = (views * room).clamp(0.0, MAX_MINIMUM_REST_MS);

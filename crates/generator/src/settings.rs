@@ -17,7 +17,8 @@ pub const MIN_START_MS: i64 = -62_135_510_400_000;
 /// stream have a year of four digits.
 pub const MAX_START_MS: i64 = 221_845_392_000_000;
 
-/// The settings of an [`EventGenerator`](crate::EventGenerator). The same settings give the same bytes.
+/// The settings of an [`EventGenerator`](crate::EventGenerator). Generators with the same settings generate the same
+/// bytes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GeneratorSettings {
     /// The number of users, 1 to [`MAX_USERS`]. The user `u1` is the most active one.
@@ -28,8 +29,8 @@ pub struct GeneratorSettings {
     pub start_ms: i64,
     /// The number of events per second of event time, [`MIN_EVENTS_PER_SECOND`] to [`MAX_EVENTS_PER_SECOND`].
     pub events_per_second: f64,
-    /// The longest time between the event time and the arrival of an event, in ms, 0 to [`MAX_DISORDER_MS`]. Late
-    /// events take longer. With a disorder of 0 and no late events, events arrive in the order of their event times.
+    /// The longest time between the event time and the arrival of an event that is not late, in ms, 0 to
+    /// [`MAX_DISORDER_MS`]. With a disorder of 0 and no late events, events arrive in the order of their event times.
     pub disorder_ms: i64,
     /// The percentage of late events, 0 to 100. A late event arrives 11 s to 2 h after its event time, but at least
     /// `disorder_ms` + 1 ms after its event time.
@@ -78,7 +79,8 @@ pub enum GeneratorSettingsError {
     /// `malformed_percent` is NaN or outside 0 to 100.
     #[error("{0} % malformed events are out of range: give a percentage from 0 to 100")]
     Malformed(f64),
-    /// The sum of `late_percent` and `malformed_percent` is above 100, but no event is both late and malformed.
+    /// The sum of `late_percent` and `malformed_percent` is above 100. This is impossible, because no event is both
+    /// late and malformed.
     #[error(
         "{late} % late and {malformed} % malformed events are more than 100 % together: \
          give percentages whose sum is at most 100"

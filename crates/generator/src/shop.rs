@@ -22,8 +22,8 @@ use crate::user_pool::UserPool;
 const MAX_CART_PRODUCTS: usize = 4;
 /// The probability that a user puts a viewed product into the cart.
 const CART_PROBABILITY: Probability = Probability::from_percent(12.0);
-/// The probability that a user purchases the products in the cart. The user decides when the cart is full, and at the
-/// end of the session.
+/// The probability that a user purchases the products in the cart. The user makes this decision each time the cart is
+/// full, and at the end of the session.
 const PURCHASE_PROBABILITY: Probability = Probability::from_percent(45.0);
 
 /// The type of a click, which becomes the `event_type` of the event.
@@ -65,8 +65,8 @@ pub(crate) struct ShopSimulator {
     sessions: Vec<ShoppingSession>,
     free_session_slots: Vec<usize>,
     /// For each session in progress, the end of the pause, in ms since the start of the stream, and the index in
-    /// `sessions`. No two entries are equal, because their indexes differ. So the order of the entries does not depend
-    /// on the implementation of the heap.
+    /// `sessions`. No two entries are equal, because their indexes differ. So the order in which the heap returns the
+    /// entries does not depend on the implementation of the heap.
     pause_ends: BinaryHeap<Reverse<(u64, usize)>>,
 }
 

@@ -12,7 +12,7 @@ use crate::random::{Probability, RandomStream};
 const POWER_LAW_PROBABILITY: Probability = Probability::from_percent(40.0);
 /// The maximum number of draws in the search for a rested user.
 const MAX_DRAWS_FOR_RESTED_USER: usize = 8;
-/// The entry of `rests_until_ms` for a user who is in a session.
+/// The value in `rests_until_ms` for a user who is in a session.
 const REST_END_WHILE_IN_SESSION: u64 = u64::MAX;
 
 /// All users, with the time at which the rest of each user ends.

@@ -4,10 +4,10 @@
 //! Owns: opening partitions, packing and writing state objects, creating manifests, deleting unneeded objects. Does not
 //! own: shards, the decisions when a checkpoint begins and when it may be completed (the worker), the worker's side of
 //! the two channels (`checkpoint_thread_handle`).
-//! Invariants: (1) The thread executes commands in the order in which the worker sent them. (2) Each
-//! [`CheckpointCommand::RestorePartition`], [`CheckpointCommand::ClaimFence`] and
-//! [`CheckpointCommand::CompleteSnapshot`] is answered by exactly one event. (3) A failed write of a state object fails
-//! only the checkpoint that the object belongs to.
+//! Invariants: (1) The thread executes commands in the order in which the worker sent them. (2) The thread sends
+//! exactly one event in answer to each [`CheckpointCommand::RestorePartition`], [`CheckpointCommand::ClaimFence`] and
+//! [`CheckpointCommand::CompleteSnapshot`]. (3) A failed write of a state object fails only the checkpoint that the
+//! object belongs to.
 //! A crash of the process can leave state objects that no manifest names. The next complete checkpoint of the same
 //! partition deletes these objects.
 
@@ -45,8 +45,9 @@ pub(super) struct CheckpointThread {
 }
 
 impl CheckpointThread {
-    /// Creates the data of a thread that has not opened a partition yet. `unwritten_snapshot_byte_count` grows when the
-    /// worker sends a piece of a snapshot, and shrinks when the thread has written the piece.
+    /// Creates the data of a checkpoint thread that has not opened a partition yet. `unwritten_snapshot_byte_count` is
+    /// shared with the worker. The worker adds the number of bytes of each snapshot piece that it sends. The thread
+    /// subtracts this number after it has written the piece.
     pub(super) fn new(
         config: CheckpointConfig,
         job: JobDefinition,
@@ -160,8 +161,8 @@ impl CheckpointThread {
         self.partition_checkpoints_mut(partition).put_draft(draft);
     }
 
-    /// Packs the piece `bytes` and creates the state object `name` from the packed piece. Succeeds also if the store
-    /// already holds an object `name` with the same content.
+    /// Packs `bytes`, one piece of a snapshot, into a state object. Creates this object under the name `name` in the
+    /// snapshot's store. Succeeds also if the store already holds an object of this name with the same content.
     fn pack_and_create_state_object(
         &self,
         snapshot_purpose: &SnapshotPurpose,
@@ -181,9 +182,9 @@ impl CheckpointThread {
         Ok(StatePart::entry_for_object(name, &object))
     }
 
-    /// Completes a snapshot by creating its manifest, unless a larger epoch of the partition exists. After a
-    /// checkpoint, deletes the partition's objects that no kept checkpoint needs. After a savepoint, confirms the
-    /// partition instead.
+    /// Completes a snapshot by creating its manifest, unless a larger epoch of the partition exists. If the snapshot is
+    /// a checkpoint, then deletes the partition's objects that no kept checkpoint needs. If the snapshot is for a
+    /// savepoint, then confirms that the savepoint contains the partition.
     fn complete_snapshot(
         &mut self,
         completion: &SnapshotToComplete,

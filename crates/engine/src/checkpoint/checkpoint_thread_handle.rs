@@ -36,8 +36,8 @@ impl CheckpointThreadHandle {
         let unwritten_bytes = Arc::new(AtomicUsize::new(0));
         let thread =
             CheckpointThread::new(config, job, clock, stop_signal, events_to_worker, Arc::clone(&unwritten_bytes));
-        // No other thread waits for the end of the checkpoint thread. So the process can exit while a call to the
-        // checkpoint store hangs.
+        // No other thread joins the checkpoint thread. So the process can exit even if the checkpoint thread hangs in a
+        // call to the checkpoint store.
         thread::Builder::new()
             .name(THREAD_NAME.to_owned())
             .spawn(move || thread.execute_commands(&received_commands))

@@ -5,13 +5,15 @@
 
 use super::unusable_objects::{ObjectDamage, ObjectFault};
 
-/// Returns an object that consists of a title line and `body`. The title line holds `title`, `version` and a checksum.
+/// Returns the bytes of an object that consists of a title line and `body`. The title line holds `title`, `version`,
+/// and the checksum of `version` and `body`.
 pub(super) fn encode_checksummed_text(title: &str, version: u32, body: &str) -> Vec<u8> {
     let version = version.to_string();
     format!("{title} {version} {:08x}\n{body}", compute_text_checksum(&version, body.as_bytes())).into_bytes()
 }
 
-/// Verifies the title, the version and the checksum in the title line of `bytes`, and returns the body.
+/// Verifies the title line of the object `bytes`, and returns the object's body. The title line must hold `title`, a
+/// version up to `known_version`, and the right checksum.
 pub(super) fn decode_checksummed_text<'a>(
     title: &str,
     known_version: u32,

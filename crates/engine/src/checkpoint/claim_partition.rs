@@ -1,8 +1,9 @@
 //! Opens a partition in three steps: claims an epoch in the checkpoint store, restores the shard, claims the partition
 //! at the fence.
 //!
-//! Invariants: (1) A partition is claimed in the checkpoint store before any of its checkpoints is read. (2) A
-//! partition is claimed at the fence before any of its records is processed.
+//! Invariants: (1) The checkpoint thread claims a partition in the checkpoint store before it reads any of the
+//! partition's checkpoints. (2) The thread claims the partition at the fence before the worker processes any of the
+//! partition's records.
 
 use tracing::warn;
 
@@ -15,8 +16,8 @@ use super::thread_messages::PartitionOpenOutcome;
 use crate::halt::DamagedState;
 use crate::{ClaimOutcome, FenceToken, Halt, JobDefinition, Offset, Partition, PartitionClaim};
 
-/// Claims `partition` in the checkpoint store under a new epoch, and restores the partition's shard. Waits while the
-/// checkpoint store is unreachable, until a stop is requested.
+/// Claims `partition` in the checkpoint store under a new epoch, and restores the partition's shard. While the
+/// checkpoint store is unreachable, retries until a stop is requested.
 pub(super) fn claim_epoch_and_restore(
     retry: &StoreRetry<'_>,
     job: &JobDefinition,
@@ -35,7 +36,8 @@ pub(super) fn claim_epoch_and_restore(
 }
 
 /// Claims a restored partition at the fence. The worker then reads the partition from the offset `start`, or from the
-/// checkpoint's offset if `start` is `None`. Waits while the row store is unreachable.
+/// checkpoint's offset if `start` is `None`. While the row store is unreachable, waits for it, at most until a stop is
+/// requested.
 pub(super) fn claim_partition_at_fence(
     retry: &StoreRetry<'_>,
     job: &JobDefinition,
@@ -61,8 +63,8 @@ pub(super) fn claim_partition_at_fence(
             ClaimOutcome::Stale(stored) => stored,
         };
         // The fence holds a larger epoch than the epoch of this claim. If the checkpoint store holds a larger epoch
-        // too, another member of the consumer group has claimed the partition. A new claim would fence this rightful
-        // owner.
+        // too, another member of the consumer group has claimed the partition. That member is the rightful owner, and a
+        // new claim would fence it.
         let newest =
             retry.retry_while_unreachable(|| epoch_claim::read_largest_epoch(&*config.checkpoint_store, partition))?;
         if let Some(newest) = newest.filter(|newest| *newest > epoch) {
@@ -77,8 +79,8 @@ pub(super) fn claim_partition_at_fence(
             epoch, stored, "the fence has a larger epoch than the checkpoint store; claiming a still larger epoch"
         );
         opening.epoch = retry.retry_while_unreachable(|| epoch_claim::claim_epoch(config, partition, stored + 1))?;
-        // The former owner may have completed another checkpoint before the new claim, so the newest checkpoint is
-        // restored again.
+        // Until this new claim, the former owner could still complete checkpoints. So the newest checkpoint may be
+        // newer than the restored one, and the shard is restored again.
         let offset = opening.restored_shard.checkpoint_offset();
         opening.restored_shard = restore_initial_shard(retry, job, partition)?;
         if opening.restored_shard.checkpoint_offset() != offset {

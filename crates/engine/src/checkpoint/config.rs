@@ -9,8 +9,8 @@ use super::savepoint_request::CurrentSavepointRequest;
 use super::store::CheckpointStore;
 use crate::{Halt, RowFence};
 
-/// Returns a halt if the topic was deleted or created again since the job began. Any thread may call this function. The
-/// function returns within seconds.
+/// A function that returns a halt if the topic was deleted or created again after the job began. Any thread may call
+/// this function. The function returns within seconds.
 pub type TopicIdentityCheck = Arc<dyn Fn() -> Result<(), Halt> + Send + Sync>;
 
 /// The pipeline and the topic that a checkpoint belongs to. A job restores only checkpoints of its own pipeline and
@@ -46,14 +46,15 @@ pub struct CheckpointConfig {
     /// The fence of the row store. The checkpoint thread claims each partition at this fence before the worker reads
     /// the partition's records.
     pub row_fence: Arc<dyn RowFence>,
-    /// Before each manifest is created, this function checks that the topic was not deleted or created again.
+    /// The checkpoint thread calls this function before it creates a manifest. The function checks that the topic was
+    /// not deleted or created again.
     pub topic_identity_check: TopicIdentityCheck,
     /// The time between two checkpoints of a partition.
     pub checkpoint_interval: Duration,
     /// The number of checkpoints that are kept per partition, at least 1.
     pub kept_checkpoints_per_partition: usize,
-    /// The state that the job begins with instead of its own checkpoints. After a restart with the same restore source,
-    /// the job continues from its own checkpoints.
+    /// The state that the job begins with at its first start, instead of its own checkpoints. After a restart with the
+    /// same restore source, the job continues from its own checkpoints.
     pub restore_source: Option<RestoreSource>,
     /// The names of the feature views whose stored state the job may drop. State is dropped if the pipeline defines the
     /// view differently or no longer has the view.

@@ -2,8 +2,8 @@
 
 use super::store::{CheckpointStore, StoreFault};
 
-/// Creates the object `name` with the content `bytes`. If the creation fails, the object may exist nevertheless, so
-/// reads the object. Returns whether the stored object has the content `bytes`.
+/// Creates the object `name` with the content `bytes`. If the object exists already, or the store does not say whether
+/// it created the object, reads the object. Returns whether the stored object has the content `bytes`.
 pub(super) fn create_or_compare_object(
     store: &dyn CheckpointStore,
     name: &str,

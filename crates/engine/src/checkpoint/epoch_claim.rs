@@ -2,9 +2,9 @@
 //!
 //! A worker claims an epoch of a partition by creating an object whose name contains the epoch. At most one worker can
 //! create an object of this name.
-//! Invariants: (1) A claimed epoch is larger than every earlier epoch of the partition. (2) A worker looks for larger
-//! epochs before it completes a checkpoint, so a former owner notices the new owner. (3) A store that creates the same
-//! object twice is rejected, because two workers could then claim the same epoch.
+//! Invariants: (1) A claimed epoch is larger than every epoch of the partition that was claimed earlier. (2) A worker
+//! looks for larger epochs before it completes a checkpoint, so a former owner notices the new owner. (3) A claim fails
+//! if the store lets two calls create the same object, because two workers could then claim the same epoch.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,8 +15,8 @@ use super::store::{CheckpointStore, ListedObject, StoreFault};
 use crate::halt::share_error;
 use crate::identifiers::{Epoch, Partition};
 
-/// Claims `partition` under a new epoch and returns the epoch. The epoch is larger than all existing epochs of the
-/// partition, and at least `at_least`.
+/// Claims `partition` under a new epoch and returns the epoch. The new epoch is larger than all existing epochs of the
+/// partition, and not smaller than `at_least`.
 pub(super) fn claim_epoch(
     config: &CheckpointConfig,
     partition: Partition,
@@ -33,8 +33,9 @@ pub(super) fn claim_epoch(
         let process = &config.process_name;
         let body = format!("{process}, claim {claim}: partition {partition}, epoch {epoch}\n").into_bytes();
         if create_or_compare_object(store, &object_names::epoch_object_name(partition, epoch), &body)? {
-            // Since the epochs were listed, other workers may have claimed this epoch and a larger epoch, and deleted
-            // the object of this epoch.
+            // The object is created, but its epoch may not be the largest. Another worker may have claimed the same
+            // epoch after this function listed the epochs. A third worker may then have claimed a larger epoch and
+            // deleted the object of the smaller epoch. So the epochs are listed again.
             match read_largest_epoch(store, partition)? {
                 Some(newest) if newest > epoch => at_least = newest + 1,
                 _ => return verify_exclusive_create(store, partition, epoch).map(|()| epoch),
@@ -45,8 +46,8 @@ pub(super) fn claim_epoch(
     }
 }
 
-/// Returns a fault if the store creates the same object twice. With such a store, two workers could own the same
-/// partition at the same time.
+/// Tries to create the object of `epoch` a second time, and returns a fault if the store allows it. With such a store,
+/// two workers could own the same partition at the same time.
 fn verify_exclusive_create(store: &dyn CheckpointStore, partition: Partition, epoch: Epoch) -> Result<(), StoreFault> {
     match store.create_object(
         &object_names::epoch_object_name(partition, epoch),
@@ -56,8 +57,8 @@ fn verify_exclusive_create(store: &dyn CheckpointStore, partition: Partition, ep
             "the store lets two processes create the same object. Checkpoints need a store with conditional writes \
              (`If-None-Match: *`)",
         ))),
-        // Every fault counts as a refusal to create the object twice. If the store was only unreachable, the check is
-        // repeated at the next claim.
+        // The store did not create the object a second time, as required. If the store was only unreachable, this
+        // proves nothing, but the next claim of any partition repeats the check.
         Err(_) => Ok(()),
     }
 }
@@ -70,8 +71,8 @@ pub(super) fn read_largest_epoch(
     Ok(find_largest_listed_epoch(&store.list_objects(&object_names::epochs_folder(partition))?))
 }
 
-/// Returns the largest epoch in the names of `objects`, which belong to one partition; `None` if no name contains an
-/// epoch.
+/// Returns the largest epoch in the names of `objects`; `None` if no name contains an epoch. All objects must belong to
+/// the same partition.
 pub(super) fn find_largest_listed_epoch(objects: &[ListedObject]) -> Option<Epoch> {
     let epochs = objects.iter().filter_map(|object| match object_names::parse_object_name(&object.object_name) {
         ParsedObjectName::Epoch(_, epoch) => Some(epoch),

@@ -27,13 +27,14 @@ enum CheckpointSearchOutcome {
     Restored(Box<RestoredShard>),
     /// The store holds no checkpoint of the partition.
     NoCheckpoint {
-        /// The number of the partition's first checkpoint.
+        /// The number that the partition's first checkpoint will get.
         next_checkpoint_number: u64,
     },
 }
 
-/// Restores the shard with which `partition` begins. The state comes from the partition's newest readable checkpoint.
-/// If the job begins from a restore source for the first time, the state comes from this restore source.
+/// Restores the shard with which `partition` begins. Normally, the state comes from the partition's newest readable
+/// checkpoint in the job's own store. If the job begins from a restore source for the first time, the state comes from
+/// this restore source instead.
 pub(super) fn restore_initial_shard(
     retry: &StoreRetry<'_>,
     job: &JobDefinition,
@@ -57,15 +58,16 @@ pub(super) fn restore_initial_shard(
             break;
         }
     }
-    // The job already began from this restore source before a restart. So the job continues from its own checkpoint,
-    // which is newer.
+    // The job's own checkpoint shows that the job began from this restore source at an earlier start. So the job
+    // continues from its own checkpoint, which is newer than the restore source.
     if has_begun
         && let CheckpointSearchOutcome::Restored(restored) =
             restore_newest_readable_checkpoint(retry, own, job, partition)?
     {
         return Ok(*restored);
     }
-    // The job begins from the restore source now. So damaged checkpoints in its own store do not halt the job.
+    // The job begins from the restore source for the first time. It does not read state from its own store, so damaged
+    // checkpoints there do not halt the job.
     match restore_newest_readable_checkpoint(retry, &*source.source_store, job, partition)? {
         CheckpointSearchOutcome::Restored(restored) => {
             let mut restored = *restored;
@@ -106,9 +108,9 @@ fn restore_newest_readable_checkpoint(
         halt_if_other_job_or_topic(retry, &manifest, store)?;
         match restore_shard(retry, store, job, &manifest)? {
             CheckpointReadOutcome::Whole(ShardFromManifest { shard, stored_view_index_by_job_view }) => {
-                // After a change of views or of the number of partitions, the next snapshot is a base. The manifest of
-                // this base holds the new views and the new number, so the next start needs no permission for the
-                // change.
+                // If the views or the number of partitions have changed, the next snapshot is a base. The manifest of
+                // this base holds the new views and the new number of partitions. So the operator need not permit the
+                // same change again at the next start.
                 let is_unchanged =
                     stored_view_index_by_job_view.iter().copied().eq((0..manifest.views.len()).map(Some))
                         && manifest.topic_partition_count == retry.checkpoint_config.state_identity.partition_count;
@@ -142,8 +144,8 @@ fn log_damaged_checkpoint(partition: Partition, id: CheckpointId, object: Unusab
     DamagedCheckpoint { checkpoint_id: id, unusable_object: object }
 }
 
-/// Reads the manifest of checkpoint `id`. A manifest that is missing, altered, or belongs to another checkpoint counts
-/// as damaged.
+/// Reads the manifest of checkpoint `id`. A manifest counts as damaged if it is missing, was altered, or belongs to
+/// another checkpoint.
 fn read_manifest(
     retry: &StoreRetry<'_>,
     store: &dyn CheckpointStore,
@@ -166,7 +168,8 @@ fn read_manifest(
 }
 
 /// Returns a halt if the manifest belongs to another pipeline, to another topic, or to an earlier topic of the same
-/// name. Returns a halt if the number of partitions differs, unless `accepts_added_partitions` is set.
+/// name. Also returns a halt if the manifest states another number of partitions than the topic has now. The setting
+/// `accepts_added_partitions` prevents this second halt.
 fn halt_if_other_job_or_topic(
     retry: &StoreRetry<'_>,
     manifest: &CheckpointManifest,

@@ -64,7 +64,7 @@ pub enum FolderKind {
     UnreadableSavepoint(UnusableObject),
 }
 
-/// What a folder holds, and its checkpoints.
+/// The kind of a folder in a checkpoint store, and the checkpoints in the folder.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FolderContents {
     /// What the folder holds.
@@ -85,8 +85,8 @@ fn identify_folder_kind_from_list(
     store: &dyn CheckpointStore,
     listed: &[ListedObject],
 ) -> Result<FolderKind, StoreFault> {
-    // In the folder of a job, `savepoint` is a directory, and reading a directory is a fault. So `savepoint` is read
-    // only if the list contains an object of this name.
+    // In a job's folder on a file system, `savepoint` is a directory, and an attempt to read a directory fails. So
+    // `savepoint` is read only if the list contains an object of this name.
     if listed.iter().any(|object| object.object_name == object_names::SAVEPOINT_SUMMARY_OBJECT)
         && let Some(object) = store.read_object(object_names::SAVEPOINT_SUMMARY_OBJECT)?
     {
@@ -114,7 +114,7 @@ pub fn list_checkpoints(store: &dyn CheckpointStore) -> Result<Vec<StoredCheckpo
     read_listed_checkpoints(store, &store.list_objects("")?)
 }
 
-/// Returns what the folder at which `store` was opened holds, and all checkpoints in the folder.
+/// Returns the kind of the folder at which `store` was opened, and all checkpoints in this folder.
 ///
 /// # Errors
 /// When the store does not answer.
@@ -162,8 +162,8 @@ pub fn checkpoint_exists(store: &dyn CheckpointStore, checkpoint: &StoredCheckpo
         .is_some())
 }
 
-/// Returns the newest readable manifest of every partition. Does not check whether the state objects of the manifest
-/// can be read.
+/// Returns, for every partition in `checkpoints`, the newest readable manifest. Does not check whether the manifest's
+/// state objects can be read.
 #[must_use]
 pub fn find_newest_manifest_per_partition(checkpoints: &[StoredCheckpoint]) -> Vec<&CheckpointManifest> {
     let readable = checkpoints.iter().filter_map(|checkpoint| checkpoint.manifest.as_ref().ok());

@@ -18,9 +18,9 @@ const MANIFEST_TITLE: &str = "windrow-checkpoint";
 /// Identifies a checkpoint of a partition. A later checkpoint of the same partition has a larger id.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Debug)]
 pub struct CheckpointId {
-    /// The epoch of the partition's owner that took the checkpoint.
+    /// The epoch under which the owner of the partition took the checkpoint.
     pub epoch: Epoch,
-    /// The number of the checkpoint. The numbers of a partition increase, also when a new epoch begins.
+    /// The number of the checkpoint. A later checkpoint of the same partition has a larger number, also in a new epoch.
     #[serde(rename = "number")]
     pub checkpoint_number: u64,
 }
@@ -64,20 +64,20 @@ pub struct CheckpointManifest {
     /// The number of entities that have state.
     #[serde(rename = "entities")]
     pub entity_count: u64,
-    /// The number of slots in the shard, both used and free. A used slot holds the state of one entity.
+    /// The number of slots in the shard. Each slot either holds the state of one entity or is free.
     #[serde(rename = "slots")]
     pub slot_count: u32,
     /// A text that describes how records are decoded, and how far out of order events may be. If the text differs
     /// between two jobs, the jobs may compute different rows.
     #[serde(rename = "reading")]
     pub decoding_and_lateness_description: String,
-    /// The feature views. In the state objects, table 0 holds the entity keys, and table `n + 1` holds the state of
-    /// view `n`.
+    /// The feature views of the job that took the checkpoint. Each state object consists of tables. Table 0 holds the
+    /// entity keys, and table `n + 1` holds the state of view `n`.
     pub views: Vec<StoredView>,
     /// The layers of the state: the base, then the deltas, oldest first.
     pub layers: Vec<CheckpointLayer>,
-    /// The path or URL of the savepoint or the other job's checkpoints from which this job began; `None` if the job
-    /// began without either.
+    /// The path or URL of the state from which the job began: a savepoint, or the checkpoints of another job. `None` if
+    /// the job began without such state.
     #[serde(rename = "from")]
     pub origin_savepoint_place: Option<String>,
 }
@@ -133,7 +133,7 @@ impl StatePart {
         Self { object_name: name, object_byte_count: object.len() as u64, crc32: compute_object_checksum(object) }
     }
 
-    /// Returns whether the bytes `object` have the size and the checksum of this entry.
+    /// Returns whether the state object with the bytes `object` has the size and the checksum in this entry.
     pub(crate) fn matches_size_and_checksum(&self, object: &[u8]) -> bool {
         object.len() as u64 == self.object_byte_count && compute_object_checksum(object) == self.crc32
     }

@@ -10,10 +10,10 @@
 //! instances/…                                         the reports of instances, which the web server writes
 //! ```
 //!
-//! The folder of a savepoint also contains a folder for each partition, with manifests and state objects but without
-//! epochs. The object `savepoint` in the folder of the savepoint lists the partitions.
+//! The folder of a savepoint contains a folder for each partition, with manifests and state objects but without epochs.
+//! It also contains the object `savepoint`, which lists the partitions.
 //! Invariant: if the names of a partition's manifests are sorted as text, older checkpoints precede newer ones. The
-//! names of epochs and state objects sort in the same way.
+//! same is true of the names of epoch objects and of state objects.
 
 use super::manifest::CheckpointId;
 use crate::identifiers::{Epoch, Partition};
@@ -24,7 +24,7 @@ pub(crate) const SAVEPOINT_REQUEST_OBJECT: &str = "savepoint/request";
 /// the savepoint, so it marks the savepoint as complete.
 pub(crate) const SAVEPOINT_SUMMARY_OBJECT: &str = "savepoint";
 
-/// The default folder of all savepoints, within the folder of the job's checkpoints.
+/// The folder that contains the default folder of each savepoint. It is within the folder of the job's checkpoints.
 pub(crate) const SAVEPOINTS_FOLDER: &str = "savepoints";
 
 /// Returns the default folder of the savepoint `id`, within the folder of the job's checkpoints.
@@ -33,8 +33,8 @@ pub fn default_savepoint_folder(id: &str) -> String {
     format!("{SAVEPOINTS_FOLDER}/{id}")
 }
 
-/// Splits the name of a savepoint's object into the id of the savepoint and the name within the savepoint. Returns
-/// `None` for an object outside the default folder of savepoints.
+/// Splits the name of a savepoint's object into the id of the savepoint and the object's name within the savepoint's
+/// folder. Returns `None` for an object outside [`SAVEPOINTS_FOLDER`].
 pub(crate) fn split_savepoint_object_name(name: &str) -> Option<(&str, &str)> {
     name.strip_prefix(SAVEPOINTS_FOLDER)?.strip_prefix('/')?.split_once('/')
 }

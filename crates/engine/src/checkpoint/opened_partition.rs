@@ -17,8 +17,8 @@ pub(crate) struct OpenedPartition {
     /// The offset of the next record to read; `None` if the partition has no checkpoint and its start offset is
     /// unknown.
     pub(crate) next_offset: Option<Offset>,
-    /// The offset of the checkpoint in the job's own store from which the shard was restored; `None` without such a
-    /// checkpoint.
+    /// The offset of the checkpoint that the shard was restored from, if the job's own store holds this checkpoint;
+    /// otherwise `None`.
     pub(crate) checkpoint_offset: Option<Offset>,
     /// For each feature view, the fingerprint of everything that determines the numbers of the view's rows (see
     /// `row_numbering_fingerprint`).
@@ -29,7 +29,7 @@ pub(crate) struct OpenedPartition {
     /// from a savepoint or from the checkpoints of another job.
     pub(crate) kept_manifests: Vec<CheckpointManifest>,
     pub(crate) next_checkpoint_number: u64,
-    /// The required kind of the partition's next snapshot.
+    /// Whether the partition's next snapshot is a base or a delta.
     pub(crate) next_base_or_delta: BaseOrDelta,
     /// The checkpoint that the shard was restored from; `None` if the partition had no checkpoint.
     pub(crate) restored_checkpoint: Option<RestoredCheckpoint>,
@@ -44,8 +44,8 @@ pub(crate) struct RestoredCheckpoint {
     pub(crate) checkpoint_byte_count: u64,
     pub(crate) entity_count: u64,
     pub(crate) restore_duration: Duration,
-    /// The path or URL of the savepoint or the other job's checkpoints from which the job began; `None` if the job
-    /// began without either.
+    /// The path or URL of the state from which the job began: a savepoint, or the checkpoints of another job. `None` if
+    /// the job began without such state.
     pub(crate) origin_savepoint_place: Option<String>,
 }
 
@@ -61,8 +61,8 @@ pub(super) struct RestoredShard {
     /// The manifests of the readable checkpoints in the job's own store, oldest first.
     pub(super) kept_manifests: Vec<CheckpointManifest>,
     pub(super) next_checkpoint_number: u64,
-    /// The path or URL of the savepoint or the other job's checkpoints from which the job began; `None` if the job
-    /// began without either.
+    /// The path or URL of the state from which the job began: a savepoint, or the checkpoints of another job. `None` if
+    /// the job began without such state.
     pub(super) origin_savepoint_place: Option<String>,
     pub(super) next_base_or_delta: BaseOrDelta,
 }

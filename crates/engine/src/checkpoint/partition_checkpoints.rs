@@ -14,9 +14,10 @@ const MAX_LAYERS_PER_CHECKPOINT: usize = 20;
 
 #[derive(Debug, Default)]
 pub(super) struct PartitionCheckpoints {
-    /// The restored partition, which still needs the claim at the fence; `None` in all other steps.
+    /// The restored partition, from the restore until the claim at the fence; `None` before and after.
     pub(super) restored_partition: Option<RestoredPartition>,
-    /// The manifests of the kept checkpoints, oldest first. A delta continues the layers of the newest checkpoint.
+    /// The manifests of the kept checkpoints, oldest first. If the next snapshot is a delta, its checkpoint consists of
+    /// all layers of the newest kept checkpoint and this delta.
     kept_manifests: Vec<CheckpointManifest>,
     next_checkpoint_number: u64,
     origin_savepoint_place: Option<String>,
@@ -54,7 +55,8 @@ impl PartitionCheckpoints {
         }
     }
 
-    /// Takes the current draft, or begins a new draft in `epoch`. A new draft gets the next checkpoint number.
+    /// Removes and returns the current draft. If there is no draft, begins a draft under `epoch` with the next
+    /// checkpoint number, and returns it.
     pub(super) fn take_or_begin_draft(&mut self, epoch: Epoch) -> CheckpointDraft {
         self.draft.take().unwrap_or_else(|| {
             // A checkpoint number is never reused, because a failed checkpoint may have left state objects with the
@@ -88,13 +90,14 @@ impl PartitionCheckpoints {
         layers
     }
 
-    /// Returns the path or URL of the savepoint or the other job's checkpoints from which the job began.
+    /// Returns the path or URL of the state from which the job began: a savepoint, or the checkpoints of another job.
+    /// Returns `None` if the job began without such state.
     pub(super) fn origin_savepoint_place(&self) -> Option<String> {
         self.origin_savepoint_place.clone()
     }
 
-    /// Adds the manifest of a completed checkpoint, and removes all but the newest `generations` manifests. Returns the
-    /// remaining manifests, oldest first.
+    /// Adds `manifest`, the manifest of a completed checkpoint, to the kept manifests. Keeps at most `generations`
+    /// manifests, and drops the oldest ones. Returns the kept manifests, oldest first.
     pub(super) fn add_completed_manifest(
         &mut self,
         manifest: CheckpointManifest,
@@ -106,9 +109,9 @@ impl PartitionCheckpoints {
         &self.kept_manifests
     }
 
-    /// Returns the kind of the next snapshot. The next snapshot is a base if the deltas of the newest checkpoint are
-    /// together as large as the base of this checkpoint. It is also a base if the newest checkpoint has
-    /// [`MAX_LAYERS_PER_CHECKPOINT`] layers.
+    /// Returns whether the next snapshot is a base or a delta. It is a base if the deltas of the newest checkpoint are
+    /// together at least as large as this checkpoint's base. It is also a base if the newest checkpoint has
+    /// [`MAX_LAYERS_PER_CHECKPOINT`] layers, or if no checkpoint is kept.
     pub(super) fn choose_base_or_delta(&self) -> BaseOrDelta {
         let Some(last) = self.kept_manifests.last() else { return BaseOrDelta::Base };
         let Some((base, deltas)) = last.layers.split_first() else { return BaseOrDelta::Base };

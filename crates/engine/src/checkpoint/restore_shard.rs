@@ -73,8 +73,8 @@ pub(super) fn restore_shard(
     })
 }
 
-/// Returns a halt if only a newer version of Windrow can read the object. Returns a damaged object without a halt,
-/// because an older checkpoint may be readable.
+/// Returns a halt if only a newer version of Windrow can read the object `unusable`. Returns `unusable` itself if the
+/// object is damaged, because the job can then continue from an older checkpoint.
 pub(super) fn halt_if_newer_format(
     unusable: UnusableObject,
     store: &dyn CheckpointStore,

@@ -1,8 +1,9 @@
 //! Finds the objects of a partition that no kept checkpoint needs, so that these objects can be deleted.
 //!
 //! Owns: the decision which objects may be deleted. Invariants: (1) Only the owner of a partition deletes the
-//! partition's objects, after a checkpoint is complete. (2) Kept manifests, and the state objects that a kept manifest
-//! names, are not deleted. (3) Objects of larger epochs are not deleted, because a new owner may need them.
+//! partition's objects, and only after it has completed a checkpoint. (2) Kept manifests, and the state objects that a
+//! kept manifest names, are not deleted. (3) Objects of larger epochs than the owner's epoch are not deleted, because a
+//! new owner may need them.
 
 use std::collections::BTreeSet;
 
@@ -11,8 +12,9 @@ use super::object_names::{self, ParsedObjectName};
 use super::store::ListedObject;
 use crate::identifiers::Partition;
 
-/// Returns the names of all `listed` objects of `partition` that may be deleted. An object is not returned if a `kept`
-/// manifest needs the object, or if the object is newer than the completed checkpoint `newest`.
+/// Returns the names of all `listed` objects of `partition` that may be deleted. An object must stay if it is a `kept`
+/// manifest, or if a `kept` manifest names it. An object must also stay if it is newer than the completed checkpoint
+/// `newest`.
 pub(super) fn find_unneeded_objects(
     partition: Partition,
     listed: &[ListedObject],

@@ -2,9 +2,9 @@
 //!
 //! Two runs of a job number rows equally only if both runs read the same records from the same offset under the same
 //! rules. So the fingerprint covers the topic, the first offset, the definitions of all views and the decoding rules. A
-//! worker that resumes compares its own fingerprint with the fingerprint in the row store. If the fingerprints are
-//! equal, the worker skips the rows that the row store already holds. If the fingerprints differ, the worker writes
-//! these rows again.
+//! worker that continues a partition compares its own fingerprint with the fingerprint in the row store. If the
+//! fingerprints are equal, the worker skips the rows that the row store already holds. If the fingerprints differ, the
+//! worker writes these rows again.
 //! Invariant: equal inputs give equal fingerprints in every run and in every version of Windrow.
 
 use std::hash::Hasher;
@@ -30,8 +30,8 @@ pub(super) fn compute_row_counts_at_start(
     let decoding_rules = job.describe_decoding_and_lateness();
     let job_views = describe_job_views(job);
     let (topic, id) = (&config.state_identity.topic, config.state_identity.topic_id.as_deref());
-    // If the offset or the topic id is unknown, two runs with the same fingerprint could read different records. So the
-    // fingerprint then contains the epoch, which no other run has.
+    // If the start offset or the topic id is unknown, the fingerprint contains the epoch instead of both. No other run
+    // has the same epoch. So two runs that may read different records never have the same fingerprint.
     let place = match (start, id) {
         (Some(start), Some(id)) => format!("offset {start} of {id}"),
         _ => format!("epoch {epoch}"),
@@ -60,15 +60,16 @@ pub(super) fn compute_row_counts_at_start(
     job.views.iter().zip(&restored.stored_view_index_by_job_view).map(count_view).collect()
 }
 
-/// Returns the fingerprint for the rows after a `disruption` at `offset`. The fingerprint changes because another run
-/// may process the same records without the disruption. `before` is the fingerprint for the rows before the disruption.
+/// Returns the new fingerprint for the rows after a `disruption` at `offset`, such as a jump to another offset.
+/// `before` is the fingerprint for the rows before the disruption. The new fingerprint differs from `before`, because
+/// another run may process the same records without the disruption.
 pub(crate) fn compute_fingerprint_after_disruption(before: u64, disruption: &str, offset: Option<Offset>) -> u64 {
     compute_fingerprint(&[&before.to_string(), disruption, &format!("{offset:?}")])
 }
 
 /// Returns a text with the definitions of all views of the job. The text contains all views, because every view affects
-/// the order of the other views' rows. The order of rows depends on the slots of entities. An entity's slot becomes
-/// free only if no view holds state of the entity.
+/// the order of the other views' rows. The reason: the order of rows depends on the slots of the entities. A slot
+/// becomes free only if no view holds state of its entity. So every view affects which slots later entities get.
 fn describe_job_views(job: &JobDefinition) -> String {
     join_sorted_definitions(job.views.iter().map(|view| (&*view.name, view.definition_text(&job.schema))))
 }

@@ -1,8 +1,8 @@
 //! Savepoint requests. A savepoint request is an object in the job's checkpoint store. Every process of the job looks
 //! for this object once a second.
 //!
-//! The owner of each partition writes a base to the place that the request names. Then the owner confirms the partition
-//! by creating another object in the job's checkpoint store.
+//! The owner of each partition writes a base to the place that the request names. Then the owner confirms that the
+//! savepoint contains the partition. A confirmation is another object in the job's checkpoint store.
 //! Owns: the objects of the request and of the confirmations. Does not own: taking a savepoint (`take_savepoint`),
 //! writing snapshots (the checkpoint thread).
 //! Invariants: (1) Only one savepoint is taken at a time. (2) An expired request is ignored.
@@ -88,8 +88,8 @@ impl CurrentSavepointRequest {
     }
 
     /// Replaces the current request by the request in `store`. If `store` holds no valid request, clears the current
-    /// request. If the place of a request cannot be opened, logs the fault once and stores the savepoint's id in
-    /// `refused_id`.
+    /// request. If the place that the request names cannot be opened, clears the current request and logs the fault.
+    /// Stores the savepoint's id in `refused_id`, so that later polls do not log the fault again.
     fn poll_request(
         &self,
         store: &dyn CheckpointStore,
@@ -97,7 +97,7 @@ impl CurrentSavepointRequest {
         clock: &dyn Clock,
         refused_id: &mut Option<String>,
     ) {
-        // If the store is unreachable, the current request stays until the next poll.
+        // If the store is unreachable, the current request stays unchanged until the next poll.
         let Ok(object) = store.read_object(object_names::SAVEPOINT_REQUEST_OBJECT) else { return };
         let stored = object.and_then(|object| StoredSavepointRequest::decode(&object));
         let next = match stored.filter(|stored| !stored.is_expired(clock.wall_now_ms())) {

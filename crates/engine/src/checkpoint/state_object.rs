@@ -12,8 +12,8 @@ use super::unusable_objects::{ObjectDamage, ObjectFault};
 const STATE_FORMAT_VERSION: u32 = 1;
 const MAGIC: &[u8; 8] = b"windrow\n";
 const HEADER_BYTES: usize = 20;
-/// The largest accepted unpacked size in bytes. Windrow never writes a larger object, so a larger size in a header is
-/// damage.
+/// The largest accepted unpacked size in bytes. Windrow never writes an object with a larger unpacked size, so a larger
+/// size in a header is damage.
 const MAX_UNPACKED_BYTES: usize = 256 * 1024 * 1024;
 /// A fast level of Zstandard. State consists mostly of small numbers, so higher levels save little space.
 const COMPRESSION_LEVEL: i32 = 1;
@@ -32,7 +32,8 @@ pub(crate) enum PackFault {
     TooLarge,
 }
 
-/// Returns a state object: a header, and the compressed piece `bytes` of a snapshot.
+/// Compresses `bytes`, one piece of a snapshot. Returns a state object, which consists of a header and the compressed
+/// bytes.
 pub(crate) fn pack_state(bytes: &[u8]) -> Result<Vec<u8>, PackFault> {
     let packed = zstd::bulk::compress(bytes, COMPRESSION_LEVEL)
         .map_err(|error| PackFault::Compression { detail: error.to_string() })?;

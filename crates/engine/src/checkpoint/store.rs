@@ -72,7 +72,7 @@ pub trait CheckpointStore: Send + Sync + Debug {
     ///
     /// # Errors
     /// [`StoreFault::Exists`] if an object of this name exists. This call may have created the object itself, in an
-    /// attempt that seemed to fail. To find out, the caller reads the object.
+    /// earlier attempt whose answer was lost. To find out, the caller reads the object.
     fn create_object(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreFault>;
 
     /// Returns the content of the object `name`; `None` if the object does not exist.
@@ -81,7 +81,8 @@ pub trait CheckpointStore: Send + Sync + Debug {
     /// When the store does not answer, or refuses the operation.
     fn read_object(&self, name: &str) -> Result<Option<Vec<u8>>, StoreFault>;
 
-    /// Returns all objects in `folder` and its subfolders, sorted by name. The folder `""` is the whole store.
+    /// Returns the names and sizes of all objects in `folder` and its subfolders, sorted by name. The folder `""` is
+    /// the whole store.
     ///
     /// # Errors
     /// When the store does not answer, or refuses the operation.
@@ -90,7 +91,7 @@ pub trait CheckpointStore: Send + Sync + Debug {
     /// Deletes the objects `names`. A missing object counts as deleted.
     ///
     /// # Errors
-    /// When at least one object could not be deleted. The other objects may be deleted.
+    /// When at least one object could not be deleted. The store may have deleted the others.
     fn delete_objects(&self, names: &[String]) -> Result<(), StoreFault>;
 
     /// Returns the path or the URL of the store, without secrets, for use in messages.
@@ -102,6 +103,6 @@ pub trait CheckpointStoreOpener: Send + Sync + Debug {
     /// Opens the store at `place` without sending a request to the store.
     ///
     /// # Errors
-    /// When `place` has no accepted form, or a setting that the store needs is missing.
+    /// When `place` has none of the accepted forms, or a setting that the store needs is missing.
     fn open_store(&self, place: &str) -> Result<Arc<dyn CheckpointStore>, StoreFault>;
 }

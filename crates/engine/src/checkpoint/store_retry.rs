@@ -24,12 +24,12 @@ pub(super) struct StoreRetry<'a> {
 }
 
 impl StoreRetry<'_> {
-    /// Retries `operation` as long as `operation` fails with a transient fault. The delay between two attempts grows up
-    /// to [`LONGEST_RETRY_DELAY`].
+    /// Calls `operation`, and calls it again after each transient fault, until a stop is requested. The delay between
+    /// two calls grows up to [`LONGEST_RETRY_DELAY`].
     ///
     /// # Errors
     /// [`Halt::CheckpointStore`] when the store refuses the operation. [`Halt::Unreachable`] when a stop was requested
-    /// between two attempts.
+    /// in the delay after a transient fault.
     pub(super) fn retry_while_unreachable<T>(
         &self,
         mut operation: impl FnMut() -> Result<T, StoreFault>,

@@ -1,7 +1,8 @@
 //! Takes a savepoint: a complete copy of a running job's state in a separate place.
 //!
-//! The process that takes a savepoint creates a savepoint request, and waits until the owner of each partition has
-//! confirmed the partition. Then the process deletes the request and creates the object `savepoint`.
+//! The process that takes a savepoint creates a savepoint request. It then waits until the owner of each partition has
+//! confirmed that the savepoint contains the partition. Then the process deletes the request and creates the object
+//! `savepoint`.
 //! Owns: the steps above. Does not own: the objects of the request and of the confirmations (`savepoint_request`).
 //! Invariants: (1) The manifests of a savepoint name only state objects in the folder of the savepoint. (2) A savepoint
 //! is complete if and only if its object `savepoint` exists. (3) Windrow never deletes objects of a savepoint.
@@ -36,9 +37,10 @@ pub struct SavepointParameters<'a> {
     pub target_store: &'a dyn CheckpointStore,
     /// The unique name of the savepoint.
     pub savepoint_id: &'a str,
-    /// The time within which all partitions must be confirmed by their owners.
+    /// The time within which the owners of all partitions must confirm that the savepoint contains their partitions.
     pub confirmation_timeout: Duration,
-    /// The clock that measures `confirmation_timeout` and gives the savepoint its time.
+    /// The clock that measures `confirmation_timeout`. The savepoint also stores this clock's wall-clock time at its
+    /// completion.
     pub clock: &'a dyn Clock,
     /// The signal that ends the wait for confirmations early.
     pub stop_signal: &'a StopSignal,
@@ -47,7 +49,7 @@ pub struct SavepointParameters<'a> {
 /// The progress of a savepoint that is being taken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SavepointProgress {
-    /// The number of partitions that their owners have confirmed.
+    /// The number of partitions that the savepoint contains, as confirmed by the owners of these partitions.
     pub saved_partition_count: usize,
     /// The number of partitions of the topic.
     pub partition_count: usize,
@@ -168,7 +170,7 @@ fn write_savepoint_summary(
     Ok(summary)
 }
 
-/// Returns the halt for a savepoint that failed because of `source`.
+/// Returns the halt for a savepoint that failed because of the store fault `source`.
 fn halt_for_failed_savepoint(source: StoreFault) -> Halt {
     CheckpointStoreFault::SavepointFailed { source }.into()
 }

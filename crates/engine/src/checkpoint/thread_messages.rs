@@ -59,7 +59,8 @@ pub(crate) enum CheckpointEvent {
     /// The shard of the partition was restored, or the restore failed. The offset is the offset of the restored
     /// checkpoint; `None` if the partition had no checkpoint.
     PartitionRestored(Partition, Result<Option<Offset>, Halt>),
-    /// The claim of the partition at the fence was granted, was refused because of a newer claim, or failed.
+    /// The outcome of the claim at the fence: the fence granted the claim, another worker made a newer claim, or the
+    /// claim failed.
     FenceClaimed(Partition, Result<PartitionOpenOutcome, Halt>),
     /// The checkpoint thread has completed the snapshot, or could not complete the snapshot. `number` is the number of
     /// the checkpoint.
@@ -72,7 +73,7 @@ pub(crate) enum PartitionOpenOutcome {
     /// The partition is claimed in the checkpoint store and at the fence, so the worker may read the partition's
     /// records.
     Opened(Box<OpenedPartition>),
-    /// Another worker claimed the partition before this worker's claim at the fence was granted.
+    /// Another worker claimed the partition before the fence granted this worker's claim.
     Overtaken {
         /// The epoch of the other worker's claim.
         newer_epoch: Epoch,
@@ -86,7 +87,7 @@ pub(crate) enum SnapshotOutcome {
     Complete {
         id: CheckpointId,
         size: CheckpointSize,
-        /// The required kind of the partition's next snapshot.
+        /// Whether the partition's next snapshot is a base or a delta.
         next_base_or_delta: BaseOrDelta,
     },
     /// The snapshot was not completed. The next snapshot of the partition may succeed.
@@ -118,7 +119,7 @@ pub(crate) enum SnapshotFailure {
     /// The manifest cannot be encoded.
     #[error("cannot encode the manifest: {detail}")]
     ManifestNotEncoded { detail: String },
-    /// An object of the manifest's name already exists, and has another content.
+    /// An object with the name of the manifest already exists, and its content differs from the manifest.
     #[error("another process has already written {object} with other content")]
     WrittenElsewhere { object: String },
     /// An operation of the store failed.

@@ -25,7 +25,7 @@ pub enum ObjectDamage {
     /// The object ends inside its header.
     #[error("the object ends inside its header")]
     CutShort,
-    /// The checksum in the object does not match its content.
+    /// The checksum in the object does not match the object's content.
     #[error("the checksum of the object does not match its content")]
     ChecksumMismatch,
     /// The state object has another size or checksum than the manifest states.
@@ -51,7 +51,7 @@ pub enum ObjectDamage {
         /// The error text of the parser.
         detail: String,
     },
-    /// The manifest names another checkpoint or partition than the name of its object does.
+    /// The checkpoint or partition in the manifest differs from the one in the name of the manifest's object.
     #[error("the manifest belongs to another checkpoint")]
     OtherCheckpoint,
     /// The state object holds state of a view that the manifest does not name.

@@ -44,11 +44,11 @@ impl EventDecoder {
         format!("{format}, {time_field} in {zone}, keys up to {max_key_bytes} bytes, [{}]", fields.join(", "))
     }
 
-    /// Decodes the payload of one record. The event borrows its texts from `payload`. Texts that contain JSON escapes
-    /// are unescaped into `arena` and borrowed from there.
+    /// Decodes the payload of one record. The event borrows its texts from `payload`. If a text contains JSON escapes,
+    /// the decoder writes the unescaped text into `arena`, and the event borrows it from there.
     ///
     /// # Errors
-    /// When the record is not an event. The error is the reason in the dead letter.
+    /// When the record is not an event. The text of the error is the reason that the dead letter states.
     pub fn decode<'a>(&'a self, payload: Option<&'a [u8]>, arena: &'a Bump) -> Result<Event<'a>, DecodeError> {
         let payload = payload.ok_or(DecodeError::NullPayload)?;
         if payload.len() > MAX_RECORD_BYTES {

@@ -12,8 +12,8 @@ use windrow_core::text::first_chars;
 
 static EVENT_TIME_PARSER: DateTimeParser = DateTimeParser::new();
 
-/// Parses an event time. A time without a UTC offset is a local time in `time_zone`. The error is the text of the
-/// reason in the dead letter.
+/// Parses an event time. A time without a UTC offset is a local time in `time_zone`. The error is the reason that the
+/// dead letter states.
 pub(super) fn parse_event_time(text: &str, time_zone: &TimeZone) -> Result<EventTime, String> {
     let pieces = EVENT_TIME_PARSER.parse_pieces(text).map_err(|_| not_a_time_message(text))?;
     let Some(time) = pieces.time() else {
@@ -37,14 +37,14 @@ pub(super) fn parse_event_time(text: &str, time_zone: &TimeZone) -> Result<Event
     EventTime::checked_from_ms(timestamp.as_millisecond() - floor).ok_or_else(|| out_of_range_message(text))
 }
 
-/// Returns the event time that is `ms` milliseconds after the epoch. The error is the text of the reason in the dead
-/// letter.
+/// Returns the event time that is `ms` milliseconds after the epoch. The error is the reason that the dead letter
+/// states.
 pub(super) fn event_time_from_integer_ms(ms: i64) -> Result<EventTime, String> {
     EventTime::checked_from_ms(ms).ok_or_else(|| out_of_range_message(&ms.to_string()))
 }
 
-/// Returns the event time that is `ms` milliseconds after the epoch, rounded down to whole milliseconds. `serde_json`
-/// reads a number with a fraction or an exponent as a float.
+/// Returns the event time that is `ms` milliseconds after the epoch, rounded down to whole milliseconds. `ms` is a
+/// float, because `serde_json` reads a number with a fraction or an exponent as a float.
 #[allow(clippy::cast_possible_truncation)] // The cast of a large float gives `i64::MAX`, which is out of range.
 pub(super) fn event_time_from_double_ms(ms: f64) -> Result<EventTime, String> {
     EventTime::checked_from_ms(ms.floor() as i64).ok_or_else(|| out_of_range_message(&ms.to_string()))

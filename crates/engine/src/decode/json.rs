@@ -1,8 +1,9 @@
 //! Decodes events from JSON text.
 //!
 //! The decoder reads the text once with `serde_json`. A member that the schema declares is read with the declared type.
-//! All other members are skipped. If the entity key is a number with a fraction or an exponent, the decoder reads the
-//! text a second time. `docs/adr/0002-json-parser.md` explains why no faster parser is used.
+//! All other members are skipped. If `serde_json` reads the entity key as a float, such as `1.50`, the decoder reads
+//! the text a second time to find the key's characters. `docs/adr/0002-json-parser.md` explains why no faster parser is
+//! used.
 
 #[macro_use]
 mod reject_other_types;

@@ -1,4 +1,5 @@
-//! Halts that the input causes: records without keys, lost offsets, and topics that are missing or changed.
+//! Halts that the input causes: records without keys, records that the source has deleted or lost, and topics that are
+//! missing or changed.
 
 use std::sync::Arc;
 
@@ -26,7 +27,7 @@ pub enum InputFault {
         /// The event field that the record key should hold.
         key_field: String,
     },
-    /// The topic does not exist, and could not be created.
+    /// The topic does not exist, and Windrow could not create it.
     #[error("topic `{topic}` does not exist on {service} and could not be created")]
     TopicNotCreated {
         /// The topic.
@@ -67,7 +68,7 @@ pub enum InputFault {
     },
 }
 
-/// An offset at which a job must continue, but which the source does not hold.
+/// An offset at which a job must continue, but at which the source holds no record any more.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{}", self.describe_loss())]
 pub struct LostOffset {

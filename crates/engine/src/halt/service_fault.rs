@@ -1,5 +1,5 @@
 //! Halts because a service did not answer or refused an operation. The service is the source, the row store, the
-//! checkpoint store, or a running job that takes a savepoint.
+//! checkpoint store, or a running job that should write a savepoint.
 
 use std::fmt;
 use std::time::Duration;
@@ -23,7 +23,8 @@ impl fmt::Display for ServiceAddress {
     }
 }
 
-/// The reason why a wait for a service ended: the time limit was reached, or a stop was requested.
+/// A service that did not answer before a time limit or before a stop was requested. Also a savepoint that another
+/// process is taking.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum UnreachableService {
     /// The source was unreachable when the job started.
@@ -175,7 +176,7 @@ pub enum ServiceRefusal {
     },
 }
 
-/// An operation of the source that failed, for use in an error text.
+/// An operation of the source that failed. An error text names this operation.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum SourceOperation {
     /// Create a client with the configured settings.

@@ -37,7 +37,7 @@ pub enum ForeignState {
         /// The job that should continue from the state.
         job: Box<PipelineAndTopic>,
     },
-    /// The job begins from a savepoint or from another job's checkpoints, but they hold no state of a partition.
+    /// The job begins from a savepoint or from another job's checkpoints, but these lack the state of one partition.
     #[error("{place} holds no state of partition {partition}")]
     NoPartition {
         /// The path or URL of the savepoint or of the other job's checkpoints.
@@ -53,7 +53,7 @@ pub enum ForeignState {
     },
 }
 
-/// Feature views of a checkpoint whose stored state no view of the pipeline can use.
+/// A halt because the pipeline cannot use the stored state of some feature views in a checkpoint.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
     "feature views changed since checkpoint {checkpoint_id} of partition {partition}. The pipeline cannot use the stored \
@@ -70,7 +70,7 @@ pub struct ChangedViews {
     pub kept_view_names: Vec<String>,
 }
 
-/// A feature view of a checkpoint whose stored state no view of the pipeline can use.
+/// A feature view in a checkpoint. No view of the pipeline can use its stored state.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DroppedView {
     /// The name of the view in the checkpoint.
@@ -79,7 +79,7 @@ pub struct DroppedView {
     pub view_change: ViewChange,
 }
 
-/// A change of the pipeline that makes the stored state of a feature view unusable.
+/// The way in which a pipeline changed a feature view. The change makes the view's stored state unusable.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ViewChange {
     /// The pipeline defines the view differently.
@@ -101,7 +101,8 @@ pub struct NewerState {
     pub object_name: String,
     /// The path or URL of the store that holds the object.
     pub store_place: String,
-    /// The fault that names the format version of the object and the newest version that this version of Windrow reads.
+    /// The fault that names two format versions: the version of the object, and the newest version that this version of
+    /// Windrow reads.
     pub source: ObjectFault,
 }
 
@@ -146,7 +147,7 @@ pub struct DamagedCheckpoint {
     pub unusable_object: UnusableObject,
 }
 
-/// A fault of the checkpoint store, of a checkpoint or of a savepoint that no retry resolves.
+/// A fault of the checkpoint store, of a checkpoint or of a savepoint. No retry resolves the fault.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum CheckpointStoreFault {
     /// The store refused an operation.

@@ -19,7 +19,7 @@ pub struct StateByteCounts {
     /// The number of bytes that the entity keys take in the state objects.
     pub entity_key_byte_count: u64,
     /// For each feature view of the manifest, the number of bytes of the view's state. If several layers hold state of
-    /// the same entity, the bytes in every layer are counted.
+    /// the same entity, this number includes the bytes in every layer.
     pub state_byte_counts_by_view: Vec<u64>,
     /// The state objects that cannot be used. The other fields do not count the bytes of these objects.
     pub unusable_objects: Vec<UnusableObject>,
@@ -33,7 +33,8 @@ pub struct StateObjectReader<'a> {
     measured_by_name: BTreeMap<String, Option<MeasuredStateObject>>,
 }
 
-/// The byte counts of a state object. Table 0 holds the entity keys, and table `n + 1` holds the state of view `n`.
+/// The byte counts of the tables in a state object. Table 0 holds the entity keys, and table `n + 1` holds the state of
+/// view `n`.
 #[derive(Debug)]
 struct MeasuredStateObject {
     part: StatePart,
@@ -67,8 +68,8 @@ impl<'a> StateObjectReader<'a> {
         Ok(contents)
     }
 
-    /// Returns the byte counts of the state object of `part`; `None` if the object does not exist. Reads the object
-    /// unless an earlier call has read the same object.
+    /// Returns the byte counts of the state object that the manifest entry `part` names; `None` if the object does not
+    /// exist. Reads the object unless an earlier call has read the same object.
     fn measure_part_once(&mut self, part: &StatePart) -> Result<Option<&MeasuredStateObject>, StoreFault> {
         if !self.measured_by_name.contains_key(&part.object_name) {
             let object = self
@@ -81,8 +82,8 @@ impl<'a> StateObjectReader<'a> {
     }
 }
 
-/// Adds the byte counts of `object` to `contents`. Fails if the object is missing or damaged, or differs from the
-/// manifest's entry `part`.
+/// Adds the byte counts of the state object `object` to `contents`, the byte counts of the whole checkpoint. Fails if
+/// the object is missing or damaged. Also fails if the object differs from `part`, its entry in the manifest.
 fn add_part_byte_counts(
     part: &StatePart,
     object: Option<&MeasuredStateObject>,

@@ -35,7 +35,8 @@ pub struct ComparedView {
 }
 
 impl ViewCompatibility {
-    /// Returns whether the job needs an operator's permission, because it must drop the stored state of the view.
+    /// Returns whether the job must drop the stored state of the view. The job needs an operator's permission to do
+    /// this.
     #[must_use]
     pub const fn needs_permission_to_drop_state(&self) -> bool {
         matches!(self, Self::Changed { .. } | Self::Removed)

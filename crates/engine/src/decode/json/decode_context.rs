@@ -19,14 +19,15 @@ pub(super) struct JsonDecodeContext<'a, 'c> {
 }
 
 impl<'a> JsonDecodeContext<'a, '_> {
-    /// Stores `error` in the context. Returns an empty error of serde, which ends the decoding.
+    /// Stores `error` in the context. Returns an error of serde without a text. A visitor that returns this error ends
+    /// the decoding.
     pub(super) fn store_decode_error<E: Error>(&self, error: DecodeError) -> E {
         self.decode_error.set(Some(error));
         E::custom("")
     }
 
-    /// Stores the value of the field `name` in `place`. Fails if `place` already holds a value, because the field then
-    /// occurs twice in the record.
+    /// Stores `value`, the value of the field `name`, in `place`. Fails if `place` already holds a value, because the
+    /// field then occurs twice in the record.
     pub(super) fn set_field_once<E: Error>(
         &self,
         place: &mut Option<Value<'a>>,

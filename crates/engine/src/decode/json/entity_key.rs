@@ -10,12 +10,12 @@ use super::decode_context::JsonDecodeContext;
 use crate::decode::error::{DecodeError, truncate_for_error};
 use crate::decode::rules::DecodeRules;
 
-/// The text of an entity key, as far as the first pass over the record determines it.
+/// The text of an entity key, if the first pass over the record can determine the text.
 pub(super) enum EntityKeyText<'a> {
     Text(&'a str),
     Null,
-    /// The entity key is a number with a fraction or an exponent. Serde gives only the value of the number, so the text
-    /// of the key is still unknown.
+    /// The entity key is a number that `serde_json` reads as a float, such as `1.50` or `1e3`. The characters of the
+    /// number in the record are still unknown.
     FractionalNumber,
 }
 
@@ -75,8 +75,8 @@ impl<'a> Visitor<'a> for EntityKeyReader<'a, '_> {
     }
 }
 
-/// Returns the characters of a numeric entity key in the record `text`. The first pass must have checked that `text` is
-/// well-formed JSON with exactly one entity key.
+/// Returns the characters of a numeric entity key, as they are written in `text`, the text of the record. The first
+/// pass must have checked that `text` is well-formed JSON with exactly one entity key.
 pub(super) fn find_numeric_key_text<'a>(rules: &DecodeRules, text: &'a str) -> Result<&'a str, DecodeError> {
     struct KeyTextFinder<'d>(&'d str);
     impl<'a> Visitor<'a> for KeyTextFinder<'_> {

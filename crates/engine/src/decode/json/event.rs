@@ -15,8 +15,8 @@ use super::ignored_value::IgnoredValueReader;
 use crate::decode::error::{DecodeError, truncate_for_error};
 use crate::decode::rules::DecodeRules;
 
-/// Decodes the JSON object `text` of one record. The event borrows its texts from `text`. Texts that contain JSON
-/// escapes are unescaped into `arena` and borrowed from there.
+/// Decodes the JSON object `text` of one record. The event borrows its strings from `text`. If a string contains JSON
+/// escapes, the decoder writes the unescaped string into `arena`, and the event borrows it from there.
 pub(in crate::decode) fn decode_json_event<'a>(
     rules: &'a DecodeRules,
     text: &'a str,
@@ -43,8 +43,8 @@ pub(in crate::decode) fn decode_json_event<'a>(
 pub(super) enum FirstPassEvent<'a> {
     /// The event has all its values.
     Complete(Event<'a>),
-    /// The event still lacks its entity key, because the key is a number with a fraction or an exponent. A second pass
-    /// finds the characters of the key in the text.
+    /// The event still lacks its entity key, because `serde_json` read the key as a float. A second pass finds the
+    /// characters of the key in the text.
     FractionalKey(Event<'a>),
 }
 
