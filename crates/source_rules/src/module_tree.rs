@@ -49,7 +49,8 @@ pub struct CrateModule {
 /// An import from a `use` line: one name, or all names of a module.
 #[derive(Debug, Clone)]
 pub struct NameImport {
-    /// The segments of the path of the imported item. For a glob, the segments of the path of the module before `::*`.
+    /// The segments of the path that leads to the imported item. For a glob (`module::*`), the segments of the path
+    /// that leads to the module.
     pub path_segments: Vec<String>,
     /// The name that the importing module uses for the item.
     pub name: ImportedName,

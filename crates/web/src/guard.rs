@@ -5,7 +5,7 @@
 //! Does not own: the content of the responses.
 //! Invariants: (1) Without a token, a server accepts only connections from this machine, and only requests to a local
 //! host name. So the server refuses requests from a page of another server whose host name resolves to `127.0.0.1`. (2)
-//! A server accepts a request that changes something only from its own pages, or from a client that is not a browser.
+//! If a request changes something, a server accepts it only from its own pages or from a client that is not a browser.
 //! (3) The security headers forbid browsers to show a page in a frame, and to guess a content type. (4) A page runs
 //! only scripts that are files of this server.
 //! After a crash: logins stay valid, because a session cookie depends only on the token and the expiry time.

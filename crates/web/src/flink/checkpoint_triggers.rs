@@ -1,10 +1,10 @@
 //! Remembers the requests for checkpoints, and answers whether a request is complete. Flink calls such a request a
 //! trigger.
 //!
-//! A request starts no checkpoint. It waits for the next regular checkpoint of each partition, which begins at most one
-//! checkpoint interval later. The request is complete as soon as every partition that has an owner has completed a
-//! checkpoint that began after the request. A partition without new records since its last checkpoint needs no further
-//! checkpoint.
+//! Unlike in Flink, a request starts no checkpoint. It waits for the next regular checkpoint of each partition, which
+//! begins at most one checkpoint interval later. The request is complete as soon as every partition that has an owner
+//! has completed a checkpoint that began after the request. A partition without new records since its last checkpoint
+//! needs no further checkpoint.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

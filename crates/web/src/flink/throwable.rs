@@ -90,7 +90,8 @@ impl JavaObjectStream {
         self.0.extend(field_count.to_be_bytes());
     }
 
-    /// Writes the name and type of a field. The stream must not contain the name of the type yet.
+    /// Writes the name of a field and the name of its type. The stream must not contain the type's name yet, because
+    /// Java writes a repeated name as a handle.
     fn put_field_descriptor(&mut self, name: &str, field_type: &str) {
         self.put_byte(field_type.as_bytes()[0]);
         self.put_modified_utf8(name);

@@ -68,8 +68,8 @@ impl HttpServer {
         self.address
     }
 
-    /// Shuts the server down: ends live pages at once, waits at most a second for answers in progress, and joins the
-    /// thread.
+    /// Shuts the server down: ends the event streams of live pages at once, waits at most a second for answers in
+    /// progress, and joins the thread.
     pub fn shut_down(mut self) {
         let _ = self.shutdown_signal.send(true);
         if let Some(thread) = self.thread.take() {
@@ -79,8 +79,8 @@ impl HttpServer {
     }
 }
 
-/// Serves connections until `stop` completes. Then ends live pages, and waits at most a second for other answers in
-/// progress.
+/// Serves connections until `stop` completes. Then ends the event streams of live pages, and waits at most a second for
+/// other answers in progress.
 pub async fn serve_until(listener: TcpListener, router: Router, stop: impl Future<Output = ()>) {
     let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let counts = ConnectionCounts::default();
