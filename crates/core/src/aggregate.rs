@@ -4,9 +4,10 @@
 //! Owns: the layout of accumulators and their arithmetic. Does not own: which events share an accumulator
 //! ([`crate::sliding`] and [`crate::session`] decide that).
 //! Invariants: (1) All words of an empty fixed-size accumulator are zero. An empty variable accumulator is
-//! [`VariableAccumulator::Empty`]. (2) The first word of a fixed-size accumulator counts the folded values; a count of
-//! zero means NULL. (3) Merging is associative: merging accumulators in time order gives the same value as folding the
-//! events in that order. Only floating-point sums can differ, by their rounding.
+//! [`VariableAccumulator::Empty`]. (2) The first word of a fixed-size accumulator counts the folded values. If no value
+//! has been folded, a count is 0 and every other aggregate is NULL. (3) Merging is associative: merging accumulators in
+//! time order gives the same value as folding the events in that order. Only floating-point sums can differ, by their
+//! rounding.
 //! Why flat arrays: one array of 64-bit words per entity and view takes a quarter of the memory of a tree of boxed
 //! accumulators. One step clears or copies the array, and a snapshot stores the words in order. Texts and
 //! distinct-count sketches vary in size, so they are stored outside the array.

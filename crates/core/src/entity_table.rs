@@ -151,7 +151,8 @@ impl EntityTable {
         })
     }
 
-    /// Records, during a restore, that a view holds state for `slot`.
+    /// Records, during a restore, that one more view holds state for `slot`. Adds the slot to the table if the table is
+    /// too short.
     pub(crate) fn increment_view_count_during_restore(&mut self, slot: EntitySlot) {
         self.entities_by_slot.grow_to_include(slot);
         self.increment_view_count(slot);

@@ -1,7 +1,7 @@
 //! Session windows. A session grows with the events of an entity, and ends after a gap without events of the entity.
 //!
-//! Owns: merging sessions, and the timers. A timer comes due at a certain watermark, and makes the shard check whether
-//! a session fires. Does not own: the arithmetic of accumulators, the watermark.
+//! A timer comes due at a certain watermark; then the shard checks whether a session of the entity fires.
+//! Owns: merging sessions, and the timers. Does not own: the arithmetic of accumulators, the watermark.
 //! Invariants: (1) The sessions of an entity are sorted by time, and neither overlap nor touch (window rule 5). (2) A
 //! stored session ends after the watermark, so an event that joins a stored session is never late. (3) An entity with
 //! sessions has exactly one valid timer, due no later than the end of its earliest session. Replaced timers stay in the
@@ -152,7 +152,7 @@ impl SessionState {
             self.timers_by_due_time.pop();
             let EntitySessions { session_entries: table, timer_due_ms: timer_ms } = &self.sessions_by_slot[slot];
             if *timer_ms != due {
-                continue; // an earlier timer has replaced this one
+                continue; // another timer has replaced this one
             }
             let span = table.entry_span(aggregators, 0);
             if span.span_end + self.gap_ms - 1 == due {

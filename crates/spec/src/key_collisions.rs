@@ -1,5 +1,5 @@
-//! Finds Redis keys that two different rows would share. The two rows can have the same template but another user or
-//! window, or they can have different templates.
+//! Finds Redis keys that two different rows would share. The two rows can belong to the same template but to different
+//! users or windows, or they can belong to different templates.
 //!
 //! Owns: the search for a shared key, with an example of such a key. Does not own: reporting the mistake (the reader of
 //! keys).
@@ -62,7 +62,7 @@ impl<'a> KeyAutomaton<'a> {
             is_accepting: false,
         };
         let mut automaton = Self { template, states: vec![start] };
-        let mut frontier = vec![0]; // the states in which a run can be after the segments so far
+        let mut frontier = vec![0]; // the states in which a run can be after the segments read so far
         for (index, segment) in template.segments().iter().enumerate() {
             match segment {
                 KeySegment::Literal(text) => {

@@ -168,7 +168,7 @@ pub struct RedisSinkSpec {
     pub redis_view_specs: Vec<RedisViewSpec>,
 }
 
-/// `key` and `ttl` of `[feature_view.NAME]`: the settings of one view in Redis.
+/// `key` and `ttl` of `[feature_view.NAME]`: the Redis settings of one view.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RedisViewSpec {
     /// The template of the Redis key of a row.

@@ -38,7 +38,7 @@ impl<'a> DiagnosticCollector<'a> {
         self.diagnostics.push(Diagnostic {
             code,
             message: message.into(),
-            place: DiagnosticPlace::File { line: 1, column: 1 }, // computed by `Diagnostics::new`
+            place: DiagnosticPlace::File { line: 1, column: 1 }, // a placeholder: `Diagnostics::new` computes the place
             expected: expected.into(),
             hint: None,
             location: self.clamp_to_text(location),

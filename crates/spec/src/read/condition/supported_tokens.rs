@@ -58,9 +58,9 @@ fn is_nested_too_deeply(tokens: &[TokenWithSpan]) -> bool {
     tokens.chunk_by(|left, right| nests(&left.token) && nests(&right.token)).any(|run| run.len() > MAX_NESTING / 2)
 }
 
-/// Returns `true` if a word is a supported keyword or a field. Otherwise reports the word. A field may have the name of
-/// a keyword, so the function marks the word of a field: the parser then reads it as a name. `next` is the token after
-/// the word.
+/// Returns `true` if `word` is a supported keyword or a field. Otherwise reports a mistake. A field may have the name
+/// of a keyword, so the function marks the word of a field: the parser then reads it as a name. `next` is the token
+/// after the word.
 fn require_supported_word(
     word: &mut Word,
     range: Range<usize>,
