@@ -2,7 +2,8 @@
 """Runs commands and measures their cost: CPU time, wall time, largest resident set, lines and bytes written.
 
 Owns: measuring and printing. Does not own: what is measured (the scripts beside it).
-CPU time is the user and system time of a child process with all its threads. The resident set is the child's peak. wait4 reports both for each child separately, so runs do not add up.
+CPU time is the user and system time of a child process with all its threads. The resident set is the child's peak.
+wait4 reports both for each child separately, so runs do not add up.
 """
 
 import argparse

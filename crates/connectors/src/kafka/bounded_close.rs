@@ -17,18 +17,19 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(4);
 pub(super) struct BoundedCloseConsumer<C: ConsumerContext + 'static> {
     /// `None` only during the drop.
     consumer: Option<Arc<BaseConsumer<C>>>,
-    before_close: fn(&BaseConsumer<C>),
+    step_before_close: Option<StepBeforeClose<C>>,
+}
+
+/// What a consumer does when it is dropped, before it closes.
+pub(super) struct StepBeforeClose<C: ConsumerContext + 'static> {
+    pub(super) run: fn(&BaseConsumer<C>),
+    /// How long the step may take. The time for closing is added.
+    pub(super) timeout: Duration,
 }
 
 impl<C: ConsumerContext + 'static> BoundedCloseConsumer<C> {
-    pub(super) fn new(consumer: BaseConsumer<C>) -> Self {
-        Self::with_step_before_close(consumer, |_| {})
-    }
-
-    /// Creates a value that calls `before_close` when it is dropped, and then closes the consumer. The drop waits at
-    /// most [`CLOSE_TIMEOUT`] for both steps together.
-    pub(super) fn with_step_before_close(consumer: BaseConsumer<C>, before_close: fn(&BaseConsumer<C>)) -> Self {
-        Self { consumer: Some(Arc::new(consumer)), before_close }
+    pub(super) fn new(consumer: BaseConsumer<C>, step_before_close: Option<StepBeforeClose<C>>) -> Self {
+        Self { consumer: Some(Arc::new(consumer)), step_before_close }
     }
 
     /// Returns a shared handle to the consumer. Another thread can use the handle even after `self` is dropped.
@@ -55,12 +56,15 @@ impl<C: ConsumerContext + 'static> Deref for BoundedCloseConsumer<C> {
 impl<C: ConsumerContext + 'static> Drop for BoundedCloseConsumer<C> {
     fn drop(&mut self) {
         let Some(consumer) = self.consumer.take() else { return };
-        let before_close = self.before_close;
+        let step = self.step_before_close.take();
+        let timeout = CLOSE_TIMEOUT + step.as_ref().map_or(Duration::ZERO, |step| step.timeout);
         let close = move || {
-            before_close(&consumer);
+            if let Some(step) = step {
+                (step.run)(&consumer);
+            }
             drop(consumer);
         };
-        if run_with_timeout(CLOSE_TIMEOUT, close).is_none() {
+        if run_with_timeout(timeout, close).is_none() {
             warn!("Kafka did not answer; a consumer was closed without leaving its group");
         }
     }

@@ -166,12 +166,12 @@ pub enum ServiceRefusal {
         /// The answer of the row store.
         source: SharedError,
     },
-    /// The row store lacks a feature that Windrow needs.
-    #[error("{service} lacks a feature that Windrow needs")]
+    /// The row store lacks a feature that Windrow needs, or holds data that Windrow cannot read.
+    #[error("{service} cannot be used as the row store")]
     RowStoreUnsuitable {
         /// The row store.
         service: ServiceAddress,
-        /// The error that names the missing feature.
+        /// The error that names the missing feature or the unreadable data.
         source: SharedError,
     },
 }

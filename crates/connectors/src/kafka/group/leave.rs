@@ -2,8 +2,8 @@
 //!
 //! librdkafka 2.12 closes some consumers without leaving the group. These are members without partitions, and members
 //! in the middle of a rebalance. The group then keeps such a member until its session timeout ends. A job that starts
-//! again in this time waits for its partitions. If a consumer unsubscribes before it closes, it leaves the group in
-//! every state.
+//! again in this time waits for its partitions. A consumer that unsubscribes first leaves the group in these states too.
+//! A rebalance in progress must end first, which may take until the next heartbeat of another member.
 
 #![allow(unsafe_code)] // the id of a member is available only as a C function
 
@@ -12,9 +12,11 @@ use std::time::{Duration, Instant};
 
 use rdkafka::bindings as ffi;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use tracing::warn;
 
-/// How long a rebalance in progress may take before the consumer closes anyway.
-const LEAVE_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a rebalance in progress may take before the consumer closes anyway. Other members join the rebalance at
+/// their next heartbeat, so the timeout is longer than the longest interval between two heartbeats (3 s).
+pub(super) const LEAVE_TIMEOUT: Duration = Duration::from_secs(4);
 /// The longest wait of one poll for the next event of the group.
 const POLL_TIMEOUT: Duration = Duration::from_millis(10);
 
@@ -26,6 +28,9 @@ pub(super) fn leave_group<C: ConsumerContext>(consumer: &BaseConsumer<C>) {
     while has_member_id(consumer) && Instant::now() < deadline {
         // The consumer has no partitions, so the poll returns only errors, which do not matter any more.
         drop(consumer.poll(POLL_TIMEOUT));
+    }
+    if has_member_id(consumer) {
+        warn!("a rebalance did not end in time; the group keeps a member that has stopped until its session timeout");
     }
 }
 

@@ -29,7 +29,7 @@ use windrow_spec::{GroupProtocol, KafkaSourceSpec};
 
 use super::leave;
 use super::monitor::UnassignedPartitionMonitor;
-use crate::kafka::bounded_close::BoundedCloseConsumer;
+use crate::kafka::bounded_close::{BoundedCloseConsumer, StepBeforeClose};
 use crate::kafka::client_config;
 use crate::kafka::client_context::{self, FatalClientError};
 use crate::kafka::halts::{build_refused_operation_halt, build_refused_settings_halt};
@@ -71,12 +71,14 @@ impl GroupMembership {
                 .create_with_context(RebalanceEventQueue::default())
                 .map_err(|error| build_refused_settings_halt(&settings.brokers, error))?;
         let step_before_close = match (&settings.group_protocol, static_member_name) {
-            (GroupProtocol::Classic { .. }, None) => leave::leave_group,
+            (GroupProtocol::Classic { .. }, None) => {
+                Some(StepBeforeClose { run: leave::leave_group, timeout: leave::LEAVE_TIMEOUT })
+            }
             // A static member does not leave the group, because it keeps its partitions while its process restarts.
-            (GroupProtocol::Classic { .. }, Some(_)) | (GroupProtocol::Consumer, _) => |_: &_| {},
+            (GroupProtocol::Classic { .. }, Some(_)) | (GroupProtocol::Consumer, _) => None,
         };
         let member = Self {
-            consumer: BoundedCloseConsumer::with_step_before_close(consumer, step_before_close),
+            consumer: BoundedCloseConsumer::new(consumer, step_before_close),
             brokers: settings.brokers.clone(),
             topic: settings.topic.clone(),
             group_monitor,

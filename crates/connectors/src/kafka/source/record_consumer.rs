@@ -36,7 +36,7 @@ impl RecordConsumer {
     pub(super) fn new(settings: &KafkaSourceSpec) -> Result<Self, Halt> {
         let consumer = client_config::record_consumer_config(settings)
             .create_with_context(LoggingContext)
-            .map(BoundedCloseConsumer::new)
+            .map(|consumer| BoundedCloseConsumer::new(consumer, None))
             .map_err(|error| build_refused_settings_halt(&settings.brokers, error))?;
         Ok(Self {
             consumer,
