@@ -53,7 +53,8 @@ const ALL_PAYLOAD_FLAWS: [PayloadFlaw; 12] = [
     PayloadFlaw::DuplicatePrice,
 ];
 
-/// Writes the JSON of `event` with one random flaw into `payload`, which must be empty. The result has no newline.
+/// Writes a malformed payload for `event` into the buffer `payload`, which must be empty. The kind of flaw is drawn at
+/// random. The payload has no newline.
 pub(crate) fn write_malformed_payload(event: &PayloadParts, random: &mut RandomStream, payload: &mut Vec<u8>) {
     let (time, event_type) = (utf8_or_empty(&event.time_text), event.event_type);
     let (user_id, price) = (utf8_or_empty(&event.user_id), utf8_or_empty(&event.price_text));

@@ -2,8 +2,8 @@
 //!
 //! The settings determine when a click happens, and [`ShopSimulator::next_click`] chooses the user who clicks. After
 //! each click, a user pauses. If the pause of at least one user has ended, the user whose pause ended first clicks.
-//! Otherwise a rested user starts a new session. If no user is rested, the user whose pause would end first ends the
-//! pause early and clicks.
+//! Otherwise several users are drawn, and the first rested one starts a new session. If no drawn user is rested, the
+//! user whose pause would end first ends the pause early and clicks.
 //!
 //! Invariant: within a session, a user views a product before putting it into the cart, and purchases only products in
 //! the cart. The price of a product is always the same.

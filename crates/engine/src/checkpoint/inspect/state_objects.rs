@@ -48,7 +48,8 @@ impl<'a> StateObjectReader<'a> {
         Self { store, measured_by_name: BTreeMap::new() }
     }
 
-    /// Returns the byte counts of all state objects of `manifest`. Calls `on_part` after each state object.
+    /// Returns the byte counts of all state objects of `manifest`. Calls `on_part` after each state object, so that the
+    /// caller can show the progress.
     ///
     /// # Errors
     /// When the store does not answer.
