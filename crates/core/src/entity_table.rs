@@ -118,12 +118,12 @@ impl EntityTable {
     }
 
     /// Records that one more view holds state for `slot`.
-    pub(crate) fn increment_view_count(&mut self, slot: EntitySlot) {
+    pub(crate) fn add_view_to_slot(&mut self, slot: EntitySlot) {
         *self.entities_by_slot.derived_state_mut(slot) += 1;
     }
 
     /// Records that a view no longer holds state for `slot`, and frees the slot if no other view does.
-    pub(crate) fn decrement_view_count(&mut self, slot: EntitySlot) {
+    pub(crate) fn remove_view_from_slot(&mut self, slot: EntitySlot) {
         *self.entities_by_slot.derived_state_mut(slot) -= 1;
         self.release_slot_if_unused(slot);
     }
@@ -153,9 +153,9 @@ impl EntityTable {
 
     /// Records, during a restore, that one more view holds state for `slot`. Adds the slot to the table if the table is
     /// too short.
-    pub(crate) fn increment_view_count_during_restore(&mut self, slot: EntitySlot) {
+    pub(crate) fn add_view_to_restored_slot(&mut self, slot: EntitySlot) {
         self.entities_by_slot.grow_to_include(slot);
-        self.increment_view_count(slot);
+        self.add_view_to_slot(slot);
     }
 
     /// Ends a restore, after every view has ended its own restore. Frees the slots for which no view holds state.

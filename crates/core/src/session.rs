@@ -107,7 +107,7 @@ impl SessionState {
                 return false;
             }
             if table.is_empty() {
-                entities.increment_view_count(slot);
+                entities.add_view_to_slot(slot);
                 self.entity_count += 1;
             }
             table.insert_entry(aggregators, from, EntrySpan { span_start: time, span_end: time });
@@ -181,7 +181,7 @@ impl SessionState {
             match next_due {
                 Some(due) => self.timers_by_due_time.push(Reverse((due, slot))),
                 None => {
-                    entities.decrement_view_count(slot);
+                    entities.remove_view_from_slot(slot);
                     self.entity_count -= 1;
                 }
             }
@@ -223,7 +223,7 @@ impl SessionState {
             let passed = entries.take_while(|&entry| due(table, entry) <= watermark.ms()).count();
             table.remove_entries(aggregators, 0, passed);
             if !table.is_empty() {
-                entities.increment_view_count_during_restore(slot);
+                entities.add_view_to_restored_slot(slot);
                 self.entity_count += 1;
                 *timer_ms = due(table, 0);
                 timers.push(Reverse((*timer_ms, slot)));

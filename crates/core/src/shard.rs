@@ -107,7 +107,7 @@ impl Shard {
     /// Resets the watermark after [`Self::finish_input`], so that the shard can process new input. The row numbers
     /// continue. The next snapshot must be a base. A delta does not record the state that [`Self::finish_input`]
     /// removed, so a restore from a delta would bring the removed state back.
-    pub fn reset_watermark_for_new_input(&mut self) {
+    pub fn reset_watermark_after_input_end(&mut self) {
         self.watermark.set_time(Watermark::BEFORE_ALL_EVENTS);
     }
 

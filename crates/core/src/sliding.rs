@@ -129,7 +129,7 @@ impl SlidingState {
         self.panes_by_slot.grow_to_include(slot);
         let panes = self.panes_by_slot.open_for_change(slot, aggregators);
         if panes.is_empty() {
-            entities.increment_view_count(slot);
+            entities.add_view_to_slot(slot);
             self.entity_count += 1;
         }
         let entry = panes.find_first_entry_from(aggregators, pane);
@@ -238,7 +238,7 @@ impl SlidingState {
                 let panes = panes.open_for_expiry(aggregators);
                 panes.remove_entries(aggregators, 0, done);
                 if panes.is_empty() {
-                    entities.decrement_view_count(slot);
+                    entities.remove_view_from_slot(slot);
                     *entity_count -= 1;
                 }
             }
@@ -287,7 +287,7 @@ impl SlidingState {
                 entries.take_while(|&entry| has_passed(panes.entry_span(aggregators, entry).span_start)).count();
             panes.remove_entries(aggregators, 0, passed);
             if !panes.is_empty() {
-                entities.increment_view_count_during_restore(slot);
+                entities.add_view_to_restored_slot(slot);
                 self.entity_count += 1;
             }
             for entry in 0..panes.entry_count(aggregators) {

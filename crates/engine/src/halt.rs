@@ -16,7 +16,7 @@ mod state_fault;
 pub use error_chain::{ErrorChain, SharedError, share_error};
 pub use input_fault::{AddedPartitions, CheckpointPlace, InputFault, LostOffset, RecreatedTopic};
 pub use output_fault::OutputFault;
-pub use service_fault::{ServiceAddress, ServiceRefusal, SourceOperation, UnreachableService, WaitEndReason};
+pub use service_fault::{NoAnswerReason, ServiceAddress, ServiceRefusal, SourceOperation, UnreachableService};
 pub use state_fault::{
     ChangedViews, CheckpointStoreFault, ContestedPartition, DamagedCheckpoint, DamagedState, DroppedView, ForeignState,
     NewerState, PipelineAndTopic, ViewChange,

@@ -13,7 +13,7 @@
 //!   each click     product           late or not           malformed or not
 //!                    │
 //!                    ├─ UserPool: which user starts a session
-//!                    ├─ ShoppingRhythms: pauses between clicks, lengths of sessions, rests between them
+//!                    ├─ SessionPaces: pauses between clicks, lengths of sessions, rests between them
 //!                    └─ ProductCatalogue: products and prices
 //! ```
 //!

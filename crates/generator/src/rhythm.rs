@@ -33,14 +33,14 @@ pub(crate) struct ShoppingRhythm {
 
 /// The rhythms of the three groups of users. Users with smaller numbers belong to more active groups.
 #[derive(Debug)]
-pub(crate) struct ShoppingRhythms {
+pub(crate) struct SessionPaces {
     devoted_users_rhythm: (u32, ShoppingRhythm),
     keen_users_rhythm: (u32, ShoppingRhythm),
     common_users_rhythm: ShoppingRhythm,
     minimum_rest_ms: u32,
 }
 
-impl ShoppingRhythms {
+impl SessionPaces {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "all are clamped to small bounds")]
     pub(crate) fn new(settings: &GeneratorSettings) -> Self {
         let users = settings.user_count;
@@ -80,8 +80,8 @@ impl ShoppingRhythms {
 mod tests {
     use super::*;
 
-    fn rhythms(user_count: u32, events_per_second: f64) -> ShoppingRhythms {
-        ShoppingRhythms::new(&GeneratorSettings { user_count, events_per_second, ..GeneratorSettings::default() })
+    fn rhythms(user_count: u32, events_per_second: f64) -> SessionPaces {
+        SessionPaces::new(&GeneratorSettings { user_count, events_per_second, ..GeneratorSettings::default() })
     }
 
     #[test]

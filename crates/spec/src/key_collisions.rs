@@ -67,18 +67,18 @@ impl<'a> KeyAutomaton<'a> {
             match segment {
                 KeySegment::Literal(text) => {
                     for byte in text.bytes() {
-                        frontier = vec![automaton.push_state(ByteClass::Exact(byte), index, &frontier)];
+                        frontier = vec![automaton.append_automaton_state(ByteClass::Exact(byte), index, &frontier)];
                     }
                 }
                 KeySegment::EntityKey => {
-                    let any = automaton.push_state(ByteClass::Any, index, &frontier);
+                    let any = automaton.append_automaton_state(ByteClass::Any, index, &frontier);
                     automaton.states[any].successor_states.push(any);
                     frontier.push(any);
                 }
                 KeySegment::WindowStart | KeySegment::WindowEnd => {
-                    let minus = automaton.push_state(ByteClass::Exact(b'-'), index, &frontier);
+                    let minus = automaton.append_automaton_state(ByteClass::Exact(b'-'), index, &frontier);
                     frontier.push(minus);
-                    let digit = automaton.push_state(ByteClass::Digit, index, &frontier);
+                    let digit = automaton.append_automaton_state(ByteClass::Digit, index, &frontier);
                     automaton.states[digit].successor_states.push(digit);
                     frontier = vec![digit];
                 }
@@ -90,7 +90,7 @@ impl<'a> KeyAutomaton<'a> {
         automaton
     }
 
-    fn push_state(&mut self, bytes: ByteClass, segment: usize, from: &[usize]) -> usize {
+    fn append_automaton_state(&mut self, bytes: ByteClass, segment: usize, from: &[usize]) -> usize {
         let state = self.states.len();
         self.states.push(AutomatonState {
             incoming_bytes: bytes,

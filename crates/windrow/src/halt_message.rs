@@ -310,7 +310,9 @@ mod tests {
         let (exit, message) = rendered(NewerState { object_name, store_place, source });
         assert_eq!(exit, 15);
         assert!(
-            message.contains("the object has format 2, but this version of Windrow reads only formats up to 1"),
+            message.contains(
+                "the object has format 2, which is newer than the formats that this version of Windrow reads (up to 1)"
+            ),
             "{message}"
         );
         assert!(message.ends_with("Run the version of Windrow that wrote this state, or a newer one"), "{message}");

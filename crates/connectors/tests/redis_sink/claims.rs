@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use redis::Connection;
 use windrow_connectors::redis::RedisWriterSettings;
-use windrow_engine::halt::{OutputFault, ServiceRefusal, UnreachableService, WaitEndReason};
+use windrow_engine::halt::{NoAnswerReason, OutputFault, ServiceRefusal, UnreachableService};
 use windrow_engine::{ClaimOutcome, Halt, RowFence, Sink, StopSignal};
 
 use crate::feed::{
@@ -162,7 +162,7 @@ fn a_claim_waits_for_redis() {
 
 fn is_stopped_claim(ended: &Result<ClaimOutcome, Halt>) -> bool {
     let Err(Halt::Unreachable(fault)) = ended else { return false };
-    matches!(fault, UnreachableService::UnansweredClaim { partition: 0, end: WaitEndReason::Stopped })
+    matches!(fault, UnreachableService::UnansweredClaim { partition: 0, end: NoAnswerReason::Stopped })
 }
 
 #[test]

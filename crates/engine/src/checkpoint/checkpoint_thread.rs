@@ -152,9 +152,10 @@ impl CheckpointThread {
         let FenceToken { partition, epoch } = fence_token;
         let mut draft = self.partition_checkpoints_mut(partition).take_or_begin_draft(epoch);
         if draft.write_failure.is_none() {
-            let name = object_names::state_object_name(partition, draft.checkpoint_id, draft.written_parts.len());
+            let name =
+                object_names::state_object_name(partition, draft.checkpoint_id, draft.parts_written_so_far.len());
             match self.pack_and_create_state_object(snapshot_purpose, name, bytes) {
-                Ok(part) => draft.written_parts.push(part),
+                Ok(part) => draft.parts_written_so_far.push(part),
                 Err(failure) => draft.write_failure = Some(failure),
             }
         }
@@ -191,7 +192,7 @@ impl CheckpointThread {
         draft: CheckpointDraft,
     ) -> Result<SnapshotOutcome, SnapshotFailure> {
         let FenceToken { partition, epoch } = completion.fence_token;
-        let CheckpointDraft { checkpoint_id: id, written_parts: parts, write_failure } = draft;
+        let CheckpointDraft { checkpoint_id: id, parts_written_so_far: parts, write_failure } = draft;
         if let Some(failure) = write_failure {
             return Err(failure);
         }

@@ -29,7 +29,7 @@ pub(super) struct PartitionCheckpoints {
 pub(super) struct CheckpointDraft {
     pub(super) checkpoint_id: CheckpointId,
     /// The state objects that are already written.
-    pub(super) written_parts: Vec<StatePart>,
+    pub(super) parts_written_so_far: Vec<StatePart>,
     /// The first failed write of a state object. After a failed write, the draft cannot become a checkpoint.
     pub(super) write_failure: Option<SnapshotFailure>,
 }
@@ -63,7 +63,7 @@ impl PartitionCheckpoints {
             // same number in their names.
             let id = CheckpointId { epoch, checkpoint_number: self.next_checkpoint_number };
             self.next_checkpoint_number += 1;
-            CheckpointDraft { checkpoint_id: id, written_parts: Vec::new(), write_failure: None }
+            CheckpointDraft { checkpoint_id: id, parts_written_so_far: Vec::new(), write_failure: None }
         })
     }
 

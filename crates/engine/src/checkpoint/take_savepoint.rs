@@ -21,7 +21,7 @@ use super::object_names;
 use super::savepoint_request::{StoredSavepointRequest, create_savepoint_request};
 use super::savepoint_summary::SavepointSummary;
 use super::store::{CheckpointStore, StoreFault};
-use crate::halt::{CheckpointStoreFault, ForeignState, UnreachableService, WaitEndReason, share_error};
+use crate::halt::{CheckpointStoreFault, ForeignState, NoAnswerReason, UnreachableService, share_error};
 use crate::identifiers::Partition;
 use crate::{Clock, Halt, StopSignal};
 
@@ -122,8 +122,8 @@ fn wait_for_confirmations(
             return Ok(());
         }
         let end = match (stop.is_requested(), clock.monotonic_now() >= deadline) {
-            (true, _) => WaitEndReason::Stopped,
-            (false, true) => WaitEndReason::TimedOut,
+            (true, _) => NoAnswerReason::Stopped,
+            (false, true) => NoAnswerReason::TimedOut,
             (false, false) => {
                 clock.sleep(CONFIRMATION_POLL_INTERVAL);
                 continue;

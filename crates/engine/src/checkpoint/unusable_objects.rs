@@ -7,7 +7,9 @@ pub enum ObjectFault {
     #[error(transparent)]
     Damaged(#[from] ObjectDamage),
     /// The object is intact, but has a newer format version than this version of Windrow reads.
-    #[error("the object has format {found}, but this version of Windrow reads only formats up to {known}")]
+    #[error(
+        "the object has format {found}, which is newer than the formats that this version of Windrow reads (up to {known})"
+    )]
     Newer {
         /// The format version of the object.
         found: u32,

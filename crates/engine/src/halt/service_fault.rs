@@ -81,7 +81,7 @@ pub enum UnreachableService {
         /// The partition.
         partition: Partition,
         /// The reason why the wait ended.
-        end: WaitEndReason,
+        end: NoAnswerReason,
     },
     /// Another savepoint is being taken.
     #[error(
@@ -108,7 +108,7 @@ pub enum UnreachableService {
     )]
     UnconfirmedSavepoint {
         /// The reason why the wait ended.
-        end: WaitEndReason,
+        end: NoAnswerReason,
         /// The numbers of the partitions that are not confirmed.
         missing: Vec<Partition>,
         /// The number of partitions of the topic.
@@ -120,7 +120,7 @@ pub enum UnreachableService {
 
 /// The reason why a wait ended without an answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum WaitEndReason {
+pub enum NoAnswerReason {
     /// A stop was requested.
     Stopped,
     /// The time limit was reached.
@@ -129,7 +129,7 @@ pub enum WaitEndReason {
     ThreadEnded,
 }
 
-impl fmt::Display for WaitEndReason {
+impl fmt::Display for NoAnswerReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Stopped => "stopped while waiting",

@@ -179,7 +179,12 @@ impl RecordingBudget {
         }
     }
 
-    pub(crate) fn record_late_event(&mut self, events: &RecentEvents, late: LateArrival<'_>, at_ms: impl Fn() -> i64) {
+    pub(crate) fn keep_recent_late_event(
+        &mut self,
+        events: &RecentEvents,
+        late: LateArrival<'_>,
+        at_ms: impl Fn() -> i64,
+    ) {
         if take_from_budget(&mut self.late_events_left) {
             events.late_events.push(LateEventRecord {
                 processed_at_ms: at_ms(),

@@ -1,5 +1,5 @@
 //! Reports what happens in a worker. Each function writes the log line for one kind of occurrence and updates the
-//! metrics.
+//! metrics. Late events are too many to log: they are only kept for the pages, and `row_emitter` counts them.
 //!
 //! Owns: a worker's log lines, counters and lists of recent occurrences. Does not own: the worker's reaction to an
 //! occurrence. Invariant: no other file of the worker logs an occurrence that is also counted, so that the log and the
@@ -178,9 +178,9 @@ impl WorkerEventRecorder {
         );
     }
 
-    pub(super) fn record_late_event(&mut self, late: LateArrival<'_>) {
+    pub(super) fn keep_recent_late_event(&mut self, late: LateArrival<'_>) {
         let Self { metrics, clock, recording_budget: budget } = self;
-        budget.record_late_event(&metrics.recent_events, late, || clock.wall_now_ms());
+        budget.keep_recent_late_event(&metrics.recent_events, late, || clock.wall_now_ms());
     }
 
     pub(super) fn record_dead_letter(&mut self, letter: &DeadLetter<'_>) {

@@ -176,7 +176,7 @@ impl OwnedPartition {
     /// checkpoint must then be a base. State in older layers is expired only under the old watermark, so a delta on
     /// these layers would bring that state back.
     pub(super) fn prepare_for_new_input(&mut self) {
-        self.shard.reset_watermark_for_new_input();
+        self.shard.reset_watermark_after_input_end();
         // This text is hashed into stored fingerprints, so the text must never change.
         self.restart_row_counting("a new beginning");
         self.input_finished = false;

@@ -197,7 +197,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                     }
                     if !late_views.is_empty() {
                         let watermark_ms = watermark.map(EventTime::ms);
-                        events.record_late_event(LateArrival {
+                        events.keep_recent_late_event(LateArrival {
                             source_record: &record,
                             entity_key: event.entity_key,
                             event_time_ms,

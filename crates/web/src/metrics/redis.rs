@@ -17,7 +17,7 @@ pub(super) fn add_redis_metrics(families: &mut MetricFamilies, redis: &RedisWrit
     families.add_counter(
         "windrow_redis_rows_dropped_total",
         "Rows discarded because another owner has claimed their partition and writes them.",
-        [count_as_f64(redis.rows_dropped).into()],
+        [count_as_f64(redis.rows_of_lost_partitions).into()],
     );
     families.add_summary(
         "windrow_redis_transaction_seconds",

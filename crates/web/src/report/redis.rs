@@ -36,7 +36,8 @@ pub struct RedisWriterReport {
     /// The number of rows that Redis refused.
     pub rows_refused: u64,
     /// The number of rows that were discarded because another owner had claimed the rows' partition.
-    pub rows_dropped: u64,
+    #[serde(rename = "rows_dropped")]
+    pub rows_of_lost_partitions: u64,
     /// The number of connections to Redis that were opened after the first connection.
     #[serde(rename = "reconnects")]
     pub reconnect_count: u64,

@@ -133,7 +133,7 @@ fn redis_report() -> RedisWriterReport {
         unacknowledged_bytes: 206,
         unacknowledged_bytes_max: 8_388_608,
         rows_refused: 207,
-        rows_dropped: 208,
+        rows_of_lost_partitions: 208,
         reconnect_count: 209,
     }
 }

@@ -135,7 +135,7 @@ pub(super) fn build_redis_report(redis: &RedisWriterObserver, now_ms: i64, rates
         unacknowledged_bytes: status.unacknowledged_bytes as u64,
         unacknowledged_bytes_max: status.unacknowledged_bytes_limit as u64,
         rows_refused: status.rows_refused,
-        rows_dropped: status.rows_dropped,
+        rows_of_lost_partitions: status.rows_of_lost_partitions,
         reconnect_count: status.reconnect_count,
     }
 }

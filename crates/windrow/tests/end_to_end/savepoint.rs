@@ -109,7 +109,7 @@ fn a_savepoint_under_load_is_a_beginning_for_another_job() {
         let before = read_files(&path);
         for log in &logs {
             let log = std::fs::read_to_string(log).expect("a log");
-            assert!(log.contains(" saved partition="), "both took part:\n{log}");
+            assert!(log.contains("partition saved in the savepoint partition="), "both took part:\n{log}");
         }
 
         // Without a target it is beside the checkpoints. The folder of a running job is complete at any time.

@@ -3,12 +3,12 @@
 pub(super) mod consumer;
 pub(super) mod positions;
 mod preview;
+mod produce_record;
 pub(super) mod record;
 mod tail;
-mod write_record;
 
 pub use positions::PartitionPositions;
 pub use preview::BytePreview;
+pub use produce_record::{NewRecord, WrittenRecord};
 pub use record::{BrowsedRecord, RecordHeader};
 pub use tail::{TailBatch, TailPlan, TailRequest};
-pub use write_record::{NewRecord, WrittenRecord};

@@ -7,13 +7,13 @@
 use windrow_engine::Partition;
 
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct AssignedPartition {
+pub(crate) struct MemberPartition {
     pub(crate) topic: String,
     pub(crate) partition: Partition,
 }
 
 /// Returns the partitions encoded in `bytes`, or `None` if the bytes are not an assignment.
-pub(crate) fn decode_assignment(bytes: &[u8]) -> Option<Vec<AssignedPartition>> {
+pub(crate) fn decode_assignment(bytes: &[u8]) -> Option<Vec<MemberPartition>> {
     if bytes.is_empty() {
         return Some(Vec::new()); // the member has not been assigned partitions yet
     }
@@ -24,7 +24,7 @@ pub(crate) fn decode_assignment(bytes: &[u8]) -> Option<Vec<AssignedPartition>> 
         let topic = reader.take_length_prefixed_text()?;
         for _ in 0..reader.take_count()? {
             let partition = i32::from_be_bytes(reader.take_bytes()?);
-            assigned.push(AssignedPartition { topic: topic.to_owned(), partition });
+            assigned.push(MemberPartition { topic: topic.to_owned(), partition });
         }
     }
     Some(assigned)
@@ -53,12 +53,12 @@ impl<'a> ByteReader<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::{AssignedPartition, decode_assignment};
+    use super::{MemberPartition, decode_assignment};
 
     #[test]
     fn an_assignment_is_read_and_a_broken_one_is_none() {
         let mut bytes = vec![0, 3, 0, 0, 0, 1, 0, 2, b'a', b'b', 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 5];
-        let partition = |partition| AssignedPartition { topic: "ab".to_owned(), partition };
+        let partition = |partition| MemberPartition { topic: "ab".to_owned(), partition };
         let whole = vec![partition(0), partition(5)];
         assert_eq!(decode_assignment(&bytes), Some(whole.clone()));
         bytes.extend([255, 255, 255, 255]); // no user data

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
-use windrow_engine::halt::{UnreachableService, WaitEndReason};
+use windrow_engine::halt::{NoAnswerReason, UnreachableService};
 use windrow_engine::{ClaimOutcome, Counter, Halt, PartitionClaim, RefusedRow, StopSignal};
 
 use super::transaction::BatchWriteOutcome;
@@ -149,11 +149,11 @@ impl WriteQueue {
                 return Err(halt.clone());
             }
             if state.writer_ended {
-                return unanswered(WaitEndReason::ThreadEnded);
+                return unanswered(NoAnswerReason::ThreadEnded);
             }
             if stop.is_requested() {
                 pending.mark_no_longer_awaited();
-                return unanswered(WaitEndReason::Stopped);
+                return unanswered(NoAnswerReason::Stopped);
             }
             self.worker_wakeup.wait_for(&mut state, STOP_POLL_INTERVAL);
         }

@@ -125,7 +125,7 @@ impl WriterThread {
         while awaited() {
             let pause = match self.attempt_with_open_client(&mut attempt) {
                 Ok(attempt) => {
-                    log_recovery(self.queue.statistics().record_success(), &self.address);
+                    log_recovery(self.queue.statistics().record_answer(), &self.address);
                     self.retry_pause.reset();
                     match attempt {
                         AttemptOutcome::Done(result) => return Ok(Some(result)),

@@ -42,7 +42,7 @@ struct DeliveryStatistics {
     transaction_count: u64,
     total_transaction_time: Duration,
     rows_refused: u64,
-    rows_dropped: u64,
+    rows_of_lost_partitions: u64,
     reconnect_count: u64,
     outage: OutageTracker,
     last_error: Option<String>,
@@ -80,7 +80,7 @@ impl WriterStatistics {
             let mut delivery = self.delivery.lock();
             delivery.rows_written += written as u64;
             delivery.rows_refused += refused_rows.len() as u64;
-            delivery.rows_dropped += *dropped_rows as u64;
+            delivery.rows_of_lost_partitions += *dropped_rows as u64;
             if written > 0 {
                 delivery.transaction_count += 1;
                 delivery.total_transaction_time += *duration;
@@ -102,7 +102,7 @@ impl WriterStatistics {
 
     /// Records that Redis answered. If an outage was ongoing, the answer ends the outage, and the duration of the
     /// outage is returned.
-    pub(crate) fn record_success(&self) -> Option<Duration> {
+    pub(crate) fn record_answer(&self) -> Option<Duration> {
         self.delivery.lock().outage.record_success()
     }
 
@@ -118,7 +118,7 @@ impl WriterStatistics {
             transaction_count: delivery.transaction_count,
             total_transaction_time: delivery.total_transaction_time,
             rows_refused: delivery.rows_refused,
-            rows_dropped: delivery.rows_dropped,
+            rows_of_lost_partitions: delivery.rows_of_lost_partitions,
             unacknowledged_bytes: self.unacknowledged_bytes.load(Ordering::Acquire),
             unacknowledged_bytes_limit: self.unacknowledged_bytes_limit,
             unacknowledged_bytes_peak: self.unacknowledged_bytes_peak.load(Ordering::Relaxed),

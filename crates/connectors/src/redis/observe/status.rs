@@ -17,7 +17,7 @@ pub struct RedisWriterStatus {
     /// The number of rows that Redis refused.
     pub rows_refused: u64,
     /// The number of rows that were dropped because their partition was lost.
-    pub rows_dropped: u64,
+    pub rows_of_lost_partitions: u64,
     /// The number of bytes of the rows that are now queued or in flight.
     pub unacknowledged_bytes: usize,
     /// The largest permitted number of queued and in-flight bytes. Workers wait before they would exceed this limit.

@@ -133,7 +133,7 @@ impl RememberedUsers {
             state.search_progress.send_replace(SearchProgress::Begun);
         }
         state.last_requested_at = now;
-        state.add_keys_up_to_limit(written_keys.iter().cloned());
+        state.add_row_keys_keeping_newest(written_keys.iter().cloned());
         let is_search_due = state.active_search.is_none()
             && state.last_search_began_at.is_none_or(|began| now - began >= SEARCH_INTERVAL_PER_USER);
         Some(SearchStatus { search_progress: state.search_progress.subscribe(), is_search_due })
@@ -171,7 +171,7 @@ impl RememberedUsers {
     /// Redis answers again.
     pub(super) fn add_keys_found_by_search(&mut self, search: &SearchId, keys: Vec<RowKey>) {
         if let Some(state) = self.find_user_of_active_search(search) {
-            state.add_keys_up_to_limit(keys);
+            state.add_row_keys_keeping_newest(keys);
             state.last_search_failure = None;
         }
     }
@@ -241,7 +241,7 @@ impl RememberedUser {
         self.last_requested_at.elapsed() < USER_UNREQUESTED_AFTER
     }
 
-    fn add_keys_up_to_limit(&mut self, keys: impl IntoIterator<Item = RowKey>) {
+    fn add_row_keys_keeping_newest(&mut self, keys: impl IntoIterator<Item = RowKey>) {
         for key in keys {
             let of_view = self.row_keys_by_view.entry(key.view).or_default();
             of_view.insert(key);
