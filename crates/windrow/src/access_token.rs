@@ -11,8 +11,8 @@ use crate::exit::{CommandFailure, ExitStatus};
 /// The environment variable that holds the access token.
 pub(crate) const TOKEN_VARIABLE: &str = "WINDROW_TOKEN";
 
-/// Reads the token from `file`. Without a file, reads the environment variable `WINDROW_TOKEN`. Returns `None` if the
-/// variable is not set either.
+/// Reads the access token from the file at the path `file`. Without a path, reads it from the environment variable
+/// `WINDROW_TOKEN`. Returns `None` if there is no path and the variable is not set.
 pub(crate) fn read_token(file: Option<&Path>) -> Result<Option<AccessToken>, CommandFailure> {
     let (text, from) = match file {
         Some(path) => {

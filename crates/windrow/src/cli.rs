@@ -90,7 +90,7 @@ Examples:
 
 It needs no job and disturbs none: it joins no group and commits nothing. All pages have JSON too: docs/kafka_ui.md.")]
     KafkaUi(KafkaUiArgs),
-    /// Take a savepoint of a running pipeline, to start from or to keep
+    /// Take a savepoint of a running pipeline, to keep it or to start a job from it
     #[command(after_help = "\
 Examples:
   windrow savepoint
@@ -130,8 +130,8 @@ pub(crate) struct RunArgs {
     /// Worker threads, each a member of the consumer group [default: the number of cores]
     #[arg(long = "workers", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) worker_count: Option<u16>,
-    /// Name of this process in the consumer group. After a restart within the session timeout the same name gets its
-    /// partitions back without a rebalance [default: a new member with every start]
+    /// Name of this process in the consumer group. After a restart within the session timeout, a process with the same
+    /// name gets its partitions back without a rebalance [default: a new member with every start]
     #[arg(long = "instance", value_name = "NAME", conflicts_with = "bounded")]
     pub(crate) group_instance_name: Option<String>,
     /// Continue although partitions were added to the topic. Windows that were open at that moment may be
@@ -171,7 +171,7 @@ pub(crate) struct WebArgs {
 pub(crate) struct ReplayArgs {
     #[command(flatten)]
     pub(crate) pipeline_args: PipelineArgs,
-    /// Events, one JSON object per line; - is standard input
+    /// File of events, one JSON object per line; - is standard input
     #[arg(long = "input", value_name = "FILE")]
     pub(crate) input_path: PathBuf,
     /// File for rows and late events; - is standard output
@@ -356,7 +356,7 @@ pub(crate) struct StateVerifyArgs {
     /// Only this partition
     #[arg(long, value_name = "N")]
     pub(crate) partition: Option<i32>,
-    /// Also report which feature views of this pipeline file would keep their state
+    /// Also report which feature views would keep their state in a job with this pipeline file
     #[arg(long = "pipeline", value_name = "FILE")]
     pub(crate) pipeline_path: Option<PathBuf>,
     /// Print JSON

@@ -5,7 +5,7 @@ use windrow_connectors::kafka::{KafkaDeadLetters, wait_for_topic};
 use windrow_engine::{DeadLetterSink, Halt, NoDeadLetterSink, StopSignal};
 use windrow_spec::{DeadLetterSpec, Pipeline};
 
-/// The destination of dead letters that the pipeline file names. All workers of a process share one destination.
+/// The destination that the pipeline file names for dead letters. All workers of a process share one destination.
 pub(crate) enum DeadLetterTarget {
     Nowhere,
     File(FileDeadLetters),

@@ -19,11 +19,12 @@ pub(crate) enum ExitStatus {
     UnusableInput = 4,
     /// The output cannot be written.
     UnwritableOutput = 5,
-    /// Kafka, Redis or the running pipeline was not reachable in time.
+    /// Kafka or Redis did not respond in time, or the running pipeline did not respond to `windrow savepoint` in time.
     NotReachable = 6,
     /// Kafka or Redis refused a request.
     Refused = 7,
-    /// The job stopped as asked, but Redis did not acknowledge the last rows. A restart computes these rows again.
+    /// The job stopped as asked, but Redis did not acknowledge the last rows. After the next start, the job computes
+    /// these rows again.
     UnwrittenRows = 8,
     /// A command with a fixed amount of work was stopped early, so the output is incomplete.
     PartialOutput = 9,
@@ -35,11 +36,12 @@ pub(crate) enum ExitStatus {
     PartitionsAdded = 12,
     /// The stored state belongs to another pipeline or topic, or there is no stored state.
     ForeignState = 13,
-    /// Feature views changed. The job can start only without the old state of these views.
+    /// Feature views changed after their state was stored. The job can start only if the operator lets it drop the
+    /// state of these views.
     ChangedViews = 14,
     /// The state was written by a newer version of Windrow.
     NewerState = 15,
-    /// No checkpoint of a partition is readable, or the inspected state is damaged or incomplete.
+    /// A partition has no readable checkpoint, or stored state is damaged or incomplete.
     DamagedState = 16,
     /// The checkpoint store failed or refused a request.
     CheckpointStore = 17,
@@ -47,7 +49,7 @@ pub(crate) enum ExitStatus {
     Fenced = 18,
 }
 
-/// The exit codes that `windrow --help` lists.
+/// The list of exit codes at the end of the text of `windrow --help`.
 pub(crate) const EXIT_CODE_HELP: &str = "\
 Exit codes:
   0  the command did what was asked
@@ -88,7 +90,7 @@ impl CommandFailure {
         Self { exit_status, message: message.into() }
     }
 
-    /// Returns this failure with the exit code `exit`.
+    /// Returns the same failure with the exit code `exit` instead of its own.
     pub(crate) fn with_exit_status(self, exit: ExitStatus) -> Self {
         Self { exit_status: exit, ..self }
     }

@@ -213,7 +213,7 @@ fn changed_views_hint(views: &ChangedViews) -> String {
     )
 }
 
-/// Returns a flag `--drop-state VIEW` for each of `views`.
+/// Returns a text that contains one flag `--drop-state VIEW` for each name in `views`.
 pub(crate) fn format_drop_state_flags<'a>(views: impl Iterator<Item = &'a str>) -> String {
     views.map(|view| format!("--drop-state {view}")).collect::<Vec<_>>().join(" ")
 }

@@ -1,9 +1,10 @@
 //! Observes this process and builds the instance's report, which pages, REST API and metrics show.
 //!
-//! Owns: the report, and the samples of all counters, taken once a second. Rates and the history of the last hour are
-//! computed from these samples.
+//! Owns: the report, and the samples of all counters. A thread takes a sample once a second. The monitor computes rates
+//! and the history of the last hour from the samples.
 //! Does not own: the counters (workers, Redis writer), and the server that shows the report.
-//! Invariant: no worker waits for the monitor. After a restart, samples and lists are empty.
+//! Invariant: no worker waits for the monitor. All samples and lists are in memory, so they are empty after a restart
+//! of the process.
 //!
 //! ```text
 //! WorkerMetrics, RedisWriterObserver ──► counter_values ──► rate_samples ──┐
@@ -44,8 +45,8 @@ use worker_heartbeats::WorkerHeartbeats;
 
 /// The time between two samples of all counters.
 const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
-/// The time after which an instance without partitions counts as running. With fewer partitions than workers, an
-/// instance may never own a partition.
+/// The time since its start after which an instance without partitions counts as running. If the topic has fewer
+/// partitions than the job has workers, an instance may never own a partition.
 const READY_WITHOUT_PARTITIONS_AFTER: Duration = Duration::from_secs(10);
 
 /// The components that an [`InstanceMonitor`] observes.
@@ -172,11 +173,12 @@ impl InstanceMonitor {
         self.recent_samples.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Builds the reports of the partitions of all workers, ordered by partition number. Without `rates`, all rates are
-    /// 0.
+    /// Builds a report of each partition that a worker of this process owns, ordered by partition number. Without
+    /// `rates`, all rates in these reports are 0.
     fn partition_reports(&self, now_ms: i64, rates: Option<&RateSamples>) -> Vec<PartitionReport> {
         let end_offsets = self.topic_monitor.last_end_offsets();
-        // While Kafka is unreachable, no partition counts as idle, because Kafka may have new records of the partition.
+        // While Kafka is unreachable, no partition counts as idle, because Kafka may hold new records that no worker
+        // can read.
         let is_kafka_reachable = self.topic_monitor.reachability().ongoing_outage().is_none();
         let mut partitions = Vec::new();
         for (worker, metrics) in self.worker_metrics.iter().enumerate() {
@@ -270,7 +272,8 @@ mod tests {
     fn create_monitor(stop: &StopSignal) -> Arc<InstanceMonitor> {
         let pipeline = pipeline_file::load(None, &[]).expect("the shipped pipeline");
         let topic = TopicIdentity { name: "events".to_owned(), partition_count: 4, id: None };
-        // A topic monitor connects to Kafka only to check the topic. No test checks the topic.
+        // No Kafka needs to run at this address. A topic monitor connects to Kafka only to check the topic, and these
+        // tests do not start a check.
         let topic_monitor =
             Arc::new(TopicMonitor::new(&topic, "localhost:1", PartitionGrowthPolicy::Refuse).expect("valid settings"));
         InstanceMonitor::new(MonitoredInstance {

@@ -30,7 +30,7 @@ pub(crate) struct JobStateFolder {
 }
 
 impl JobStateFolder {
-    /// Opens the folder of this pipeline and group in the store that the pipeline file names.
+    /// Opens the folder of this pipeline and its consumer group in the checkpoint store that the pipeline file names.
     pub(crate) fn open_for_pipeline(pipeline: &Pipeline) -> Result<Self, CommandFailure> {
         Self::open_in_store(&pipeline.checkpoint.checkpoint_store_url, pipeline)
     }
@@ -63,7 +63,7 @@ impl JobStateFolder {
         self.store.place()
     }
 
-    /// Returns an opener for locations other than this folder.
+    /// Returns an object that opens checkpoint stores at locations other than this folder.
     pub(crate) fn store_opener(&self) -> Arc<dyn CheckpointStoreOpener> {
         Arc::<ObjectStoreOpener>::clone(&self.object_stores)
     }

@@ -1,8 +1,10 @@
 //! The job's web server within `windrow run`.
 //!
-//! Owns: the address, the report while the start waits for Kafka and Redis, and the shutdown. Does not own: pages and
-//! access control (`windrow-web`), measurements (`instance_monitor`).
-//! Invariant: the server binds its address before the job reads a record, so that an unusable address fails the start.
+//! Owns: the listen address, the report that pages show while the start waits for Kafka and Redis, and the shutdown of
+//! the server.
+//! Does not own: pages and access control (`windrow-web`), measurements (`instance_monitor`).
+//! Invariant: the server binds its address before the job reads a record, so that an unusable address makes the start
+//! fail.
 
 mod startup_reporter;
 
@@ -68,8 +70,8 @@ impl JobWebServer {
             savepoint_registry: SavepointRegistry::default(),
         });
         let server = listener.map(|listener| start_http_server(listener, token, &context, &reporter)).transpose()?;
-        // The publisher already runs while the start waits for Kafka and Redis, because it also reads requests to stop
-        // the job.
+        // The publisher also reads requests to stop the job. So it already runs while the start waits for Kafka and
+        // Redis.
         let publisher = Some(ReportPublisher::start(&context));
         Ok(Self { context, reporter, server, publisher })
     }
@@ -79,13 +81,14 @@ impl JobWebServer {
         self.reporter.mark_topic_found();
     }
 
-    /// From now on, pages and other instances receive the reports of `monitor` instead of reports about the start.
+    /// Makes pages and other instances receive the reports of `monitor` from now on, instead of reports about the
+    /// start. Pages also show the newest rows from `rows`.
     pub(crate) fn switch_to_monitor_reports(&self, monitor: &Arc<InstanceMonitor>, rows: redis::RecentRows) {
         self.reporter.switch_to_monitor_reports(monitor, rows);
     }
 
-    /// Ends the server. After a stop with a savepoint, the server first waits until a client has fetched the
-    /// savepoint's location.
+    /// Ends the server. If a request to stop with a savepoint ended the job, the server first waits until a client has
+    /// fetched the savepoint's location. It waits at most ten seconds.
     pub(crate) fn stop_after_savepoint_location_fetched(self) {
         if self.server.is_some() {
             self.context.savepoint_registry.wait_until_outcome_fetched();
@@ -136,8 +139,8 @@ fn bind_listener(listen: Option<ListenAddress>) -> Result<Option<TcpListener>, C
     }
 }
 
-/// Binds the default port. If the default port is in use, binds the next free port. Returns `None` if no port is free;
-/// the job then runs without pages.
+/// Binds the default port. If the default port is in use, binds the next free port. Returns `None` if no port is free,
+/// or if a port cannot be bound for another reason. The job then runs without pages.
 fn bind_default_or_next_free_port() -> Option<TcpListener> {
     for port in DEFAULT_PORT..=LAST_FALLBACK_PORT {
         match server::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))) {

@@ -1,4 +1,4 @@
-//! Texts for an operator that say why a web server cannot listen at its address, and which flags help.
+//! Texts that tell an operator why a web server cannot listen at its address, and which flags help.
 
 use windrow_web::guard::TokenRequired;
 use windrow_web::server::BindFault;

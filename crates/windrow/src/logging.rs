@@ -34,11 +34,11 @@ pub(crate) enum LogFormat {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum LogVerbosity {
     Normal,
-    /// The log includes details of librdkafka and the connectors.
+    /// The log also includes messages of level `DEBUG`, for example of librdkafka and the connectors.
     Detailed,
 }
 
-/// Starts logging. The variable `RUST_LOG` overrides `verbosity`.
+/// Starts logging. The environment variable `RUST_LOG` overrides `verbosity`.
 pub(crate) fn start_logging(verbosity: LogVerbosity, format: LogFormat) {
     let default = match verbosity {
         LogVerbosity::Normal => "info",

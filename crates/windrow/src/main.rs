@@ -1,8 +1,8 @@
 //! The binary `windrow`. It combines the crates into commands. No other crate prints, exits or handles signals.
 //!
 //! A command parses its flags (`cli`), loads the pipeline (`pipeline_file`) and runs. It ends with an exit status or a
-//! failure (`exit`). The command `run` starts a pool of workers between Kafka and Redis, monitors the workers and
-//! serves pages.
+//! failure (`exit`). The command `run` starts a pool of workers, which read from Kafka and write to Redis. It also
+//! monitors the workers and serves pages.
 //!
 //! ```text
 //!  command line ──► cli ──► commands/run ──► pipeline_file ──► Pipeline

@@ -49,7 +49,7 @@ pub(crate) fn load_with_redacted_text(
     let pipeline = windrow_spec::parse(&name, &text, overrides)
         .map_err(|mistakes| CommandFailure::new(ExitStatus::Pipeline, render_mistakes(&mistakes)))?;
     let comment = |set: &PipelineOverride| {
-        // Escape control characters, because a line break would end the comment.
+        // Escape control characters in the value, because a line break in it would end the TOML comment.
         let value = if set.value.contains(char::is_control) { format!("{:?}", set.value) } else { set.value.clone() };
         format!("# --set {}={value}\n", set.path)
     };
@@ -76,17 +76,18 @@ pub(crate) fn read_pipeline_text(path: Option<&Path>) -> Result<PipelineText, Co
     }
 }
 
-/// Renders mistakes for stderr, in colour if stderr is a terminal.
+/// Renders the mistakes in a pipeline file for stderr, in colour if stderr is a terminal.
 pub(crate) fn render_mistakes(mistakes: &Diagnostics) -> String {
     mistakes.render(if stderr().is_terminal() { RenderStyle::Colored } else { RenderStyle::Plain })
 }
 
-/// Returns the feature views of `pipeline` in the form that workers share.
+/// Returns copies of the feature views of `pipeline`, in a slice that workers can share.
 pub(crate) fn clone_feature_views(pipeline: &Pipeline) -> Arc<[FeatureView]> {
     pipeline.views.iter().cloned().collect()
 }
 
-/// Creates the job definition for workers that read `topic`.
+/// Creates the job definition for the workers. `topic` is the name of the Kafka topic that they read. For a replay, it
+/// is the name of the input.
 pub(crate) fn create_job_definition(
     pipeline: &Pipeline,
     topic: &str,

@@ -1,11 +1,12 @@
-//! Prints data to stdout and everything else to stderr. A closed pipe never causes a panic.
+//! Prints data to stdout and everything else to stderr. If the reader of a pipe has closed the pipe, printing does not
+//! panic.
 
 use std::io::{ErrorKind, Write, stderr, stdout};
 use std::process::ExitCode;
 
 use crate::exit::{CommandFailure, ExitStatus};
 
-/// Writes `text` to stdout. A closed pipe is not an error.
+/// Writes `text` to stdout. If stdout is a pipe that its reader has closed, this is not an error.
 pub(crate) fn write_stdout(text: &str) -> Result<(), CommandFailure> {
     let mut out = stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {

@@ -4,12 +4,14 @@ use std::io::{IsTerminal, stderr};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Creates a progress bar with this length and template.
+/// Creates a progress bar for `length` units of work. `template` describes its appearance in the syntax of the crate
+/// `indicatif`.
 pub(crate) fn create_progress_bar(length: u64, template: &str) -> ProgressBar {
     create_hidden_unless_terminal(|| ProgressBar::new(length), template)
 }
 
-/// Creates a spinner with this template, for work whose amount is unknown.
+/// Creates a spinner for work whose amount is unknown. `template` describes its appearance in the syntax of the crate
+/// `indicatif`.
 pub(crate) fn create_spinner(template: &str) -> ProgressBar {
     create_hidden_unless_terminal(ProgressBar::no_length, template)
 }

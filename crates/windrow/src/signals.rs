@@ -11,10 +11,11 @@ use windrow_engine::StopSignal;
 use crate::exit::{CommandFailure, ExitStatus};
 
 /// The time after the first signal in which further signals are ignored. A terminal and a wrapper script may both
-/// forward the same Ctrl-C.
+/// forward the same Ctrl-C, so one Ctrl-C may cause two signals.
 const REPEATED_SIGNAL_IGNORED_FOR: Duration = Duration::from_millis(300);
 
-/// Starts a thread that requests `stop` at the first signal. At the second signal, the thread ends the process.
+/// Starts a thread that requests a stop through `stop` at the first signal. At the second signal, the thread ends the
+/// process.
 pub(crate) fn start_signal_thread(stop: &StopSignal) -> Result<(), CommandFailure> {
     let failed = |error| CommandFailure::new(ExitStatus::Internal, format!("error: cannot handle signals: {error}"));
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(failed)?;
@@ -28,8 +29,8 @@ pub(crate) fn start_signal_thread(stop: &StopSignal) -> Result<(), CommandFailur
                     stop.request();
                 }
                 Some(first) if first.elapsed() < REPEATED_SIGNAL_IGNORED_FOR => {}
-                // The signal's default action ends the process, so that a shell sees the usual exit status. The call
-                // fails only for unknown signals.
+                // This call ends the process by the signal's default action, so that a shell sees the usual exit
+                // status. The call fails only for unknown signals.
                 Some(_) => drop(emulate_default_handler(signal)),
             }
         }

@@ -17,8 +17,8 @@ pub(crate) enum StateProblem {
     InvalidPlace { setting: String, fault: StoreFault },
     /// The checkpoint store does not respond, or refuses access.
     StoreFailed { fault: StoreFault },
-    /// The location holds neither a savepoint nor a job's checkpoints. With `partition`, only the state of this
-    /// partition is missing.
+    /// The location holds neither a savepoint nor a job's checkpoints. With `partition`, the location holds no state of
+    /// this partition.
     NoState { place: String, partition: Option<Partition> },
     /// The location that `--from` names holds neither a savepoint nor checkpoints.
     NothingToRestore { place: String },
@@ -26,13 +26,14 @@ pub(crate) enum StateProblem {
     IncompleteSavepoint { place: String },
     /// The object `savepoint` cannot be used, so the contents of the savepoint are unknown.
     UnusableSavepoint { place: String, object: UnusableObject },
-    /// Some checkpoints cannot be used, or partitions are missing.
+    /// Some checkpoints cannot be used, or partitions of a savepoint have no checkpoint.
     Damaged { place: String, checkpoint_count: usize, damaged_count: usize, missing_partitions: Vec<Partition> },
     /// Some checkpoints can be read only by a newer version of Windrow.
     NewerFormat { place: String, newer_count: usize },
     /// The state belongs to another pipeline or topic.
     OtherJob { reason: String },
-    /// These views differ in the given pipeline file, so a start with this file would have to drop their state.
+    /// These feature views have changed in the given pipeline file, or are missing from it. A job that starts with this
+    /// file must drop their state.
     ChangedViews { views: Vec<String> },
 }
 

@@ -12,7 +12,7 @@ use crate::exit::CommandFailure;
 use crate::format::{format_count_with_noun, format_event_time};
 use crate::{print, table};
 
-/// The number of rows that are kept for the next drawing, for each feature view.
+/// The largest number of rows of each feature view that are kept for the next drawing.
 const KEPT_ROWS_PER_VIEW: usize = 6;
 
 /// The form in which [`TerminalRowDisplay`] shows rows.
@@ -75,7 +75,8 @@ impl TerminalRowDisplay {
         RecentRowsSink { recent_rows: Arc::clone(&self.recent_rows), last_ticket: FlushTicket(0) }
     }
 
-    /// Prints the rows that fired since the last call, or redraws the table of the newest rows.
+    /// Prints the rows that fired since the last call, or redraws the table of the newest rows. The drawing style
+    /// decides which of the two.
     pub(crate) fn draw_new_rows(&self) -> Result<(), CommandFailure> {
         let mut recent = self.recent_rows.lock().unwrap_or_else(PoisonError::into_inner);
         let text = match self.style {

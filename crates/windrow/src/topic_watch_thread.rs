@@ -1,8 +1,9 @@
-//! While a job runs, checks the topic. For a process with an `--instance` name, also checks the consumer group.
+//! While a job runs, checks whether its topic has changed. For a process with an `--instance` name, also checks the
+//! consumer group for partitions that no member owns.
 //!
-//! Owns: the thread that makes the checks. Workers do not make the checks, because Kafka may take seconds to answer,
-//! and would delay the stop of a worker.
-//! Does not own: the conditions for a halt (`TopicMonitor` and `UnassignedPartitionMonitor`).
+//! Owns: the thread that makes the checks. Workers do not make the checks. Kafka may take seconds to answer, and a
+//! worker that waits for the answer could not stop meanwhile.
+//! Does not own: what the checks test (`TopicMonitor` and `UnassignedPartitionMonitor`).
 
 use std::sync::{Arc, OnceLock, Weak};
 use std::thread;

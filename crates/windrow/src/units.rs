@@ -17,7 +17,8 @@ pub(crate) fn fractional_milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
 }
 
-/// Converts a count to a float for rates and quotients. They do not need all 64 bits of the count.
+/// Converts a count to a float for rates and quotients. A float keeps the first 53 bits of the count, which is exact
+/// enough for them.
 #[allow(clippy::cast_precision_loss)]
 pub(crate) fn count_as_f64(count: u64) -> f64 {
     count as f64

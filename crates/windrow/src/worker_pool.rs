@@ -1,8 +1,8 @@
 //! Starts the workers of one process, waits for their end, and logs their progress.
 //!
-//! Owns: the worker threads, and the choice of the outcome that the process reports. Does not own: the work of a worker
-//! (`windrow-engine`).
-//! Invariant: when one worker halts, all others stop, and the first halt is reported.
+//! Owns: the worker threads, and the choice of the outcome that the process reports.
+//! Does not own: the work of a worker (`windrow-engine`).
+//! Invariant: if a worker halts, all others stop, and the process reports the first halt.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -38,10 +38,10 @@ pub(crate) struct WorkerPool<'a> {
     pub(crate) topic_identity: &'a TopicIdentity,
     pub(crate) topic_monitor: Arc<TopicMonitor>,
     pub(crate) checkpoint_config: CheckpointConfig,
-    /// The offset at which bounded reading of each partition ends; `None` if the job reads without end.
+    /// For each partition, the offset at which the job stops reading; `None` if the job reads without end.
     pub(crate) bounded_end_offsets: Option<PartitionOffsets>,
-    /// The prefix of the workers' names as static members of the consumer group. Each name ends with the index of the
-    /// worker.
+    /// The prefix of the names under which the workers are static members of the consumer group. Each name ends with
+    /// the index of the worker. `None` if the workers have no such names.
     pub(crate) group_instance_name_prefix: Option<&'a str>,
     /// The monitor that holds the metrics of all workers. The pool starts one worker for each `WorkerMetrics` in this
     /// monitor.
@@ -98,7 +98,8 @@ impl WorkerPool<'_> {
             threads.into_iter().map(join_worker).collect::<Vec<_>>()
         });
         log_final_totals(&self.instance_monitor.worker_metrics, &job.views, started.elapsed());
-        // Drop all workers in parallel, because leaving the group takes seconds while Kafka is unreachable.
+        // A worker leaves the consumer group when it is dropped, which takes seconds while Kafka is unreachable. So
+        // drop all workers in parallel.
         thread::scope(|scope| workers.into_iter().for_each(|worker| drop(scope.spawn(move || drop(worker)))));
         let mut worst = WorkerOutcome::InputExhausted;
         for outcome in outcomes {
@@ -109,7 +110,8 @@ impl WorkerPool<'_> {
         first_halt.into_inner().map_or(Ok(worst), |halt| Err(halt.into()))
     }
 
-    /// Returns whether records must have keys. With a single partition, a user's events are in order even without keys.
+    /// Returns whether records must have keys. In a topic with several partitions, only keys bring all events of a user
+    /// into the same partition. A topic with a single partition needs no keys.
     fn choose_record_key_requirement(&self) -> RecordKeyRequirement {
         if self.topic_identity.partition_count > 1 {
             RecordKeyRequirement::Required
@@ -118,8 +120,9 @@ impl WorkerPool<'_> {
         }
     }
 
-    /// Creates a monitor if this process has a name in a classic consumer group. After a restart of such a process, the
-    /// group may leave partitions without a member. The monitor detects such partitions.
+    /// Creates a monitor if the flag `--instance` names this process and the consumer group uses the classic protocol.
+    /// After a restart of a named process, the group may assign some partitions to no member. The monitor detects such
+    /// partitions.
     fn create_unassigned_partition_monitor(&self) -> Result<Option<Arc<UnassignedPartitionMonitor>>, CommandFailure> {
         let is_classic = matches!(self.pipeline.source.kafka().group_protocol, GroupProtocol::Classic { .. });
         if self.group_instance_name_prefix.is_none() || self.bounded_end_offsets.is_some() || !is_classic {
@@ -164,7 +167,7 @@ impl WorkerPool<'_> {
         let source = match share {
             Some(share) => KafkaSource::new_bounded(settings, topic_monitor, share)?,
             None => {
-                // Each worker is a member of the group and needs a unique name.
+                // Each worker is a separate member of the consumer group, so each needs a name of its own.
                 let name = self.group_instance_name_prefix.map(|name| format!("{name}-{index}"));
                 KafkaSource::begin_group_join(settings, topic_monitor, name.as_deref(), group_monitor.cloned())?
             }
@@ -179,8 +182,8 @@ fn run_worker<RowSink: Sink>(
     first_halt: &OnceLock<Halt>,
 ) -> Result<WorkerOutcome, CommandFailure> {
     let guard = StopOnUnexpectedEnd { stop_signal: stop, ended_normally: false };
-    // The first halt causes all later halts, so every worker reports the first halt. The halt is recorded before
-    // `guard` stops the other workers.
+    // A later halt may be a consequence of the first one, so every worker that halts reports the first halt.
+    // `first_halt` gets this halt before `guard` is dropped and stops the other workers.
     let first = |halt| CommandFailure::from(first_halt.get_or_init(|| halt).clone());
     worker.run().map_err(first).inspect(|_| guard.mark_ended_normally())
 }
@@ -193,8 +196,8 @@ fn join_worker(thread: io::Result<WorkerThreadHandle<'_>>) -> Result<WorkerOutco
         .unwrap_or_else(|_panic| Err(internal("error: a worker panicked; this is a bug in Windrow".to_owned())))
 }
 
-/// Makes the pool stop if a worker ends unexpectedly. The thread of each worker holds such a value. If the worker did
-/// not end normally, dropping the value requests a stop of all workers.
+/// Stops all workers if one of them halts or panics. The thread of each worker holds a value of this type. If the
+/// worker has not ended normally, dropping the value requests a stop of all workers.
 struct StopOnUnexpectedEnd {
     stop_signal: StopSignal,
     ended_normally: bool,
@@ -224,7 +227,8 @@ fn worse_outcome(a: WorkerOutcome, b: WorkerOutcome) -> WorkerOutcome {
     if rank(b) > rank(a) { b } else { a }
 }
 
-/// Assigns partition `p` to the worker with the index `p % workers`.
+/// Splits the partitions in `ends` into one share per worker. The worker with the index `p % workers` gets partition
+/// `p`.
 fn split_partitions_between_workers(ends: &PartitionOffsets, workers: usize) -> Vec<PartitionOffsets> {
     let mut shares = vec![BTreeMap::new(); workers];
     for (&partition, &end) in ends {

@@ -24,15 +24,16 @@ pub(crate) struct WorkerTotals {
     pub(crate) lowest_watermark: Option<EventTime>,
     pub(crate) completed_checkpoint_count: u64,
     pub(crate) failed_checkpoint_count: u64,
-    /// The longest time that has passed since the last complete checkpoint of any partition.
+    /// The age of a partition's last complete checkpoint, as the maximum over all partitions. `None` if no worker owns
+    /// a partition.
     pub(crate) longest_time_since_checkpoint: Option<Duration>,
-    /// The longest duration among the last checkpoints of all workers.
+    /// The time from the cut of a worker's last complete checkpoint to its completion, as the maximum over all workers.
     pub(crate) max_last_checkpoint_duration: Duration,
-    /// The number of bytes that the last checkpoints of all workers wrote to the checkpoint store.
+    /// The size in bytes of the newest layer of each worker's last complete checkpoint, summed over all workers.
     pub(crate) last_checkpoint_added_bytes: u64,
-    /// The size in bytes of the state in the last checkpoints of all workers.
+    /// The size in bytes of all layers of each worker's last complete checkpoint, summed over all workers.
     pub(crate) last_checkpoint_total_bytes: u64,
-    /// The longest time for which a snapshot paused a worker.
+    /// The longest time for which saving a snapshot has paused the processing of records in a worker.
     pub(crate) longest_snapshot_pause: Duration,
     /// The totals of each feature view.
     pub(crate) view_totals: Vec<FeatureViewTotals>,
@@ -73,12 +74,12 @@ impl WorkerTotals {
         totals
     }
 
-    /// Returns the number of fired rows of all feature views.
+    /// Returns the number of fired rows, summed over all feature views.
     pub(crate) fn total_fired_rows(&self) -> u64 {
         self.view_totals.iter().map(|view| view.fired_row_count).sum()
     }
 
-    /// Returns the number of late events of all feature views.
+    /// Returns the number of late events, summed over all feature views.
     pub(crate) fn total_late_events(&self) -> u64 {
         self.view_totals.iter().map(|view| view.late_event_count).sum()
     }

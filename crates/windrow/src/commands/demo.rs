@@ -30,8 +30,8 @@ use crate::{pipeline_file, signals};
 
 const PARTITION_COUNT: i32 = 4;
 const WORKER_COUNT: usize = 2;
-/// The number of generated events per second of event time. At this rate, the events of two hours fit into the 5 MB
-/// that the mock broker keeps of each partition.
+/// The number of generated events per second of event time. At this rate, the generated backlog of two hours fits into
+/// the 5 MB that the mock broker keeps of each partition.
 const EVENTS_PER_SECOND: f64 = 10.0;
 const USER_COUNT: u32 = 300;
 const GENERATED_BACKLOG_SPAN: Duration = Duration::from_secs(2 * 60 * 60);
@@ -45,8 +45,8 @@ pub(crate) fn run(args: &DemoArgs) -> Result<ExitStatus, CommandFailure> {
     let mut pipeline = pipeline_file::load(args.pipeline_args.pipeline_path.as_deref(), &overrides)?;
     let broker = DevBroker::start(&pipeline.source.kafka().topic, PARTITION_COUNT)?;
     overrides.push(PipelineOverride { path: "source.kafka.brokers".to_owned(), value: broker.bootstrap_servers() });
-    // Fences are named after the pipeline and the consumer group. With a unique group, the demo does not claim the
-    // fences of a job that uses the same Redis.
+    // The Redis keys of fences contain the names of the pipeline and the consumer group. With a unique group, the demo
+    // does not claim the fences of a job that uses the same Redis.
     let group = format!("windrow-demo-{}", random_hex_digits(8)?);
     overrides.push(PipelineOverride { path: "source.kafka.group".to_owned(), value: group });
     if let Some(url) = &args.redis_url {
@@ -149,7 +149,8 @@ fn run_to_terminal(
     run_with_ticks_and_deadline(
         stop,
         deadline,
-        // An error of this drawing is ignored. If the terminal is unwritable, the last drawing reports the error.
+        // Ignore an error of this drawing. If the terminal remains unwritable, the drawing after the end of the job
+        // fails too, and reports the error.
         || drop(rows.draw_new_rows()),
         || {
             let Some(topic) = wait_for_topic(
@@ -171,7 +172,8 @@ fn run_to_terminal(
     Ok(ExitStatus::Success)
 }
 
-/// Creates the demo's workers. They share a checkpoint store in memory, so that partitions can move between workers.
+/// Creates the demo's workers. They share a checkpoint store in memory. If a partition moves between workers, its new
+/// owner finds the partition's state in this store.
 fn create_worker_pool<'a>(
     pipeline: &'a Pipeline,
     topic: &'a TopicIdentity,

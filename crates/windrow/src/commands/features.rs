@@ -1,4 +1,4 @@
-//! `windrow features`: shows the rows of a user in Redis.
+//! `windrow features`: shows the rows that Redis holds for a user.
 
 use std::time::Duration;
 

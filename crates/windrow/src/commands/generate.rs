@@ -21,14 +21,14 @@ use crate::{pipeline_file, print, signals};
 
 /// The default rate in events per second of event time.
 const DEFAULT_EVENTS_PER_SECOND: f64 = 50.0;
-/// The event time at which the backlog in a file ends by default. The time is fixed, so that equal flags give equal
-/// bytes.
+/// The default event time at which the backlog ends if the events go to a file. The time is fixed, so that equal flags
+/// give equal files.
 const DEFAULT_FILE_BACKLOG_END_TIME: Timestamp = Timestamp::constant(1_704_110_400, 0);
 const WRITE_BUFFER_BYTES: usize = 1024 * 1024;
 /// How long Kafka may take to acknowledge the last generated events.
 const KAFKA_FLUSH_TIMEOUT: Duration = Duration::from_secs(30);
-/// The number of events between two updates of the progress bar. At each update, output to a file also checks the stop
-/// signal.
+/// The number of events between two updates of the progress bar. At each update, `generate_to_writer` also checks
+/// whether a stop was requested.
 const EVENTS_BETWEEN_PROGRESS_UPDATES: u64 = 1024;
 
 pub(crate) fn run(args: &GenerateArgs) -> Result<ExitStatus, CommandFailure> {
@@ -49,7 +49,8 @@ pub(crate) fn run(args: &GenerateArgs) -> Result<ExitStatus, CommandFailure> {
     }
 }
 
-/// Creates the generator for the flags in `args`. The backlog of generated events ends at the event time `now_ms`.
+/// Creates the generator for the flags in `args`. The stream of events starts at the epoch time `now_ms` minus the time
+/// span of `--backlog`.
 pub(crate) fn create_generator(args: &GenerateArgs, now_ms: i64) -> Result<EventGenerator, CommandFailure> {
     let backlog_ms = signed_milliseconds(args.backlog_event_time_span.unwrap_or_default());
     #[allow(clippy::cast_precision_loss)] // a rate needs fewer than 53 bits
@@ -153,7 +154,8 @@ pub(crate) enum WaitOutcome {
     Stopped,
 }
 
-/// Waits until the wall clock plus `clock_offset_ms` reaches the arrival time of `event`, or until a stop is requested.
+/// Waits until the simulated time reaches the arrival time of `event`, or until a stop is requested. The simulated time
+/// is the wall clock plus `clock_offset_ms`.
 pub(crate) fn wait_until_due(event: &GeneratedEvent<'_>, clock_offset_ms: i64, stop: &StopSignal) -> WaitOutcome {
     loop {
         let early_ms = event.arrival_ms - (now_ms() + clock_offset_ms);

@@ -33,7 +33,8 @@ pub(crate) fn run(args: &KafkaUiArgs) -> Result<ExitStatus, CommandFailure> {
         }
     };
     let token = access_token::read_token(args.token_file.as_deref())?;
-    // Whether a token is required depends only on the address. So a missing token is reported before the port is bound.
+    // Only the address decides whether a token is required. So the command can report a missing token before it binds
+    // the port.
     if token.is_none() {
         ServerProtection::new(address, None).map_err(|error| usage(describe_missing_token(&error)))?;
     }

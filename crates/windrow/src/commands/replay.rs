@@ -76,8 +76,8 @@ struct ReplayInput {
 
 fn open_input(path: &Path) -> Result<ReplayInput, CommandFailure> {
     if path.as_os_str() == "-" {
-        // `std::io::Stdin` is not used. It reads ahead into an internal buffer, and `poll` does not see the bytes in
-        // this buffer.
+        // Do not read from `std::io::Stdin`, because it reads ahead into an internal buffer. `TimeoutReader` waits for
+        // input with the system call `poll`, which does not see the bytes in this buffer.
         let pipe = stdin().as_fd().try_clone_to_owned().map(File::from).map_err(|error| {
             CommandFailure::new(ExitStatus::UnusableInput, format!("error: cannot open standard input: {error}"))
         })?;
@@ -110,7 +110,7 @@ fn refuse_shared_files(args: &ReplayArgs) -> Result<(), CommandFailure> {
     for (index, (one, first)) in files.iter().enumerate() {
         for (other, second) in &files[index + 1..] {
             let (Some(first), Some(second)) = (first, second) else { continue };
-            // Files that do not exist yet can be compared by name only.
+            // Compare the paths too, because `is_same_file` fails for a file that does not exist yet.
             if first == second && first.as_os_str() != "-" || same_file::is_same_file(first, second).unwrap_or(false) {
                 let path = second.display();
                 return Err(CommandFailure::new(
@@ -123,7 +123,7 @@ fn refuse_shared_files(args: &ReplayArgs) -> Result<(), CommandFailure> {
     Ok(())
 }
 
-/// The file or pipe to which rows are written. `name` is the name of this file or pipe in messages.
+/// The file or pipe to which rows and late events are written. `name` is the name of this file or pipe in messages.
 struct ReplayOutput {
     name: String,
     writer: Box<dyn Write>,

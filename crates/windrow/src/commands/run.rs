@@ -114,8 +114,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitStatus, CommandFailure> {
     }
 }
 
-/// Opens the location that `--from` names. Fails if the location is reachable and has no usable state. A location from
-/// which this job was restored earlier may be empty.
+/// Opens the location `from`, which the flag `--from` names. Fails if the location is reachable and has no usable
+/// state. A location from which this job was restored earlier needs no usable state.
 fn open_restore_source(place: &JobStateFolder, from: &str) -> Result<RestoreSource, CommandFailure> {
     let store = place.open_other_location(from)?;
     let location = store.place().to_owned();
@@ -126,7 +126,8 @@ fn open_restore_source(place: &JobStateFolder, from: &str) -> Result<RestoreSour
         // An unreachable store is no error here, because the job retries until the store responds.
         Err(fault) if fault.fault_class().may_retry() => return Ok(RestoreSource { source_store: store }),
         Err(fault) => StateProblem::InvalidPlace { setting: "--from".to_owned(), fault },
-        // A job that was restored from this location now has checkpoints of its own. So the location may be empty.
+        // This job was restored from this location by an earlier run, and now has checkpoints of its own. So it no
+        // longer needs the state in the location.
         Ok(_) if was_restored_from(place, &location) => return Ok(RestoreSource { source_store: store }),
         Ok(FolderKind::Nothing | FolderKind::Job { .. }) => StateProblem::NothingToRestore { place: location },
         Ok(FolderKind::IncompleteSavepoint) => StateProblem::IncompleteSavepoint { place: location },

@@ -57,7 +57,8 @@ impl StateFolder {
         }
     }
 
-    /// Returns the object `savepoint` of this folder if the object exists and is unreadable.
+    /// Returns the object that is named `savepoint` in this folder, if it exists but is unreadable. This object lists
+    /// the partitions of the savepoint.
     fn find_unreadable_savepoint_object(&self) -> Option<&UnusableObject> {
         match &self.kind {
             FolderKind::UnreadableSavepoint(object) => Some(object),
@@ -65,7 +66,7 @@ impl StateFolder {
         }
     }
 
-    /// Returns the code that JSON output contains for the kind of the folder.
+    /// Returns the word with which JSON output says what kind of folder this is.
     fn folder_kind_code(&self) -> &'static str {
         match &self.kind {
             FolderKind::Savepoint(_) => "savepoint",
@@ -92,7 +93,7 @@ fn store_fault_to_failure(fault: StoreFault) -> CommandFailure {
     StateProblem::StoreFailed { fault }.into()
 }
 
-/// Formats a time of the wall clock in UTC.
+/// Formats the epoch time `ms` in UTC, without fractions of a second.
 fn format_timestamp(ms: i64) -> String {
     Timestamp::from_millisecond(ms).map_or_else(|_| "?".to_owned(), |time| format!("{time:.0}"))
 }

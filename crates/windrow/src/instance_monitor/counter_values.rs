@@ -12,7 +12,8 @@ use windrow_engine::{Epoch, HistogramCounts, Partition, WorkerMetrics};
 pub(super) struct CounterValues {
     pub(super) values_by_worker: Vec<WorkerCounterValues>,
     pub(super) fired_rows_by_view: Vec<u64>,
-    /// The number of records read from each partition since the worker opened the partition under the epoch in the key.
+    /// For each partition and epoch, the number of records that a worker has processed since it opened the partition
+    /// under this epoch.
     pub(super) records_read_by_partition: BTreeMap<(Partition, Epoch), u64>,
     pub(super) rows_written_to_redis: u64,
     pub(super) redis_transaction_count: u64,
@@ -29,7 +30,8 @@ pub(super) struct WorkerCounterValues {
     pub(super) blocked_by_sink_time: Duration,
 }
 
-/// Histograms of the ages that rows had when Redis acknowledged the rows.
+/// Histograms of the age of each row at the moment when Redis acknowledged it. A row's age counts from the event time
+/// or the Kafka timestamp of the record that made the row fire.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct FreshnessHistograms {
     pub(super) row_age_since_event_time: HistogramCounts,

@@ -20,7 +20,7 @@ pub(super) struct CounterSample {
     pub(super) counter_values: CounterValues,
 }
 
-/// Two samples between which rates and quantiles are computed.
+/// The newest sample and an older one. A rate or quantile describes the time between these two samples.
 struct SampleInterval<'a> {
     newest_sample: &'a CounterSample,
     older_sample: &'a CounterSample,
@@ -40,7 +40,7 @@ impl RateSamples {
     }
 
     /// Returns the shortest interval that lasts at least `length` and ends with the newest sample. If all samples
-    /// together cover less time, the interval begins with the oldest sample.
+    /// together cover less time, the interval begins with the oldest sample. Returns `None` if there is no sample.
     fn newest_interval_of_length(&self, length: Duration) -> Option<SampleInterval<'_>> {
         let newest = self.0.back()?;
         let before =
@@ -48,7 +48,7 @@ impl RateSamples {
         Some(SampleInterval { newest_sample: newest, older_sample: before })
     }
 
-    /// Returns how much `count` grew per second over the last ten seconds.
+    /// Returns the growth per second of the counter that `count` reads, as the mean over the last ten seconds.
     pub(super) fn rate_per_second(&self, count: impl Fn(&CounterValues) -> f64) -> f64 {
         let Some(SampleInterval { newest_sample: newest, older_sample: before }) =
             self.newest_interval_of_length(RATE_INTERVAL_LENGTH)
@@ -63,7 +63,8 @@ impl RateSamples {
         }
     }
 
-    /// Returns a histogram of only the values that were observed in the last minute.
+    /// Returns a copy of the histogram that `histogram` selects, with only the values that were observed in the last
+    /// minute.
     pub(super) fn histogram_of_last_minute(
         &self,
         histogram: impl Fn(&CounterValues) -> &HistogramCounts,
@@ -76,8 +77,8 @@ impl RateSamples {
         )
     }
 
-    /// Returns the mean duration of Redis transactions over the last ten seconds. Returns `None` if there was no
-    /// transaction.
+    /// Returns the mean duration in milliseconds of the Redis transactions in the last ten seconds. Returns `None` if
+    /// there was no transaction.
     pub(super) fn recent_mean_transaction_ms(&self) -> Option<f64> {
         let SampleInterval { newest_sample: newest, older_sample: before } =
             self.newest_interval_of_length(RATE_INTERVAL_LENGTH)?;
@@ -118,9 +119,10 @@ mod tests {
         assert_eq!(per_second(&rates([])), 0.0);
         assert_eq!(per_second(&rates([(0, 50)])), 0.0);
         assert_eq!(per_second(&rates([(0, 0), (1, 30), (2, 100)])), 50.0);
-        // The rate is 1,000 in the first second, and 10 in every later second.
+        // The count starts at 1,000 and grows by 10 per second. The start value has no effect on the rate.
         assert_eq!(per_second(&rates((0..40).map(|second| (second, 1_000 + 10 * second)))), 10.0);
-        // A burst has no effect after ten seconds.
+        // The count grows by 500 in second 19. This growth has no effect on the rate in second 29, but still has one in
+        // second 28.
         assert_eq!(per_second(&rates((0..30).map(|second| (second, if second < 19 { 0 } else { 500 })))), 0.0);
         assert_eq!(per_second(&rates((0..29).map(|second| (second, if second < 19 { 0 } else { 500 })))), 50.0);
     }

@@ -17,7 +17,8 @@ use crate::units::whole_milliseconds;
 /// The largest number of entries in each list of the report.
 const MAX_EVENTS_PER_LIST: usize = 50;
 
-/// Merges the lists of all workers into one list, newest first. Omits the oldest entries if the list would be too long.
+/// Merges the lists that `list` returns for the workers into one list, newest first. Omits the oldest entries if the
+/// list would have more than `MAX_EVENTS_PER_LIST` entries.
 fn merge_newest<T>(
     workers: &[Arc<WorkerMetrics>],
     list: impl Fn(&WorkerMetrics) -> Vec<T>,
@@ -79,12 +80,14 @@ pub(super) fn recent_restores(workers: &[Arc<WorkerMetrics>]) -> Vec<RestoreRepo
     events.into_iter().map(report).collect()
 }
 
-/// Returns the chart marks of all workers, newest first, followed by the mark `started`.
+/// Returns the chart marks of all workers, newest first. The last element is `started`, the mark for the start of this
+/// process.
 pub(super) fn recent_chart_marks(workers: &[Arc<WorkerMetrics>], started: ChartMark) -> Vec<ChartMark> {
     let mut savepoints = BTreeSet::new();
     let mut marks = Vec::new();
     for mark in merge_newest(workers, |worker| worker.recent_events.timeline_marks(), |mark| mark.marked_at_ms) {
-        // Each partition of a savepoint has a mark of its own. Only the newest mark is shown for the whole savepoint.
+        // The worker of each partition adds a mark for the same savepoint. The chart shows only the newest of these
+        // marks.
         if mark.kind == TimelineMarkKind::Savepoint && !savepoints.insert(mark.label.clone()) {
             continue;
         }
@@ -146,7 +149,8 @@ fn build_record_excerpt(kept: &TruncatedBytes) -> RecordExcerpt {
     let length = kept.full_byte_count as u64;
     match std::str::from_utf8(&kept.kept_bytes) {
         Ok(text) => RecordExcerpt { excerpt_text: text.to_owned(), is_valid_utf8: true, full_size_bytes: length },
-        // The text was cut within a character, so the incomplete character is removed.
+        // Only the first bytes of the text were kept, and the cut is within a character. So remove the incomplete
+        // character.
         Err(error) if error.error_len().is_none() && kept.full_byte_count > kept.kept_bytes.len() => {
             let text = String::from_utf8_lossy(&kept.kept_bytes[..error.valid_up_to()]).into_owned();
             RecordExcerpt { excerpt_text: text, is_valid_utf8: true, full_size_bytes: length }

@@ -20,8 +20,8 @@ pub(super) struct ProgressSample {
     pub(super) total_fired_rows: u64,
     pub(super) total_lag_records: Option<u64>,
     pub(super) max_watermark_delay_ms: Option<i64>,
-    /// A histogram since the start of the process. It shows the time from the Kafka timestamp of the record that made a
-    /// row fire to the arrival of the row in Redis.
+    /// Counts the rows since the start of the process by their age when Redis acknowledged them. A row's age counts
+    /// from the Kafka timestamp of the record that made the row fire.
     pub(super) row_age_since_kafka_timestamp: HistogramCounts,
 }
 

@@ -16,8 +16,7 @@ use super::counter_values::{CounterValues, FreshnessHistograms, WorkerCounterVal
 use super::rate_samples::RateSamples;
 use crate::units::{count_as_f64, fractional_milliseconds, signed_milliseconds, whole_milliseconds};
 
-/// The time without a new record after which a partition counts as idle, if the worker has read all records of the
-/// partition.
+/// A partition counts as idle if its worker has read all of its records, and has processed no record for this time.
 const PARTITION_IDLE_AFTER_MS: i64 = 10_000;
 
 /// Builds the report of the worker with the index `index`. `heartbeat_age` is the time since the worker last made
@@ -77,7 +76,7 @@ pub(super) struct OwnedPartitionStatus {
     pub(super) partition_status: PartitionStatus,
 }
 
-/// Builds the report of one partition. Without `rates`, the rate in the report is 0.
+/// Builds the report of one partition. Without `rates`, the number of records per second in the report is 0.
 pub(super) fn build_partition_report(
     owned: &OwnedPartitionStatus,
     end_offsets: &PartitionOffsets,
@@ -85,8 +84,8 @@ pub(super) fn build_partition_report(
     rates: Option<&RateSamples>,
 ) -> PartitionReport {
     let status = &owned.partition_status;
-    // The end offset was fetched earlier. If the worker has read past this offset since, the worker's next offset is
-    // the end.
+    // The topic monitor fetched the end offset some time ago. If the worker has read beyond this offset in the
+    // meantime, the worker's next offset counts as the end.
     let end = end_offsets.get(&status.partition).map(|&end| status.next_offset.map_or(end, |offset| offset.max(end)));
     let lag = end.zip(status.next_offset).and_then(|(end, offset)| u64::try_from(end - offset).ok());
     let quiet_since_ms = status.last_record_processed_at_ms.unwrap_or(status.opened_at_ms);
@@ -163,8 +162,8 @@ pub(super) fn build_reachability_report(reachability: &SharedOutageTracker) -> R
     }
 }
 
-/// Builds the report about the age of rows at their arrival in Redis. Counts cover the time since the start of the
-/// process, quantiles the last minute.
+/// Builds the report about the age of rows when Redis acknowledged them. The counts come from `since_start`, and cover
+/// the time since the start of the process. The quantiles come from `rates`, and cover the last minute.
 pub(super) fn build_freshness_report(since_start: &FreshnessHistograms, rates: &RateSamples) -> FreshnessReport {
     let event_time = rates.histogram_of_last_minute(|counters| &counters.freshness_histograms.row_age_since_event_time);
     let append =

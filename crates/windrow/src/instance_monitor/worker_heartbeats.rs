@@ -18,13 +18,14 @@ struct Heartbeat {
 }
 
 impl WorkerHeartbeats {
-    /// Creates heartbeats that count `now` as the last progress of all workers.
+    /// Creates one heartbeat per worker. `workers` is the number of workers. The time `now` counts as the last progress
+    /// of each worker.
     pub(super) fn new(workers: usize, now: Instant) -> Self {
         Self(vec![Heartbeat { progress_sum: 0, progressed_at: now }; workers])
     }
 
-    /// Compares the progress of each worker with its progress at the last call. Records `now` for every worker that has
-    /// made progress.
+    /// Compares the progress of each worker with its progress at the last call. If a worker has made progress since
+    /// then, records `now` as the time of this progress.
     pub(super) fn record_progress(&mut self, workers: &[Arc<WorkerMetrics>], now: Instant) {
         for (heartbeat, worker) in self.0.iter_mut().zip(workers) {
             let times = &worker.time_use;
@@ -35,7 +36,7 @@ impl WorkerHeartbeats {
         }
     }
 
-    /// Returns the time since this worker last made progress.
+    /// Returns the time since the worker with the index `worker` last made progress.
     pub(super) fn time_since_progress(&self, worker: usize) -> Duration {
         self.0.get(worker).map(|heartbeat| heartbeat.progressed_at.elapsed()).unwrap_or_default()
     }

@@ -54,13 +54,15 @@ impl StartupReporter {
         self.topic_found.store(true, Ordering::Relaxed);
     }
 
-    /// From now on, `current_report` returns the report of `monitor`.
+    /// Makes `current_report` return the reports of `monitor` from now on, and makes `newest_rows` return the rows in
+    /// `rows`.
     pub(super) fn switch_to_monitor_reports(&self, monitor: &Arc<InstanceMonitor>, rows: redis::RecentRows) {
         monitor.set_listen_address(self.listen_address.get().map_or("", String::as_str));
         let _ = self.running_job.set(RunningJobSources { monitor: Arc::clone(monitor), recent_rows: rows });
     }
 
-    /// Builds a report that a service has been unreachable since the start of the instance.
+    /// Builds a report that says: a service has been unreachable since the start of the instance, for the reason
+    /// `reason`.
     fn unreachable_since_start_report(&self, reason: &str) -> ReachabilityReport {
         ReachabilityReport {
             unreachable_since_ms: Some(self.started_at_ms),

@@ -13,16 +13,17 @@ use crate::exit::{CommandFailure, ExitStatus};
 use crate::format::{format_byte_size, format_count, format_count_with_noun, format_duration_ms};
 use crate::{print, progress_bar, table};
 
-/// The width in characters of the table column that shows the definition of a feature view.
+/// The largest width in characters of the table column that shows the definition of a feature view.
 const DEFINITION_COLUMN_WIDTH: u16 = 72;
 
-/// The manifest of a checkpoint, and the unpacked sizes of the state objects that the manifest names.
+/// The manifest of a checkpoint, and the sizes before compression of the state in the checkpoint's objects.
 struct InspectedCheckpoint<'a> {
     manifest: &'a CheckpointManifest,
     contents: StateByteCounts,
 }
 
-/// The number of rows and the number of unpacked bytes of a feature view, summed over all partitions.
+/// Totals of a feature view over all partitions: the number of rows computed so far, and the number of bytes of its
+/// state before compression.
 struct ViewTotals<'a> {
     name: &'a str,
     definition: &'a str,

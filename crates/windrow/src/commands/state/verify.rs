@@ -16,7 +16,8 @@ use crate::format::{format_byte_size, format_count_with_noun};
 use crate::state_problem::StateProblem;
 use crate::{pipeline_file, print, progress_bar};
 
-/// The result of verifying one checkpoint: the objects of the checkpoint that cannot be used.
+/// The result of verifying one checkpoint. The list `unusable_objects` is empty if all objects of the checkpoint can be
+/// used.
 struct CheckpointVerdict<'a> {
     stored_checkpoint: &'a StoredCheckpoint,
     unusable_objects: Vec<UnusableObject>,
@@ -34,7 +35,8 @@ impl CheckpointVerdict<'_> {
 
 /// The result of comparing stored state with a pipeline file.
 struct PipelineCompatibility {
-    /// How the stored pipeline and topic differ from the pipeline file. `None` if there is no difference.
+    /// How the names of the pipeline and topic in the stored state differ from the names in the pipeline file. `None`
+    /// if there is no difference.
     mismatch_reason: Option<String>,
     compared_views: Vec<ComparedView>,
 }
@@ -69,7 +71,7 @@ fn verify_checkpoints(folder: &StateFolder) -> Result<Vec<CheckpointVerdict<'_>>
             }
         };
         // A running job may have deleted the checkpoint after this command listed it. A deleted checkpoint is not
-        // damaged.
+        // damaged, so it gets no verdict.
         if !unusable.is_empty() && !inspect::checkpoint_exists(&*folder.store, found).map_err(store_fault_to_failure)? {
             continue;
         }
@@ -100,7 +102,7 @@ fn compare_state_with_pipeline(path: &Path, folder: &StateFolder) -> Result<Pipe
     Ok(plan)
 }
 
-/// Fails with the most severe problem if a job cannot use the state.
+/// Fails if a job cannot use the state in `folder`. If there are several problems, the error is the most severe one.
 fn require_usable_state(
     folder: &StateFolder,
     verdicts: &[CheckpointVerdict<'_>],
