@@ -1,8 +1,10 @@
 //! The engine's only access to time: the monotonic clock, the wall clock and sleeping.
 //!
-//! Owns: [`Clock`] and the system's clock. Does not own: event time, which comes from records. The engine uses
-//! processing time only to decide when to flush, commit, retry and log. No row depends on processing time.
-//! Invariant: no other file of this crate reads the system's clocks or sleeps (`clippy.toml`).
+//! Owns: [`Clock`] and the system's clock. Does not own: event time, which comes from records. The engine uses these
+//! clocks only to time its own work, for example flushes, checkpoints and retries, and for logs and metrics. No row
+//! depends on them.
+//! Invariant: no other file of this crate calls the system's functions to read a clock or to sleep. Clippy enforces
+//! this invariant (`clippy.toml`).
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,9 +13,9 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-/// Reads the time and sleeps. A worker and its checkpoint thread share one clock.
+/// Returns the current time, and blocks threads for a given time. A worker and its checkpoint thread share one clock.
 pub trait Clock: Send + Sync + fmt::Debug {
-    /// Returns the time since a fixed moment. The value never decreases.
+    /// Returns the time that has passed since the clock was created. The value never decreases.
     fn monotonic_now(&self) -> Duration;
 
     /// Returns the wall-clock time in epoch milliseconds. The value decreases when the machine's clock is set back.

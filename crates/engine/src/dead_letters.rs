@@ -1,8 +1,8 @@
 //! Dead letters are records that are not events, and rows that the row store refused. The worker stores each dead
-//! letter with the reason, and the job continues.
+//! letter together with the reason why it is one, and the job continues.
 //!
-//! Owns: the content of a dead letter, and the contract of a dead-letter sink. Does not own: the implementations (the
-//! connectors).
+//! Owns: the content of a dead letter, and the contract of a dead-letter sink. Does not own: the implementations of
+//! this sink, which are in `windrow-connectors`.
 
 use crate::{Halt, SourceRecord};
 
@@ -17,39 +17,40 @@ pub struct DeadLetter<'a> {
     pub reason: &'a str,
 }
 
-/// A row that the row store refused. For example, the Redis key of the row already holds a value of another type.
+/// A row that the row store refused. For example, Redis refuses a row if the row's key already holds a value of another
+/// type.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RefusedRow {
     /// The key of the row in the row store.
     pub row_key: Vec<u8>,
-    /// The reason that the row store gave.
+    /// The reason that the row store gave for the refusal.
     pub reason: String,
 }
 
 /// A worker's interface to the storage of dead letters.
 pub trait DeadLetterSink {
-    /// Writes a record that is not an event.
+    /// Writes a record that is not an event to the storage of dead letters.
     ///
     /// # Errors
-    /// When the record cannot be written. The job then halts, because otherwise the record would be lost.
+    /// When the sink cannot write the record. The job then halts, because the record would be lost if the job
+    /// continued.
     fn write_record(&mut self, letter: DeadLetter<'_>) -> Result<(), Halt>;
 
-    /// Writes a row that the row store refused.
+    /// Writes a refused row to the storage of dead letters. The row store has refused the row.
     ///
     /// # Errors
     /// When the row cannot be written.
     fn write_refused_row(&mut self, row: &RefusedRow) -> Result<(), Halt>;
 
-    /// Waits until all dead letters written so far are stored durably, so that a crash of this process loses no dead
-    /// letter.
+    /// Waits until all dead letters written so far are stored durably. A crash of this process then loses none of them.
     ///
     /// # Errors
     /// When the dead letters cannot be stored durably.
     fn flush(&mut self) -> Result<(), Halt>;
 }
 
-/// Discards all dead letters. Used when the pipeline file names no destination for dead letters. The worker still
-/// counts every dead letter and logs the first ones.
+/// Discards all dead letters. A job uses this sink if it has no destination for dead letters. The worker still counts
+/// every dead letter, and logs the first records that are not events.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoDeadLetterSink;
 

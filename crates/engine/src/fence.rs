@@ -1,12 +1,12 @@
 //! The fence of a row store accepts the rows of a partition only from the partition's current owner. The fence refuses
 //! the rows of a worker that has lost the partition without noticing.
 //!
-//! Owns: the contract between a worker and the fence. Does not own: epochs (the checkpoint store), the implementations
-//! (the connectors). Invariants: (1) After a granted claim, the row store accepts no row of that partition under a
-//! smaller epoch. (2) The row store updates a partition's row numbers in the transaction that writes the rows. A row
-//! has the same number in every run ([`windrow_core::Row::row_number`]). A worker that resumes from a checkpoint
-//! therefore knows which rows are already written, and does not write these rows again. So an older row never replaces
-//! a newer row.
+//! Owns: the contract between a worker and the fence. Does not own: the epochs, which come from the checkpoint store,
+//! and the implementations of the fence, which are in `windrow-connectors`. Invariants: (1) After the row store has
+//! granted a claim, it accepts no row of that partition from an owner with a smaller epoch. (2) For each view, the row
+//! store saves the number of a partition's last row in the transaction that writes this row. A row has the same number
+//! in every run ([`windrow_core::Row::row_number`]). A worker that resumes from a checkpoint therefore knows which rows
+//! are already written, and does not write these rows again. So an older row never replaces a newer row.
 
 use crate::Halt;
 use crate::identifiers::{Epoch, FenceToken, Partition};
@@ -16,10 +16,10 @@ use crate::identifiers::{Epoch, FenceToken, Partition};
 pub struct ViewRowCount {
     /// The name of the view.
     pub view: String,
-    /// A hash of the topic, the views, the decoding rules and the offset at which row counting started. Row numbers are
-    /// comparable only if their fingerprints are equal.
+    /// A hash of the topic, the views, the decoding rules and the offset at which row counting started. The row numbers
+    /// of two runs are comparable only if the runs have the same fingerprint.
     pub row_numbering_fingerprint: u64,
-    /// The number of the last row of the view; 0 before the first row.
+    /// The number of the last row that the partition has produced for the view; 0 before the first row.
     pub last_row_number: u64,
 }
 
@@ -30,7 +30,7 @@ pub struct PartitionClaim {
     pub partition: Partition,
     /// The epoch under which the worker owns the partition.
     pub epoch: Epoch,
-    /// The row counts from the partition's checkpoint, one for each view, in the pipeline's order of views.
+    /// The row counts from the partition's checkpoint, one for each view, in the order of the pipeline's views.
     pub row_counts: Vec<ViewRowCount>,
 }
 
@@ -40,14 +40,15 @@ pub enum ClaimOutcome {
     /// The row store grants the claim. The list holds, for each view, the number of the last row in the row store. No
     /// number is smaller than the claim's number for the same view.
     Granted(Vec<u64>),
-    /// The row store refuses the claim, because the partition is already claimed under this epoch. This epoch is at
-    /// least as large as the epoch of the refused claim.
+    /// The row store refuses the claim, because it has already granted a claim to the partition under an epoch that is
+    /// equal or larger. This variant holds that epoch.
     Stale(Epoch),
 }
 
 /// The fence of a row store.
 pub trait RowFence: Send + Sync {
-    /// Claims a partition at the fence, and waits while the row store is unreachable.
+    /// Claims a partition at the fence. If the row store is unreachable, waits until the row store can be reached
+    /// again.
     ///
     /// # Errors
     /// When the row store has a fault that no retry resolves. Also when a stop is requested while the row store is
@@ -55,7 +56,7 @@ pub trait RowFence: Send + Sync {
     fn claim_partition(&self, claim: &PartitionClaim) -> Result<ClaimOutcome, Halt>;
 }
 
-/// Grants every claim. Used for output that only this process writes: a file or the terminal.
+/// Grants every claim. Output to a file or to the terminal uses this fence, because only this process writes it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoRowFence;
 
@@ -78,7 +79,7 @@ pub struct LostPartition {
 /// The reason why a row store no longer accepts a worker's rows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PartitionLossReason {
-    /// Another worker claimed the partition under this larger epoch.
+    /// Another worker claimed the partition under a larger epoch. This variant holds that epoch.
     Fenced(Epoch),
     /// The row store has lost acknowledged rows, because the row store was emptied or failed over to a lagging replica.
     /// The worker must compute and write the rows since the last checkpoint again.

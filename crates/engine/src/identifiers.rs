@@ -15,8 +15,8 @@ pub type PartitionOffsets = BTreeMap<Partition, Offset>;
 /// The number of a claim to a partition. Each claim has a larger epoch than all earlier claims to the same partition.
 pub type Epoch = u64;
 
-/// Identifies the owner of a partition in one epoch. Every row is sent with the token of its writer, so that the row
-/// store can refuse the rows of former owners.
+/// Identifies the owner of a partition in one epoch. A worker sends every row together with its fence token. The row
+/// store can therefore refuse the rows of former owners.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FenceToken {
     /// The partition that the worker owns.

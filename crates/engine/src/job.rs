@@ -1,4 +1,4 @@
-//! The definition of the job that a worker computes.
+//! The definition of the job that a worker runs.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::{EventDecoder, Halt, SourceRecord};
 /// The parts of a pipeline that a worker needs to turn records into rows.
 #[derive(Clone, Debug)]
 pub struct JobDefinition {
-    /// The feature views, in the pipeline's order.
+    /// The feature views, in the order of the pipeline file.
     pub views: Arc<[FeatureView]>,
     /// The fields of an event.
     pub schema: EventSchema,
@@ -20,8 +20,8 @@ pub struct JobDefinition {
     pub decoder: EventDecoder,
     /// The name of the topic or file that the records come from. Dead letters contain this name.
     pub topic: Arc<str>,
-    /// The secret with which hash tables hash entity keys (SipHash). With a random secret, a sender cannot choose
-    /// entity keys that collide.
+    /// The secret key of SipHash, the function with which hash tables hash entity keys. If this secret is random, a
+    /// sender of events cannot choose entity keys that collide.
     pub sip_hash_key: SipHashKey,
     /// Whether a record without a key halts the job. True for a topic with several partitions, because producers spread
     /// the keyless records of one entity over all partitions.

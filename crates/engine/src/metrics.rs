@@ -3,9 +3,9 @@
 //! Owns: counters, the lists of the newest late events, dead letters and checkpoints, the status of partitions. Does
 //! not own: rates, and the pages that show metrics.
 //! Invariants: (1) Only one worker writes a [`WorkerMetrics`], and any thread may read it. (2) Counters only grow while
-//! the process lives. (3) For most records, the worker only increments counters. The worker locks a mutex only for an
-//! entry of a list, and once per flush.
-//! After a crash, all metrics start at zero.
+//! the process lives. (3) For most records, the worker only increments counters. The worker locks a mutex only to
+//! change a list, and at most once per flush to publish the status of its partitions.
+//! When the process starts again, all metrics start at zero.
 
 mod checkpoint_metrics;
 mod counter;

@@ -24,7 +24,7 @@ impl RetryBackoff {
         delay
     }
 
-    /// Sets the next delay to the shortest delay. Called after a successful attempt.
+    /// Sets the next delay to the shortest delay. A retry loop calls this function after a successful attempt.
     pub const fn reset(&mut self) {
         self.next_delay = self.shortest_delay;
     }

@@ -1,9 +1,10 @@
 //! The sink is the interface through which a worker writes rows.
 //!
-//! Owns: the contract between a worker and its output. Does not own: the implementations (the connectors).
+//! Owns: the contract between a worker and its output. Does not own: the implementations of the sink, which are in
+//! `windrow-connectors`.
 //! Invariants: (1) Rows reach the row store in the order in which the worker passed them to the sink. (2) A
 //! [`FlushTicket`] is acknowledged only when the row store has every row that the sink accepted before the flush.
-//! Exceptions are refused rows and rows of lost partitions.
+//! Refused rows and rows of lost partitions are the exceptions: the ticket does not wait for them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,8 @@ use windrow_core::{LateEvent, Row};
 use crate::identifiers::FenceToken;
 use crate::{Counter, Halt, LostPartition, RefusedRow};
 
-/// Identifies a flush of a sink, and so all rows that the sink accepted before this flush. Later tickets are larger.
+/// Identifies a flush of a sink. A flush includes all rows that the sink accepted before the flush started. A later
+/// flush never has a smaller ticket.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct FlushTicket(pub u64);
 
@@ -33,8 +35,8 @@ pub trait Sink {
     /// the reading of records. If a row cannot be written, the next [`Self::start_flush`] returns the error.
     fn write_row(&mut self, fence_token: FenceToken, row: Row<'_>);
 
-    /// Tells the sink which record caused the rows that follow; `None` stands for the end of the input. Only sinks that
-    /// measure the freshness of rows use this record.
+    /// Tells the sink which record caused the rows that the worker writes next. `None` means that the end of the input
+    /// caused them. Only sinks that measure how fresh the rows are use this record.
     fn set_trigger_record(&mut self, _trigger: Option<TriggerRecord>) {}
 
     /// Returns a counter of the nanoseconds for which [`Self::write_row`] has blocked. The counter already grows while
@@ -46,8 +48,9 @@ pub trait Sink {
     /// Accepts a late event. Most sinks ignore late events.
     fn write_late_event(&mut self, _late: LateEvent<'_>) {}
 
-    /// Makes the next flush check whether the row store still has all acknowledged rows of a partition. If rows are
-    /// missing, [`Self::take_lost_partitions`] returns the partition before the ticket of that flush is acknowledged.
+    /// Makes the next flush check whether the row store still has all acknowledged rows of the partition in
+    /// `_fence_token`. If rows are missing, the partition becomes a lost partition before the ticket of that flush is
+    /// acknowledged ([`Self::take_lost_partitions`]).
     fn verify_rows_at_next_flush(&mut self, _fence_token: FenceToken) {}
 
     /// Starts to send all accepted rows, and returns the ticket of this flush. Does not wait for the answer of the row
@@ -60,14 +63,15 @@ pub trait Sink {
     /// Returns the ticket of the newest acknowledged flush.
     fn newest_acknowledged_flush(&self) -> FlushTicket;
 
-    /// Returns the rows that the row store has refused since the last call. A row refused during a flush is available
-    /// here before the ticket of that flush is acknowledged.
+    /// Returns the rows that the row store has refused since the previous call of this function. If the row store
+    /// refuses a row of a flush, the row is available here before the flush's ticket is acknowledged.
     fn take_refused_rows(&mut self) -> Vec<RefusedRow> {
         Vec::new()
     }
 
-    /// Returns the partitions that this worker has lost since the last call: the row store no longer accepts their
-    /// rows. A loss that a flush reveals is available here before the ticket of that flush is acknowledged.
+    /// Returns the partitions that this worker has lost since the previous call of this function. The row store no
+    /// longer accepts rows of these partitions from this worker. If a flush reveals a loss, the loss is available here
+    /// before the flush's ticket is acknowledged.
     fn take_lost_partitions(&mut self) -> Vec<LostPartition> {
         Vec::new()
     }

@@ -1,6 +1,7 @@
 //! The source is the interface through which a worker reads records.
 //!
-//! Owns: the contract between a worker and its input. Does not own: the implementations (the connectors), or decoding.
+//! Owns: the contract between a worker and its input. Does not own: the implementations of the source, which are in
+//! `windrow-connectors`, and decoding.
 
 use std::time::Duration;
 
@@ -21,8 +22,8 @@ pub struct SourceRecord<'a> {
     /// The Kafka timestamp of the record (`CreateTime` or `LogAppendTime`), in epoch milliseconds. `None` if the source
     /// has no timestamps.
     pub timestamp_ms: Option<i64>,
-    /// The reason why the source could not read this record; `None` for a readable record. An unreadable record also
-    /// stands for all records between the previously delivered record and itself.
+    /// The reason why the source could not read this record; `None` for a readable record. One unreadable record can
+    /// stand for several consecutive records. It then has the offset of the last of them.
     pub unreadable_reason: Option<&'a str>,
 }
 
@@ -38,8 +39,9 @@ pub enum PollOutcome {
     Assigned(Vec<Partition>),
     /// The consumer group revokes these partitions. The worker responds with [`Source::release_partitions`].
     Revoked(Vec<Partition>),
-    /// Another worker already owns these partitions, so this worker must not commit their offsets. This worker responds
-    /// with [`Source::release_partitions`].
+    /// The consumer group has taken these partitions away without waiting for this worker. Another worker may already
+    /// own them, so this worker must not commit their offsets. This worker responds with
+    /// [`Source::release_partitions`].
     Lost(Vec<Partition>),
     /// The source skipped offsets of these partitions, because the records no longer exist in Kafka. The pipeline
     /// allows such gaps.
@@ -62,8 +64,8 @@ pub enum CommitWait {
 
 /// A stream of records from the partitions that belong to one worker.
 pub trait Source {
-    /// Passes records to `on_record` as they arrive. Waits at most `timeout` for the first record. The source reads
-    /// ahead only into a bounded buffer, and loses no record between two calls.
+    /// Passes records to `on_record` as they arrive. Waits at most `timeout` for the first record. Between two calls,
+    /// the source may read further records into a bounded buffer, and it loses none of them.
     ///
     /// # Errors
     /// When `on_record` returns an error, or when the input has a fault that no retry resolves.
@@ -73,9 +75,10 @@ pub trait Source {
         on_record: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>,
     ) -> Result<PollOutcome, Halt>;
 
-    /// Returns the offsets at which reading of `partitions` would start, as far as these offsets are known. A partition
-    /// starts at its entry in `offsets`. A partition without an entry starts at the pipeline's default. If an offset no
-    /// longer exists and the pipeline allows gaps, the partition starts at another offset.
+    /// Returns the offsets at which reading of `partitions` would start. A partition starts at its entry in `offsets`.
+    /// A partition without an entry starts at the start position that the pipeline sets. If the offset no longer exists
+    /// and the pipeline allows gaps, the partition starts at another offset. The result has no entry for a partition
+    /// whose start offset is unknown.
     ///
     /// # Errors
     /// When a start offset no longer exists and the pipeline allows no gaps. Also when the input rejects the request.
@@ -86,28 +89,29 @@ pub trait Source {
     ) -> Result<PartitionOffsets, Halt>;
 
     /// Starts reading newly assigned `partitions` at `start_offsets`. A partition without an entry in `start_offsets`
-    /// starts at the pipeline's default.
+    /// starts at the start position that the pipeline sets.
     ///
     /// # Errors
     /// When the input rejects the request.
     fn start_partitions(&mut self, partitions: &[Partition], start_offsets: &PartitionOffsets) -> Result<(), Halt>;
 
-    /// Continues reading each partition in `offsets` at the offset given there.
+    /// Continues reading each partition in `offsets` at the offset that `offsets` holds for it.
     ///
     /// # Errors
     /// When the input rejects the request.
     fn seek_partitions(&mut self, offsets: &PartitionOffsets) -> Result<(), Halt>;
 
-    /// Commits `offsets` and waits for the broker's answer. Returns whether the consumer group still treats this worker
-    /// as the owner of the partitions in `offsets`.
+    /// Commits `offsets` and waits for the broker's answer. Returns whether the broker has confirmed the commit. A
+    /// confirmed commit shows that the consumer group still treats this worker as the owner of the partitions in
+    /// `offsets`.
     ///
     /// # Errors
     /// When the input rejects the request.
     fn confirm_ownership_by_commit(&mut self, offsets: &PartitionOffsets) -> Result<bool, Halt>;
 
-    /// Stops delivering records of `partitions`, but keeps the reading positions. The pause of a partition ends with
-    /// [`Self::resume_partitions`], or when the partition is started, sought or released. If the source cannot pause a
-    /// partition, the source logs a warning and continues to deliver the partition's records.
+    /// Stops delivering records of `partitions`, but keeps the reading positions. The pause of a partition ends when
+    /// the worker resumes, starts, seeks or releases the partition with another function of this trait. If the source
+    /// cannot pause a partition, the source logs a warning and continues to deliver the partition's records.
     fn pause_partitions(&mut self, partitions: &[Partition]);
 
     /// Resumes paused `partitions` at the positions where they were paused.
@@ -119,7 +123,8 @@ pub trait Source {
     /// When the input rejects the request.
     fn release_partitions(&mut self, partitions: &[Partition]) -> Result<(), Halt>;
 
-    /// Commits `offsets` to the consumer group. A complete checkpoint includes all records before these offsets.
+    /// Commits `offsets` to the consumer group. Each offset is the offset of a complete checkpoint, which includes all
+    /// earlier records of its partition.
     ///
     /// # Errors
     /// When the input rejects the commit for a reason that no retry resolves. The source only logs any other failure,

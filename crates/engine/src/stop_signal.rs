@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A flag that asks all workers of a process to stop. For example, a Unix signal or a halting worker sets the flag, and
-/// every worker checks the flag.
+/// A flag that asks all workers of a process to stop. For example, the process sets the flag after a Unix signal or
+/// when one worker halts. Every worker checks the flag.
 #[derive(Clone, Debug, Default)]
 pub struct StopSignal(Arc<AtomicBool>);
 

@@ -6,15 +6,15 @@
 //! handles partitions that another worker has claimed, and `snapshots` saves the state of partitions. `partition_phase`
 //! and `owned_partition` hold the data of each phase of a partition.
 //!
-//! Does not own: threads (the binary starts one per worker), Kafka, Redis, the checkpoint store (the checkpoint
-//! thread).
-//! Invariants: (1) Each time a partition is opened, its shard processes each record once and in order. (2) A checkpoint
-//! completes only after all rows and dead letters of its records are stored. (3) An offset is committed only after the
-//! checkpoint at this offset is complete. (4) A record that is not an event never stops the worker. (5) A record that
-//! causes a [`crate::Halt`] is not skipped: the next start reads the record again. (6) The worker's loop never waits
-//! for the checkpoint store while records arrive.
+//! Does not own: threads (the binary starts one per worker), Kafka, Redis, the checkpoint store (only the checkpoint
+//! thread accesses it).
+//! Invariants: (1) After a worker has opened a partition, the shard processes each record from the start offset on once
+//! and in order. (2) A checkpoint completes only after all rows and dead letters of the records before its offset are
+//! stored. (3) An offset is committed only after the checkpoint at this offset is complete. (4) A record that is not an
+//! event never stops the worker. (5) A worker does not skip a record that causes a [`crate::Halt`]. When the job starts
+//! again, it reads the record again. (6) The worker's loop never waits for the checkpoint store while records arrive.
 //! After a crash, the next owner of a partition resumes from the partition's last complete checkpoint. The next owner
-//! does not write rows again that the row store already has.
+//! computes some rows again, but does not write those that the row store already has.
 
 mod active_snapshot;
 mod event_recorder;

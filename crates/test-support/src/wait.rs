@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Waits until `condition` returns true. `what` describes the condition in the message of a panic.
+/// Waits until `condition` returns true. If this function panics, `what` describes the condition in the message.
 ///
 /// # Panics
 /// When `condition` does not return true within `seconds`.

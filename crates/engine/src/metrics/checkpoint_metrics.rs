@@ -14,20 +14,21 @@ use crate::{Epoch, Offset, Partition};
 /// The maximum number of ended checkpoints that a worker remembers. The same maximum applies to restores.
 const MAX_REMEMBERED_CHECKPOINTS: usize = 50;
 
-/// A checkpoint of one partition, or one partition's part of a savepoint.
+/// A checkpoint of one partition, or the copy of one partition's state for a savepoint.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CheckpointRecord {
     /// The partition whose state is saved.
     pub partition: Partition,
     /// The epoch under which the worker owned the partition.
     pub epoch: Epoch,
-    /// The checkpoint's number within the checkpoints of its partition; `None` while the checkpoint is in progress.
+    /// The number that distinguishes the checkpoint from other checkpoints of its partition; `None` while the
+    /// checkpoint is in progress.
     pub checkpoint_number: Option<u64>,
     /// The name of the savepoint that the saved state belongs to; `None` for a checkpoint.
     pub savepoint_id: Option<String>,
     /// Whether the checkpoint is in progress, complete or failed.
     pub state: CheckpointState,
-    /// The wall-clock time at which the snapshot was cut, in epoch milliseconds.
+    /// The wall-clock time of the snapshot's cut, in epoch milliseconds.
     pub started_at_ms: i64,
     /// The wall-clock time at which the checkpoint completed or failed, in epoch milliseconds. `None` while the
     /// checkpoint is in progress.
@@ -94,25 +95,26 @@ pub struct CheckpointMetrics {
     pub completed_checkpoints: Counter,
     /// The number of failed checkpoints.
     pub failed_checkpoints: Counter,
-    /// The number of times that another worker claimed a partition while this worker still owned the partition.
+    /// The number of times that another worker claimed a partition while this worker opened or owned the partition.
     pub partitions_fenced: Counter,
-    /// The number of partitions restored from a checkpoint.
+    /// The number of times that the worker restored a partition from a checkpoint.
     pub partitions_restored: Counter,
     last_checkpoint_added_bytes: AtomicU64,
     last_checkpoint_total_bytes: AtomicU64,
-    /// The time from the cut of the last complete checkpoint to its completion, in milliseconds.
+    /// The time from the cut to the completion of the checkpoint that the worker completed last, in milliseconds.
     last_checkpoint_duration_ms: AtomicU64,
-    /// The longest time for which saving a snapshot has paused the processing of records, in microseconds.
+    /// The longest pause in the processing of records, in microseconds. The worker pauses while it saves a piece of a
+    /// snapshot.
     longest_snapshot_pause_us: AtomicU64,
-    /// The age of the last complete checkpoint of a partition in milliseconds, as the maximum over the worker's
-    /// partitions. `u64::MAX` if the worker owns no partition.
+    /// Each partition has a time since its last complete checkpoint. This is the longest of these times among the
+    /// worker's partitions, in milliseconds. `u64::MAX` if the worker owns no partition.
     longest_time_since_checkpoint_ms: AtomicU64,
     history: Mutex<CheckpointHistory>,
 }
 
 impl CheckpointMetrics {
-    /// Counts a complete checkpoint. Stores the size and the duration of this checkpoint as the values of the last
-    /// checkpoint.
+    /// Counts a complete checkpoint. Stores the size and the duration of this checkpoint, which is now the last
+    /// complete checkpoint.
     pub(crate) fn count_completed_checkpoint(&self, size: CheckpointSize, duration: Duration) {
         self.completed_checkpoints.add(1);
         self.last_checkpoint_added_bytes.store(size.newest_layer_byte_count, Ordering::Relaxed);
@@ -134,13 +136,14 @@ impl CheckpointMetrics {
         push_bounded(&mut self.lock_history().restores, record);
     }
 
-    /// Adds a checkpoint, or a partition's part of a savepoint, to the checkpoints in progress.
+    /// Adds `record` to the checkpoints in progress. The record describes a checkpoint, or the copy of a partition's
+    /// state for a savepoint.
     pub(crate) fn record_checkpoint_started(&self, record: CheckpointRecord) {
         self.lock_history().in_progress_by_partition.insert(record.partition, record);
     }
 
-    /// Moves the current checkpoint of `partition` from the checkpoints in progress to the ended checkpoints.
-    /// `fill_outcome` writes the outcome into the record of the checkpoint.
+    /// Moves the checkpoint of `partition` that is in progress to the ended checkpoints. `fill_outcome` writes the
+    /// outcome into the record of the checkpoint.
     pub(crate) fn record_checkpoint_ended(
         &self,
         partition: Partition,
@@ -153,7 +156,7 @@ impl CheckpointMetrics {
         }
     }
 
-    /// Removes the current checkpoint of `partition`, if any, from the checkpoints in progress. This checkpoint counts
+    /// Removes the checkpoint of `partition`, if there is one, from the checkpoints in progress. This checkpoint counts
     /// neither as complete nor as failed.
     pub(crate) fn forget_checkpoint_in_progress(&self, partition: Partition) {
         self.lock_history().in_progress_by_partition.remove(&partition);
@@ -187,32 +190,35 @@ impl CheckpointMetrics {
         self.history.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the size in bytes of the newest layer of the last complete checkpoint.
+    /// Returns the size in bytes of the newest layer of the checkpoint that the worker completed last, of any
+    /// partition.
     #[must_use]
     pub fn last_checkpoint_added_bytes(&self) -> u64 {
         self.last_checkpoint_added_bytes.load(Ordering::Relaxed)
     }
 
-    /// Returns the size in bytes of all layers of the last complete checkpoint.
+    /// Returns the size in bytes of all layers of the checkpoint that the worker completed last, of any partition.
     #[must_use]
     pub fn last_checkpoint_total_bytes(&self) -> u64 {
         self.last_checkpoint_total_bytes.load(Ordering::Relaxed)
     }
 
-    /// Returns the time from the cut of the last complete checkpoint to its completion.
+    /// Returns the time from the cut to the completion of the checkpoint that the worker completed last, of any
+    /// partition.
     #[must_use]
     pub fn last_checkpoint_duration(&self) -> Duration {
         Duration::from_millis(self.last_checkpoint_duration_ms.load(Ordering::Relaxed))
     }
 
-    /// Returns the longest time for which saving a snapshot has paused the processing of records.
+    /// Returns the longest pause in the processing of records. The worker pauses while it saves a piece of a snapshot.
     #[must_use]
     pub fn longest_snapshot_pause(&self) -> Duration {
         Duration::from_micros(self.longest_snapshot_pause_us.load(Ordering::Relaxed))
     }
 
-    /// Returns the age of the last complete checkpoint of a partition, as the maximum over the worker's partitions.
-    /// Returns `None` if the worker owns no partition.
+    /// Each partition has a time since its last complete checkpoint. Returns the longest of these times among the
+    /// worker's partitions. Until a partition has completed a checkpoint in this worker, the time since its opening
+    /// counts. Returns `None` if the worker owns no partition.
     #[must_use]
     pub fn longest_time_since_checkpoint(&self) -> Option<Duration> {
         match self.longest_time_since_checkpoint_ms.load(Ordering::Relaxed) {

@@ -18,7 +18,7 @@ pub struct Histogram {
     total_duration_ms: AtomicU64,
 }
 
-/// The counts of a histogram: either of all durations, or of the durations added between two readings.
+/// The counts of a histogram: either of all durations, or only of the durations that were added between two readings.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct HistogramCounts {
     /// The number of durations per bucket. A bucket excludes its lower bound and includes its upper bound. The last
@@ -29,8 +29,8 @@ pub struct HistogramCounts {
 }
 
 impl Histogram {
-    /// Adds `times` durations of `ms` milliseconds each. A negative duration counts as 0. Such a duration occurs when
-    /// its start and its end are measured by clocks that differ.
+    /// Adds `times` durations of `ms` milliseconds each. A negative duration counts as 0. A duration can be negative if
+    /// its start and its end come from two different clocks.
     pub fn observe(&self, ms: i64, times: u64) {
         let ms = u64::try_from(ms).unwrap_or(0);
         let bucket = BUCKET_BOUNDS_MS.partition_point(|&bound| bound < ms);
@@ -55,7 +55,7 @@ impl HistogramCounts {
         &BUCKET_BOUNDS_MS
     }
 
-    /// Returns the counts of the durations that were added after `earlier` was read.
+    /// Returns the counts of the durations that were added after the counts in `earlier` were read.
     #[must_use]
     pub fn counted_since(&self, earlier: &Self) -> Self {
         Self {
@@ -72,11 +72,11 @@ impl HistogramCounts {
         self.bucket_counts.iter().sum()
     }
 
-    /// Returns an estimate of the quantile `q` of the durations, in milliseconds; `None` without durations. The
-    /// estimate assumes that durations are spread evenly within a bucket. A duration above the largest bound counts as
-    /// this bound.
+    /// Returns an estimate of the quantile `q` of the durations, in milliseconds. `q` is a fraction from 0 to 1.
+    /// Returns `None` if the histogram has counted no duration. The estimate assumes that durations are spread evenly
+    /// within a bucket. A duration above the largest bound counts as this bound.
     #[must_use]
-    #[allow(clippy::cast_precision_loss)] // an estimate
+    #[allow(clippy::cast_precision_loss)] // the result is only an estimate
     pub fn estimate_quantile_ms(&self, q: f64) -> Option<f64> {
         let total = self.total_count();
         if total == 0 {

@@ -10,15 +10,15 @@ use windrow_core::ViewId;
 
 use crate::{DeadLetter, Offset, Partition, RefusedRow, SourceRecord};
 
-/// The maximum length of a worker's list of late events, of dead letters or of timeline marks.
+/// The maximum number of entries in each list of a worker: late events, dead letters, and timeline marks.
 const MAX_REMEMBERED_EVENTS: usize = 50;
 /// The maximum number of bytes that a list keeps of a payload or a key.
 const MAX_KEPT_RECORD_BYTES: usize = 8 * 1024;
-/// The maximum number of late events that a list accepts between two publications of metrics, about 0.1 s apart. The
-/// same maximum applies to records that are not events, and to refused rows.
+/// The maximum number of late events that the list accepts between two publications of metrics. The worker publishes
+/// its metrics about every 0.1 s. The same maximum applies to records that are not events, and to refused rows.
 const MAX_EVENTS_RECORDED_PER_PUBLISH: u32 = 2;
 
-/// The first bytes of a payload or a key, with the full length.
+/// The first bytes of a payload or a key, and the length of the whole payload or key.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct TruncatedBytes {
     /// The first bytes of the payload or key.
@@ -76,7 +76,7 @@ pub enum DeadLetterRecord {
     RefusedRow {
         /// The wall-clock time at which the worker learned of the refusal, in epoch milliseconds.
         at_ms: i64,
-        /// The reason of the refusal.
+        /// The reason for the refusal.
         reason: String,
         /// The key of the row in the row store.
         key: TruncatedBytes,
@@ -93,7 +93,7 @@ impl DeadLetterRecord {
     }
 }
 
-/// A moment that the charts of the pages mark, for example the failure of a checkpoint.
+/// A moment that the charts on the web pages mark, for example the failure of a checkpoint.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TimelineMark {
     /// The wall-clock time of the marked moment, in epoch milliseconds.
@@ -149,8 +149,8 @@ impl RecentEvents {
     }
 }
 
-/// How many late events, records that are not events, and refused rows the lists still accept until the worker
-/// publishes its metrics again.
+/// The numbers of entries that the lists still accept before the worker publishes its metrics again. There is one
+/// number for late events, one for records that are not events, and one for refused rows.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RecordingBudget {
     late_events_left: u32,

@@ -11,7 +11,7 @@ use super::partition_status::PartitionStatuses;
 use super::recent_events::RecentEvents;
 use super::worker_time_use::WorkerTimeUse;
 
-/// One worker's metrics of one feature view.
+/// The metrics of one feature view in one worker.
 #[derive(Debug, Default)]
 pub struct ViewMetrics {
     /// The number of rows of the view that the worker passed to the sink.
@@ -38,9 +38,9 @@ pub struct WorkerMetrics {
     pub rows_already_written: Counter,
     /// The metrics of the worker's checkpoints.
     pub checkpoint_metrics: CheckpointMetrics,
-    /// The metrics of each feature view, in the pipeline's order.
+    /// The metrics of each feature view, in the order of the pipeline's views.
     pub view_metrics: Box<[ViewMetrics]>,
-    /// The number of entities with state, over all shards of the worker.
+    /// The number of entities with state in at least one view, over all shards of the worker.
     pub entity_count: AtomicU64,
     /// The number of shards that the worker owns.
     pub shard_count: AtomicU64,
@@ -50,8 +50,8 @@ pub struct WorkerMetrics {
     pub recent_events: RecentEvents,
     /// The status of every partition that the worker owns.
     pub partition_statuses: PartitionStatuses,
-    /// The lowest watermark of the worker's shards in epoch milliseconds; `i64::MIN` while any of these shards has no
-    /// watermark.
+    /// The lowest watermark of the worker's shards in epoch milliseconds; `i64::MIN` if the worker has no shard, or if
+    /// one of its shards has no watermark yet.
     lowest_watermark_ms: AtomicI64,
 }
 
@@ -82,7 +82,8 @@ impl WorkerMetrics {
         self.lowest_watermark_ms.store(watermark.map_or(i64::MIN, EventTime::ms), Ordering::Relaxed);
     }
 
-    /// Returns the lowest watermark of the worker's shards; `None` while any of these shards has no watermark.
+    /// Returns the lowest watermark of the worker's shards. Returns `None` if the worker has no shard, or if one of its
+    /// shards has no watermark yet.
     #[must_use]
     pub fn lowest_watermark(&self) -> Option<EventTime> {
         match self.lowest_watermark_ms.load(Ordering::Relaxed) {

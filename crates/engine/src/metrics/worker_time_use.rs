@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::counter::Counter;
 
-/// The time of one worker since its start, divided into busy, idle and blocked time.
+/// The time that has passed since one worker started, divided into busy, idle and blocked time.
 #[derive(Debug, Default)]
 pub struct WorkerTimeUse {
     /// The number of passes through the worker's loop.
@@ -17,16 +17,16 @@ pub struct WorkerTimeUse {
     /// the sink is still blocked.
     blocked_ns: OnceLock<Arc<Counter>>,
     has_ended: AtomicBool,
-    /// The decoding time of the sampled records, in nanoseconds.
+    /// The total time that decoding the sampled records took, in nanoseconds.
     sampled_decode_ns: AtomicU64,
-    /// The window-processing time of the sampled records, in nanoseconds.
+    /// The total time that window processing took for the sampled records, in nanoseconds.
     sampled_window_ns: AtomicU64,
 }
 
 impl WorkerTimeUse {
     /// Sets the counter of blocked nanoseconds. The sink increments this counter.
     pub(crate) fn set_blocked_counter(&self, blocked_ns: Arc<Counter>) {
-        // `set` fails only in a second call. A worker calls this function once, so the result is ignored.
+        // `set` fails only if the counter is already set. Each worker sets its counter once, so the result is ignored.
         let _ = self.blocked_ns.set(blocked_ns);
     }
 
@@ -69,8 +69,9 @@ impl WorkerTimeUse {
         Duration::from_nanos(self.blocked_ns.get().map_or(0, |blocked| blocked.get()))
     }
 
-    /// Returns the share of decoding in the processing time of sampled records, from 0 to 1. The rest of this time is
-    /// window processing. Returns 0 without samples.
+    /// Returns which fraction of the processing time of records was spent on decoding, from 0 to 1. Window processing
+    /// took the rest. The worker measures these times only for a sample of the records. Returns 0 if no record has been
+    /// sampled.
     #[must_use]
     #[allow(clippy::cast_precision_loss)] // a rounded fraction is enough
     pub fn decode_share(&self) -> f64 {

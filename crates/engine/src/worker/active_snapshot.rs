@@ -7,12 +7,13 @@ use windrow_core::{BaseOrDelta, ShardMetadata};
 use crate::checkpoint::SnapshotPurpose;
 use crate::{FlushTicket, Offset};
 
-/// A snapshot in progress. The worker saves the state of the shard, and the checkpoint thread writes the saved bytes.
+/// A snapshot in progress. The worker saves the state of the shard as bytes, and the checkpoint thread writes these
+/// bytes to a checkpoint store.
 #[derive(Debug)]
 pub(super) struct ActiveSnapshot {
     pub(super) snapshot_purpose: SnapshotPurpose,
     pub(super) base_or_delta: BaseOrDelta,
-    /// The ticket of the flush with all rows before the cut.
+    /// The ticket of the flush that includes all rows before the cut.
     pub(super) flush_ticket: FlushTicket,
     /// The offset of the first record that the snapshot does not include.
     pub(super) cut_offset: Offset,
@@ -31,8 +32,8 @@ pub(super) struct ActiveSnapshot {
 pub(super) enum SnapshotStage {
     /// The worker is saving the state of the shard.
     Saving,
-    /// The state of the shard is saved, but the rows before the cut are not acknowledged yet.
+    /// The state of the shard is saved, but the row store has not yet acknowledged all rows before the cut.
     WaitingForRows,
-    /// The checkpoint thread is completing the snapshot.
+    /// The checkpoint thread is completing the checkpoint or the savepoint to which the snapshot belongs.
     Completing,
 }

@@ -1,5 +1,6 @@
-//! Reports what happens in a worker. Each function writes the log line for one kind of occurrence and updates the
-//! metrics. Late events are too many to log: they are only kept for the pages, and `row_emitter` counts them.
+//! Reports what happens in a worker. An occurrence is, for example, a dead letter or a failed checkpoint. For each kind
+//! of occurrence, one function writes the log line and updates the metrics. Late events are too many to log. This module
+//! only keeps the newest late events for the pages, and `row_emitter` counts all of them.
 //!
 //! Owns: a worker's log lines, counters and lists of recent occurrences. Does not own: the worker's reaction to an
 //! occurrence. Invariant: no other file of the worker logs an occurrence that is also counted, so that the log and the
@@ -18,7 +19,8 @@ use crate::{
     TimelineMarkKind, WorkerMetrics,
 };
 
-/// A worker writes a log line for each dead letter up to this number. The worker only counts later dead letters.
+/// The maximum number of dead letters for which a worker writes a log line. The worker counts later dead letters
+/// without logging them.
 const MAX_LOGGED_DEAD_LETTERS: u64 = 10;
 
 /// Writes the log lines and updates the metrics of one worker.
@@ -34,7 +36,8 @@ impl WorkerEventRecorder {
         Self { metrics, clock, recording_budget: RecordingBudget::new_full() }
     }
 
-    /// Lets the metrics' lists accept late events and dead letters again. Called when the worker publishes its metrics.
+    /// Lets the metrics' lists accept late events and dead letters again. The worker calls this function when it
+    /// publishes its metrics.
     pub(super) fn refill_recording_budget(&mut self) {
         self.recording_budget = RecordingBudget::new_full();
     }

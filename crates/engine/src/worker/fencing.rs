@@ -17,7 +17,8 @@ use crate::{
 };
 
 /// The time that the worker waits for the consumer group to revoke a fenced partition. The time is enough for a
-/// heartbeat: with the first heartbeat, a process that was suspended learns which partitions it has lost.
+/// heartbeat to the group. If the process was suspended, the answer to its first heartbeat tells the process that it
+/// has lost partitions.
 const OWNERSHIP_CONFIRM_DELAY: Duration = Duration::from_secs(10);
 /// The maximum number of times that the worker claims the same partition back from another worker. If another worker
 /// then claims the partition once more, the job halts.
@@ -61,7 +62,8 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         Ok(())
     }
 
-    /// Restarts a partition from its last checkpoint, so that the rows that the row store has lost are written again.
+    /// Restarts a partition from its last checkpoint. The worker then writes the rows again that the row store has
+    /// lost.
     fn restart_partition_with_lost_rows(&mut self, fence_token: FenceToken) -> Result<(), Halt> {
         let partition = fence_token.partition;
         let owned = self.partitions.get(&partition).and_then(TrackedPartition::owned_partition);
@@ -85,8 +87,9 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
     /// Opens a fenced partition again if the consumer group confirms that this worker still owns the partition.
     ///
     /// Another member of the group has claimed the partition. If that member is the rightful owner, the group revokes
-    /// the partition from this worker within [`OWNERSHIP_CONFIRM_DELAY`]. Otherwise that member had lost the partition
-    /// without noticing.
+    /// the partition from this worker within [`OWNERSHIP_CONFIRM_DELAY`]. If the group does not revoke the partition,
+    /// the other member had lost it without noticing and claimed it by mistake. This worker then claims the partition
+    /// back.
     pub(super) fn confirm_and_reclaim_partition(&mut self) -> Result<(), Halt> {
         let now = self.clock.monotonic_now();
         let overdue = self.partitions.iter_mut().find(|(_, tracked)| {

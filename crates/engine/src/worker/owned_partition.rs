@@ -13,9 +13,9 @@ use crate::{FenceToken, Offset, PartitionStatus};
 pub(super) struct OwnedPartition {
     pub(super) fence_token: FenceToken,
     pub(super) shard: Shard,
-    /// The offset of the next record; `None` if unknown.
+    /// The offset of the next record to process; `None` if unknown.
     pub(super) next_offset: Option<Offset>,
-    /// Whether the bounded input has ended and all windows have fired.
+    /// Whether the bounded input of the partition has ended and all its windows have fired.
     pub(super) input_finished: bool,
     pub(super) row_numbering: RowNumbering,
     pub(super) last_checkpoint: LastCompleteCheckpoint,
@@ -23,14 +23,14 @@ pub(super) struct OwnedPartition {
     pub(super) read_stats: PartitionReadStats,
 }
 
-/// The numbering of a partition's rows. Each list has one entry for each view, in the pipeline's order of views.
+/// The numbering of a partition's rows. Each list has one entry for each view, in the order of the pipeline's views.
 #[derive(Debug, Default)]
 pub(super) struct RowNumbering {
-    /// For each view, a fingerprint of the offset and the settings with which row counting started. Row numbers are
-    /// comparable only if their fingerprints are equal.
+    /// For each view, a fingerprint of the offset and the settings with which row counting started. The row numbers of
+    /// two runs are comparable only if the runs have the same fingerprint.
     pub(super) row_numbering_fingerprints: Vec<u64>,
-    /// For each view, the number of the last row in the row store when the worker opened the partition. The worker does
-    /// not write rows up to this number again.
+    /// For each view, the number of the last row that the row store had when the worker opened the partition. The
+    /// worker does not write rows with this or a smaller number again.
     pub(super) last_written_row_number_by_view: Vec<u64>,
 }
 
@@ -39,10 +39,10 @@ pub(super) struct RowNumbering {
 pub(super) struct LastCompleteCheckpoint {
     /// The offset of the first record that the checkpoint does not include; `None` before the first checkpoint.
     pub(super) checkpoint_offset: Option<Offset>,
-    /// The monotonic time at which the checkpoint was cut. Before the first checkpoint, the time at which the partition
-    /// was opened.
+    /// The monotonic time of the checkpoint's cut. Until the worker has completed a checkpoint, the time at which it
+    /// opened the partition.
     pub(super) cut_at: Duration,
-    /// The wall-clock time at which the checkpoint was cut, in epoch milliseconds.
+    /// The wall-clock time of the checkpoint's cut, in epoch milliseconds; `None` before the first checkpoint.
     pub(super) cut_at_ms: Option<i64>,
     /// The size in bytes of all layers of the checkpoint.
     pub(super) checkpoint_total_bytes: u64,
@@ -59,12 +59,13 @@ pub(super) struct SnapshotSchedule {
     pub(super) last_completed_savepoint_id: Option<Arc<str>>,
 }
 
-/// Counts and times of the records that were processed since the partition was opened. Times are in epoch milliseconds.
+/// Counts and times of the records that the worker has processed after it opened the partition. Times are in epoch
+/// milliseconds.
 #[derive(Debug)]
 pub(super) struct PartitionReadStats {
     pub(super) opened_at_ms: i64,
-    /// The approximate wall-clock time at which the last record was processed: the first publication of metrics after
-    /// that record.
+    /// The approximate wall-clock time at which the worker processed the last record. The value is the time of the
+    /// first publication of metrics after that record.
     last_record_processed_at_ms: Option<i64>,
     /// The Kafka timestamp of the last record.
     pub(super) last_record_timestamp_ms: Option<i64>,
@@ -72,7 +73,7 @@ pub(super) struct PartitionReadStats {
     published_record_count: u64,
 }
 
-/// The values of the monotonic clock and the wall clock, read together.
+/// The values of the monotonic clock and the wall clock at the same moment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ClockReading {
     pub(super) monotonic_now: Duration,
@@ -95,9 +96,9 @@ impl OwnedPartition {
             ..
         } = opened;
         let continues = next_base_or_delta == BaseOrDelta::Delta;
-        // The first checkpoint of a partition is due at once, because it stores the start offset. After a crash, the
-        // setting `latest` would give another offset. The first checkpoint also stores the state that came from a
-        // savepoint.
+        // The first checkpoint of a partition is due at once, because it stores the start offset. Without that
+        // checkpoint, a partition with the start position `latest` would start at another offset after a crash. The
+        // first checkpoint also stores the state that came from a savepoint.
         let checkpoint_due =
             if checkpoint_offset.is_some() && continues { clock.monotonic_now + interval } else { clock.monotonic_now };
         let offset = checkpoint_offset.filter(|_| continues);
@@ -158,10 +159,10 @@ impl OwnedPartition {
         }
     }
 
-    /// Gives all later rows new fingerprints, computed from the old fingerprints, `cause` and the next offset. From
-    /// this offset on, another run over the same records may number its rows differently. Because of the new
-    /// fingerprints, the row numbers of two such runs are not compared. The row store has no row with the new
-    /// fingerprints, so the worker writes every later row.
+    /// Replaces the fingerprints of the row numbering. The new fingerprints depend on the old fingerprints, `cause` and
+    /// the next offset. From this offset on, another run over the same records may number its rows differently. The new
+    /// fingerprints show that the row numbers of two such runs are not comparable. The row store has no row with the
+    /// new fingerprints, so the worker writes every later row.
     pub(super) fn restart_row_counting(&mut self, cause: &str) {
         let offset = self.next_offset;
         let RowNumbering { row_numbering_fingerprints: fingerprints, last_written_row_number_by_view: rows_written } =
@@ -173,19 +174,19 @@ impl OwnedPartition {
     }
 
     /// Resets the watermark after the end of a bounded input, so that a later run can process new records. The next
-    /// checkpoint must then be a base. State in older layers is expired only under the old watermark, so a delta on
-    /// these layers would bring that state back.
+    /// checkpoint must then be a base. The older layers still hold state that the shard removed when the input ended. A
+    /// restore from a delta on these layers would bring that state back.
     pub(super) fn prepare_for_new_input(&mut self) {
         self.shard.reset_watermark_after_input_end();
-        // This text is hashed into stored fingerprints, so the text must never change.
+        // Stored fingerprints are hashes that include this text, so the text must never change.
         self.restart_row_counting("a new beginning");
         self.input_finished = false;
         self.last_checkpoint.checkpoint_offset = None;
         self.snapshot_schedule.next_base_or_delta = BaseOrDelta::Base;
     }
 
-    /// Returns the status of the partition. If records were processed since the last call, sets the time of the last
-    /// record to `wall_now_ms`. `out_of_orderness_ms` is the job's maximum out-of-orderness.
+    /// Returns the status of the partition. If the worker has processed records after the previous call, `wall_now_ms`
+    /// becomes the processing time of the last record. `out_of_orderness_ms` is the job's maximum out-of-orderness.
     pub(super) fn build_status(&mut self, out_of_orderness_ms: i64, wall_now_ms: i64) -> PartitionStatus {
         if self.read_stats.processed_record_count > self.read_stats.published_record_count {
             self.read_stats.published_record_count = self.read_stats.processed_record_count;
@@ -210,7 +211,8 @@ impl OwnedPartition {
         }
     }
 
-    /// Returns whether records were processed since the last complete checkpoint.
+    /// Returns whether the worker has processed records that the last complete checkpoint does not include. Also
+    /// returns true before the first checkpoint, if the next offset is known.
     pub(super) fn has_uncheckpointed_records(&self) -> bool {
         self.next_offset.is_some() && self.next_offset != self.last_checkpoint.checkpoint_offset
     }

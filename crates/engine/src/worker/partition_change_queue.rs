@@ -10,11 +10,11 @@ use crate::{Partition, PartitionOffsets};
 pub(super) enum PendingPartitionChange {
     /// The consumer group assigned these partitions to the worker.
     Open(Vec<Partition>),
-    /// The consumer group revokes these partitions. The rebalance waits until the worker has taken their last
-    /// checkpoints.
+    /// The consumer group revokes these partitions. The group's rebalance waits until the worker has taken their last
+    /// checkpoints and released them.
     Release(Vec<Partition>),
-    /// The worker drops these partitions, because the consumer group has already assigned the partitions to another
-    /// member.
+    /// The worker drops these partitions, because the consumer group may already have assigned the partitions to
+    /// another member.
     DropLost(Vec<Partition>),
     /// This partition restarts from its last checkpoint.
     Restart(Partition),

@@ -5,9 +5,10 @@
 //! through the checkpoint thread, and takes last checkpoints of revoked partitions. Does not own: the consumer group
 //! (the source), partitions that another worker has claimed (`fencing`).
 //! Invariants: (1) The worker handles assignments and revocations one after another, in the order of their arrival. (2)
-//! During such a change, the worker processes the records of its other partitions. (3) A revoked partition is released
-//! after its last checkpoint, but at the latest after [`RELEASE_TIMEOUT`]. (4) If a partition is released without a
-//! last checkpoint, its next owner fences this worker and resumes from the previous checkpoint.
+//! While the worker opens or releases partitions, it still processes the records of its other partitions. (3) A revoked
+//! partition is released after its last checkpoint, but at the latest after [`RELEASE_TIMEOUT`]. (4) A worker may
+//! release a partition without a last checkpoint. The next owner then claims the partition under a larger epoch, and
+//! resumes from the previous checkpoint.
 
 use std::collections::btree_map::Entry;
 use std::time::Duration;
@@ -32,7 +33,8 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         self.pending_partition_changes.push_back(PendingPartitionChange::Open(partitions));
     }
 
-    /// Advances the change of partitions in progress. If no change is in progress, starts the next pending change.
+    /// Continues the change of partitions that is in progress. If no change is in progress, starts the next pending
+    /// change.
     pub(super) fn advance_partition_changes(&mut self) -> Result<(), Halt> {
         self.confirm_and_reclaim_partition()?;
         let now = self.clock.monotonic_now();
@@ -147,7 +149,8 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         let (clock, interval) = (self.read_both_clocks(), self.checkpoint_interval());
         for partition in batch.partitions {
             let Some(tracked) = self.partitions.get_mut(&partition) else { continue };
-            // If another worker has claimed the partition in the meantime, this worker does not open the partition.
+            // There is no opened partition if another worker has claimed the partition in the meantime. This worker
+            // then does not process the partition.
             let Some(opened) = tracked.take_claimed_partition() else { continue };
             self.event_recorder.record_partition_opened(&opened);
             tracked.start_running(OwnedPartition::new(*opened, clock, interval), now)?;
@@ -155,8 +158,8 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         Ok(())
     }
 
-    /// Returns the offsets of the checkpoints that the shards of `batch` were restored from. Returns `None` until all
-    /// shards are restored.
+    /// Returns the offsets of the checkpoints from which the checkpoint thread restored the partitions of `batch`.
+    /// Returns `None` until all these partitions are restored.
     fn collect_restored_offsets(&self, batch: &OpeningBatch) -> Option<PartitionOffsets> {
         let mut offsets = PartitionOffsets::new();
         for &partition in &batch.partitions {
@@ -170,8 +173,8 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         Some(offsets)
     }
 
-    /// Asks the checkpoint thread to claim the partitions at the fence of the row store. Returns the offsets at which
-    /// reading of the partitions will start.
+    /// Asks the checkpoint thread to claim the partitions of `batch` at the fence of the row store. Returns the offsets
+    /// at which reading of these partitions will start. `restored` holds the offsets of their checkpoints.
     fn request_fence_claims(
         &mut self,
         batch: &OpeningBatch,
@@ -231,7 +234,8 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         }
     }
 
-    /// Returns `None` instead of an error after a stop was requested, because a stop interrupts the checkpoint thread.
+    /// Replaces an error by `None` if a stop was requested. The stop also interrupts the checkpoint thread, so such an
+    /// error needs no further action.
     fn ignore_error_after_stop<T>(&self, result: Result<T, Halt>) -> Result<Option<T>, Halt> {
         match result {
             Err(_) if self.stop_signal.is_requested() => Ok(None),
@@ -254,8 +258,8 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         Ok(())
     }
 
-    /// Commits the offsets of the partitions' last checkpoints and releases the partitions. Called when these
-    /// checkpoints are complete or the deadline has passed.
+    /// Commits the offsets of the partitions' last checkpoints and releases the partitions. The worker calls this
+    /// function when these checkpoints have ended or the deadline has passed.
     fn finish_release(&mut self, partitions: &[Partition], now: Duration) -> Result<(), Halt> {
         if !partitions.is_empty() {
             self.event_recorder.record_partitions_released(partitions);

@@ -64,11 +64,11 @@ pub(super) enum RestoreProgress {
 #[derive(Debug, Default)]
 pub(super) struct PartitionDrain {
     pub(super) snapshot: Option<ActiveSnapshot>,
-    /// Whether the last checkpoint failed. The worker does not repeat a failed last checkpoint.
+    /// Whether the last checkpoint before the release failed. The worker does not try this checkpoint a second time.
     pub(super) final_checkpoint_failed: bool,
 }
 
-/// The name of a phase without the data of the phase.
+/// The name of a phase, without the phase's data.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum PhaseName {
     Assigned,
@@ -99,7 +99,8 @@ impl PhaseName {
     /// Returns whether a partition in this phase may enter the phase `next`.
     pub(super) const fn may_become(self, next: Self) -> bool {
         match self {
-            // In a job without checkpoints, an assigned partition runs at once: there is nothing to restore or claim.
+            // In a job without checkpoints, an assigned partition changes directly to `Running`, because the worker has
+            // nothing to restore or claim.
             Self::Assigned => matches!(next, Self::Opening | Self::Running | Self::Released),
             Self::Opening => matches!(next, Self::Claiming | Self::Released),
             Self::Claiming => matches!(next, Self::Running | Self::Fenced | Self::Released),
@@ -137,8 +138,8 @@ impl From<IllegalTransition> for Halt {
     }
 }
 
-/// How often other workers have claimed a partition since its assignment to this worker, and the offset for the next
-/// check of ownership.
+/// How often other workers have claimed a partition after the group assigned it to this worker. Also the offset for the
+/// next check of ownership.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct FenceHistory {
     pub(super) fence_count: u32,
@@ -201,7 +202,7 @@ impl TrackedPartition {
     }
 
     /// Moves the partition to the phase `to`. No other function changes the phase. `build` converts the old phase into
-    /// the new phase.
+    /// the new phase and a result, which this function returns.
     ///
     /// # Errors
     /// When the transition is illegal. In this case, the phase does not change and `build` is not called.
@@ -245,8 +246,8 @@ impl TrackedPartition {
         self.transition(PhaseName::Opening, now, |_| (PartitionPhase::Opening { reason, progress }, ()))
     }
 
-    /// Records that the shard is restored from the checkpoint at `checkpoint_offset`; `None` if the partition has no
-    /// checkpoint.
+    /// Records that the shard is restored. `checkpoint_offset` is the offset of the checkpoint; `None` if the partition
+    /// has no checkpoint.
     pub(super) fn mark_restored(&mut self, checkpoint_offset: Option<Offset>) {
         if let PartitionPhase::Opening { progress, .. } = &mut self.phase {
             *progress = RestoreProgress::Restored { checkpoint_offset };
@@ -270,7 +271,8 @@ impl TrackedPartition {
         }
     }
 
-    /// Takes the data of the claimed partition out of the phase. Returns `None` until the fence has granted the claim.
+    /// Takes the data of the claimed partition out of the phase. Returns `None` if the fence has not yet granted the
+    /// claim, or in another phase.
     pub(super) fn take_claimed_partition(&mut self) -> Option<Box<OpenedPartition>> {
         match &mut self.phase {
             PartitionPhase::Claiming { claimed, .. } => claimed.take(),
@@ -403,7 +405,7 @@ impl TrackedPartition {
     }
 
     /// Returns whether this worker has processed the whole bounded input of the partition. Also returns true for a
-    /// partition that the worker has never opened.
+    /// newly assigned partition that the worker has not opened yet.
     pub(super) fn is_input_finished(&self) -> bool {
         match &self.phase {
             PartitionPhase::Assigned { reason }

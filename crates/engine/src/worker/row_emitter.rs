@@ -4,11 +4,11 @@ use windrow_core::{LateEvent, Row, ShardOutput, ViewId};
 
 use crate::{FenceToken, Sink, TriggerRecord, WorkerMetrics};
 
-/// Counts the rows of a shard and passes the rows to the sink. Omits rows that the row store already has: in the row
-/// store, such a row would replace a newer row for some time.
+/// Counts the rows of a shard and passes the rows to the sink. Omits rows that the row store already has. If the worker
+/// wrote such a row again, the row would replace a newer row for some time.
 pub(super) struct RowEmitter<'a, Output> {
     pub(super) fence_token: FenceToken,
-    /// For each view, the number of the last row in the row store when the worker opened the partition.
+    /// For each view, the number of the last row that the row store had when the worker opened the partition.
     pub(super) last_written_row_number_by_view: &'a [u64],
     pub(super) sink: &'a mut Output,
     pub(super) metrics: &'a WorkerMetrics,

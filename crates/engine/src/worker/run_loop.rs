@@ -1,9 +1,10 @@
 //! The loop of a worker (poll, decode, process, flush), and the shutdown of the worker.
 //!
-//! Owns: the order of all steps, and the time limit of each. Does not own: the steps of partition changes
+//! Owns: the order of the loop's steps, and the time limit of each step. Does not own: the steps of partition changes
 //! (`partition_changes`, `fencing`) and of snapshots (`snapshots`).
-//! Invariants: (1) Each time a partition is opened, its shard processes each record once and in order. (2) A record
-//! that is not an event never stops the worker. (3) A record that causes a [`Halt`] is not skipped.
+//! Invariants: (1) After the worker has opened a partition, the shard processes each record from the start offset on
+//! once and in order. (2) A record that is not an event never stops the worker. (3) The worker does not skip a record
+//! that causes a [`Halt`].
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -27,9 +28,11 @@ use crate::{
 const FLUSH_INTERVAL: Duration = Duration::from_millis(100);
 /// The time between two repeated commits of the same offsets.
 const RECOMMIT_INTERVAL: Duration = Duration::from_secs(5);
-/// The worker times the processing of a record if the record's offset has none of these bits: one record in 64.
+/// The worker measures the processing time of a record if the record's offset and this mask have no bit in common. This
+/// applies to one offset in 64.
 const TIMING_SAMPLE_MASK: Offset = 63;
-/// The maximum time for which a stopping worker waits until its rows are written and its last checkpoints are complete.
+/// The maximum time that a stopping worker waits for the row store to acknowledge its rows. Also the time limit for its
+/// last checkpoints, counted from the same start.
 const STOP_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// The monotonic time and the sink's blocked time at the end of one pass through the worker's loop.
@@ -47,8 +50,9 @@ struct PollResult {
 }
 
 impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output, Rejects> {
-    /// Runs until the input ends or a stop is requested. The worker stays in the consumer group until the worker is
-    /// dropped. Otherwise the group would rebalance before the other workers have saved their state.
+    /// Runs until the input ends or a stop is requested. This function does not leave the consumer group; only dropping
+    /// the worker does. If one worker left earlier, the group would rebalance before the other workers have saved their
+    /// state.
     ///
     /// # Errors
     /// When a fault occurs that no retry resolves.
@@ -70,8 +74,9 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         while !self.stop_signal.is_requested() {
             let PollResult { outcome, idle_time: idle } = self.poll_source()?;
             if self.stop_signal.is_requested() {
-                // After the stop request, the worker may have skipped records of this poll, so the worker also ignores
-                // the outcome. The source completes a rebalance in progress when the source is dropped.
+                // The worker may already have skipped records of this poll because of the stop request, so it also
+                // ignores the poll's outcome. If the outcome was a rebalance, the source completes the rebalance when
+                // the source is dropped.
                 break;
             }
             let now = self.clock.monotonic_now();
@@ -106,8 +111,9 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         self.shut_down(WorkerOutcome::Stopped)
     }
 
-    /// Commits the offsets of the last checkpoints again, because a commit during a rebalance fails. Otherwise a
-    /// partition without new records could show a consumer lag forever.
+    /// Commits the offsets of the last checkpoints again, because the earlier commit may have failed, for example
+    /// during a rebalance. Without a repeated commit, a partition without new records could show a consumer lag
+    /// forever.
     fn recommit_offsets(&mut self) -> Result<(), Halt> {
         let offsets = self.last_checkpoint_offsets();
         if offsets.is_empty() { Ok(()) } else { self.source.commit_offsets(&offsets, CommitWait::Background) }
@@ -122,7 +128,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
     }
 
     /// Adds the busy and idle time of one pass through the worker's loop to the metrics. `idle` is the time for which
-    /// this pass waited for records. Returns the timing for the next call.
+    /// this pass waited for records. Returns the value of `previous` for the next call.
     fn record_loop_timing(&self, previous: LoopTiming, now: Duration, idle: Duration) -> LoopTiming {
         let sink_blocked_ns = self.sink_blocked_ns.get();
         let blocked = Duration::from_nanos(sink_blocked_ns.saturating_sub(previous.sink_blocked_ns));
@@ -222,12 +228,12 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         Ok(PollResult { outcome, idle_time: idle })
     }
 
-    /// Restarts the row counting of partitions in which the source skipped records. Another run may have read these
-    /// records, and then numbers its rows differently.
+    /// Restarts the row counting of partitions in which the source skipped records. Another run may have read the
+    /// skipped records, and then numbers its rows differently.
     fn restart_row_counting_after_gaps(&mut self, partitions: &[Partition]) {
         for partition in partitions {
             if let Some(owned) = self.partitions.get_mut(partition).and_then(TrackedPartition::owned_partition_mut) {
-                // This text is hashed into stored fingerprints, so the text must never change.
+                // Stored fingerprints are hashes that include this text, so the text must never change.
                 owned.restart_row_counting("a jump");
             }
         }
@@ -294,8 +300,8 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         unfinished.map(|(&partition, _)| partition).collect()
     }
 
-    /// Waits until `ticket` is acknowledged. After a stop is requested, waits at most [`STOP_TIMEOUT`]. Returns whether
-    /// the ticket is acknowledged.
+    /// Waits until `ticket` is acknowledged. After a stop request, waits at most [`STOP_TIMEOUT`]. Returns whether the
+    /// ticket is acknowledged.
     fn wait_for_acknowledged_rows(&mut self, ticket: FlushTicket) -> Result<bool, Halt> {
         while !self.stop_signal.is_requested() {
             if self.sink.wait_for_ticket(ticket, FLUSH_INTERVAL)? {

@@ -3,10 +3,10 @@
 //!
 //! Owns: when snapshots start, how fast they are saved, the wait until rows are acknowledged. Does not own: encoding
 //! the shard's state (the shard), writing objects to the checkpoint store (the checkpoint thread).
-//! Invariants: (1) A partition has at most one snapshot at a time, and a worker saves at most one snapshot at a time.
-//! (2) A worker saves about [`SAVE_BYTES_PER_LOOP`] bytes between two polls. (3) A snapshot is completed only after the
-//! row store has acknowledged all rows before the cut and has lost none of them. (4) The dead letters before the cut
-//! are flushed before the snapshot is completed.
+//! Invariants: (1) A partition has at most one snapshot in progress, and a worker saves the bytes of at most one
+//! snapshot at a time. (2) A worker saves about [`SAVE_BYTES_PER_LOOP`] bytes between two polls. (3) The worker
+//! requests the completion of a snapshot only after the row store has acknowledged all rows before the cut and has lost
+//! none. (4) Before this request, the worker flushes all dead letters before the cut.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,8 +27,8 @@ use crate::{
 /// The approximate number of snapshot bytes that the worker saves between two polls. Saving this many bytes takes about
 /// a millisecond.
 const SAVE_BYTES_PER_LOOP: usize = 256 * 1024;
-/// The approximate size of a part. The worker sends a whole part to the checkpoint thread, and the thread writes the
-/// part as one state object.
+/// The approximate size of a part in bytes. The worker sends a whole part to the checkpoint thread, and the thread
+/// writes the part as one state object.
 const STATE_PART_BYTES: usize = 8 * 1024 * 1024;
 /// The worker pauses saving while the checkpoint thread holds at least this many snapshot bytes that are not yet
 /// written.
@@ -173,10 +173,11 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         Ok(())
     }
 
-    /// Asks the checkpoint thread to complete each snapshot whose bytes are saved and whose rows are acknowledged.
+    /// Asks the checkpoint thread to complete each snapshot that is ready. A snapshot is ready if all its bytes are
+    /// saved and the row store has acknowledged all rows before the cut.
     pub(super) fn request_snapshot_completions(&mut self) -> Result<(), Halt> {
-        // The ticket must be read before the lost partitions and the refused rows. The sink then knows all lost
-        // partitions and refused rows of this flush.
+        // The worker must read the newest acknowledged ticket before it takes the lost partitions and the refused rows.
+        // The sink then already knows all lost partitions and refused rows of that flush.
         let acknowledged = self.sink.newest_acknowledged_flush();
         self.handle_lost_partitions()?;
         let is_ready = |snapshot: &ActiveSnapshot| {
@@ -307,8 +308,9 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         Ok(())
     }
 
-    /// Takes a last checkpoint of each partition. Called when all rows are written. After a stop request, waits at most
-    /// until `deadline`. Returns whether the newest records of every partition are in a checkpoint.
+    /// Takes a last checkpoint of each partition. The worker calls this function after the row store has acknowledged
+    /// all rows. After a stop request, waits at most until `deadline`. Returns whether the newest records of every
+    /// partition are in a checkpoint.
     pub(super) fn take_final_checkpoints(&mut self, outcome: WorkerOutcome, deadline: Duration) -> Result<bool, Halt> {
         if self.checkpoint_thread.is_none() {
             return Ok(true);
@@ -368,8 +370,8 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         Ok(())
     }
 
-    /// Starts a last snapshot of each draining partition that has records since its last checkpoint. Returns whether
-    /// the last snapshots of all draining partitions have ended.
+    /// Starts the last snapshot of each draining partition whose newest records are not yet in a checkpoint. Returns
+    /// whether the last snapshots of all draining partitions have ended.
     pub(super) fn advance_final_checkpoints(&mut self) -> Result<bool, Halt> {
         let mut all_complete = true;
         for partition in self.partitions.keys().copied().collect::<Vec<_>>() {

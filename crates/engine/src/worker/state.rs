@@ -16,7 +16,7 @@ use crate::{Clock, Counter, JobDefinition, Partition, StopSignal, WorkerMetrics}
 /// The components that a worker is built from.
 #[derive(Debug)]
 pub struct WorkerParts<Input, Output, Rejects> {
-    /// The definition of the job to compute.
+    /// The definition of the job that the worker runs.
     pub job: JobDefinition,
     /// The source of the records.
     pub source: Input,
@@ -51,7 +51,7 @@ pub struct Worker<Input, Output, Rejects> {
     pub(super) partitions: BTreeMap<Partition, TrackedPartition>,
     pub(super) pending_partition_changes: VecDeque<PendingPartitionChange>,
     pub(super) active_partition_change: Option<ActivePartitionChange>,
-    /// The memory that the current event is decoded into.
+    /// The memory into which the worker decodes the current event.
     pub(super) event_arena: Bump,
     pub(super) sink_blocked_ns: Arc<Counter>,
     pub(super) statuses_published_at: Option<Duration>,
@@ -65,10 +65,10 @@ pub enum WorkerOutcome {
     /// A stop was requested. All rows are written, and the last checkpoints hold the state of open windows.
     Stopped,
     /// A stop was requested. All rows are written, but the last checkpoints are not complete. The next start reads the
-    /// records since the previous checkpoints again.
+    /// records again that the previous checkpoints do not include.
     StoppedWithoutCheckpoint,
-    /// A stop was requested, but the row store did not accept the last rows in time. The next start reads the records
-    /// since the last checkpoints again.
+    /// A stop was requested, but the row store did not acknowledge the last rows in time. The next start reads the
+    /// records again that the last complete checkpoints do not include.
     StoppedWithUnwrittenRows,
 }
 

@@ -25,15 +25,15 @@ impl IdleMember {
         self.0.assignment().map_or(0, |assigned| assigned.count())
     }
 
-    /// Commits `offsets` of `topic` as this member. Each entry is a partition and its offset.
+    /// Commits `offsets` of `topic` as this member. Each entry is a partition and its new committed offset.
     pub fn commit_offsets(&self, topic: &str, offsets: &[(i32, i64)]) {
         self.0.commit(&build_offset_list(topic, offsets), CommitMode::Sync).expect("committed");
     }
 }
 
 impl TestKafka {
-    /// Makes a temporary member join `group`, and waits until the group assigns a partition to this member. The member
-    /// then leaves the group without processing records.
+    /// Makes a temporary member join `group`, and waits until the group assigns a partition of `topic` to this member.
+    /// The member then leaves the group without processing records.
     pub fn join_and_leave_group(&self, group: &str, topic: &str) {
         let member = self.subscribe_idle_member(group, topic);
         wait_until_or_panic(40, "a partition is assigned to the visiting member", || {
@@ -41,8 +41,8 @@ impl TestKafka {
         });
     }
 
-    /// Creates a member of `group` with the cooperative assignor. The member joins the group only while the caller
-    /// polls the member.
+    /// Creates a member of `group` that subscribes to `topic` with the cooperative assignor. The member joins the group
+    /// only if the caller polls the member repeatedly.
     #[must_use]
     pub fn subscribe_idle_member(&self, group: &str, topic: &str) -> IdleMember {
         self.subscribe_member(group, topic, &COOPERATIVE_MEMBER_SETTINGS)
@@ -81,14 +81,15 @@ impl TestKafka {
         groups.groups().iter().any(|group| group.state() == "Stable" && group.members().len() == member_count)
     }
 
-    /// Commits `offsets` of `topic` for `group`, which must have no members. Each entry is a partition and its offset.
+    /// Commits `offsets` of `topic` for `group`, which must have no members. Each entry is a partition and its new
+    /// committed offset.
     pub fn commit_offsets(&self, group: &str, topic: &str, offsets: &[(i32, i64)]) {
         let consumer: BaseConsumer = self.client_config().set("group.id", group).create().expect("a consumer");
         consumer.commit(&build_offset_list(topic, offsets), CommitMode::Sync).expect("committed");
     }
 
-    /// Returns the offsets of `topic` that `group` has committed, in the order of partitions. The offset is −1 for a
-    /// partition without a committed offset.
+    /// Returns the offsets that `group` has committed for the first `partitions` partitions of `topic`, in the order of
+    /// partitions. The offset is −1 for a partition without a committed offset.
     #[must_use]
     pub fn committed_offsets(&self, group: &str, topic: &str, partitions: i32) -> Vec<i64> {
         let consumer: BaseConsumer = self.client_config().set("group.id", group).create().expect("a consumer");

@@ -40,7 +40,7 @@ impl OutgoingRecord {
         Self { key: Some(key.into()), ..self }
     }
 
-    /// Returns the record with an additional header.
+    /// Returns the record with one more header, which has the name `name` and the value `value`.
     #[must_use]
     pub fn with_header(mut self, name: &str, value: Option<&[u8]>) -> Self {
         self.headers.push((name.to_owned(), value.map(<[u8]>::to_vec)));
@@ -95,7 +95,7 @@ impl ConsumedRecord {
         }
     }
 
-    /// Returns the headers with their values as text. A missing value becomes an empty text.
+    /// Returns the names of the headers with their values as text. A header without a value has an empty text.
     #[must_use]
     pub fn headers_as_text(&self) -> BTreeMap<String, String> {
         let text = |value: &Option<Vec<u8>>| String::from_utf8_lossy(value.as_deref().unwrap_or_default()).into_owned();
@@ -107,7 +107,7 @@ impl ConsumedRecord {
 pub struct TestProducer(BaseProducer);
 
 impl TestProducer {
-    /// Adds `records` to librdkafka's send queue, and waits while the queue is full.
+    /// Adds `records` for `topic` to librdkafka's send queue, and waits while the queue is full.
     pub fn enqueue_records(&self, topic: &str, records: &[OutgoingRecord]) {
         for outgoing in records {
             let mut record = outgoing.to_librdkafka_record(topic);
@@ -150,14 +150,16 @@ impl TestKafka {
         self.produce_with_settings(topic, records, &[]);
     }
 
-    /// Sends `records` to `topic` with a producer that has `settings`. Waits until Kafka has stored the records.
+    /// Sends `records` to `topic` with a producer that has the producer settings `settings`. Waits until Kafka has
+    /// stored the records.
     pub fn produce_with_settings(&self, topic: &str, records: &[OutgoingRecord], settings: &[(&str, &str)]) {
         let producer = self.create_producer(settings);
         producer.enqueue_records(topic, records);
         producer.flush();
     }
 
-    /// Creates a producer that maps keys to partitions as Kafka's own clients do. `settings` override the defaults.
+    /// Creates a producer that maps keys to partitions as Kafka's Java client does. `settings` override this function's
+    /// default settings.
     #[must_use]
     pub fn create_producer(&self, settings: &[(&str, &str)]) -> TestProducer {
         let defaults = [("enable.idempotence", "true"), ("partitioner", "murmur2_random")];
@@ -182,7 +184,7 @@ impl TestKafka {
         }
     }
 
-    /// Returns all records of one partition, in order.
+    /// Returns all records of partition `partition` of `topic`, in the order of their offsets.
     #[must_use]
     pub fn read_partition(&self, topic: &str, partition: i32) -> Vec<ConsumedRecord> {
         let consumer = self.create_assigned_consumer(topic, partition, Offset::Beginning);
@@ -196,7 +198,7 @@ impl TestKafka {
         }
     }
 
-    /// Returns the record at `offset` of one partition.
+    /// Returns the record at `offset` of partition `partition` of `topic`.
     #[must_use]
     pub fn read_record(&self, topic: &str, partition: i32, offset: i64) -> ConsumedRecord {
         let consumer = self.create_assigned_consumer(topic, partition, Offset::Offset(offset));

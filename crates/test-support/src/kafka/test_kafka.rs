@@ -24,7 +24,7 @@ macro_rules! kafka_or_skip {
     }};
 }
 
-/// A running Kafka for tests. A method panics when Kafka does not answer or refuses a request.
+/// A handle for a running Kafka, on which tests run. A method panics if Kafka does not answer or refuses a request.
 #[derive(Clone, Debug)]
 pub struct TestKafka {
     /// The bootstrap address of Kafka, `host:port`.
@@ -49,7 +49,7 @@ impl TestKafka {
         brokers.map(Self::with_brokers)
     }
 
-    /// Returns a name that no other test and no earlier run of the tests uses.
+    /// Returns a name that begins with `prefix`. No other test and no earlier run of the tests uses this name.
     #[must_use]
     pub fn generate_unique_name(prefix: &str) -> String {
         static NEXT_NAME_NUMBER: AtomicU32 = AtomicU32::new(0);

@@ -8,7 +8,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use super::test_kafka::{KAFKA_TIMEOUT, TestKafka};
 
 impl TestKafka {
-    /// Creates a topic with a unique name, and returns the name.
+    /// Creates a topic with a unique name and the topic settings `settings`. Returns the name.
     #[must_use]
     pub fn create_unique_topic(&self, partitions: i32, settings: &[(&str, &str)]) -> String {
         let name = Self::generate_unique_name("test.events_");
@@ -16,8 +16,8 @@ impl TestKafka {
         name
     }
 
-    /// Creates topic `name`. If `settings` name no retention, Kafka keeps all records, even records with a timestamp of
-    /// 1970.
+    /// Creates topic `name` with the topic settings `settings`. Unless these set `retention.ms`, Kafka keeps all
+    /// records, even records with a timestamp of 1970.
     pub fn create_named_topic(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) {
         let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
         if settings.iter().all(|(key, _)| *key != "retention.ms") {
@@ -46,7 +46,7 @@ impl TestKafka {
         results[0].as_ref().expect("the partitions are added");
     }
 
-    /// Deletes the records of `partition` before `offset`, as Kafka's retention does.
+    /// Deletes the records before `offset` in partition `partition` of `topic`, as Kafka's retention does.
     pub fn delete_records_before(&self, topic: &str, partition: i32, offset: i64) {
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(topic, partition, Offset::Offset(offset)).expect("a valid offset");
