@@ -9,7 +9,7 @@ use windrow_core::text::truncate_with_ellipsis;
 
 use crate::controls::savepoint_refusal::SavepointRefusal;
 
-/// A fault quotes at most this many characters of a request's path.
+/// An error text quotes at most this many characters of the request's path.
 const FAULT_PATH_CHARS_MAX: usize = 200;
 
 /// An error response: an HTTP status with the JSON body `{"errors": […]}`.
@@ -48,7 +48,7 @@ pub fn to_json_text(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned())
 }
 
-/// Returns the fault for a request to an unknown path, with status 404.
+/// Returns a fault with status 404. The server calls this function for requests to unknown paths.
 pub async fn answer_not_found(uri: Uri) -> HttpFault {
     HttpFault::new(
         StatusCode::NOT_FOUND,
@@ -56,7 +56,8 @@ pub async fn answer_not_found(uri: Uri) -> HttpFault {
     )
 }
 
-/// Returns the fault for an HTTP method that the path of the request does not support, with status 405.
+/// Returns a fault with status 405. The server calls this function if the path of a request exists, but does not
+/// support the request's HTTP method.
 pub async fn answer_method_not_allowed(uri: Uri) -> HttpFault {
     let reason =
         format!("{} does not support this HTTP method", truncate_with_ellipsis(uri.path(), FAULT_PATH_CHARS_MAX));

@@ -1,7 +1,7 @@
 //! The JSON API that the job's pages use. `docs/api.md` describes the API.
 //!
-//! Owns: the routes under `/api` and their JSON, one file for each page. Does not own: totals over instances
-//! ([`crate::JobReport`]).
+//! Owns: the routes under `/api` and their JSON, one file for each page. Does not own: the totals over all instances of
+//! the job ([`crate::JobReport`]).
 //! Invariants: (1) An answer about the job is made from the reports of all instances, so every instance gives the same
 //! answer. (2) Data from a record appears only in JSON strings. (3) The number of simultaneous reads from Redis and
 //! from the checkpoint store is limited. A request waits only a limited time for such a read.

@@ -1,7 +1,7 @@
 //! Serves the files of the web pages, such as HTML and scripts. All files are compiled into the binary.
 //!
 //! Owns: the files of `assets/`, served under `/assets/…`.
-//! Invariant: a requested path is looked up only among the files in the binary, never in the file system.
+//! Invariant: the server looks up a requested path only among the files in the binary, never in the file system.
 //! After a crash: no state survives, and none is needed.
 
 use std::collections::HashMap;
@@ -66,13 +66,15 @@ pub fn answer_with_asset(name: &str, headers: &HeaderMap) -> Response {
     (caching, [(header::CONTENT_TYPE, asset.content_type)], asset.content).into_response()
 }
 
-/// Returns the text of the file `name`. If the file does not exist or is not UTF-8, returns an empty text.
+/// Returns the text of the file `name` in the binary. If the file does not exist or is not UTF-8, returns an empty
+/// text.
 pub(crate) fn asset_text_or_empty(name: &str) -> &'static str {
     ASSET_FILES_BY_NAME.get(name).and_then(|asset| str::from_utf8(asset.content).ok()).unwrap_or_default()
 }
 
 /// Returns `script` with each comment line replaced by an empty line. Browsers then load fewer bytes, and line numbers
-/// stay the same. `withoutCommentLines` in `tests/browser/mock/files.mjs` must give the same result.
+/// stay the same. The function `withoutCommentLines` in `tests/browser/mock/files.mjs` must return the same text for
+/// the same script.
 fn blank_comment_lines(script: &'static [u8]) -> &'static [u8] {
     let Ok(text) = str::from_utf8(script) else { return script };
     let mut code = String::with_capacity(text.len());

@@ -1,5 +1,5 @@
 //! Serves the health checks that Kubernetes, systemd and load balancers use. `/healthz` answers whether all workers
-//! make progress. `/readyz` answers whether the process is running and reaches Kafka and Redis.
+//! make progress. `/readyz` answers whether the instance has started, is not stopping, and reaches Kafka and Redis.
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! The Kafka UI: topics, records, consumer groups and brokers of a Kafka cluster, as pages and as JSON
 //! (`docs/kafka_ui.md`).
 //!
-//! Owns: the routes, the limits of requests, the JSON of answers. Does not own: the communication with Kafka
+//! Owns: the routes, the limits on concurrent requests, the JSON of answers. Does not own: the communication with Kafka
 //! (`windrow_connectors::kafka::browse`), access control (`guard`). Invariants: (1) Every request ends, and the number
 //! of concurrent requests is limited. (2) Data from a record appears only within JSON strings. After a crash: no state
 //! survives, and none is needed.
@@ -22,8 +22,8 @@ use axum::routing::get;
 
 use ui_context::KafkaUiContext;
 
-/// Returns the routes of the pages and of the JSON for the Kafka cluster at `brokers`. The routes do not check access,
-/// so the caller must apply [`crate::guard::protect`].
+/// Returns the routes of the Kafka UI: its pages and its JSON API. `brokers` are the addresses of the Kafka cluster
+/// that the UI shows. The routes do not check access, so the caller must apply [`crate::guard::protect`].
 pub fn router(brokers: &str) -> Router {
     pages::router().merge(api_router(brokers))
 }

@@ -31,7 +31,8 @@
 //! (binary), the start and the end of the process (binary).
 //! Invariants: (1) No worker waits for this crate. (2) A page about the job is made from reports, so every instance can
 //! show the whole job. (3) No request chooses a file to read or an address to connect to.
-//! After a crash: no state survives, and none is needed. Other instances delete the report of the crashed instance.
+//! After a crash: no state survives, and none is needed. Other instances delete the crashed instance's report from the
+//! checkpoint store.
 
 pub mod answers;
 pub mod api;

@@ -1,5 +1,5 @@
-//! Keeps pages in browsers up to date with server-sent events. Each page has one task, which builds every message once
-//! for all listeners of the page.
+//! Keeps pages in browsers up to date with server-sent events. A listener is the connection of one browser that shows a
+//! page. Each page has one task, which builds every message once for all listeners of the page.
 //!
 //! Owns: the pages that have listeners. Does not own: the content of messages.
 //! Invariants: (1) No message is built for a page without listeners. (2) A slow listener skips messages; messages are
@@ -23,8 +23,8 @@ use crate::server_context::JobServerContext;
 /// The time between two messages to the listeners of a page.
 pub const MESSAGE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Builds the text of the message with the given number. Message 0 goes only to a listener that has just connected. The
-/// messages from number 1 go to all listeners of the page.
+/// A function that receives the number of a message and builds the message's text. Message 0 goes only to a listener
+/// that has just connected. The messages from number 1 on go to all listeners of the page.
 pub type MessageBuilder = Arc<dyn Fn(u64) -> BoxFuture<'static, String> + Send + Sync>;
 
 /// Returns a message builder that calls `build` with `context` and the number of the message.
@@ -94,7 +94,8 @@ impl LiveFeeds {
     ) {
         let mut ticks = interval(period);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        // The first tick is immediate. It sends no message, because each listener builds a first message of its own.
+        // The first tick comes at once. The task sends no message at this tick, because the stream of each listener
+        // builds its own first message.
         ticks.tick().await;
         for number in 1.. {
             tokio::select! {

@@ -5,7 +5,7 @@ use windrow_connectors::url_redaction::redact_url_userinfo;
 
 /// Returns the text of a pipeline file without logins. In each line, redacts the text from the first `://` to the last
 /// `@`, even if that text is not a login. `redis_url` is the Redis URL in the pipeline file. If the login of this URL
-/// would remain in the text, returns a TOML comment instead of the text.
+/// could remain in the redacted text, returns a TOML comment instead of the text.
 #[must_use]
 pub fn redact_pipeline_text(text: &str, redis_url: &str) -> String {
     let redacted: String = text.split_inclusive('\n').map(redact_url_userinfo).collect();
@@ -17,7 +17,7 @@ pub fn redact_pipeline_text(text: &str, redis_url: &str) -> String {
     let query = redis_url.split_once('?').map_or("", |(_, query)| query);
     let login_is_in_query = query.split('&').any(|pair| pair.starts_with("pass=") || pair.starts_with("user="));
     // TOML escapes and line breaks can hide the Redis URL in the text, so that the redaction does not find the login in
-    // this URL.
+    // this URL. Such a text must not be shown.
     let login_is_hidden = login.is_some_and(|login| redacted == text || password_remains(login));
     if login_is_in_query || login_is_hidden {
         return "# The pipeline file holds a login that cannot be removed from its text, so only the plan is shown.\n"

@@ -6,8 +6,8 @@ use serde::de::DeserializeOwned;
 
 use crate::answers::HttpFault;
 
-/// The parameters after the `?` of a URL, as an axum extractor. A request with an invalid query is answered with an
-/// [`HttpFault`].
+/// The parameters after the `?` of a URL, as an axum extractor. If a query is invalid, the server answers the request
+/// with an [`HttpFault`].
 pub struct QueryParameters<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for QueryParameters<T> {

@@ -1,4 +1,4 @@
-//! Random hexadecimal digits, for the names of instances and savepoint requests.
+//! Creates random hexadecimal digits, for example for the id of an instance or the name of a savepoint request.
 
 /// Returns `count` random hexadecimal digits, but at most 32.
 ///

@@ -10,8 +10,8 @@ use axum::routing::get;
 use crate::server_context::JobServerContext;
 use crate::{api, assets, flink, health, metrics};
 
-/// The paths of the job's pages. Every path serves the same HTML file. The script in this file chooses the page by the
-/// path.
+/// The paths of the job's pages. For every path, the server sends the same HTML file. The script in this file chooses
+/// the page by the path.
 const PAGE_PATHS: [&str; 7] =
     ["/", "/partitions", "/checkpoints", "/features", "/features/{user}", "/problems", "/pipeline"];
 

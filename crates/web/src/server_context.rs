@@ -20,8 +20,8 @@ use crate::report::InstanceReport;
 /// Builds the report of this process.
 pub trait ReportSource: Send + Sync {
     /// Returns the current report of this process. The server calls this method about once a second, and for each
-    /// request of a page. If an implementation shares a lock with a worker, the worker must hold this lock only while
-    /// it copies a value.
+    /// request that a page sends. If an implementation shares a lock with a worker, the worker must hold this lock only
+    /// while it copies a value.
     fn current_report(&self) -> InstanceReport;
 }
 
@@ -45,7 +45,7 @@ impl RecentRowSource for () {
     }
 }
 
-/// The axum extractor of the context.
+/// The axum extractor through which handlers receive the [`JobServerContext`].
 pub(crate) type SharedContext = State<Arc<JobServerContext>>;
 
 /// The job that a web server shows, with access to the job's checkpoint store and to the job's other instances.
@@ -62,7 +62,7 @@ pub struct JobServerContext {
     pub recent_rows: Arc<dyn RecentRowSource>,
     /// The job's folder in the checkpoint store. The instances of the job also find each other through this folder.
     pub checkpoint_store: Arc<dyn CheckpointStore>,
-    /// Opens the store at the location to which a savepoint is written.
+    /// Opens the store at the location of a requested savepoint.
     pub savepoint_store_opener: Arc<dyn CheckpointStoreOpener>,
     /// The signal that stops this process.
     pub stop_signal: StopSignal,

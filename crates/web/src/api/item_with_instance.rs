@@ -1,4 +1,4 @@
-//! Adds to an item of a report, such as a checkpoint or a late event, the instance that reported the item.
+//! Combines an item of a report, such as a checkpoint or a late event, with the instance that reported the item.
 
 use serde::Serialize;
 
@@ -16,7 +16,7 @@ pub(super) struct ItemWithInstance<'a, T> {
 }
 
 /// Returns the `limit` newest items of all instances, newest first. `select` returns the items in one instance's
-/// report, and `time_ms` returns the time of an item.
+/// report, and `time_ms` returns the time of an item, in epoch milliseconds.
 pub(super) fn newest_items_with_instance<'a, T: Serialize + 'a>(
     job: &'a JobReport,
     select: impl Fn(&'a InstanceReport) -> &'a [T],
@@ -37,7 +37,7 @@ pub(super) fn attribute_to_instance<'a, T>(
     ItemWithInstance { instance: &instance.instance_id, host: &instance.host, here, item }
 }
 
-/// Returns whether `instance` is the instance that answers the request.
+/// Returns whether `instance` is the instance that answers the current HTTP request.
 pub(super) fn is_own_instance(job: &JobReport, instance: &InstanceReport) -> bool {
     job.instances.first().is_some_and(|own| own.instance_id == instance.instance_id)
 }

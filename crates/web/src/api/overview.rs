@@ -17,10 +17,10 @@ use crate::query::QueryParameters;
 use crate::report::{ChartMark, InstanceReport};
 use crate::server_context::{JobServerContext, SharedContext};
 
-/// The largest number of chart marks in one answer.
+/// The largest number of chart marks, which are vertical lines in charts, in one answer.
 const CHART_MARKS_MAX: usize = 200;
-/// Every tenth live message contains the history. A message is sent every second, but the history changes only every
-/// ten seconds.
+/// The server sends a message to the open overview pages every second. Only every tenth message contains the history,
+/// because the history changes only every ten seconds.
 const HISTORY_EVERY_N_MESSAGES: u64 = 10;
 
 #[derive(Deserialize)]

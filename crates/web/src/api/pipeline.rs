@@ -1,4 +1,4 @@
-//! `/api/pipeline`: the text of the pipeline file, and the plan of the pipeline.
+//! `/api/pipeline`: the text of the pipeline file, and the plan of the pipeline as `windrow check --json` prints it.
 
 use axum::Json;
 use axum::extract::State;

@@ -13,7 +13,8 @@ use crate::answers::to_json_text;
 use crate::live::{LiveFeeds, MESSAGE_INTERVAL, message_builder_with_context};
 use crate::server_context::{JobServerContext, SharedContext};
 
-/// An answer holds at most this many late events, this many dead letters, and this many logged problems.
+/// An answer holds at most this many late events. The same limit applies to the dead letters, and to the logged
+/// warnings and errors.
 const PROBLEMS_SHOWN_MAX: usize = 500;
 
 pub(super) async fn get_problems(State(context): SharedContext) -> impl IntoResponse {

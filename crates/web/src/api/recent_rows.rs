@@ -1,4 +1,4 @@
-//! `/api/rows`: the rows that this instance wrote recently.
+//! `/api/rows`: the rows that this instance recently wrote to Redis.
 
 use std::sync::Arc;
 

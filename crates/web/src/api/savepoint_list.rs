@@ -1,5 +1,4 @@
-//! Caches the list of savepoints that lie beside the checkpoints, so that a slow checkpoint store delays pages only
-//! briefly.
+//! Caches the list of the savepoints in the job's checkpoint store, so that a slow store delays pages only briefly.
 
 use std::cmp::Reverse;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,9 +11,11 @@ use crate::server_context::JobServerContext;
 
 /// The largest number of savepoints in one answer. Older savepoints are left out.
 const SAVEPOINTS_SHOWN_MAX: usize = 500;
-/// The shortest time between two listings of savepoints in the checkpoint store.
+/// The shortest time from the end of one listing of the savepoints in the checkpoint store to the beginning of the
+/// next.
 const SAVEPOINT_LIST_INTERVAL: Duration = Duration::from_secs(5);
-/// The longest time that a page waits for a listing. After this time, the page shows the previous list.
+/// The longest time that a page waits for a listing of the savepoints. After this time, the page shows the previous
+/// list.
 const WAIT_FOR_SAVEPOINT_LIST_MAX: Duration = Duration::from_millis(500);
 
 /// The savepoints that the last listing of the checkpoint store found. Clones of this handle share the list.
@@ -24,15 +25,15 @@ pub(super) struct SavepointListCache(Arc<Mutex<SavepointList>>);
 #[derive(Default)]
 struct SavepointList {
     last_listed_at: Option<Instant>,
-    /// Whether a listing is in progress. No other listing begins meanwhile, so a store that does not answer blocks at
-    /// most one thread.
+    /// Whether a thread is listing the savepoints. No second thread does so meanwhile. So a checkpoint store that does
+    /// not answer blocks at most one thread.
     is_listing: bool,
     savepoints: Vec<Value>,
 }
 
 impl SavepointListCache {
-    /// Returns the JSON of the savepoints. If a new listing is due, begins the listing and waits for its result, but
-    /// only for half a second.
+    /// Returns the JSON of the savepoints in the job's checkpoint store. If the last listing ended at least five
+    /// seconds ago, begins a new listing and waits for it, at most half a second.
     pub(super) async fn get_or_refresh(&self, context: &Arc<JobServerContext>) -> Vec<Value> {
         if self.try_begin_listing() {
             let (cache, context) = (self.clone(), Arc::clone(context));

@@ -36,7 +36,8 @@ pub(super) async fn get_savepoint_state(
     let mut state = context.look_up_savepoint_state(&request);
     if state.is_none() {
         // Another instance may have received the savepoint request. In that case, the report of that instance contains
-        // the request. Assembling the job report reads the newest reports of all other instances.
+        // the request. Assembling the job report reads the newest reports of the other instances, so that the second
+        // look-up can find the request there.
         context.assemble_job_report().await;
         state = context.look_up_savepoint_state(&request);
     }

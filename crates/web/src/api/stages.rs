@@ -9,7 +9,7 @@ use crate::job::{AttentionLevel, JobReport};
 use crate::login_redaction::redact_url_credentials_and_query;
 use crate::report::{ReachabilityReport, RedisWriterReport};
 
-/// Returns the JSON of all stages, in the order in which events pass them.
+/// Returns the JSON of all stages, from Kafka to Redis.
 pub(super) fn render_stages(pipeline: &Pipeline, job: &JobReport) -> Vec<Value> {
     let totals = job.compute_totals();
     let busy_level = if totals.busy_share > BUSY_SHARE_MAX { AttentionLevel::Soon } else { AttentionLevel::Well };

@@ -1,7 +1,7 @@
 //! `/api/features`: a user's rows in Redis, and the user's late events and dead letters.
 //!
-//! `remembered_users` holds the known keys of each user's rows. `key_search` finds more keys in the background, by
-//! scanning Redis. For each request, `row_lookup` reads the rows at the known keys from Redis. `lookup_limits` and
+//! `remembered_users` holds the known Redis keys of each user's rows. `key_search` finds more keys in the background,
+//! by scanning Redis. For each request, `row_lookup` reads the rows at the known keys from Redis. `lookup_limits` and
 //! `scan_budget` limit the load on Redis. `render` builds the JSON.
 
 mod key_search;
@@ -56,8 +56,8 @@ pub(super) async fn stream_features(
         let (lookup, user) = (lookup.clone(), query.user.clone());
         async move { to_json_text(&look_up_and_render_user(&context, &lookup, user.as_deref()).await) }
     };
-    // This page gets a message every half second, twice as often as other pages, because a new row must appear within a
-    // second.
+    // The server sends this page a message every half second, twice as often as other pages. So a new row appears on
+    // this page within a second.
     feeds.stream_page_messages(page, MESSAGE_INTERVAL / 2, message_builder_with_context(&context, message))
 }
 

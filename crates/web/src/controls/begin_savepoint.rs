@@ -15,12 +15,12 @@ use crate::random::random_hex_digits;
 use crate::server_context::JobServerContext;
 
 impl JobServerContext {
-    /// Begins a savepoint in a new thread, and returns the name of the request. If this name is already in use, begins
-    /// no savepoint and returns the same name.
+    /// Begins a savepoint in a new thread, and returns the name of the request. If an earlier savepoint request has the
+    /// same name, begins no new savepoint and returns this name.
     ///
     /// # Errors
-    /// When the target directory is not allowed, the job is stopping, too many savepoints are in progress, or the location
-    /// cannot be opened.
+    /// When the target directory is not allowed, the job is stopping, too many savepoints are in progress, or the
+    /// location cannot be opened.
     pub fn begin_savepoint(&self, request: HttpSavepointRequest<'_>) -> Result<String, SavepointRefusal> {
         let request_name = match request.request_name {
             None => random_hex_digits(32)?,
@@ -70,9 +70,10 @@ impl JobServerContext {
         Ok(request_name)
     }
 
-    /// Returns the state of a requested savepoint; `None` if no request of this name is known. If another instance
-    /// received the request, the state comes from the last report of that instance. If this instance received the
-    /// request, an outcome that is returned counts as fetched from now on.
+    /// Returns the state of the savepoint whose request has the name `request_name`. Returns `None` if no known request
+    /// has this name. If another instance received the request, the state comes from the last report of that instance.
+    /// If this instance received the request and the savepoint has ended, records that a caller has fetched the
+    /// outcome.
     #[must_use]
     pub fn look_up_savepoint_state(&self, request_name: &str) -> Option<SavepointState> {
         let own = self.savepoint_registry.lock_requests().get_report_and_mark_fetched(request_name);

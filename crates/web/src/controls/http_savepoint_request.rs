@@ -1,13 +1,13 @@
-//! Defines what an HTTP caller can request of a savepoint.
+//! Defines the options that an HTTP caller has in a savepoint request.
 
 /// A savepoint request that arrived over HTTP, through the JSON API or through Flink's REST API.
 #[derive(Clone, Default, Debug)]
 pub struct HttpSavepointRequest<'a> {
-    /// The location in which a new folder is created for the savepoint: a local directory, or a folder in the
-    /// checkpoints' bucket. If `None`, the savepoint is stored beside the checkpoints.
+    /// The location in which the server creates a new folder for the savepoint: a local directory, or a folder in the
+    /// bucket of the checkpoints. If `None`, the savepoint is stored beside the checkpoints.
     pub target_directory: Option<&'a str>,
-    /// The name of this request, by which the caller later fetches the outcome. If `None`, the server chooses a random
-    /// name.
+    /// The name of this request. With this name, the caller later asks for the savepoint's outcome. If `None`, the
+    /// server chooses a random name.
     pub request_name: Option<String>,
     /// What the job does when the savepoint is complete.
     pub after_completion: AfterSavepoint,

@@ -22,7 +22,7 @@ struct RememberedSavepoint {
     outcome_fetched_at: Option<Instant>,
 }
 
-/// The values of a savepoint request that is added before the thread of the savepoint starts.
+/// A savepoint request to add to [`RememberedSavepoints`], before the thread that takes the savepoint starts.
 pub(super) struct NewSavepointRequest<'a> {
     pub(super) request_name: &'a str,
     pub(super) location: &'a str,
@@ -36,7 +36,8 @@ pub(super) struct NewSavepointRequest<'a> {
 pub(super) struct OutcomeServingTimes {
     /// How long the server waits for a caller to fetch the outcome, counted from the end of the savepoint.
     pub(super) wait_for_fetch_max: Duration,
-    /// How long the server keeps running after the outcome was first fetched, so that the caller receives the answer.
+    /// How long the server keeps running after a caller has first asked for the outcome, so that this caller receives
+    /// the answer.
     pub(super) wait_after_fetch: Duration,
 }
 
@@ -52,8 +53,8 @@ impl RememberedSavepoints {
         self.requests.iter().any(|known| known.report.request_name == request_name)
     }
 
-    /// Adds a request, unless too many savepoints are in progress. If the list is full, forgets the oldest request
-    /// whose savepoint has ended.
+    /// Adds a request, unless too many savepoints are already in progress. If the list of requests is full, first
+    /// forgets the oldest request whose savepoint has ended.
     pub(super) fn try_add_request(&mut self, new_request: &NewSavepointRequest<'_>) -> SavepointAdmission {
         if self.requests.iter().filter(|known| known.ended_at.is_none()).count() >= PENDING_SAVEPOINTS_MAX {
             return SavepointAdmission::TooManyPending;

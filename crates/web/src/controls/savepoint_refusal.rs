@@ -1,10 +1,11 @@
-//! The reasons why a savepoint request over HTTP is refused.
+//! The reasons why the server refuses a savepoint request over HTTP.
 
 use windrow_engine::StoreFault;
 
 /// The largest number of characters in the name of a savepoint request.
 pub(super) const REQUEST_NAME_CHARS_MAX: usize = 64;
-/// The largest number of savepoints in progress. One savepoint is taken at a time, while the other savepoints wait.
+/// The largest number of savepoints, requested over HTTP, that are in progress at the same time. Each has a thread of
+/// its own. While the job takes one savepoint, every other savepoint fails as soon as its thread notices this.
 pub(super) const PENDING_SAVEPOINTS_MAX: usize = 4;
 const OTHER_LOCATIONS_HINT: &str = "the command `windrow savepoint` writes to any location";
 

@@ -9,8 +9,8 @@ use crate::report::RequestedSavepointReport;
 
 /// After a savepoint has stopped the job, the server waits this long for a caller to fetch the savepoint's outcome.
 const OUTCOME_FETCH_TIMEOUT: Duration = Duration::from_secs(10);
-/// After a caller has asked for the outcome, the server keeps running this long, so that the caller receives the
-/// answer.
+/// After a caller has asked for the outcome of the savepoint that stopped the job, the server keeps running this long.
+/// So the caller receives the answer.
 const ANSWER_FLUSH_TIME: Duration = Duration::from_millis(200);
 
 /// The remembered savepoint requests of this process. Clones of this handle share the requests.
@@ -24,8 +24,8 @@ impl SavepointRegistry {
         self.lock_requests().reports_newest_first()
     }
 
-    /// Waits at most ten seconds until a caller has fetched the outcome of the savepoint that stopped the job. Returns
-    /// at once if no savepoint stopped the job.
+    /// Waits until a caller has fetched the outcome of the savepoint that stopped the job, but at most ten seconds.
+    /// Returns at once if no savepoint stopped the job.
     pub fn wait_until_outcome_fetched(&self) {
         const OUTCOME_SERVING_TIMES: OutcomeServingTimes =
             OutcomeServingTimes { wait_for_fetch_max: OUTCOME_FETCH_TIMEOUT, wait_after_fetch: ANSWER_FLUSH_TIME };

@@ -12,7 +12,8 @@ use super::http_savepoint_request::AfterSavepoint;
 use super::savepoint_registry::SavepointRegistry;
 use crate::peers::peer_instances::PeerInstances;
 
-/// The longest time that a savepoint may take before it fails.
+/// A savepoint fails if the owners of all partitions have not confirmed within this time that it contains their
+/// partitions.
 const SAVEPOINT_TIMEOUT: Duration = Duration::from_secs(300);
 /// The name of a test object. Creating and deleting this object tests whether the location of the savepoint is
 /// writable.
@@ -33,9 +34,9 @@ pub(super) struct SavepointTask {
 
 impl SavepointTask {
     pub(super) fn run(self) {
-        // A test object is written first, so that a savepoint at a location that is not writable fails at once.
-        // Otherwise, the owners of all partitions would retry until the timeout, and no other savepoint could be taken
-        // meanwhile.
+        // This thread first writes a test object, so that the savepoint fails at once if the location is not writable.
+        // Without this test, the owners of all partitions would retry their writes until the savepoint times out. No
+        // other savepoint could be taken during this time.
         if let Err(fault) = self.target_store.create_object(WRITE_PROBE_OBJECT_NAME, b"windrow\n".to_vec()) {
             return self.record_failure(format!(
                 "the savepoint location {} is not writable: {fault}",
@@ -74,8 +75,8 @@ impl SavepointTask {
         if stops_job {
             self.peers.request_stop_of_others(&*self.checkpoint_store, &self.own_instance_id);
         }
-        // The outcome is recorded before this process is requested to stop. Otherwise, the process could end before a
-        // caller fetches the outcome.
+        // The outcome must be recorded before the stop signal. A stopping process waits for a caller to fetch the
+        // outcome only if the outcome is already recorded.
         self.registry.lock_requests().record_outcome(&self.request_name, Ok(()));
         if stops_job {
             self.stop_signal.request();

@@ -1,4 +1,4 @@
-//! Stops all instances of the job on an HTTP request.
+//! Stops all instances of the job when an HTTP request demands it.
 
 use std::sync::Arc;
 use std::sync::mpsc::channel;
@@ -9,7 +9,7 @@ use tracing::{info, warn};
 
 use crate::server_context::JobServerContext;
 
-/// The longest time that this instance waits while the stop requests to the other instances are written. After this
+/// The longest time that this instance waits for a thread to write the stop requests to the other instances. After this
 /// time, this instance stops in any case.
 const STOP_OTHERS_TIMEOUT: Duration = Duration::from_secs(3);
 

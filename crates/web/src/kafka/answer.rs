@@ -20,12 +20,13 @@ struct TimestampedAnswer<T> {
     content: T,
 }
 
-/// Returns an HTTP response with the JSON of `content` and an additional field `now_ms`, the current time.
+/// Returns an HTTP response with the JSON of `content` and an additional field `now_ms`, the current time in epoch
+/// milliseconds.
 pub(super) fn answer_json_with_time(content: impl Serialize) -> Response {
     Json(TimestampedAnswer { now_ms: Timestamp::now().as_millisecond(), content }).into_response()
 }
 
-/// Returns the fault for a request that may not use Kafka, because other requests hold all permits.
+/// Returns the fault for an HTTP request that gets no permit to use Kafka, because other requests hold all permits.
 pub(super) fn too_many_requests_fault() -> HttpFault {
     HttpFault::new(StatusCode::SERVICE_UNAVAILABLE, "too many requests to Kafka are in progress; try again in a moment")
 }

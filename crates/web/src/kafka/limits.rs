@@ -20,8 +20,9 @@ const BROKER_ANSWER_TIMEOUT: Duration = Duration::from_secs(12);
 /// The largest number of concurrent requests that read or send records. Each such request needs a Kafka client of its
 /// own.
 const MAX_CONCURRENT_READS_AND_SENDS: usize = 3;
-/// The largest number of requests that follow a topic at the same time. Requests that follow, read or send use at most
-/// seven of the server's eight blocking threads. The eighth thread is left for the lookup of host names.
+/// The largest number of requests that follow a topic, which means to stream its new records, at the same time.
+/// Requests that follow, read or send use at most seven of the server's eight blocking threads. The eighth thread is
+/// left for the lookup of host names.
 const MAX_CONCURRENT_TAILS: usize = 4;
 /// The longest time that a request waits for a permit. After this time, the request fails.
 const PERMIT_WAIT_TIMEOUT: Duration = Duration::from_secs(8);
@@ -45,8 +46,8 @@ impl Default for KafkaConcurrencyLimits {
 }
 
 impl KafkaConcurrencyLimits {
-    /// Waits for a permit, runs `request`, and returns the brokers' answer. Fails if no answer arrives within twelve
-    /// seconds.
+    /// Waits for a permit, runs `request`, and returns the brokers' answer. Fails if no permit becomes free within
+    /// eight seconds, or if no answer arrives within twelve more seconds.
     pub(super) async fn run_broker_request<T>(
         &self,
         request: impl Future<Output = Result<T, BrowseError>>,
@@ -59,8 +60,8 @@ impl KafkaConcurrencyLimits {
         Ok(timeout(BROKER_ANSWER_TIMEOUT, request).await.map_err(timed_out)??)
     }
 
-    /// Waits for a permit, and then runs `read_or_send` on a blocking thread. The permit is held until `read_or_send`
-    /// ends, even if the visitor disconnects earlier.
+    /// Waits for a permit, and then runs `read_or_send` on a blocking thread. The thread holds the permit until
+    /// `read_or_send` ends, even if the visitor disconnects earlier.
     pub(super) async fn run_read_or_send<T: Send + 'static>(
         &self,
         read_or_send: impl FnOnce() -> Result<T, BrowseError> + Send + 'static,
@@ -77,7 +78,8 @@ impl KafkaConcurrencyLimits {
         Ok(finished.await.map_err(panicked)??)
     }
 
-    /// Returns a permit to follow a topic. If other requests hold all such permits, returns a fault at once.
+    /// Returns a permit to stream the new records of a topic. If other requests hold all such permits, returns a fault
+    /// at once.
     pub(super) fn try_acquire_tail_permit(&self) -> Result<OwnedSemaphorePermit, HttpFault> {
         Arc::clone(&self.tail_permits).try_acquire_owned().map_err(|_| too_many_requests_fault())
     }

@@ -1,4 +1,5 @@
-//! Answers requests for a limited number of records of a topic, which the browser shows as one page.
+//! Answers requests for records of a topic. Each answer holds a limited number of records, which the browser shows as
+//! one page.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,8 +25,8 @@ pub(super) async fn get_messages(
     Ok(answer_json_with_time(page))
 }
 
-/// Stops the thread that reads records when the visitor closes the connection. In that case, the server drops this
-/// signal. The drop sets a flag, and the thread checks this flag.
+/// Stops the reading thread if the visitor closes the connection. In that case, the server drops this signal. The drop
+/// sets a flag, and the thread checks this flag while it reads records.
 #[derive(Default)]
 struct VisitorGoneSignal(Arc<AtomicBool>);
 

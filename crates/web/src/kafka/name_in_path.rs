@@ -9,7 +9,7 @@ use crate::answers::HttpFault;
 /// The percent-decoded name of a topic or consumer group in a path, or the reason why the path cannot be decoded.
 pub(super) type NameInPath = Result<Path<String>, PathRejection>;
 
-/// Returns the name. If the path cannot be decoded, returns a fault with status 400.
+/// Returns the name of the topic or consumer group. If the path cannot be decoded, returns a fault with status 400.
 pub(super) fn require_name_in_path(path: NameInPath) -> Result<String, HttpFault> {
     match path {
         Ok(Path(name)) => Ok(name),

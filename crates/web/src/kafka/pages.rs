@@ -1,5 +1,5 @@
-//! Serves the pages of the Kafka UI. Every path serves the same HTML file. The script in this file chooses the page by
-//! the path.
+//! Serves the pages of the Kafka UI. For every path, the server sends the same HTML file. The script in this file
+//! chooses the page by the path.
 
 use axum::Router;
 use axum::http::HeaderMap;

@@ -1,4 +1,5 @@
-//! Parses the URL query of a request for records. Every mistake in the query is answered with an error message.
+//! Parses the URL query of a request for records. A query with a mistake results in a fault with status 400 and an
+//! error text.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -27,7 +28,7 @@ const TAIL_PARAMETER_NAMES: [&str; 3] = ["partition", "contains", "bytes"];
 /// The query parameters of a request, by name. Neither names nor values are checked yet.
 pub(super) type RawParameters = QueryParameters<BTreeMap<String, String>>;
 
-/// Query parameters with known names only. The values are not checked yet.
+/// Query parameters whose names are checked: the URL supports all these names. The values are not checked yet.
 struct KnownParameters {
     parameters: BTreeMap<String, String>,
 }
@@ -128,7 +129,7 @@ pub(super) fn parse_record_page_request(parameters: RawParameters) -> Result<Pag
     })
 }
 
-/// Parses a request to follow new records.
+/// Parses a request to stream the new records of a topic.
 pub(super) fn parse_tail_request(parameters: RawParameters) -> Result<TailRequest, HttpFault> {
     let query = KnownParameters::new(parameters, &TAIL_PARAMETER_NAMES)?;
     Ok(TailRequest {

@@ -17,14 +17,15 @@ use super::name_in_path::{NameInPath, require_name_in_path};
 use super::query::{RawParameters, parse_tail_request};
 use super::ui_context::KafkaUiContext;
 
-/// The largest number of unsent messages that wait for a slow visitor. At this limit, reading from Kafka pauses.
+/// The largest number of unsent server-sent events that are queued for a slow visitor. At this limit, the thread stops
+/// reading from Kafka until the visitor receives an event.
 const UNSENT_MESSAGES_MAX: usize = 4;
 /// How long a browser waits before it reconnects after a lost connection.
 const RECONNECT_DELAY: Duration = Duration::from_secs(2);
 
-/// Returns a stream of server-sent events with the new records of a topic. Each `data:` line holds the records that
-/// were read within a few hundred milliseconds. If reading from Kafka fails, the last `data:` line holds `{"errors":
-/// […]}`.
+/// Returns a stream of server-sent events with the new records of a topic. Each `data:` line holds the records that the
+/// server read from Kafka within a few hundred milliseconds. If reading from Kafka fails, the last `data:` line holds
+/// `{"errors": […]}`.
 pub(super) async fn follow_topic(
     State(ui): State<KafkaUiContext>,
     path: NameInPath,
@@ -38,7 +39,7 @@ pub(super) async fn follow_topic(
     spawn_blocking(move || {
         let followed = plan.follow(|batch| {
             let sent = serde_json::to_string(&batch).is_ok_and(|data| sender.blocking_send(data).is_ok());
-            // Sending to the channel fails when the visitor has disconnected. Reading from Kafka then stops.
+            // If the visitor has disconnected, sending to the channel fails. The thread then stops reading from Kafka.
             if sent { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
         if let Err(error) = followed {

@@ -6,7 +6,7 @@ use windrow_connectors::kafka::browse::KafkaBrowser;
 
 use super::limits::KafkaConcurrencyLimits;
 
-/// The client that queries the Kafka cluster, and the limits of concurrent requests.
+/// The client that queries the Kafka cluster, and the limits on concurrent requests.
 #[derive(Clone)]
 pub(super) struct KafkaUiContext {
     pub(super) kafka_browser: KafkaBrowser,

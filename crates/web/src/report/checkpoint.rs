@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 pub struct CheckpointReport {
     /// The number of the partition.
     pub partition: i32,
-    /// The epoch of the partition when the checkpoint was taken.
+    /// The epoch under which the instance owned the partition when it took the checkpoint.
     pub epoch: u64,
-    /// The number of the checkpoint; 0 while the checkpoint is in progress. A new epoch of the partition continues the
-    /// numbers of the previous epoch.
+    /// The number of the checkpoint among the checkpoints of the partition; 0 while the checkpoint is in progress. When
+    /// a new owner claims the partition, the numbers continue.
     #[serde(rename = "number")]
     pub checkpoint_number: u64,
     /// The id of the savepoint for which the checkpoint was taken; absent for a periodic checkpoint.
@@ -19,13 +19,13 @@ pub struct CheckpointReport {
     pub savepoint_id: Option<String>,
     /// Whether the checkpoint is in progress, complete or failed.
     pub status: CheckpointStatus,
-    /// The time of the snapshot that began the checkpoint.
+    /// The time at which the worker took the snapshot that the checkpoint saves.
     pub began_at_ms: i64,
     /// The time at which the checkpoint completed or failed.
     pub ended_at_ms: Option<i64>,
     /// The offset of the first record that the checkpoint does not include.
     pub offset: i64,
-    /// The number of bytes that the checkpoint added to the store.
+    /// The number of bytes that the checkpoint added to the store at `location`.
     pub added_bytes: u64,
     /// The total size of the base and all deltas of the checkpoint, in bytes.
     #[serde(rename = "state_bytes")]
@@ -50,7 +50,7 @@ pub enum CheckpointStatus {
     Failed,
 }
 
-/// How many checkpoints and restores there were since the instance started.
+/// Counts of checkpoints, and of restored and lost partitions. Counts begin when the instance starts.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
 pub struct CheckpointCounts {
@@ -60,14 +60,14 @@ pub struct CheckpointCounts {
     /// The number of failed checkpoints.
     #[serde(rename = "failed")]
     pub failed_count: u64,
-    /// The number of checkpoints in progress.
+    /// The number of checkpoints that are in progress now.
     #[serde(rename = "in_progress")]
     pub in_progress_count: u64,
-    /// The number of restored partitions.
+    /// The number of times that this instance restored a partition from a checkpoint.
     #[serde(rename = "restored")]
     pub restored_partition_count: u64,
-    /// The number of partitions that this instance lost, because another owner claimed the partition under a larger
-    /// epoch.
+    /// The number of times that this instance lost a partition, because another owner claimed the partition under a
+    /// larger epoch.
     #[serde(rename = "fenced")]
     pub fenced_partition_count: u64,
 }
@@ -86,13 +86,13 @@ impl CheckpointCounts {
     }
 }
 
-/// The restore of one partition.
+/// The restore of one partition's state from a checkpoint.
 #[derive(Clone, PartialEq, Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
 pub struct RestoreReport {
     /// The number of the partition.
     pub partition: i32,
-    /// The epoch of the partition when the restored checkpoint was taken.
+    /// The epoch under which an owner of the partition took the restored checkpoint.
     #[serde(rename = "epoch")]
     pub checkpoint_epoch: u64,
     /// The number of the restored checkpoint.
@@ -107,7 +107,7 @@ pub struct RestoreReport {
     /// The location of the savepoint that the job began from; absent if the job began without a savepoint.
     #[serde(rename = "savepoint")]
     pub savepoint_location: Option<String>,
-    /// The offset from which the partition is read after the restore.
+    /// The offset at which the worker continued to read the partition after the restore.
     #[serde(rename = "offset")]
     pub resume_offset: Option<i64>,
 }

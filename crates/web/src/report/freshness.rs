@@ -2,15 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Two histograms of the delays of rows. A delay begins at the record whose arrival made the row's window fire. The
-/// delay ends when Redis acknowledges the row.
+/// Two histograms of how long rows take to reach Redis. The delay of a row begins at the event time, or at the Kafka
+/// timestamp, of the record that made the row's window fire. The delay ends when Redis acknowledges the row.
 #[derive(Clone, PartialEq, Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
 pub struct FreshnessReport {
-    /// The delays since the event time of the record that made the row's window fire.
+    /// The delays that begin at the event time of the record that made the row's window fire.
     #[serde(rename = "event_time")]
     pub delay_since_event_time: DelayHistogramReport,
-    /// The delays since the Kafka timestamp of the record that made the row's window fire.
+    /// The delays that begin at the Kafka timestamp of the record that made the row's window fire.
     #[serde(rename = "append")]
     pub delay_since_kafka_timestamp: DelayHistogramReport,
 }

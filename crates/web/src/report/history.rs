@@ -7,25 +7,28 @@ use serde::{Deserialize, Serialize};
 #[serde(default)]
 pub struct HistorySample {
     /// The beginning of the interval, in epoch milliseconds. The value is a multiple of 10,000, so that the samples of
-    /// all instances align.
+    /// all instances cover the same intervals.
     #[serde(rename = "at_ms")]
     pub interval_start_ms: i64,
     /// The number of records read during the interval.
     #[serde(rename = "records")]
     pub records_read: u64,
-    /// The number of rows that resulted from the windows that fired during the interval.
+    /// The number of rows that the workers passed to the Redis writer during the interval, because the rows' windows
+    /// fired.
     #[serde(rename = "rows")]
     pub rows_fired: u64,
-    /// The number of unread records in Kafka at the end of the interval; absent while unknown.
+    /// The number of records of the instance's partitions that were unread in Kafka at the end of the interval; absent
+    /// while unknown.
     pub lag: Option<u64>,
     /// The wall-clock time minus the smallest watermark of the instance's partitions, in milliseconds, at the end of
     /// the interval.
     pub watermark_delay_ms: Option<i64>,
-    /// The median delay of the rows written during the interval, in milliseconds. A delay begins at the Kafka timestamp
-    /// of the record that made the row's window fire.
+    /// The median delay of the rows written during the interval, in milliseconds. The delay of a row begins at the
+    /// Kafka timestamp of the record that made the row's window fire. The delay ends when Redis acknowledges the row.
     pub freshness_p50_ms: Option<f64>,
-    /// The 99th percentile of the delays of the rows written during the interval, in milliseconds. A delay begins at
-    /// the Kafka timestamp of the record that made the row's window fire.
+    /// The 99th percentile of the delays of the rows written during the interval, in milliseconds. The delay of a row
+    /// begins at the Kafka timestamp of the record that made the row's window fire. The delay ends when Redis
+    /// acknowledges the row.
     pub freshness_p99_ms: Option<f64>,
 }
 
@@ -45,8 +48,8 @@ pub struct ChartMark {
 }
 
 impl ChartMark {
-    /// Returns whether the change is a start, an assignment or a revocation. Each of these three changes the owners of
-    /// partitions.
+    /// Returns whether the change is the start of an instance, the assignment of partitions or the revocation of
+    /// partitions. After each of these three, partitions can have new owners.
     #[must_use]
     pub fn is_partition_owner_change(&self) -> bool {
         matches!(self.mark_kind.as_str(), "started" | "assigned" | "revoked")

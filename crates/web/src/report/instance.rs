@@ -54,20 +54,20 @@ pub struct InstanceReport {
     /// Whether the checkpoint store is reachable.
     #[serde(rename = "checkpoint_store")]
     pub checkpoint_store_reachability: ReachabilityReport,
-    /// How long rows take from the record that made their window fire until Redis acknowledges the rows.
+    /// How long rows take to reach Redis, measured from the records that make the rows' windows fire.
     pub freshness: FreshnessReport,
     /// The newest checkpoints of partitions, newest first. The list includes checkpoints that were taken for a
     /// savepoint.
     #[serde(rename = "checkpoints")]
     pub recent_checkpoints: Vec<CheckpointReport>,
-    /// How many checkpoints and restores there were since the instance started.
+    /// Counts of checkpoints, and of restored and lost partitions, since the start of the instance.
     pub checkpoint_counts: CheckpointCounts,
     /// The newest restores of partitions, newest first.
     #[serde(rename = "restored")]
     pub recent_restores: Vec<RestoreReport>,
-    /// The samples of the last hour, one for each ten seconds, oldest first.
+    /// What the instance measured in the last hour: one sample for each ten seconds, oldest first.
     pub history: Vec<HistorySample>,
-    /// The newest marks for charts, newest first.
+    /// The newest changes that charts show as vertical lines, newest first.
     #[serde(rename = "marks")]
     pub recent_chart_marks: Vec<ChartMark>,
     /// The newest late events, newest first.
@@ -92,7 +92,7 @@ pub enum InstanceState {
     /// The instance waits for Kafka, for Redis or for its first partitions.
     #[default]
     Starting,
-    /// The instance has owned partitions, or is ready to own partitions.
+    /// The instance owns or has owned partitions, or is ready to own partitions.
     Running,
     /// The instance was requested to stop.
     Stopping,

@@ -32,13 +32,13 @@ pub struct LateEventReport {
     pub entity_key: String,
     /// The event time, in epoch milliseconds.
     pub event_time_ms: i64,
-    /// The watermark of the partition just before the late event was processed, in epoch milliseconds.
+    /// The watermark of the partition just before the worker processed the late event, in epoch milliseconds.
     pub watermark_ms: Option<i64>,
-    /// The Kafka partition of the record.
+    /// The Kafka partition of the record that holds the event.
     pub partition: i32,
-    /// The Kafka offset of the record.
+    /// The Kafka offset of the record that holds the event.
     pub offset: i64,
-    /// The first bytes of the record.
+    /// The first bytes of the record's value.
     #[serde(rename = "record")]
     pub record_excerpt: RecordExcerpt,
 }

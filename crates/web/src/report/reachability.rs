@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Whether a dependency (Kafka, Redis or the checkpoint store) is reachable. If the dependency is unreachable, since
-/// when and why.
+/// Whether a dependency (Kafka, Redis or the checkpoint store) is reachable. If the dependency is unreachable, the
+/// report also says since when and why.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
 pub struct ReachabilityReport {

@@ -19,26 +19,26 @@ pub struct RedisWriterReport {
     /// The number of transactions that wrote rows.
     #[serde(rename = "transactions")]
     pub transaction_count: u64,
-    /// The total duration of all transactions, in seconds.
+    /// The total duration of all transactions that wrote rows, in seconds.
     #[serde(rename = "transaction_seconds")]
     pub total_transaction_s: f64,
-    /// The mean duration of the transactions of the last ten seconds, in milliseconds. If no transaction ended in this
-    /// time, the mean duration of all transactions since the start.
+    /// The mean duration of the transactions that ended in the last ten seconds, in milliseconds. If no transaction
+    /// ended in this time, the field holds the mean duration of all transactions since the instance started.
     #[serde(rename = "transaction_ms")]
     pub recent_mean_transaction_ms: f64,
-    /// The number of bytes of rows that are queued or in flight.
+    /// The total size of the rows that are queued or in flight, in bytes.
     #[serde(rename = "waiting_bytes")]
     pub unacknowledged_bytes: u64,
-    /// The largest number of bytes of rows that may be queued or in flight. At this limit, workers wait before they
-    /// queue more rows.
+    /// The largest permitted total size of the rows that are queued or in flight, in bytes. At this limit, workers wait
+    /// before they queue more rows.
     #[serde(rename = "waiting_bytes_limit")]
     pub unacknowledged_bytes_max: u64,
     /// The number of rows that Redis refused.
     pub rows_refused: u64,
-    /// The number of rows that were discarded because another owner had claimed the rows' partition.
+    /// The number of rows that the writer discarded, because another owner had claimed the rows' partition.
     #[serde(rename = "rows_dropped")]
     pub rows_of_lost_partitions: u64,
-    /// The number of connections to Redis that were opened after the first connection.
+    /// The number of connections to Redis that the writer opened after its first connection.
     #[serde(rename = "reconnects")]
     pub reconnect_count: u64,
 }

@@ -8,7 +8,7 @@ use super::checkpoint::CheckpointStatus;
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
 pub struct RequestedSavepointReport {
-    /// The name of the request, by which callers fetch the savepoint's outcome.
+    /// The name of the request, with which callers ask for the savepoint's outcome.
     #[serde(rename = "request")]
     pub request_name: String,
     /// Whether the savepoint is in progress, complete or failed.

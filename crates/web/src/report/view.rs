@@ -8,16 +8,18 @@ use serde::{Deserialize, Serialize};
 pub struct ViewReport {
     /// The name of the view.
     pub name: String,
-    /// The number of rows that resulted from windows of the view when these windows fired.
+    /// The number of rows of the view that the workers passed to the Redis writer. A worker passes a row on when the
+    /// row's window fires.
     #[serde(rename = "rows")]
     pub rows_fired: u64,
-    /// The number of rows per second that resulted from windows of the view, averaged over the last ten seconds.
+    /// The number of rows of the view that the workers passed to the Redis writer per second, averaged over the last
+    /// ten seconds.
     #[serde(rename = "rows_per_s")]
     pub rows_fired_per_s: f64,
-    /// The number of events that were late for the view.
+    /// The number of events that arrived after all their windows of the view had closed.
     #[serde(rename = "late_events")]
     pub late_event_count: u64,
-    /// The number of users for whom the view holds state.
+    /// The number of entities for which the view holds state.
     #[serde(rename = "entities")]
     pub entity_count: u64,
 }

@@ -24,11 +24,11 @@ pub struct WorkerReport {
     /// The number of rows that Redis refused.
     #[serde(rename = "refused_rows")]
     pub refused_row_count: u64,
-    /// The number of rows that the worker recomputed after a restart and did not write, because Redis already held
+    /// The number of rows that the worker computed again after a restore and did not write, because Redis already held
     /// these rows.
     #[serde(rename = "rows_there")]
     pub rows_already_written: u64,
-    /// The number of users for whom the worker holds state.
+    /// The number of entities for which the worker holds state.
     #[serde(rename = "entities")]
     pub entity_count: u64,
     /// The time that the worker spent processing records, in milliseconds.
@@ -44,11 +44,12 @@ pub struct WorkerReport {
     pub idle_ms_per_s: f64,
     /// The milliseconds per second that the worker spent waiting for Redis to accept rows.
     pub backpressured_ms_per_s: f64,
-    /// The share of the worker's busy time that goes into decoding records, from 0 to 1. The share is estimated from a
-    /// sample of records.
+    /// The share of its busy time that the worker spends decoding records, from 0 to 1. The worker estimates this share
+    /// from a sample of the records.
     #[serde(rename = "decode_share")]
     pub decode_share_of_busy_time: f64,
-    /// The longest time that the worker stopped processing records to take a snapshot, in milliseconds.
+    /// The longest time for which the worker paused the processing of records in order to take a snapshot, in
+    /// milliseconds.
     #[serde(rename = "pause_ms_max")]
     pub longest_snapshot_pause_ms: f64,
     /// The time since the worker last made progress, in milliseconds. A worker makes progress when its run loop

@@ -2,8 +2,8 @@
 //!
 //! Owns: the scan of all keys in the Redis database, at the rate that the scan budget permits. Does not own: the keys
 //! that the scan finds (`remembered_users`).
-//! Invariant: a search ends at its next scan step if no request has asked for the user for ten seconds. The search also
-//! ends if `remembered_users` has forgotten the user.
+//! Invariant: a search ends at its next scan step if no HTTP request has asked for the user for ten seconds. A scan
+//! step is one `SCAN` command. The search also ends at its next scan step if `remembered_users` has forgotten the user.
 
 use std::sync::Arc;
 
@@ -36,8 +36,9 @@ impl KeySearch {
         task.abort_handle()
     }
 
-    /// Scans all keys of Redis for the user's rows, once for each feature view whose keys contain a window. Stops early
-    /// if no request asks for the user any more.
+    /// Scans all keys of the Redis database for keys of the user's rows. Scans the database once for each feature view
+    /// whose Redis keys contain a window. Stops early if no HTTP request has asked for the user for ten seconds, or if
+    /// this search is no longer active.
     fn scan_for_keys(&self) -> SearchOutcome {
         if !self.is_user_still_requested() {
             return SearchOutcome::Abandoned;

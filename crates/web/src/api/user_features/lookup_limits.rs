@@ -11,7 +11,7 @@ use crate::job::JobPace;
 
 /// The largest number of requests that read rows from Redis at the same time.
 const CONCURRENT_ROW_READS_MAX: usize = 4;
-/// The largest number of key searches that run at the same time.
+/// The largest number of searches for users' Redis keys that run at the same time.
 const CONCURRENT_SEARCHES_MAX: usize = 2;
 
 /// The permits and the scan budget for all lookups of users' rows. Clones share the same permits and the same budget.
@@ -33,23 +33,25 @@ impl Default for LookupLimits {
 }
 
 impl LookupLimits {
-    /// Waits for a permit to read rows from Redis. Never returns `None`, because the semaphore is never closed.
+    /// Waits for a permit to read rows from Redis. Never returns `None`, because no code closes the semaphore.
     pub(super) async fn acquire_read_permit(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.read_permits).acquire_owned().await.ok()
     }
 
-    /// Waits for a permit to search for a user's keys. Never returns `None`, because the semaphore is never closed.
+    /// Waits for a permit to search Redis for a user's keys. Never returns `None`, because no code closes the
+    /// semaphore.
     pub(super) async fn acquire_search_permit(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.search_permits).acquire_owned().await.ok()
     }
 
-    /// Sets the rate at which key searches may scan Redis. The rate is lower while the job is behind, because the job
-    /// then needs Redis to write rows.
+    /// Sets the rate at which all searches together may scan Redis. `pace` says whether the job keeps up with its input
+    /// or is behind. The rate is lower while the job is behind, so that Redis has more time for the job's rows.
     pub(super) fn set_scan_rate_for_pace(&self, pace: JobPace) {
         self.lock_scan_budget().set_rate_for_pace(pace);
     }
 
-    /// Blocks the thread until the scan budget permits another scan step, and takes this step from the budget.
+    /// Blocks the thread until the scan budget permits another scan step, which is one `SCAN` command. Takes this step
+    /// from the budget.
     pub(super) fn block_until_scan_step_granted(&self) {
         loop {
             let step = self.lock_scan_budget().try_take_scan_step(Instant::now());

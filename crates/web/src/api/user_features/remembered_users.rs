@@ -1,10 +1,10 @@
-//! Remembers the users that requests asked for recently, and the known keys of these users' rows.
+//! Remembers the users that HTTP requests asked for recently, and the known Redis keys of these users' rows.
 //!
-//! Owns: the set of remembered users, the known keys of each user's rows, and the state of each user's search. Does not
-//! own: the scan of Redis (`key_search`).
+//! Owns: the set of remembered users, the known keys of each user's rows, and the state of the search for each user's
+//! keys. Does not own: the scan of Redis (`key_search`).
 //! Invariants: (1) The number of remembered users is limited. (2) Each user has at most one active search. Forgetting
-//! the user ends this search. (3) A user that was requested in the last ten seconds is not forgotten. (4) A search
-//! counts as complete only after the search has scanned all keys of Redis.
+//! the user ends this search. (3) If an HTTP request asked for a user in the last ten seconds, this user is not
+//! forgotten. (4) A search counts as complete only after the search has scanned all keys of Redis.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,12 +17,13 @@ use windrow_core::ViewId;
 
 /// The largest number of remembered users.
 pub(super) const REMEMBERED_USERS_MAX: usize = 64;
-/// The largest number of remembered keys per user and view. The keys of the newest windows are kept.
+/// The largest number of remembered Redis keys for one user and one feature view. If more keys are known, only the keys
+/// of the newest windows are remembered.
 const KEYS_PER_USER_AND_VIEW_MAX: usize = 200;
-/// The shortest time between the beginnings of two searches for the same user.
+/// The shortest time from the beginning of one search for a user's keys to the beginning of the next search for them.
 const SEARCH_INTERVAL_PER_USER: Duration = Duration::from_secs(1);
-/// If no request asks for a user for this long, the user's search ends. The next request for the user then begins a new
-/// search.
+/// If no HTTP request asks for a user for this long, the search for the user's keys ends. The next request for the user
+/// then begins a new search.
 const USER_UNREQUESTED_AFTER: Duration = Duration::from_secs(10);
 
 /// The remembered users, behind a lock. Clones share the same users and the same lock.
@@ -50,8 +51,8 @@ struct RememberedUser {
     search_progress: watch::Sender<SearchProgress>,
 }
 
-/// How far the searches for a user have come. After ten seconds without a request for the user, the next request resets
-/// the progress to `Begun`.
+/// What the searches for a user's keys have achieved so far. If no HTTP request asks for the user for ten seconds, the
+/// next request resets this value to `Begun`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum SearchProgress {
     /// No search for the user has failed, and no search has scanned all keys of Redis.
@@ -62,8 +63,7 @@ pub(super) enum SearchProgress {
     Complete,
 }
 
-/// The id of one search for a user's keys. The id becomes invalid when the user is forgotten or another search for the
-/// user begins.
+/// The id of one search for a user's keys. The id is valid only while this search is the user's active search.
 #[derive(Clone, Debug)]
 pub(super) struct SearchId {
     pub(super) user: String,
@@ -75,13 +75,13 @@ pub(super) struct SearchId {
 pub(super) enum SearchOutcome {
     /// The search scanned all keys of Redis.
     Complete,
-    /// The search stopped early, because no request asked for the user any more.
+    /// The search stopped early, because no HTTP request had asked for the user for ten seconds.
     Abandoned,
     /// Redis returned this error.
     Failed(String),
 }
 
-/// A search that waits for a search permit or scans Redis.
+/// A search for a user's keys that has not ended. The search either waits for a search permit or scans Redis.
 struct ActiveSearch {
     search_number: u64,
     /// The task that waits for the search permit. The task ends when the scan begins.
@@ -95,9 +95,10 @@ impl Drop for ActiveSearch {
 }
 
 pub(super) struct SearchStatus {
-    /// The progress of the searches for the user. A request waits on this channel until the first search has ended.
+    /// Receives the progress of the searches for the user's keys. The HTTP request waits briefly on this channel for
+    /// the first search to end.
     pub(super) search_progress: watch::Receiver<SearchProgress>,
-    /// Whether the caller must begin a search for the user now.
+    /// Whether the caller must now begin a search for the user's keys.
     pub(super) is_search_due: bool,
 }
 
@@ -105,16 +106,17 @@ pub(super) struct SearchStatus {
 pub(super) struct KnownKeys {
     /// The keys, ordered by feature view. The keys of a view are ordered by window, oldest first.
     pub(super) row_keys: Vec<RowKey>,
-    /// Whether a search for the user has scanned all keys of Redis. After ten seconds without a request for the user,
-    /// the next request resets this value to `false`.
+    /// Whether a search for the user's keys has scanned all keys of Redis. After ten seconds without an HTTP request
+    /// for the user, earlier searches no longer count.
     pub(super) is_search_complete: bool,
-    /// Why the last search for the user failed; `None` if that search has not failed.
+    /// Why the last search for the user's keys failed or could not begin; otherwise `None`.
     pub(super) search_failure: Option<String>,
 }
 
 impl RememberedUsers {
-    /// Records a request for `user`. Adds `written_keys`, the keys of recently written rows, to the user's known keys.
-    /// Returns `None` if the list of users is full and no listed user may be forgotten yet.
+    /// Records that an HTTP request asked for `user`. Adds `written_keys`, the keys of rows that this instance recently
+    /// wrote for the user, to the user's known keys. Returns `None` and records nothing if requests asked for
+    /// [`REMEMBERED_USERS_MAX`] other users in the last ten seconds.
     pub(super) fn record_user_request(
         &mut self,
         user: &str,
@@ -126,8 +128,8 @@ impl RememberedUsers {
         }
         let state = self.users.entry(user.to_owned()).or_insert_with(|| RememberedUser::new(now));
         if now - state.last_requested_at >= USER_UNREQUESTED_AFTER {
-            // Other instances may have written rows since the last request for the user. A running search can miss
-            // these rows, because the search may have scanned past their keys already. So a new search must begin.
+            // Other instances may have written rows for the user after the last request. A search that still runs can
+            // miss these rows, because it may already have scanned past their keys. So a new search must begin.
             state.active_search = None;
             state.last_search_failure = None;
             state.search_progress.send_replace(SearchProgress::Begun);
@@ -139,8 +141,8 @@ impl RememberedUsers {
         Some(SearchStatus { search_progress: state.search_progress.subscribe(), is_search_due })
     }
 
-    /// Forgets the user that has gone without a request for the longest time. If that time is shorter than ten seconds,
-    /// forgets no user and returns `None`.
+    /// Forgets the user whose last HTTP request is the oldest. If this request is less than ten seconds old, forgets no
+    /// user and returns `None`.
     fn forget_least_recently_requested_user(&mut self, now: Instant) -> Option<()> {
         let (user, state) = self.users.iter().min_by_key(|(_, state)| state.last_requested_at)?;
         if now - state.last_requested_at < USER_UNREQUESTED_AFTER {
@@ -151,8 +153,8 @@ impl RememberedUsers {
         Some(())
     }
 
-    /// Begins a search for `user`. `spawn` must start the task that waits for the search permit, and return a handle
-    /// that aborts this task.
+    /// Begins a search for the keys of `user`. `spawn` receives the id of the search. `spawn` must start the task that
+    /// waits for the search permit, and return a handle that aborts this task.
     pub(super) fn begin_search(&mut self, user: &str, now: Instant, spawn: impl FnOnce(SearchId) -> AbortHandle) {
         let Some(state) = self.users.get_mut(user) else { return };
         let number = self.next_search_number;
@@ -162,13 +164,13 @@ impl RememberedUsers {
         state.active_search = Some(ActiveSearch { search_number: number, waiting_task });
     }
 
-    /// Returns whether `search` is still active and its user was requested in the last ten seconds.
+    /// Returns whether `search` is still active, and an HTTP request has asked for its user in the last ten seconds.
     pub(super) fn is_user_still_requested(&mut self, search: &SearchId) -> bool {
         self.find_user_of_active_search(search).is_some_and(|state| state.is_user_still_requested())
     }
 
-    /// Adds the keys that `search` found to the user's known keys. Clears the failure of an earlier search, because
-    /// Redis answers again.
+    /// Adds `keys`, which `search` found in Redis, to the known keys of the user. Clears the error of an earlier
+    /// search, because Redis answers again. If `search` is no longer active, does nothing.
     pub(super) fn add_keys_found_by_search(&mut self, search: &SearchId, keys: Vec<RowKey>) {
         if let Some(state) = self.find_user_of_active_search(search) {
             state.add_row_keys_keeping_newest(keys);
@@ -203,7 +205,8 @@ impl RememberedUsers {
         })
     }
 
-    /// Forgets each key in `read_keys` that has no row in `rows`, because Redis no longer holds a row at this key.
+    /// Forgets the keys of `user` at which Redis no longer holds a row. `read_keys` are the keys that were just read
+    /// from Redis, and `rows` are the rows that Redis returned.
     pub(super) fn forget_keys_without_row(&mut self, user: &str, read_keys: &[RowKey], rows: &[StoredRow]) {
         let existing: BTreeSet<&[u8]> = rows.iter().map(|row| &*row.redis_key).collect();
         if let Some(state) = self.users.get_mut(user) {
@@ -213,7 +216,8 @@ impl RememberedUsers {
         }
     }
 
-    /// Returns the user of `search`. Returns `None` if `search` is no longer the user's active search.
+    /// Returns the user whose keys `search` looks for. Returns `None` if `search` is no longer the active search for
+    /// this user's keys.
     fn find_user_of_active_search(&mut self, search: &SearchId) -> Option<&mut RememberedUser> {
         let state = self.users.get_mut(&search.user)?;
         let is_current =

@@ -11,7 +11,7 @@ use crate::job::JobReport;
 use crate::report::{ReachabilityReport, ViewReport};
 use crate::server_context::JobServerContext;
 
-/// An answer holds at most this many late events of a user, and at most this many dead letters.
+/// An answer holds at most this many late events of the user, and at most this many dead letters of the user.
 const PROBLEMS_SHOWN_MAX: usize = 100;
 
 pub(super) struct UserPageData<'a> {
@@ -21,9 +21,9 @@ pub(super) struct UserPageData<'a> {
     pub(super) recent_rows: Vec<WrittenRow>,
     /// The user's rows in Redis, ordered by feature view. The rows of a view are ordered by window, oldest first.
     pub(super) stored_rows: Vec<StoredRow>,
-    /// Whether a search for the user has scanned all keys of Redis.
+    /// Whether a search for the user's keys has scanned all keys of Redis.
     pub(super) is_search_complete: bool,
-    /// Why the last search for the user failed; `None` if that search has not failed.
+    /// Why the last search for the user's keys failed or could not begin; otherwise `None`.
     pub(super) search_failure: Option<String>,
     pub(super) redis_reachability: ReachabilityReport,
 }
@@ -100,8 +100,8 @@ fn render_stored_row(row: &StoredRow) -> Value {
     })
 }
 
-/// Returns a copy of `job` without the late events and dead letters of other users. If `user` is `None`, the copy holds
-/// no late events and no dead letters.
+/// Returns a copy of the job report `job` that holds only the late events and dead letters of `user`. If `user` is
+/// `None`, the copy holds no late events and no dead letters.
 fn filter_problems_by_user(job: &JobReport, user: Option<&str>) -> JobReport {
     let mut job = job.clone();
     for instance in &mut job.instances {

@@ -1,8 +1,9 @@
 //! Looks up the rows that Redis holds for a user.
 //!
 //! Owns: reading a user's rows from Redis for one request. If the keys of a feature view contain no window, the user
-//! has one row in this view, whose key is always known. All other keys become known through recently written rows and
-//! through searches. Does not own: the known keys (`remembered_users`), the searches (`key_search`).
+//! has one row in this view, whose key is always known. All other keys become known through the rows that this instance
+//! wrote recently, and through searches of Redis. Does not own: the known keys (`remembered_users`), the searches
+//! (`key_search`).
 //! Invariant: a request waits for Redis for a limited time. If a read takes longer, the read keeps its permit until the
 //! read ends.
 
@@ -20,19 +21,19 @@ use super::remembered_users::{KnownKeys, REMEMBERED_USERS_MAX, SearchProgress, S
 use crate::job::JobPace;
 use crate::server_context::JobServerContext;
 
-/// The longest time that a request waits until the first search for its user has ended.
+/// The longest time that an HTTP request waits for the first search for its user's keys to end.
 const WAIT_FOR_FIRST_SEARCH_MAX: Duration = Duration::from_millis(500);
-/// The longest time that a request waits for Redis to return the rows.
+/// The longest time that an HTTP request waits for Redis to return the user's rows.
 const ROW_READ_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The rows that Redis holds for a user.
 pub(super) struct UserRows {
     /// The rows, ordered by feature view. The rows of a view are ordered by window, oldest first.
     pub(super) stored_rows: Vec<StoredRow>,
-    /// Whether a search for the user has scanned all keys of Redis. After ten seconds without a request for the user,
-    /// the next request resets this value to `false`.
+    /// Whether a search for the user's keys has scanned all keys of Redis. After ten seconds without an HTTP request
+    /// for the user, earlier searches no longer count.
     pub(super) is_search_complete: bool,
-    /// Why the last search for the user failed; `None` if that search has not failed.
+    /// Why the last search for the user's keys failed or could not begin; otherwise `None`.
     pub(super) search_failure: Option<String>,
 }
 
@@ -47,7 +48,8 @@ pub(super) enum RowLookupFault {
     TaskFailed(#[source] JoinError),
 }
 
-/// Looks up users' rows in Redis, for all requests. Clones share the known keys, and the limits of the load on Redis.
+/// Looks up the rows of users in Redis. All HTTP requests use clones of one lookup. Clones share the known keys, and
+/// the limits of the load on Redis.
 #[derive(Clone, Default)]
 pub(crate) struct UserRowLookup {
     limits: LookupLimits,
@@ -55,8 +57,9 @@ pub(crate) struct UserRowLookup {
 }
 
 impl UserRowLookup {
-    /// Returns the rows that Redis holds for `user`. `written_rows` are the user's recently written rows, whose keys
-    /// need no search. `pace` determines how fast searches may scan Redis.
+    /// Returns the rows that Redis holds for `user`. `written_rows` are the user's rows that this instance wrote
+    /// recently, so their keys are known without a search. `pace` says whether the job keeps up with its input. If not,
+    /// searches scan Redis more slowly.
     ///
     /// # Errors
     /// When Redis is unreachable or does not answer in time.
@@ -87,7 +90,7 @@ impl UserRowLookup {
         Ok(UserRows { stored_rows: rows, is_search_complete, search_failure })
     }
 
-    /// Reads the rows of `keys` on a blocking thread. If the request times out, the read continues and keeps its
+    /// Reads the rows at `keys` on a blocking thread. If the HTTP request times out, the read continues and keeps its
     /// permit. So even a slow Redis never receives more simultaneous reads than permitted.
     async fn read_rows_on_blocking_thread(
         &self,
@@ -104,8 +107,8 @@ impl UserRowLookup {
         Ok(read.await.map_err(RowLookupFault::TaskFailed)??)
     }
 
-    /// Waits until the first search for `user` has ended, but at most half a second. Then returns the known keys of the
-    /// user's rows.
+    /// Begins a search for the keys of `user` if a search is due. Waits until the first search has ended, but at most
+    /// half a second. Then returns the known keys of the user's rows.
     async fn find_user_row_keys(
         &self,
         context: &Arc<JobServerContext>,
@@ -131,8 +134,9 @@ impl UserRowLookup {
         })
     }
 
-    /// Records a request for `user`, and begins a search for the user's keys if a search is due. Returns `None` if too
-    /// many other users were requested in the last ten seconds.
+    /// Records that an HTTP request asked for `user`, and begins a search for the user's keys if a search is due.
+    /// Returns a channel with the progress of the searches. Returns `None` if requests asked for
+    /// [`REMEMBERED_USERS_MAX`] other users in the last ten seconds.
     fn record_request_and_begin_due_search(
         &self,
         context: &Arc<JobServerContext>,
@@ -152,7 +156,7 @@ impl UserRowLookup {
     }
 }
 
-/// Reads the rows at `keys`, and the user's row of each feature view whose keys contain no window.
+/// Reads the rows at `keys` from Redis. Also reads the row of `user` in each feature view whose keys contain no window.
 fn read_user_rows(
     context: &JobServerContext,
     user: &str,

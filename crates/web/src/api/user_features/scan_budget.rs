@@ -5,17 +5,17 @@ use std::time::{Duration, Instant};
 
 use crate::job::JobPace;
 
-/// The number of scan steps that are available at once after a pause. These steps cover 50,000 keys, so the search of a
-/// smaller database is not delayed.
+/// After a pause, this many scan steps may be taken without waiting. These steps cover about 50,000 keys, so one scan
+/// of a smaller database does not wait.
 const BURST_SCAN_STEPS: f64 = 50.0;
-/// The number of scan steps per second after a burst, while the job keeps up. One step takes Redis about one
+/// The number of scan steps that become available per second while the job keeps up. One step takes Redis about one
 /// millisecond, so the scans take up about five percent of Redis's time.
 const SCAN_STEPS_PER_SECOND: f64 = 50.0;
-/// The number of scan steps per second while the job is behind. The number is low, because the job then needs Redis to
-/// write rows.
+/// The number of scan steps that become available per second while the job is behind. The number is low, so that Redis
+/// has time for the rows that the job writes.
 const SCAN_STEPS_PER_SECOND_WHILE_BEHIND: f64 = 5.0;
 
-/// A token bucket of scan steps.
+/// A token bucket: each token permits one scan step.
 pub(super) struct ScanBudget {
     available_steps: f64,
     steps_per_second: f64,
@@ -61,8 +61,8 @@ impl ScanBudget {
 mod tests {
     use super::*;
 
-    /// Returns the number of scan steps that `budget` grants within `length` to a caller that always waits as long as
-    /// demanded.
+    /// Returns the number of scan steps that `budget` grants from `now` until `now + length`. The simulated caller
+    /// always waits as long as `budget` demands.
     fn count_steps(budget: &mut ScanBudget, mut now: Instant, length: Duration) -> u32 {
         let (end, mut steps) = (now + length, 0);
         while now < end {
