@@ -16,7 +16,7 @@ pub(super) trait FlinkRequestBody: DeserializeOwned + Default {
 /// The body of POST `/jobs/:id/savepoints`.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct SavepointRequestBody {
+pub(super) struct FlinkSavepointRequestBody {
     #[serde(rename = "target-directory")]
     pub(super) target_directory: Option<String>,
     #[serde(rename = "cancel-job")]
@@ -70,7 +70,7 @@ enum CheckpointKind {
     Incremental,
 }
 
-impl FlinkRequestBody for SavepointRequestBody {
+impl FlinkRequestBody for FlinkSavepointRequestBody {
     const FLINK_BODY_CLASS: &str = "SavepointTriggerRequestBody";
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::fault::{bad_path_parameter, bad_request, conflict, not_found};
 use super::flink_job::is_flink_id;
-use super::request_body::{SavepointRequestBody, StopRequestBody, parse_trigger_id};
+use super::request_body::{FlinkSavepointRequestBody, StopRequestBody, parse_trigger_id};
 use super::throwable::render_failure_cause;
 use crate::answers::HttpFault;
 use crate::controls::{AfterSavepoint, HttpSavepointRequest, SavepointRefusal, SavepointState};
@@ -12,7 +12,7 @@ use crate::random::random_hex_digits;
 use crate::server_context::JobServerContext;
 
 /// Answers POST `/jobs/:id/savepoints`.
-pub(super) fn begin_savepoint(context: &JobServerContext, body: SavepointRequestBody) -> Result<Value, HttpFault> {
+pub(super) fn begin_savepoint(context: &JobServerContext, body: FlinkSavepointRequestBody) -> Result<Value, HttpFault> {
     let stops_job = body.cancel_job.unwrap_or_default();
     let request = HttpSavepointRequest {
         target_directory: body.target_directory.as_deref(),
