@@ -80,8 +80,8 @@ async fn what_cannot_be_written_is_refused_with_the_reason() {
         (json!({"value": "x".repeat(2000)}), 400, "does not accept this record"),
         (json!({"valu": "v"}), 400, "unknown field `valu`"),
         (json!({"value": 7}), 400, "invalid type"),
-        (json!({"value": "v", "headers": [["", "x"]]}), 400, "a header needs a name"),
-        (json!({"value": "v", "headers": [["a\u{0}b", "x"]]}), 400, "without a NUL character"),
+        (json!({"value": "v", "headers": [["", "x"]]}), 400, "a header has no name"),
+        (json!({"value": "v", "headers": [["a\u{0}b", "x"]]}), 400, "or a NUL character in its name: correct the name"),
     ] {
         let (code, why) = read_error(ui.post_json(&path, &record).await).await;
         assert!(code == status && why.contains(reason), "{record}: {code} {why}");
