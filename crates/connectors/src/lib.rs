@@ -1,8 +1,8 @@
 //! Connectors to Kafka, Redis, files and object stores.
 //!
 //! The engine defines interfaces for sources of records, sinks of rows, fences, dead letters and checkpoint stores.
-//! This crate implements these interfaces. It does not compute windows or features. Each module owns the connections,
-//! retries and error classification of one system.
+//! This crate implements these interfaces. It does not compute windows or features. Each module owns the connections to
+//! one system, and the classification of the system's errors.
 //!
 //! ```text
 //!   kafka/source.rs ─┐                    ┌─► redis/sink.rs ─► rows/ ─► delivery/ ─► Redis

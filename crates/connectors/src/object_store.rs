@@ -7,8 +7,8 @@
 //! Invariants:
 //! 1. An object appears whole or not at all. Of several calls that create an object with the same name, at most one
 //!    succeeds. A local store first writes a staged file (`NAME#1`). Then it creates a hard link to this file under the
-//!    object's name, which fails if the name exists. For S3, each write has the header `If-None-Match: *`. Google and
-//!    Azure have equivalent headers.
+//!    object's name, which fails if the name exists. For S3, each write request has the header `If-None-Match: *`.
+//!    Google and Azure have equivalent headers.
 //! 2. If [`CheckpointStore::create_object`] reports that an object was created or exists, the object survives a crash
 //!    of the machine. A local store syncs the object's file and directories before the call returns.
 //! 3. Every call ends within 30 s. After a timeout the outcome of a write is unknown: the object may still appear
@@ -21,8 +21,8 @@
 //! objects.
 //!
 //! Why a runtime: [`CheckpointStore`] is a blocking interface, but the `object_store` crate is asynchronous. One thread
-//! of the runtime polls the sockets of all stores. Each call blocks the thread that makes the call. A call panics on a
-//! thread of another Tokio runtime.
+//! of the runtime polls the sockets of all stores. A call blocks the calling thread. If the calling thread belongs to
+//! another Tokio runtime, the call panics.
 
 mod cloud;
 mod cloud_or_memory;
@@ -64,8 +64,8 @@ impl ObjectStoreOpener {
     /// # Errors
     /// When the thread of the runtime cannot be started.
     pub fn new() -> Result<Self, StoreFault> {
-        // The HTTP client panics if no default crypto provider is installed. `install_default` fails only if a provider
-        // is already installed, so the result is ignored.
+        // The HTTP client of the `object_store` crate panics if the process has no default crypto provider for TLS.
+        // `install_default` fails only if the process already has one, so the result is ignored.
         let _ = rustls::crypto::ring::default_provider().install_default();
         Ok(Self {
             runtime: Arc::new(StoreRuntime::start()?),

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use windrow_engine::{Clock, SystemClock};
 
-/// The time between two log lines about the same outage.
+/// The shortest time between two log lines about the same outage.
 const LOG_INTERVAL: Duration = Duration::from_secs(30);
 
 /// An ongoing outage of a system that the job depends on.
@@ -19,11 +19,11 @@ pub struct DependencyOutage {
     pub began_at_ms: i64,
     /// The time since the start of the outage.
     pub duration: Duration,
-    /// The reason of the latest failed attempt.
+    /// The reason why the latest attempt to use the system failed.
     pub latest_reason: String,
 }
 
-/// The kind of log line that is due about an outage.
+/// The kind of log line that the caller must now write about an outage.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OutageNotice {
     /// The outage began with this failed attempt.
@@ -48,8 +48,9 @@ struct TrackedOutage {
 }
 
 impl OutageTracker {
-    /// Records an attempt that failed because of `reason`. Returns the kind of log line that is due, if any. A log line
-    /// is due at the first failure of an outage, and then every 30 s.
+    /// Records that an attempt to use the system failed because of `reason`. If the caller must now write a log line,
+    /// returns the kind of this line. A line is due at the first failure of an outage. Later lines are due at intervals
+    /// of at least 30 s.
     pub fn record_failure(&mut self, reason: &str) -> Option<OutageNotice> {
         let now = Instant::now();
         match &mut self.ongoing_outage {
@@ -76,10 +77,10 @@ impl OutageTracker {
         }
     }
 
-    /// Records a successful attempt. If an outage was ongoing, the attempt ends the outage, and the duration of the
-    /// outage is returned.
+    /// Records that an attempt to use the system succeeded. If this success ends an outage, returns the duration of the
+    /// outage; otherwise returns `None`.
     pub fn record_success(&mut self) -> Option<Duration> {
-        // Returns early if no outage is ongoing, as in most calls.
+        // Most calls return here, because no outage is ongoing.
         self.ongoing_outage.as_ref()?;
         Some(self.ongoing_outage.take()?.began_instant.elapsed())
     }
@@ -98,12 +99,12 @@ impl OutageTracker {
 pub struct SharedOutageTracker(Arc<Mutex<OutageTracker>>);
 
 impl SharedOutageTracker {
-    /// Records an attempt that failed because of `reason`.
+    /// Records that an attempt to use the system failed because of `reason`.
     pub fn mark_unreachable(&self, reason: &str) {
         self.0.lock().record_failure(reason);
     }
 
-    /// Records a successful attempt.
+    /// Records that an attempt to use the system succeeded.
     pub fn mark_reachable(&self) {
         self.0.lock().record_success();
     }

@@ -20,14 +20,14 @@
 //! Invariants:
 //! 1. A row appears whole. One transaction (`MULTI … EXEC`) writes all rows of an in-flight batch. No reader sees a row
 //!    without some of its fields or without its time to live. A NULL feature has no field in the hash. If an earlier
-//!    write of the row created this field, the transaction deletes the field.
+//!    write of the row created a field for this feature, the transaction deletes the field.
 //! 2. Rows of all workers reach Redis in the order in which the workers handed the rows over. Therefore no older row
 //!    replaces a newer row. Only one batch is in flight at a time. The writer repeats this batch until Redis has
 //!    acknowledged it. Before the writer repeats a batch over a new connection, it kills the old connection on the
 //!    server. Delayed commands of the old connection therefore never take effect.
 //! 3. A [`FlushTicket`](windrow_engine::FlushTicket) is acknowledged only after Redis has answered `EXEC` for every row
-//!    that was handed over before the flush. If the outcome of a batch is unknown, the batch is sent again. Writing a
-//!    row twice has the same effect as writing the row once.
+//!    that was handed over before the flush. If the outcome of a batch is unknown, the writer sends the batch again.
+//!    This is harmless, because writing a row twice has the same effect as writing the row once.
 //! 4. Queued and in-flight rows take at most [`RedisWriterSettings::queue_bytes_max`] bytes, unless a single batch is
 //!    larger. In addition, [`RecentRows`] keeps at most [`RECENT_ROWS_BYTES_MAX`] bytes of written rows.
 //! 5. Rows of a partition are written only while the partition's fence in Redis holds the value that this writer wrote
@@ -37,20 +37,22 @@
 //!    [`LostPartition`](windrow_engine::LostPartition). The rows of other partitions are still written.
 //! 6. No message and no log line contains the user or the password of the URL.
 //!
-//! The writer never overwrites a value of another program that is not a hash. Before the transaction, the writer sends
-//! `HLEN` for the key of each row. `HLEN` fails if the key holds another type. The writer then leaves out the row and
-//! reports a [`RefusedRow`](windrow_engine::RefusedRow). The `HLEN` takes about 0.45 µs of the 2.7 µs that Redis needs
-//! for a row of five fields (measured). `MULTI` alone does not protect such a key: Redis refuses `HSET`, but `PEXPIRE`
-//! still sets a time to live on the key. One gap remains, shorter than a round trip: another program may create the key
-//! between `HLEN` and `EXEC`. The value of this key is not overwritten, but the key gets the row's time to live.
+//! At the key of a row, another program may have stored a value that is not a hash. The writer never overwrites such a
+//! value. Before the transaction, the writer sends `HLEN` for the key of each row. `HLEN` fails if the value is not a
+//! hash. The writer then leaves out the row and reports a [`RefusedRow`](windrow_engine::RefusedRow). The `HLEN` takes
+//! about 0.45 µs of the 2.7 µs that Redis needs for a row of five fields (measured). `MULTI` alone does not protect
+//! such a key: Redis refuses `HSET`, but `PEXPIRE` still sets a time to live on the key. One gap remains, shorter than
+//! a round trip: another program may create the key between `HLEN` and `EXEC`. The value of this key is not
+//! overwritten, but the key gets the row's time to live.
 //!
-//! Fences are strings at the keys `windrow:fence:{pipeline}:{group}:{partition}` and never expire. If a fence is
-//! deleted, the owner of the partition returns to the partition's last checkpoint. Invariant 5 needs no additional
-//! round trip. The writer sends `WATCH` and `GET` for the fences together with `HLEN`, and `SET` for the fences
-//! together with the rows. A row whose key begins with `windrow:fence:` is refused.
+//! Fences are strings at the keys `windrow:fence:{pipeline}:{group}:{partition}` and never expire. If another program
+//! deletes a fence, the owner of the partition restores the partition's last checkpoint. Invariant 5 needs no
+//! additional round trip. The writer sends `WATCH` and `GET` for the fences together with `HLEN`, and `SET` for the
+//! fences together with the rows. The writer refuses a row whose key begins with `windrow:fence:`.
 //!
-//! After a crash: rows and fences in Redis are as the last transaction left them. A fence tells the next owner of its
-//! partition which rows Redis already has. The next owner does not write these rows again.
+//! After a crash: rows and fences in Redis are as the last transaction left them. A fence holds the number of rows of
+//! its partition that Redis already has. The next owner of the partition reads this number, and does not write these
+//! rows again.
 //!
 //! The Redis user of the URL needs access to the keys of the rows and to `~windrow:fence:*`. This user needs the
 //! commands `+hlen +hset +hdel +pexpire +watch +get +set +multi +exec +discard`. To kill the old connection (invariant
@@ -58,8 +60,8 @@
 //! +type +scan`.
 //!
 //! Why no script: an `EVAL` per row costs Redis 1.6 to 1.8 times as much as the single commands (measured). Why no
-//! Redis Cluster: a transaction cannot span several slots. [`RedisWriter::start`] fails if the server is in cluster
-//! mode.
+//! Redis Cluster: a cluster refuses a transaction with keys of several hash slots. [`RedisWriter::start`] fails if the
+//! server is in cluster mode.
 
 mod address;
 mod delivery;

@@ -1,6 +1,7 @@
 //! Redaction of credentials in the URLs of messages and pages.
 //!
-//! A text may not be a valid URL. These functions therefore redact too much rather than too little.
+//! The text may be an invalid URL, in which the login has no certain place. These functions therefore redact too much
+//! rather than too little.
 
 /// Returns `url` without user, password, query and fragment. The query and the fragment are removed, because they may
 /// contain credentials.

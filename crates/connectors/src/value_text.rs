@@ -22,7 +22,7 @@ pub(crate) fn append_decimal_integer(out: &mut Vec<u8>, number: i64) {
 pub(crate) fn append_json_string(out: &mut Vec<u8>, text: &str) {
     let start = out.len();
     if serde_json::to_writer(&mut *out, text).is_err() {
-        // Serializing text into memory does not fail.
+        // Serializing text into memory cannot fail.
         out.truncate(start);
     }
 }

@@ -1,11 +1,11 @@
 //! Dead letters as JSON lines.
 //!
-//! A rejected record becomes the line `{"topic", "partition", "offset", "reason", "key", "payload"}`. A missing key or
-//! payload is `null`. A key or payload that is not UTF-8 is base64 text with the name `"key_base64"` or
-//! `"payload_base64"`. A row that Redis refused becomes the line `{"reason", "redis_key"}`. If the key is not UTF-8, the
-//! line is `{"reason", "redis_key_base64"}`.
-//! After a crash: the file holds the dead letters of all records below the last committed offsets. A rejected record
-//! that is read again after the crash appears twice in the file.
+//! A rejected record becomes a line with the fields `topic`, `partition`, `offset`, `reason`, `key` and `payload`. A
+//! missing key or payload is `null`. A key or payload that is not UTF-8 becomes base64 text in the field `key_base64`
+//! or `payload_base64`. A row that Redis refused becomes a line with the fields `reason` and `redis_key`. If the Redis
+//! key is not UTF-8, the line contains `redis_key_base64` instead.
+//! After a crash: the file holds the dead letters of all records before the committed offsets of their partitions.
+//! Windrow reads the later records again, so their dead letters may appear twice.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};

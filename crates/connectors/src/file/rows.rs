@@ -1,7 +1,8 @@
 //! Rows and late events as JSON lines.
 //!
-//! A row becomes the line `{"feature_view", <entity key>, "window_start", "window_end", <features…>}`.
-//! A late event becomes the line `{"feature_view", <entity key>, "late": true, "event_time"}`.
+//! A row becomes a line with these fields: `feature_view`, the entity key, `window_start`, `window_end`, and the
+//! features.
+//! A late event becomes a line with these fields: `feature_view`, the entity key, `"late": true`, and `event_time`.
 //! Times are epoch milliseconds; window ends are exclusive.
 //! A double becomes the shortest text that parses to the same double. NaN and the infinities become the texts `"NaN"`,
 //! `"Infinity"` and `"-Infinity"`, because JSON has no such numbers.
@@ -15,7 +16,7 @@ use windrow_engine::{FenceToken, FlushTicket, Halt, Sink};
 
 use crate::value_text;
 
-/// The size at which the buffer of lines is written to the output.
+/// As soon as the buffer holds this number of bytes, the sink writes the buffer to the output.
 const BUFFER_WRITE_THRESHOLD_BYTES: usize = 256 * 1024;
 
 /// Writes rows and late events as JSON lines to a file or a pipe.
@@ -28,11 +29,11 @@ pub struct JsonLinesSink<W> {
     last_ticket: FlushTicket,
 }
 
-/// The parts that are the same in the lines of all rows of a view.
+/// The pieces of text that are the same in the JSON lines of all rows of one view.
 struct ViewLinePrefixes {
-    /// The bytes before the value of the entity key.
+    /// The bytes from the start of a line to the value of the entity key.
     prefix_before_key_value: Vec<u8>,
-    /// For each feature: the bytes before the feature's value. These bytes contain the feature's name.
+    /// For each feature, the bytes of a line before the feature's value: a comma, the feature's name and a colon.
     feature_prefixes: Vec<Vec<u8>>,
 }
 

@@ -1,6 +1,7 @@
-//! A source that reads a file or a pipe as one partition. Each line is one record, which should be a JSON object.
+//! A source that reads a file or a pipe as one partition. Each line is one record. The source does not check whether
+//! the line is a JSON object.
 //!
-//! Invariants: (1) the source keeps at most `MAX_RECORD_BYTES + 1` bytes of a line in memory; (2) the offset of a
+//! Invariants: (1) The source keeps at most `MAX_RECORD_BYTES + 1` bytes of a line in memory. (2) The offset of a
 //! record is its line number, counted from 0.
 
 use std::io::{self, BufRead};
@@ -14,8 +15,8 @@ use windrow_engine::{
 
 /// The number of the partition that stands for the whole file or pipe.
 const ONLY_PARTITION: Partition = 0;
-/// The maximal number of lines that one poll reads. The limit is small, so that the worker often checks its clock
-/// between polls.
+/// The maximal number of lines that one call of [`Source::poll`] reads. The limit is small, so that the worker often
+/// checks its clock between these calls.
 const LINES_PER_POLL_MAX: usize = 1024;
 
 /// The number of bytes that a [`FileSource`] has read so far. A progress bar shows this number.
@@ -27,7 +28,7 @@ pub struct FileSource<R> {
     input_name: String,
     next_line_number: i64,
     state: FileReadState,
-    /// The part of the current line that was read so far, if the reader's buffer did not hold the whole line.
+    /// The pieces of the current line that were read so far. `None` at the start of a line.
     accumulated_line: Option<AccumulatedLine>,
     bytes_read: BytesReadCounter,
 }
@@ -40,8 +41,8 @@ enum FileReadState {
     Finished,
 }
 
-/// A line of which the reader's buffer held only a part at a time. The first `MAX_RECORD_BYTES + 1` bytes of the line
-/// are kept. All further bytes are only counted.
+/// A line that the source reads in several pieces, because the reader's buffer does not hold the whole line. The source
+/// keeps the first `MAX_RECORD_BYTES + 1` bytes of the line, and only counts the bytes after them.
 #[derive(Default)]
 struct AccumulatedLine {
     kept_bytes: Vec<u8>,
@@ -80,7 +81,7 @@ impl<R: BufRead> FileSource<R> {
         }
     }
 
-    /// Reads one line and passes it to `each` as a record.
+    /// Reads one line, and calls `each` with the line as a record.
     fn read_line(
         &mut self,
         each: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>,

@@ -12,8 +12,8 @@ const READ_TIMEOUT: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 pub struct TimeoutReader<R>(R);
 
 impl<R: Read + AsFd> TimeoutReader<R> {
-    /// Creates a reader with a timeout around `reader`. `reader` must not buffer bytes, because `poll` does not see
-    /// buffered bytes.
+    /// Creates a reader with a timeout around `reader`. `reader` must not buffer bytes, because the system call `poll`
+    /// does not see buffered bytes.
     pub fn new(reader: R) -> Self {
         Self(reader)
     }
@@ -24,7 +24,8 @@ impl<R: Read + AsFd> Read for TimeoutReader<R> {
         let mut sources = [PollFd::new(&self.0, PollFlags::IN)];
         match poll(&mut sources, Some(&READ_TIMEOUT)) {
             Ok(0) => Err(io::ErrorKind::WouldBlock.into()),
-            // If a signal interrupts `poll`, the interruption counts as a timeout. `read` reports all other errors.
+            // If a signal interrupts `poll`, this counts as a timeout. After any other error of `poll`, the following
+            // `read` reports what is wrong with the input.
             Err(rustix::io::Errno::INTR) => Err(io::ErrorKind::WouldBlock.into()),
             _ => self.0.read(buffer),
         }

@@ -17,8 +17,9 @@ use windrow_engine::StoreFault;
 use super::fault;
 use super::place::{CloudBucket, CloudProvider, StorePlace};
 
-/// The time after which a failed request is not repeated. This time and [`REQUEST_TIMEOUT`] together are shorter than
-/// [`super::runtime::CALL_TIMEOUT`], so a call ends in time even if the last request hangs.
+/// A failed request is repeated only within this time after its first attempt. The sum of this time and
+/// [`REQUEST_TIMEOUT`] is smaller than [`super::runtime::CALL_TIMEOUT`]. A call therefore ends in time even if its last
+/// request hangs.
 const RETRY_TIMEOUT: Duration = Duration::from_secs(9);
 
 /// The timeout of one request including the transfer of its body, in the notation of the `object_store` crate. The
@@ -31,14 +32,16 @@ pub(super) fn open_bucket(
     settings: &[(String, String)],
 ) -> Result<Arc<dyn ObjectStore>, StoreFault> {
     let place = StorePlace::Cloud(bucket.clone()).to_string();
-    // Settings are applied one by one. A `ClientOptions` value would discard the client settings of the environment,
-    // such as AWS_ALLOW_HTTP. Unknown settings are ignored, as `from_env` ignores unknown variables.
+    // Each setting is passed to the builder separately. A `ClientOptions` value would replace the HTTP settings that
+    // `from_env` has read, such as AWS_ALLOW_HTTP. Settings that the builder does not know are ignored, as `from_env`
+    // ignores unknown variables.
     let built: Result<Arc<dyn ObjectStore>, (object_store::Error, &'static str)> = match bucket.provider {
         CloudProvider::Aws => parse_provider_settings("AWS_", settings)
             .fold(AmazonS3Builder::from_env(), |builder, (key, value)| builder.with_config(key, value))
             .with_config(AmazonS3ConfigKey::Client(ClientConfigKey::Timeout), REQUEST_TIMEOUT)
             .with_bucket_name(&bucket.bucket_name)
-            // With unconditional writes, two processes could create the same object and both own the same partition.
+            // With unconditional writes, two processes could both create the object that claims a partition. Both would
+            // then own this partition.
             .with_conditional_put(S3ConditionalPut::ETagMatch)
             .with_retry(build_retry_config())
             .build()
@@ -91,7 +94,7 @@ fn build_retry_config() -> RetryConfig {
             max_backoff: Duration::from_secs(2),
             base: 2.0,
         },
-        // So many retries that only `retry_timeout` ends them.
+        // This number is never reached, because `retry_timeout` ends the retries earlier.
         max_retries: 100,
         retry_timeout: RETRY_TIMEOUT,
     }

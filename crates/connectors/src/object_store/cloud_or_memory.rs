@@ -1,6 +1,7 @@
 //! A store that is not a directory: a bucket of a cloud, or the memory of this process.
 //!
-//! After a crash, a bucket contains every object whose creation was acknowledged.
+//! After a crash of this process, a bucket contains every object whose creation the cloud has acknowledged. The objects
+//! in memory are lost.
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,8 +25,8 @@ impl CloudOrMemoryStore {
         Self { runtime, store, place }
     }
 
-    /// Waits for the result of `work`, at most for the timeout of a call. Error messages contain `action` as the
-    /// description of `work`, for example "write NAME".
+    /// Waits for the result of `work`, but not longer than [`super::runtime::CALL_TIMEOUT`]. Error messages contain
+    /// `action` as the description of `work`, for example "write NAME".
     fn run_call_with_timeout<T>(
         &self,
         action: &str,
@@ -38,7 +39,8 @@ impl CloudOrMemoryStore {
     }
 }
 
-/// Writes only the place, because the debug output of the `object_store` crate includes settings, which may be secrets.
+/// Writes only the place of the store. The debug output of the `object_store` crate would include settings, which may
+/// be secrets.
 impl fmt::Debug for CloudOrMemoryStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "CloudOrMemoryStore({})", self.place)

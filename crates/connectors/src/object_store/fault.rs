@@ -16,7 +16,7 @@ use windrow_engine::halt::share_error;
 
 use crate::url_redaction::redact_url_credentials_and_query;
 
-/// The maximal length of an error description in a message. Longer descriptions are cut.
+/// The maximal number of characters of an error description in a message. Longer descriptions are cut.
 const ERROR_DESCRIPTION_CHARS_MAX: usize = 400;
 
 /// The description of a call to a checkpoint store, for error messages.
@@ -124,7 +124,7 @@ pub(super) fn is_missing_object_error(error: &Error) -> bool {
     matches!(error, Error::NotFound { .. }) && !mentions_missing_bucket(&error.to_string())
 }
 
-/// Returns the fault of a call that failed because of `cause`.
+/// Returns a fault which reports that `call` failed because of `cause`.
 pub(super) fn store_call_fault(call: &StoreCall, cause: CallFailureCause) -> StoreFault {
     let needs_operator = cause.needs_operator();
     let error = share_error(StoreCallError { call: call.clone(), cause });
@@ -135,14 +135,14 @@ pub(super) fn store_call_fault(call: &StoreCall, cause: CallFailureCause) -> Sto
 pub(super) fn classify_cloud_error(call: &StoreCall, error: &Error) -> StoreFault {
     let text = error.to_string();
     let description = format_error_chain(error);
-    // Errors of the metadata service are recognized before the HTTP status is used, because these errors also contain
-    // an HTTP status.
+    // An error of the cloud's metadata service also contains an HTTP status. This status says nothing about the store,
+    // so the error is recognized before the status is used.
     if mentions_metadata_service(&text) {
         return store_call_fault(call, CallFailureCause::NoCredentials { description });
     }
     let cause = match (error, find_http_status(&text)) {
-        // S3 may answer 409 if two writes of the object are simultaneous. Possibly neither write succeeds, so the
-        // object may not exist.
+        // S3 may answer 409 if two clients write the object at the same time. Possibly neither write succeeds.
+        // Therefore this answer does not prove that the object exists.
         (Error::AlreadyExists { .. }, _) if mentions_write_conflict(&text) => {
             CallFailureCause::ConcurrentWrite { description }
         }
@@ -151,11 +151,11 @@ pub(super) fn classify_cloud_error(call: &StoreCall, error: &Error) -> StoreFaul
         (Error::PermissionDenied { .. } | Error::Unauthenticated { .. }, _) | (_, Some("401" | "403")) => {
             CallFailureCause::CredentialsRejected { description }
         }
-        // If S3 refuses to delete some of many objects, the reply contains `AccessDenied` for single objects, but no
-        // HTTP error status.
+        // One request may delete many objects. If S3 refuses some of the deletions, the reply contains `AccessDenied`
+        // for these objects, but no HTTP error status.
         _ if text.contains("AccessDenied") => CallFailureCause::MissingPermission { description },
-        // If S3 redirects to another region, the `object_store` crate does not follow the redirect, but fails with this
-        // text.
+        // If S3 redirects a request to another region, the `object_store` crate does not follow the redirect, but fails
+        // with this text.
         _ if text.contains("redirect without LOCATION") => CallFailureCause::WrongRegion { description },
         _ => CallFailureCause::Other { description },
     };
@@ -257,7 +257,7 @@ fn format_error_chain(error: &Error) -> String {
     redact_urls(&shorten_to_one_line(&extract_xml_code_and_message(text)))
 }
 
-/// Replaces the XML in `text`, which is the reply of a store, by the error code and the message in the XML.
+/// If `text` contains an error reply in XML, replaces the XML by the error code and the message that the XML contains.
 fn extract_xml_code_and_message(text: &str) -> String {
     let element = |name: &str| {
         let (_, rest) = text.split_once(&format!("<{name}>"))?;
@@ -305,7 +305,7 @@ mod tests {
         let conflict = exists("409 Conflict: <Error><Code>ConditionalRequestConflict</Code></Error>");
         assert!(matches!(classify_cloud_error(&call(), &conflict), StoreFault::Failed(_)));
         assert_eq!(classify_cloud_error(&call(), &exists("412 Precondition Failed")), StoreFault::Exists);
-        // Azure answers this when the blob exists.
+        // Azure sends this reply if the blob already exists.
         assert_eq!(
             classify_cloud_error(&call(), &exists("409: <Error><Code>BlobAlreadyExists</Code></Error>")),
             StoreFault::Exists
@@ -356,7 +356,8 @@ mod tests {
         assert!(error.to_string().contains("no space left"), "{error}");
     }
 
-    /// A substitute for an error type that is private in the `object_store` crate.
+    /// Imitates the error that the `object_store` crate returns if it cannot create a hard link. Tests cannot create
+    /// the original error, because its type is private.
     #[derive(Debug, thiserror::Error)]
     #[error("Unable to rename file: {source}")]
     struct Renaming {

@@ -2,9 +2,9 @@
 //!
 //! Owns: creating the directory, syncing objects that another process created, and removing staged files of killed
 //! processes. The `object_store` crate does none of these tasks.
-//! Invariants: (1) `create_object` returns success or `Exists` only after the object and all folders above the object
-//! in the store are synced; (2) nothing is created on disk before the first write; (3) if the store's path is not a
-//! directory, every call fails, so the store does not seem to be empty.
+//! Invariants: (1) Before `create_object` returns success or `Exists`, the object and all folders of the store above it
+//! are synced. (2) The store creates nothing on disk before the first write. (3) If a file exists at the store's path
+//! instead of a directory, every call fails. The store therefore does not seem to be empty.
 //!
 //! A delete is not synced: after a power loss a deleted object may exist again.
 
@@ -64,7 +64,7 @@ impl CheckpointStore for LocalStore {
                     match fault::classify_local_store_error(&call, &error) {
                         StoreFault::Exists => {
                             // This call syncs the object, because the process that created the object may have been
-                            // killed before syncing it.
+                            // killed before it synced the object.
                             run_on_blocking_thread(move || directory.sync_object(&own_call, &path)).await?;
                             Err(StoreFault::Exists)
                         }
@@ -146,7 +146,7 @@ impl CheckpointStore for LocalStore {
 struct StoreDirectory {
     root: PathBuf,
     opened_store: OnceLock<LocalFileSystem>,
-    /// The folders that this process has synced together with their entries in their parent folders.
+    /// The folders that exist and whose parent folders this process has synced. They need no further sync.
     folders_with_synced_entry: Mutex<HashSet<PathBuf>>,
 }
 
@@ -157,8 +157,8 @@ impl StoreDirectory {
 
     /// Returns the opened store; `None` if the directory of the store does not exist.
     fn open_store_if_directory_exists(&self, call: &StoreCall) -> Result<Option<LocalFileSystem>, StoreFault> {
-        // Each call checks the directory again, because it may have been removed or replaced by a file since the last
-        // call.
+        // Each call checks the directory again, because another process may have removed the directory or put a file in
+        // its place after the last call.
         match std::fs::metadata(&self.root) {
             Ok(found) if found.is_dir() => {}
             Ok(_) => {
@@ -201,8 +201,8 @@ impl StoreDirectory {
         match self.open_store_if_directory_exists(call)? {
             Some(store) => Ok(store),
             None => {
-                // Another process removed the directory of the store. The set is cleared, so that the next attempt
-                // creates all folders again.
+                // Another process has removed the store's directory and thus all its folders. The set of folders is
+                // cleared, so that the next call creates all folders again.
                 self.folders_with_synced_entry.lock().clear();
                 Err(fault::store_call_fault(call, CallFailureCause::DirectoryRemoved))
             }
@@ -219,7 +219,8 @@ impl StoreDirectory {
     }
 }
 
-/// Creates `folder` if it does not exist. Syncs the parent folder, so that the entry of `folder` survives a crash.
+/// Creates `folder` if it does not exist. Syncs the parent folder, so that `folder` still exists after a crash of the
+/// machine.
 fn create_and_sync_folder(folder: &Path) -> std::io::Result<()> {
     match std::fs::create_dir(folder) {
         Ok(()) => {}
@@ -231,8 +232,8 @@ fn create_and_sync_folder(folder: &Path) -> std::io::Result<()> {
     let Some(above) = folder.parent() else { return Ok(()) };
     match File::open(above) {
         Ok(above) => above.sync_all(),
-        // A parent folder that Windrow has not created may be unreadable for this user. The user cannot sync such a
-        // folder.
+        // The user of this process may lack the permission to open a parent folder that Windrow has not created. Such a
+        // folder cannot be synced, and the error is ignored.
         Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
         Err(error) => Err(error),
     }

@@ -11,7 +11,7 @@ pub(super) async fn create_object(store: &dyn ObjectStore, path: &Path, bytes: V
     store.put_opts(path, PutPayload::from(bytes), PutMode::Create.into()).await.map(|_| ())
 }
 
-/// Returns the bytes of the object. Fails if the object or its bucket is missing.
+/// Returns the bytes of the object at `path`. Fails if the object or its bucket is missing.
 pub(super) async fn read_object(store: &dyn ObjectStore, path: &Path) -> Result<Vec<u8>, Error> {
     let bytes = store.get(path).await?.bytes().await?;
     Ok(bytes.into())
@@ -27,8 +27,8 @@ pub(super) async fn list_objects(store: &dyn ObjectStore, folder: Option<&Path>)
     Ok(listed)
 }
 
-/// Tries to delete every object of `paths`, even after an error, and returns the first error. An error for which
-/// `is_absent` returns true is ignored, because the object was already missing.
+/// Tries to delete all objects at `paths`, even after an error, and then returns the first error. `is_absent` returns
+/// whether an error means that the object was already missing. Such errors are ignored.
 pub(super) async fn delete_objects(
     store: &dyn ObjectStore,
     paths: BTreeSet<Path>,

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use windrow_engine::StoreFault;
 use windrow_engine::halt::share_error;
 
-/// The part of an error message that says how to write a place.
+/// The part of an error message that says how to write the place of a checkpoint store.
 const ACCEPTED_PLACE_FORMS: &str =
     "write a directory (file:PATH), s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX";
 
@@ -21,7 +21,7 @@ pub(super) enum CloudProvider {
     Azure,
 }
 
-/// A bucket with the prefix that all object names of the store have. Azure calls a bucket a container.
+/// A bucket, and the prefix with which all object names of the store begin. Azure calls a bucket a container.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct CloudBucket {
     pub(super) provider: CloudProvider,
@@ -55,7 +55,7 @@ impl CloudProvider {
         }
     }
 
-    /// Returns the part of an error message that says how to write a place of this provider.
+    /// Returns the part of an error message that says how to write the place of a store at this provider.
     fn accepted_place_form(self) -> String {
         format!("write {}://{}/PREFIX", self.url_scheme(), self.bucket_noun().to_uppercase())
     }
@@ -173,7 +173,7 @@ fn parse_cloud_bucket(provider: CloudProvider, after_scheme: &str) -> Result<Sto
     };
     let (name, prefix) = rest.split_once('/').unwrap_or((rest, ""));
     if name.contains('@') || rest.contains(['?', '#']) {
-        // The message does not quote the place, because users often write keys and tokens into such a place.
+        // A place with `@`, `?` or `#` often contains a key or a token, so the message does not quote the place.
         return Err(InvalidPlaceError::CredentialsInPlace { provider });
     }
     let place = || format!("{}://{rest}", provider.url_scheme());

@@ -69,7 +69,7 @@ impl Drop for StoreRuntime {
     }
 }
 
-/// Runs `work`, which blocks on the disk, on a thread that the runtime reserves for blocking work.
+/// Runs `work` on a thread that the runtime reserves for blocking work, because `work` blocks on the disk.
 pub(super) async fn run_on_blocking_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreFault> + Send + 'static,
 ) -> Result<T, StoreFault> {

@@ -21,8 +21,8 @@ impl RedisAddress {
             )
         })?;
         if matches!(info.addr(), ConnectionAddr::TcpTls { .. }) {
-            // If several crypto providers are compiled into the process, none is the default. `install_default` fails
-            // only if a provider is already installed, so the result is ignored.
+            // If several crypto providers for TLS are compiled into the process, rustls chooses none of them.
+            // `install_default` fails only if the process already has a default provider, so the result is ignored.
             let _already_installed = rustls::crypto::ring::default_provider().install_default();
         }
         let tcp = info.tcp_settings().clone().set_nodelay(true);

@@ -119,12 +119,14 @@ pub(crate) fn redis_service_address(address: &RedisAddress) -> ServiceAddress {
 
 /// Returns the fault for an error of the connection or of the login.
 pub(crate) fn classify_connection_error(error: &RedisError) -> RedisFault {
-    // `source` of an error of the `redis` crate returns the `Arc` that holds the cause, not the cause itself.
+    // An error of the `redis` crate holds its cause in an `Arc`. Its method `source` returns this `Arc`, not the cause
+    // itself.
     let cause = error.source().and_then(|source| source.downcast_ref::<Arc<dyn Error + Send + Sync>>());
     let io_kind = cause.and_then(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind);
     match (error.kind(), io_kind) {
         (ErrorKind::AuthenticationFailed, _) => RedisFault::LoginRefused,
-        // rustls reports an invalid certificate as invalid data. It also reports a server without TLS as invalid data.
+        // rustls reports `InvalidData` in two cases: the certificate of the server is invalid, or the server does not
+        // use TLS.
         (ErrorKind::Io, Some(io::ErrorKind::InvalidData)) => RedisFault::TlsFailed { description: error.to_string() },
         _ if error.is_timeout() => RedisFault::ReplyTimeout,
         (ErrorKind::Server(_), _) => {
@@ -135,13 +137,13 @@ pub(crate) fn classify_connection_error(error: &RedisError) -> RedisFault {
     }
 }
 
-/// Returns the fault for an error reply that does not belong to a row.
+/// Returns the fault for an error reply that concerns more than a single row.
 pub(crate) fn classify_error_reply(error: &ServerError) -> RedisFault {
     classify_server_error(error.code(), error.details().unwrap_or_default(), format_server_error(error))
 }
 
-/// Returns the reason why Redis refused a row, from the error reply to a command of that row. Fails if the error
-/// concerns all rows.
+/// Returns the reason why Redis refused a row. `error` is the reply to a command that checks or writes this row. Fails
+/// if the error concerns all rows.
 pub(crate) fn extract_row_refusal_reason(error: &ServerError) -> Result<String, RedisFault> {
     const SERVER_WIDE_ERROR_CODES: [&str; 14] = [
         "ASK",

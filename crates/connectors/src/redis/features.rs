@@ -14,7 +14,7 @@ use super::fault::classify_connection_error;
 use super::fence::key::is_fence_key;
 use super::settings::RedisWriterSettings;
 
-/// The number of keys that one step of a scan examines.
+/// The approximate number of keys that Redis examines in one step of a scan.
 pub const KEYS_PER_SCAN_STEP: usize = 1_000;
 /// The maximal number of rows that one transaction reads. The limit is small, because Redis serves no other client
 /// during a transaction.
@@ -41,7 +41,8 @@ pub struct StoredRow {
 /// The value at the key of a row.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum StoredRowContents {
-    /// The fields with their values: first the fields of the view in the view's order, then other fields by name.
+    /// The fields with their values: first the entity key, then the features in the order of the view, then all other
+    /// fields ordered by name.
     Fields(Vec<(Vec<u8>, Vec<u8>)>),
     /// The key holds another type than a hash. The text is the type name that Redis returns.
     OtherType(String),
@@ -75,8 +76,8 @@ pub struct RowKey {
 }
 
 impl RowKey {
-    /// Returns the parsed `redis_key`. Returns `None` if `redis_key` is not the key of a row of `view` for the entity
-    /// `key`.
+    /// Parses `redis_key`, the key of a row in Redis. Returns `None` if no row of `view` for the entity with the entity
+    /// key `key` has this key.
     #[must_use]
     pub fn from_redis_key(views: &[RedisViewSpec], view: ViewId, key: &str, redis_key: &[u8]) -> Option<Self> {
         let window = views.get(view.0)?.key_template.parse_redis_key(key, redis_key)?;
@@ -85,8 +86,8 @@ impl RowKey {
     }
 }
 
-/// Returns the rows of `pipeline` that the Redis at `url` holds for the entity `entity_key`. The rows are ordered by
-/// view. The rows of a view are ordered from the oldest window to the newest window.
+/// Returns the rows of `pipeline` that the Redis at `url` holds for the entity with the key `entity_key`. The rows are
+/// ordered by view. The rows of a view are ordered from the oldest window to the newest window.
 ///
 /// # Errors
 /// When Redis is unreachable or refuses a command. Nothing is retried.
@@ -116,7 +117,7 @@ pub struct FeatureReader<'a> {
 }
 
 impl<'a> FeatureReader<'a> {
-    /// Connects to the Redis at `url` to read the rows of the entity `key`.
+    /// Connects to the Redis at `url` to read the rows of the entity with the entity key `key`.
     ///
     /// # Errors
     /// When the URL is invalid, or Redis is unreachable or refuses the login.
@@ -146,9 +147,9 @@ impl<'a> FeatureReader<'a> {
             .collect()
     }
 
-    /// Scans all keys of the Redis database for row keys of the entity that contain a window. Each step examines about
-    /// [`KEYS_PER_SCAN_STEP`] keys. After each step, `found` receives the row keys that the step has found, often none.
-    /// The scan ends early when `found` returns false. `found` may receive the same key twice.
+    /// Scans all keys of the Redis database. Finds the entity's row keys that contain a window. Each step examines
+    /// about [`KEYS_PER_SCAN_STEP`] keys. After each step, `found` receives the row keys that the step has found, often
+    /// none. The scan ends early when `found` returns false. `found` may receive the same key twice.
     ///
     /// # Errors
     /// When Redis is unreachable or refuses a command.
@@ -208,7 +209,7 @@ impl<'a> FeatureReader<'a> {
         Ok(rows)
     }
 
-    /// Decodes the row at `key`; returns `None` if the key does not exist.
+    /// Decodes the row at `key` from the `replies` of Redis. Returns `None` if the key does not exist.
     fn decode_row(&self, key: &RowKey, replies: RowReadReplies) -> RedisResult<Option<StoredRow>> {
         let RowKey { view: id, window, redis_key } = key.clone();
         let Some((view, redis_view)) = self.pipeline.views_with_redis_specs().nth(id.0) else { return Ok(None) };
@@ -241,7 +242,8 @@ impl RowReadReplies {
         pipeline.cmd("TYPE").arg(redis_key).cmd("PTTL").arg(redis_key).cmd("HGETALL").arg(redis_key);
     }
 
-    /// Takes the replies to the commands that [`Self::push_row_read_commands`] pushed for one row.
+    /// Takes the next three replies from `replies`. They answer the three commands that
+    /// [`Self::push_row_read_commands`] pushed for one row.
     fn take_replies_of_next_row(replies: &mut impl Iterator<Item = Value>) -> Option<Self> {
         Some(Self { type_reply: replies.next()?, ttl_reply: replies.next()?, fields_reply: replies.next()? })
     }

@@ -2,9 +2,9 @@
 //! partition's rows.
 //!
 //! If the stored [`value::FenceValue`] permits a worker's [`claim::PendingClaim`], the fence is granted and added to
-//! [`granted::GrantedFences`]. For each in-flight batch, the granted fences are compared with the stored fences. The
-//! result is a [`granted::BatchFenceVerdict`]. The verdict contains a [`granted::PartitionFenceUpdate`] for each
-//! partition whose rows may be written.
+//! [`granted::GrantedFences`]. For each in-flight batch, the writer compares the granted fences with the fences that
+//! Redis holds. The result is a [`granted::BatchFenceVerdict`]. This verdict contains a
+//! [`granted::PartitionFenceUpdate`] for each partition whose rows may be written.
 //!
 //! Owns: the spelling of a fence's key and value, the effect of a claim on a fence, and the decision whether a stored
 //! fence permits writes. Does not own: reading and writing Redis, epochs (the checkpoint store).

@@ -6,8 +6,8 @@ use windrow_engine::{ClaimOutcome, Halt, PartitionClaim, RowFence, StopSignal};
 
 use super::delivery::queue::WriteQueue;
 
-/// Claims partitions in Redis for all workers of this process. Redis gets a claim only after every batch that was
-/// handed over before the claim.
+/// Claims partitions in Redis for all workers of this process. Redis gets a claim only after every batch that a worker
+/// of this process handed over before the claim.
 #[derive(Clone)]
 pub struct RedisFenceClaimer {
     queue: Arc<WriteQueue>,

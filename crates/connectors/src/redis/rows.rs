@@ -1,5 +1,5 @@
 //! Encoding of rows. A worker encodes rows as Redis commands, collects the commands in batches, and hands the batches
-//! over.
+//! over to the queue.
 
 pub(crate) mod batch;
 pub(crate) mod feedback;

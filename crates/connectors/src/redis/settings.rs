@@ -28,15 +28,15 @@ pub struct RedisWriterSettings {
     pub min_retry_pause: Duration,
     /// The longest pause before a retry, without jitter.
     pub max_retry_pause: Duration,
-    /// The maximal number of bytes of rows that are queued or in flight, summed over all workers. A worker waits before
-    /// it would exceed this limit. In addition, each worker fills a batch of about [`FULL_BATCH_BYTES`] bytes before
-    /// the batch is queued.
+    /// The maximal number of bytes of rows that are queued or in flight, summed over all workers. A worker that would
+    /// exceed this limit waits. In addition, each worker fills a batch of about [`FULL_BATCH_BYTES`] bytes before the
+    /// batch is queued.
     pub queue_bytes_max: usize,
     /// The time without rows after which the writer sends an empty transaction. The empty transaction detects an outage
     /// before the next rows arrive.
     pub idle_check_interval: Duration,
-    /// A worker waits for room in the queue even after a stop request. The worker gives up when Redis has not answered
-    /// for this time.
+    /// After a stop request, a worker still waits for room in the queue. If Redis gives no answer during this time, the
+    /// worker stops waiting and drops its rows.
     pub no_answer_timeout_at_stop: Duration,
 }
 

@@ -110,7 +110,7 @@ impl Sink for RedisSink {
         FlushTicket(self.feedback.acknowledged_batch_count())
     }
 
-    // The list of refused rows stays short, because the worker empties the list once a second.
+    // The list of refused rows stays short, because the worker empties the list by this call once a second.
     fn take_refused_rows(&mut self) -> Vec<RefusedRow> {
         self.feedback.take_refused_rows()
     }

@@ -1,7 +1,8 @@
 //! The wire format of Redis commands. A command is an array of length-prefixed strings.
 //!
-//! Owns: encoding, decoding and counting commands. Does not own: the commands that are sent, and the replies.
-//! Invariant: [`CommandBuffer`] counts each command when it encodes the command, so bytes and count always agree.
+//! Owns: encoding, decoding and counting commands. Does not own: the choice of the commands, and the decoding of
+//! replies. Invariant: [`CommandBuffer`] counts each command when it encodes the command, so bytes and count always
+//! agree.
 
 use std::ops::Range;
 
@@ -39,7 +40,7 @@ impl CommandBuffer {
         self.command_count
     }
 
-    /// Returns the number of allocated bytes, used or not.
+    /// Returns the number of bytes that the buffer has allocated, including unused bytes.
     pub(crate) fn allocated_bytes(&self) -> usize {
         self.bytes.capacity()
     }
@@ -94,7 +95,7 @@ impl CommandBuffer {
         }
     }
 
-    /// Appends a copy of the commands in `span` of `source`.
+    /// Appends a copy of the commands that `span` covers in the buffer `source`.
     pub(crate) fn append_command_span(&mut self, source: &Self, span: &CommandSpan) {
         self.bytes.extend_from_slice(&source.bytes[span.byte_range.clone()]);
         self.command_count += span.command_count;

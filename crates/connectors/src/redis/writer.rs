@@ -50,7 +50,8 @@ impl RedisWriter {
         let encoder = RowEncoder::new(pipeline);
         let no_answer_timeout_at_stop = settings.no_answer_timeout_at_stop;
         let writer = WriterThread::new(address, settings, Arc::clone(&queue), granted_fences, client);
-        // The thread is not joined. Instead, `close` uses the queue to wait with a deadline for the end of the thread.
+        // The thread is not joined, because a join has no deadline. Instead, `close` waits at the queue for the end of
+        // the thread.
         let _detached = thread::Builder::new()
             .name("redis-writer".to_owned())
             .spawn(move || writer.run())

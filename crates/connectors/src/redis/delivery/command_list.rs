@@ -1,6 +1,6 @@
 //! Commands of one round trip, each with the meaning of its reply.
 //!
-//! Invariant: a list expects exactly as many replies as it has commands, so callers need not count the replies.
+//! Invariant: a list expects exactly one reply for each pushed command, so callers need not count the replies.
 
 use crate::redis::wire::CommandBuffer;
 
@@ -33,13 +33,14 @@ impl<R: Copy> CommandList<R> {
         self.reply_count = 0;
     }
 
-    /// Appends a command. `words` contains the command's name and then its arguments. The reply has the meaning
-    /// `meaning`.
+    /// Appends a command. `words` contains the command's name and then its arguments. `meaning` says what the reply to
+    /// the command means.
     pub(crate) fn push_command(&mut self, meaning: R, words: &[&[u8]]) {
         self.push_commands_with_meaning(meaning, |commands| commands.append_command(words));
     }
 
-    /// Appends the commands that `append` writes. The replies to all these commands have the meaning `meaning`.
+    /// Appends the commands that `append` writes into the buffer. `meaning` says what the reply to each of these
+    /// commands means.
     pub(crate) fn push_commands_with_meaning(&mut self, meaning: R, append: impl FnOnce(&mut CommandBuffer)) {
         let before = self.commands.command_count();
         append(&mut self.commands);
@@ -48,8 +49,8 @@ impl<R: Copy> CommandList<R> {
         self.reply_count += count;
     }
 
-    /// Appends the command `last` and returns all encoded commands. The list does not count or describe the reply to
-    /// `last`.
+    /// Appends the command `last` and returns all encoded commands. The reply to `last` is not included in
+    /// [`Self::reply_count`] and [`Self::expected_reply_meanings`].
     pub(crate) fn encode_with_last_command(&mut self, last: &[u8]) -> &[u8] {
         self.commands.append_command(&[last]);
         self.commands.encoded_bytes()

@@ -2,9 +2,9 @@
 //!
 //! Owns: sending commands, reading replies, and the order of `MULTI`, `EXEC` and `DISCARD`. Does not own: the choice of
 //! the commands, and when to retry.
-//! Invariants: (1) the commands of a transaction are sent only after Redis has answered `MULTI` with OK, so Redis never
-//! executes these commands one by one; (2) a new connection sends commands of the writer only after the previous
-//! connection was killed or had ended.
+//! Invariants: (1) The commands of a transaction are sent only after Redis has answered `MULTI` with OK. Redis
+//! therefore never executes these commands one by one. (2) The writer uses a new connection only after Redis has killed
+//! the previous connection, or after the previous connection has ended.
 
 use redis::{Connection, ServerError, Value};
 
@@ -30,8 +30,8 @@ pub(crate) struct RedisConnection {
 }
 
 /// A transaction that Redis has opened by `MULTI`. [`Self::send_and_execute_transaction`] or
-/// [`Self::send_and_discard_transaction`] ends the transaction. If such a call fails, the connection must not be used
-/// again, because the transaction may still be open.
+/// [`Self::send_and_discard_transaction`] ends the transaction. If one of these calls fails, the connection must not be
+/// used again, because the transaction may still be open.
 pub(crate) struct OpenTransaction<'a> {
     connection: &'a mut RedisConnection,
 }
@@ -45,8 +45,8 @@ pub(crate) enum ExecOutcome {
 }
 
 impl RedisConnection {
-    /// Connects and logs in. If `abandoned` is set, then kills that connection on the server and sets `abandoned` to
-    /// `None`.
+    /// Connects and logs in. If `abandoned` identifies an earlier connection, then orders Redis to kill that
+    /// connection, and sets `abandoned` to `None`.
     pub(crate) fn open_and_kill_abandoned(
         address: &RedisAddress,
         settings: &RedisWriterSettings,
@@ -75,7 +75,8 @@ impl RedisConnection {
         self.identity
     }
 
-    /// Sends the commands `questions` and then `MULTI`. Passes the reply to each question to `handle_reply`.
+    /// Sends the commands `questions`, which Redis executes before the transaction, and then `MULTI`. Passes the reply
+    /// to each of `questions` to `handle_reply`.
     pub(crate) fn query_and_open_transaction<R: Copy>(
         &mut self,
         questions: &mut CommandList<R>,
@@ -120,7 +121,8 @@ impl RedisConnection {
 }
 
 impl OpenTransaction<'_> {
-    /// Sends `commands` and then `EXEC`. If Redis executed the commands, passes each reply to `handle_reply`.
+    /// Sends `commands` and then `EXEC`. If Redis executed the commands, passes the reply to each command to
+    /// `handle_reply`.
     pub(crate) fn send_and_execute_transaction<R: Copy>(
         self,
         commands: &mut CommandList<R>,

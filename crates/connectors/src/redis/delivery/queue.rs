@@ -1,9 +1,9 @@
 //! The queue of rows and claims between the workers and the writer thread.
 //!
-//! Owns: the order of rows and claims, the memory limit, and waiting for room in the queue, for tasks and for outcomes.
-//! Does not own: delivery, counters.
-//! Invariants: (1) rows and claims of all workers leave the queue in the order in which they entered the queue; (2)
-//! queued and in-flight rows stay within the memory limit, unless a single batch is larger. Because of invariant 1,
+//! Owns: the order of rows and claims, and the memory limit. Also owns the waits: workers wait for room in the queue
+//! and for outcomes, the writer thread waits for tasks. Does not own: delivery, counters.
+//! Invariants: (1) Rows and claims of all workers leave the queue in the order in which they entered the queue. (2)
+//! Queued and in-flight rows stay within the memory limit, unless a single batch is larger. Because of invariant 1,
 //! Redis gets a claim only after every batch that a worker of this process pushed before the claim.
 
 use std::collections::VecDeque;
@@ -33,15 +33,15 @@ pub(crate) enum WriterTask {
     ClaimPartition(Arc<PendingClaim>),
 }
 
-/// Whether Redis had answered for all rows when the writer was closed.
+/// Whether Redis had acknowledged all rows when the writer was closed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum WriterCloseOutcome {
     /// Every row that entered the queue has been written, refused or dropped.
     Drained,
-    /// The deadline passed, or Redis is unusable, before Redis had acknowledged all rows.
+    /// Redis had not yet acknowledged all rows when the deadline passed or a fault ended the writer.
     Abandoned {
-        /// The number of bytes of the unacknowledged batches. Includes the positions of rows in addition to the
-        /// commands.
+        /// The memory that the unacknowledged batches take, in bytes. It includes the encoded commands, and the list of
+        /// the positions that the rows have in these commands.
         unacknowledged_bytes: usize,
     },
 }
@@ -55,7 +55,7 @@ pub(crate) struct WriteQueue {
     state: Mutex<WriteQueueState>,
     /// Wakes the writer thread when a batch or a claim enters the queue, or when the queue is closed.
     writer_wakeup: Condvar,
-    /// Wakes waiting workers when Redis has answered for a batch or a claim, or when the writer has ended.
+    /// Wakes waiting workers when the outcome of a batch or a claim is known, or when the writer has ended.
     worker_wakeup: Condvar,
     memory_limit_bytes: usize,
     statistics: Arc<WriterStatistics>,
@@ -95,9 +95,9 @@ impl WriteQueue {
         &self.statistics
     }
 
-    /// Waits for room in the queue, and then queues the batch `encoded`. Fails when the writer has ended. After a stop
-    /// request, also fails when Redis has not answered for `no_answer_timeout_at_stop`. While the worker waits,
-    /// `blocked_ns` grows by the waiting time.
+    /// Waits for room in the queue, and then queues the batch `encoded`. Fails if the writer has ended. After a stop
+    /// request, also fails if Redis gives no answer during `no_answer_timeout_at_stop`. Adds the waiting time to
+    /// `blocked_ns`, in nanoseconds.
     pub(crate) fn push_batch_when_room(
         &self,
         encoded: QueuedBatch,
@@ -133,7 +133,8 @@ impl WriteQueue {
         Ok(())
     }
 
-    /// Queues a claim for the writer thread, and waits for the outcome or for a stop request.
+    /// Queues a claim for the writer thread. Then waits until the outcome is known, a stop is requested, or the writer
+    /// has ended.
     pub(crate) fn queue_claim_and_wait(&self, claim: PartitionClaim, stop: &StopSignal) -> Result<ClaimOutcome, Halt> {
         let partition = claim.partition;
         let unanswered = |end| Err(UnreachableService::UnansweredClaim { partition, end }.into());
@@ -202,7 +203,8 @@ impl WriteQueue {
         }
     }
 
-    /// Waits for `pause`. Returns false as soon as the close deadline has passed, because the writer must then end.
+    /// Waits for `pause`, and returns true. Returns false as soon as the close deadline has passed, because the writer
+    /// must then end.
     pub(crate) fn pause_before_retry(&self, pause: Duration) -> bool {
         let resume = Instant::now() + pause;
         let mut state = self.state.lock();
@@ -220,7 +222,8 @@ impl WriteQueue {
     }
 
     /// Reports refused rows and lost partitions to the workers whose batches are in `in_flight`. Adds the numbers of
-    /// rows and `duration` to the statistics. Then acknowledges the batches.
+    /// written, refused and dropped rows to the statistics, and `duration`, the time that the transaction took. Then
+    /// marks the batches as acknowledged.
     pub(crate) fn report_and_acknowledge_batch(
         &self,
         in_flight: InFlightBatch,
@@ -262,8 +265,9 @@ impl WriteQueue {
         self.worker_wakeup.notify_all();
     }
 
-    /// Waits until Redis has acknowledged `count` batches of a worker, and returns true. Returns false if `timeout`
-    /// passes or the writer ends before that.
+    /// Waits until Redis has acknowledged at least `count` batches of the worker to which `feedback` belongs, and
+    /// returns true. `count` includes all batches since the creation of the worker's sink. Returns false if `timeout`
+    /// passes or the writer ends first.
     pub(crate) fn wait_for_acknowledged_batches(
         &self,
         feedback: &WorkerFeedback,

@@ -16,7 +16,7 @@ impl JitteredRetryBackoff {
         Self(RetryBackoff::new(settings.min_retry_pause, settings.max_retry_pause))
     }
 
-    /// Returns the next pause: the delay of the backoff, shortened or lengthened by a random part of at most 20 %.
+    /// Returns the next pause: the delay that the backoff computes, shortened or lengthened at random by at most 20 %.
     pub(crate) fn next_pause(&mut self) -> Duration {
         self.0.next_delay().mul_f64(0.8 + 0.4 * fastrand::f64())
     }

@@ -46,12 +46,13 @@ pub(crate) enum AttemptOutcome<T> {
     FenceChanged,
 }
 
-/// The result of a claim to a fence in Redis.
+/// The result of an attempt to claim a fence in Redis.
 #[derive(Debug)]
 pub(crate) enum FenceClaimResult {
     /// The claim was granted, and the fence in Redis has this value.
     Granted(FenceValue),
-    /// The claim was refused, because this epoch of the stored fence is equal to or larger than the epoch of the claim.
+    /// The claim was refused. The value is the epoch of the stored fence, which is equal to or larger than the epoch of
+    /// the claim.
     Stale(Epoch),
 }
 
@@ -67,7 +68,7 @@ enum PreflightReplyMeaning {
     RowKey(usize),
 }
 
-/// The meaning of one of the replies that the reply to `EXEC` contains.
+/// The reply to `EXEC` contains one reply for each command of the transaction. This type says what such a reply means.
 #[derive(Clone, Copy, Debug)]
 enum ExecReplyMeaning {
     /// The reply to a command that writes a row. The number is the row's position in the in-flight batch.
@@ -124,9 +125,9 @@ impl TransactionClient {
         }
         transaction.send_and_execute_transaction(&mut lengths, |(), _| Ok(()))?;
 
-        // This transaction contains every kind of command that writes a batch, and is discarded. Redis checks
-        // permissions and memory before it accepts a command into a transaction, so a discarded transaction suffices
-        // for the check.
+        // This transaction contains every kind of command that the transaction of a batch contains. Redis checks
+        // permissions and memory before it accepts a command into a transaction. The transaction can therefore be
+        // discarded after the check.
         questions.clear();
         push_fence_watch_and_get(questions, &[fence_key]);
         let transaction = connection.query_and_open_transaction(questions, expect_fence_reply)?;
@@ -142,7 +143,8 @@ impl TransactionClient {
         transaction.send_and_discard_transaction(writes)
     }
 
-    /// Writes the rows of `batch`. Drops the rows of partitions whose fences forbid these rows.
+    /// Tries once to write the rows of `batch` in one transaction. Drops the rows of partitions whose fences forbid
+    /// these rows.
     pub(crate) fn write_batch(
         &mut self,
         batch: &InFlightBatch,
@@ -206,8 +208,9 @@ impl TransactionClient {
         }))
     }
 
-    /// Claims the fence at `key`. Before the call, `sent_text` is the value that the previous attempt of this claim
-    /// sent, if its outcome is unknown. If this attempt sends a value, `sent_text` becomes this value.
+    /// Tries once to claim the fence at `key`. `sent_text` is the fence value that an earlier attempt of this claim
+    /// sent; `None` if no attempt has sent a value. The outcome of the earlier attempt may be unknown. If this attempt
+    /// sends a value, the function stores it in `sent_text`.
     pub(crate) fn claim_fence(
         &mut self,
         claim: &PartitionClaim,
@@ -238,8 +241,8 @@ impl TransactionClient {
         }
         writes.clear();
         let granted = match stored {
-            // The previous attempt of this claim succeeded. Epochs are unique, so no other process can have written
-            // this value.
+            // An earlier attempt of this claim wrote the fence, but the writer did not receive the answer of Redis.
+            // Epochs are unique, so no other process can have written this value.
             Some(stored) if was_written => {
                 transaction.send_and_discard_transaction(writes)?;
                 return Ok(AttemptOutcome::Done(FenceClaimResult::Granted(stored)));
@@ -278,7 +281,8 @@ fn push_fence_watch_and_get(questions: &mut CommandList<PreflightReplyMeaning>, 
     }
 }
 
-/// Appends the commands that read the fences of the writable partitions, and that check the type of the keys of `rows`.
+/// Appends the commands that read the fences of the writable partitions. Then appends an `HLEN` for each row of `rows`,
+/// which fails if the row's key holds another type than a hash.
 fn push_batch_check_commands(
     questions: &mut CommandList<PreflightReplyMeaning>,
     verdict: &BatchFenceVerdict,
@@ -310,7 +314,8 @@ fn push_batch_write_commands(
             });
         }
     }
-    // The fence also counts refused rows, because the next owner of the partition need not write refused rows again.
+    // The row counts of the new fence include refused rows, because the next owner of the partition need not write
+    // refused rows again.
     for update in &verdict.writable_partitions {
         let value = update.next_fence_text.as_bytes();
         writes.push_command(ExecReplyMeaning::Fence, &[b"SET", update.fence_key.as_bytes(), value]);
@@ -322,7 +327,8 @@ fn collect_writable_rows<'a>(batch: &'a InFlightBatch, verdict: &BatchFenceVerdi
     batch.rows().filter(|row| !verdict.drops_rows_of_partition(row.fence_token)).collect()
 }
 
-/// Returns the fence value in the reply to `GET` of the fence at `key`; `None` if the fence does not exist.
+/// Returns the fence value in `reply`, which is the reply to `GET` of the fence at `key`. Returns `None` if the fence
+/// does not exist.
 fn parse_fence_get_reply(key: &str, reply: Value) -> Result<Option<Vec<u8>>, RedisFault> {
     match reply {
         Value::Nil => Ok(None),
@@ -339,7 +345,7 @@ fn parse_fence_get_reply(key: &str, reply: Value) -> Result<Option<Vec<u8>>, Red
 /// row's key.
 fn row_refusal_from_hlen_reply(row: &InFlightRow<'_>, reply: Value) -> Result<Option<RowRefusal>, RedisFault> {
     let reason = if is_fence_key(row.redis_key()) {
-        // Redis would accept a row at the key of a fence as long as no fence exists at this key.
+        // The row's key is reserved for a fence. If this fence does not exist, Redis itself accepts the row.
         format!("keys that begin with {FENCE_KEY_PREFIX} are reserved for the fences of Windrow")
     } else if let Some(error) = server_error_from_reply(reply) {
         extract_row_refusal_reason(&error)?

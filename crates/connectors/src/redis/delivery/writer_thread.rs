@@ -2,8 +2,8 @@
 //!
 //! Owns: when to reconnect, to retry and to end. Does not own: the contents of transactions; the memory and order of
 //! rows (the queue).
-//! After a crash: all state of the thread is lost. The next owners of the partitions compute the rows again that Redis
-//! had not acknowledged.
+//! After a crash: all state of the thread is lost. The next owners of the partitions compute and write the rows that
+//! Redis had not acknowledged.
 
 use std::sync::Arc;
 use std::thread;
@@ -63,7 +63,7 @@ impl WriterThread {
         }
     }
 
-    /// Executes tasks from the queue until the queue is closed or Redis is unusable.
+    /// Executes tasks from the queue. Ends after the queue was closed, or if a fault makes Redis unusable.
     pub(crate) fn run(mut self) {
         let _end_queue = MarkWriterEndedOnDrop(Arc::clone(&self.queue));
         while let Some(task) = self.queue.wait_for_next_task(self.settings.idle_check_interval) {
@@ -115,8 +115,8 @@ impl WriterThread {
         Ok(())
     }
 
-    /// Repeats `attempt` until an attempt succeeds, and returns the result of that attempt. Returns `None` as soon as
-    /// `awaited` returns false, because no worker then waits for the result.
+    /// Repeats `attempt` until an attempt succeeds, and returns the result of that attempt. Before each attempt,
+    /// `awaited` returns whether the result is still needed. If not, the function returns `None`.
     fn retry_until_done<T>(
         &mut self,
         awaited: impl Fn() -> bool,
@@ -137,8 +137,8 @@ impl WriterThread {
                     return Err(WriterMustEnd);
                 }
                 Err(fault) => {
-                    // The connection is replaced, because it may have an unfinished transaction. After a failover, only
-                    // a new connection leads to the new server.
+                    // The writer gives the connection up, because its transaction may be unfinished. In addition, after
+                    // a failover of Redis only a new connection reaches the new server.
                     if let Some(client) = self.client.take() {
                         self.abandoned_connection = client.into_connection().into_identity();
                     }

@@ -39,18 +39,19 @@ impl PendingClaim {
     }
 }
 
-/// The decision about a claim, given the stored fence.
+/// The decision about a claim. It depends on the fence that Redis holds, the stored fence.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) enum ClaimDecision {
     /// The claim is granted, and the fence in Redis gets this value.
     Grant(FenceValue),
-    /// The claim is refused, because this epoch of the stored fence is equal to or larger than the epoch of the claim.
+    /// The claim is refused. The value is the epoch of the stored fence, which is equal to or larger than the epoch of
+    /// the claim.
     Stale(Epoch),
 }
 
 /// Decides whether the fence `stored` permits `claim`, and computes the new fence. For each view, the new fence has the
-/// row count of the claim. If the row count in `stored` is comparable and larger, the new fence has the stored row
-/// count instead.
+/// larger of the row counts in `stored` and `claim`. If the two row counts are not comparable, the new fence has the
+/// row count of the claim.
 pub(crate) fn decide_claim(stored: Option<&FenceValue>, claim: &PartitionClaim) -> ClaimDecision {
     if let Some(stored) = stored.filter(|stored| stored.epoch >= claim.epoch) {
         return ClaimDecision::Stale(stored.epoch);
@@ -64,9 +65,9 @@ pub(crate) fn decide_claim(stored: Option<&FenceValue>, claim: &PartitionClaim) 
     ClaimDecision::Grant(FenceValue { epoch: claim.epoch, row_counts })
 }
 
-/// Returns how many rows Redis has lost. For each view, this is the row count of `claim` minus a smaller row count of
-/// `stored`. Row counts that are not comparable add 0. If no fence is stored, Redis has lost all rows that `claim`
-/// counts.
+/// Returns how many of the rows that `claim` counts are missing in Redis. For each view, these are the rows by which
+/// the row count of `claim` exceeds that of `stored`. A view adds 0 if the two row counts are not comparable. If
+/// `stored` is `None`, all rows are missing.
 pub(crate) fn count_missing_rows(stored: Option<&FenceValue>, claim: &PartitionClaim) -> u64 {
     let missing = claim.row_counts.iter().map(|count| match stored {
         None => count.last_row_number,
@@ -76,8 +77,8 @@ pub(crate) fn count_missing_rows(stored: Option<&FenceValue>, claim: &PartitionC
     missing.sum()
 }
 
-/// Returns the stored row count that is comparable with `count`. Two row counts are comparable if both count the rows
-/// of the same view from the same start.
+/// Returns the row count in `stored` that is comparable with `count`; `None` if there is none. Two row counts are
+/// comparable if they have the same view and the same `row_numbering_fingerprint`.
 fn find_comparable_row_count<'a>(stored: &'a FenceValue, count: &ViewRowCount) -> Option<&'a ViewRowCount> {
     let known = stored.row_counts.iter().find(|known| known.view == count.view);
     known.filter(|known| known.row_numbering_fingerprint == count.row_numbering_fingerprint)

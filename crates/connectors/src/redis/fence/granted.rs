@@ -2,9 +2,9 @@
 //!
 //! Owns: the expected value of each granted fence, and the decision which rows are written or dropped. Does not own:
 //! reading and writing Redis.
-//! Invariants: (1) a lost partition stays lost until a claim with a larger epoch is granted; (2) rows of a partition
-//! are sent only under the partition's epoch that was granted last. After a crash, this process has no granted fences.
-//! The next owner of each partition claims the partition.
+//! Invariants: (1) A lost partition stays lost until a claim with a larger epoch is granted. (2) Rows of a partition
+//! are sent only under the epoch of the partition's latest granted claim. A restarted process has no granted fences. It
+//! claims each partition again before it writes rows of this partition.
 
 use std::collections::BTreeMap;
 
@@ -71,7 +71,7 @@ impl GrantedFences {
         self.fence_keys.build_fence_key(partition)
     }
 
-    /// Records that a claim to `partition` was granted and that Redis holds `value`.
+    /// Records that a claim to `partition` was granted, and that the fence in Redis has the value `value`.
     pub(crate) fn record_granted_fence(&mut self, partition: Partition, value: FenceValue) {
         let acknowledged_text = value.to_canonical_text();
         let fence = ExpectedFence {
@@ -84,7 +84,7 @@ impl GrantedFences {
     }
 
     /// Decides from the granted fences, without asking Redis, which rows of a batch may be written. Returns
-    /// [`RedisFault::RowsWithoutClaim`] for rows of a partition that was not claimed.
+    /// [`RedisFault::RowsWithoutClaim`] for rows of a partition that this process has not claimed.
     pub(crate) fn judge_batch_by_granted_fences<'a>(
         &self,
         runs: impl Iterator<Item = &'a UniformRowRun>,
@@ -125,8 +125,8 @@ impl GrantedFences {
         Ok(verdict)
     }
 
-    /// Compares the fences that Redis holds with the expected fences. If the fence of a partition differs, the
-    /// partition becomes lost, and its rows are dropped.
+    /// Compares the fences that Redis holds with the fences that this process expects. If the fence of a partition
+    /// differs, moves the partition to the lost partitions of `verdict`. The rows of lost partitions are dropped.
     pub(crate) fn judge_batch_by_stored_fences(&mut self, verdict: &mut BatchFenceVerdict) -> Result<(), RedisFault> {
         for update in std::mem::take(&mut verdict.writable_partitions) {
             match self.find_and_record_loss_reason(&update)? {
@@ -139,8 +139,8 @@ impl GrantedFences {
         Ok(())
     }
 
-    /// Returns and records the reason why the stored fence forbids the rows of a partition. Returns `None` if the
-    /// stored fence permits the rows.
+    /// Checks whether the stored fence in `update` permits the rows of the partition. If it forbids them, records and
+    /// returns the reason; otherwise returns `None`.
     fn find_and_record_loss_reason(
         &mut self,
         update: &PartitionFenceUpdate,
@@ -175,7 +175,8 @@ impl GrantedFences {
         }
     }
 
-    /// Records that Redis has acknowledged the transaction with `updates`, so the fences have their new values.
+    /// Records that Redis has acknowledged the transaction with `updates`, so the fences in Redis have the new values
+    /// of `updates`.
     pub(crate) fn record_fence_updates_acknowledged(&mut self, updates: Vec<PartitionFenceUpdate>) {
         for PartitionFenceUpdate { fence_token, next_fence_value: next_value, next_fence_text: next_text, .. } in
             updates

@@ -6,8 +6,8 @@ use windrow_engine::Partition;
 /// The prefix of all fence keys. No row may have a key with this prefix.
 pub(crate) const FENCE_KEY_PREFIX: &str = "windrow:fence:";
 
-/// The characters that are percent-encoded when the keys and values of fences contain names of pipelines, groups and
-/// views.
+/// The characters that are percent-encoded in the keys and values of fences. Such characters come from the names of
+/// pipelines, consumer groups and views.
 pub(crate) const PERCENT_ENCODED_CHARS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'_').remove(b'-');
 
 /// Returns whether `redis_key` is reserved for fences.

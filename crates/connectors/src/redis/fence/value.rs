@@ -4,8 +4,9 @@
 //! with the key of a fence therefore cannot change the fence. A fence never expires.
 //!
 //! An example is `1 epoch=57 user_features=12:3456`. It contains the version of the format (1), the owner's epoch (57),
-//! and an entry for each view. The entry contains a fingerprint of the offset and the rules with which counting started
-//! (12), and the number of rows in Redis (3456).
+//! and an entry for each view. The entry of the view `user_features` contains a fingerprint (12) and the view's number
+//! of rows (3456). The fingerprint identifies the offset at which row counting started, and the rules by which rows are
+//! counted.
 //! Invariant: each value has exactly one spelling; any other spelling is rejected.
 
 use std::collections::BTreeSet;
@@ -26,7 +27,7 @@ const QUOTED_VALUE_CHARS_MAX: usize = 80;
 pub(crate) struct FenceValue {
     /// The epoch of the partition's owner.
     pub(crate) epoch: Epoch,
-    /// The row count of every view, in the order of the pipeline.
+    /// The row count of every view, in the order of the views in the pipeline.
     pub(crate) row_counts: Vec<ViewRowCount>,
 }
 

@@ -7,8 +7,9 @@ use windrow_engine::{Histogram, TriggerRecord};
 
 use crate::redis::rows::batch::InFlightBatch;
 
-/// Histograms of the milliseconds from a record to the acknowledgement of each row that the record caused. A record
-/// causes rows when its arrival closes windows. Rows that the end of bounded input caused are not counted.
+/// Histograms of the age of rows: for each row, the milliseconds from the record that caused the row to the row's
+/// acknowledgement. A record causes rows when its arrival closes windows. Rows that the end of bounded input caused are
+/// not counted.
 #[derive(Default, Debug)]
 pub struct RowFreshnessHistograms {
     /// Milliseconds from the event time of the record that caused a row to the acknowledgement of the row.

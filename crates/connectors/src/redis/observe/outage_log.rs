@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::outage::OutageNotice;
 use crate::redis::address::RedisAddress;
 
-/// Logs that Redis at `address` accepts no rows, if a log line is due.
+/// If `notice` says that a log line is due, logs that Redis at `address` accepts no rows because of `reason`.
 pub(crate) fn log_outage(notice: Option<OutageNotice>, address: &RedisAddress, reason: &str) {
     match notice {
         None => {}
@@ -19,7 +19,7 @@ pub(crate) fn log_outage(notice: Option<OutageNotice>, address: &RedisAddress, r
     }
 }
 
-/// Logs that Redis at `address` is reachable again, if an outage has ended.
+/// If an outage has ended, logs that Redis at `address` is reachable again. `ended` is the duration of this outage.
 pub(crate) fn log_recovery(ended: Option<Duration>, address: &RedisAddress) {
     if let Some(duration) = ended {
         let seconds = format_args!("{:.1}", duration.as_secs_f64());

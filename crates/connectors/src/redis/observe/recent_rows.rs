@@ -1,9 +1,9 @@
 //! The newest written rows, for pages.
 //!
 //! Owns: batches that Redis has acknowledged, and decoding rows from these batches on request. Does not own: the rows
-//! that Redis holds now ([`read_features`](crate::redis::read_features)). Invariants: (1) rows are kept without copying
-//! the rows; (2) the kept batches take at most [`RECENT_ROWS_BYTES_MAX`] bytes; (3) a request blocks the writer only
-//! while a list of pointers is copied.
+//! that Redis holds now ([`read_features`](crate::redis::read_features)). Invariants: (1) Keeping a row does not copy
+//! its bytes. (2) The kept batches take at most [`RECENT_ROWS_BYTES_MAX`] bytes. (3) A request for rows blocks the
+//! writer only while a list of pointers is copied.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -57,7 +57,8 @@ impl RecentRows {
         batches.iter().flat_map(|recent| recent.decode_rows_newest_first(entity_key)).take(limit).collect()
     }
 
-    /// Keeps the rows of `in_flight`. Leaves out the rows at the positions `refused`, which are in ascending order.
+    /// Keeps the rows of `in_flight`, except the refused rows. `refused` contains the positions of the refused rows in
+    /// ascending order.
     pub(crate) fn keep_batch(&self, in_flight: InFlightBatch, refused: &[usize], acknowledged_at_ms: i64) {
         let mut first = 0;
         let mut recent = self.0.lock();

@@ -10,8 +10,8 @@ const LOG_INTERVAL: Duration = Duration::from_secs(10);
 /// The maximal number of characters of a key in a log line.
 const LOGGED_KEY_CHARS_MAX: usize = 200;
 
-/// Logs at most one refused row every ten seconds. A log line contains the number of refused rows that were not logged
-/// since the log line before.
+/// Logs at most one refused row every ten seconds. A log line also contains the number of refused rows between the
+/// previous log line and this one.
 #[derive(Default, Debug)]
 pub(crate) struct RateLimitedRefusedRowLog {
     last_logged_at: Option<Instant>,

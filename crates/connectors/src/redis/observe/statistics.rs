@@ -24,8 +24,8 @@ pub(crate) struct BatchWriteSummary {
     pub(crate) transaction_duration: Duration,
 }
 
-/// Counters, freshness and recent rows of one writer. The writer thread updates the statistics, and observers read
-/// them.
+/// Counters, freshness and recent rows of one writer. Workers and the writer thread update the statistics, and
+/// observers read them.
 pub(crate) struct WriterStatistics {
     clock: SystemClock,
     freshness: RowFreshnessHistograms,
@@ -67,8 +67,8 @@ impl WriterStatistics {
         self.unacknowledged_bytes_peak.fetch_max(bytes, Ordering::Relaxed);
     }
 
-    /// Records the result of `batch`. If no row was dropped, also records the freshness of the rows and keeps the rows
-    /// for the pages.
+    /// Records the `result` of writing `batch`. If no row was dropped, also records the freshness of the rows and keeps
+    /// the rows for the pages.
     pub(crate) fn record_completed_batch(&self, batch: InFlightBatch, result: &BatchWriteSummary) {
         let BatchWriteSummary {
             refused_row_positions: refused_rows,
@@ -93,20 +93,21 @@ impl WriterStatistics {
         }
     }
 
-    /// Records that Redis did not answer or accepted no rows. Returns the kind of log line that is due, if any.
+    /// Records that Redis did not answer or accepted no rows, because of `reason`. Returns the kind of log line that is
+    /// due, if any.
     pub(crate) fn record_failure(&self, reason: &str) -> Option<OutageNotice> {
         let mut delivery = self.delivery.lock();
         delivery.last_error = Some(reason.to_owned());
         delivery.outage.record_failure(reason)
     }
 
-    /// Records that Redis answered. If an outage was ongoing, the answer ends the outage, and the duration of the
-    /// outage is returned.
+    /// Records that Redis answered. If this answer ends an outage, returns the duration of the outage; otherwise
+    /// returns `None`.
     pub(crate) fn record_answer(&self) -> Option<Duration> {
         self.delivery.lock().outage.record_success()
     }
 
-    /// Records that the writer opened a new connection after its first connection.
+    /// Records that the writer opened one more connection after its first connection.
     pub(crate) fn record_reconnect(&self) {
         self.delivery.lock().reconnect_count += 1;
     }

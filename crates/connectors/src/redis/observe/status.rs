@@ -11,8 +11,8 @@ pub struct RedisWriterStatus {
     pub rows_written: u64,
     /// The number of transactions that wrote rows.
     pub transaction_count: u64,
-    /// The total duration of all transactions that wrote rows. Includes the commands before each transaction that read
-    /// fences and check keys.
+    /// The total duration of all transactions that wrote rows. Includes the commands that the writer sends before each
+    /// transaction to read fences and check keys.
     pub total_transaction_time: Duration,
     /// The number of rows that Redis refused.
     pub rows_refused: u64,
@@ -20,7 +20,7 @@ pub struct RedisWriterStatus {
     pub rows_of_lost_partitions: u64,
     /// The number of bytes of the rows that are now queued or in flight.
     pub unacknowledged_bytes: usize,
-    /// The largest permitted number of queued and in-flight bytes. Workers wait before they would exceed this limit.
+    /// The largest permitted number of queued and in-flight bytes. A worker that would exceed this limit waits.
     pub unacknowledged_bytes_limit: usize,
     /// The largest number of queued and in-flight bytes since the start of the writer.
     pub unacknowledged_bytes_peak: usize,

@@ -5,7 +5,7 @@
 //! batch.
 //!
 //! Owns: the bytes of each row, and the partition and view of each row. Also owns which record caused the row. Does not
-//! own: the meaning of the bytes (encoding), waiting (the queue).
+//! own: the meaning of the bytes (the row encoder), and the waiting for room (the queue).
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::redis::wire::{CommandBuffer, CommandSpan};
 /// The place of one row in the bytes of its batch.
 #[derive(Clone, Debug)]
 pub(crate) struct EncodedRowSpan {
-    /// The place of the Redis key, without the length prefix.
+    /// The place of the row's Redis key in the bytes of the batch, without the length prefix.
     pub(crate) redis_key_byte_range: Range<usize>,
     pub(crate) command_span: CommandSpan,
 }
@@ -34,7 +34,7 @@ pub(crate) struct UniformRowRun {
     pub(crate) trigger_record: Option<TriggerRecord>,
     /// The positions of the rows in the batch. The range is empty in a run that only requests a check of the fence.
     row_positions: Range<usize>,
-    /// The largest row number in the run. All rows of a view in a partition are numbered.
+    /// The largest row number in the run. Windrow numbers the rows of each view of a partition in order.
     pub(crate) largest_view_row_number: u64,
 }
 
@@ -44,14 +44,14 @@ impl UniformRowRun {
     }
 }
 
-/// Rows of one worker that are handed over and acknowledged together.
+/// Rows that one worker hands over together, and that Redis acknowledges together.
 #[derive(Default, Debug)]
 pub(crate) struct RowBatch {
     commands: CommandBuffer,
     row_spans: Vec<EncodedRowSpan>,
-    /// All rows of the batch, divided into runs, in the order of the rows.
+    /// The runs into which the rows of the batch are divided, in the order of the rows.
     runs: Vec<UniformRowRun>,
-    /// The record that caused the rows that are pushed next.
+    /// The record whose arrival causes the rows of the next calls of [`RowBatch::push_row`].
     next_trigger_record: Option<TriggerRecord>,
 }
 
@@ -72,14 +72,14 @@ impl RowBatch {
         self.commands.encoded_bytes().len() + size_of_val(&*self.row_spans) + size_of_val(&*self.runs)
     }
 
-    /// Returns the number of allocated bytes, used or not.
+    /// Returns the number of bytes that the batch has allocated, including unused bytes.
     pub(crate) fn allocated_bytes(&self) -> usize {
         self.commands.allocated_bytes()
             + self.row_spans.capacity() * size_of::<EncodedRowSpan>()
             + self.runs.capacity() * size_of::<UniformRowRun>()
     }
 
-    /// Sets the record that caused the rows that are pushed next.
+    /// Sets the record whose arrival causes the rows of all following calls of [`Self::push_row`].
     pub(crate) fn set_next_trigger_record(&mut self, trigger: Option<TriggerRecord>) {
         self.next_trigger_record = trigger;
     }
@@ -89,7 +89,8 @@ impl RowBatch {
         &mut self.commands
     }
 
-    /// Adds the row whose commands were appended last to [`Self::commands_mut`].
+    /// Adds a row to the batch. The caller has just appended the row's commands to [`Self::commands_mut`]. `number` is
+    /// the row number.
     pub(crate) fn push_row(&mut self, row: EncodedRowSpan, fence_token: FenceToken, view: ViewId, number: u64) {
         let position = self.row_spans.len();
         self.row_spans.push(row);
@@ -112,8 +113,8 @@ impl RowBatch {
         }
     }
 
-    /// Adds a check of the fence of `fence_token` without adding a row. Does nothing if the batch already has rows or a
-    /// fence check with this fence token.
+    /// Requests that the writer checks the fence of `fence_token`, even if the batch contains no row of this partition.
+    /// Does nothing if the batch already has rows or a fence check with this fence token.
     pub(crate) fn add_fence_check(&mut self, fence_token: FenceToken) {
         if !self.contains_fence_token(fence_token) {
             let end = self.row_spans.len();
@@ -167,8 +168,8 @@ pub(crate) struct QueuedBatch {
     pub(crate) worker_feedback: Arc<WorkerFeedback>,
 }
 
-/// The batches of one or more workers that one transaction writes, in order. An empty in-flight batch only checks
-/// whether Redis answers.
+/// Batches of one or more workers, in order. One transaction writes all these batches. An empty in-flight batch only
+/// checks whether Redis answers.
 #[derive(Default, Debug)]
 pub(crate) struct InFlightBatch {
     batches: Vec<QueuedBatch>,

@@ -14,7 +14,8 @@ pub(crate) struct WorkerFeedback {
     partition_losses: Mutex<PartitionLosses>,
 }
 
-/// The partitions of one worker whose rows Redis no longer accepts.
+/// The losses of partitions that concern one worker. After a loss, the writer drops the rows of the partition's lost
+/// epoch.
 #[derive(Default, Debug)]
 struct PartitionLosses {
     unreported_losses: Vec<LostPartition>,
@@ -40,8 +41,8 @@ impl WorkerFeedback {
         std::mem::take(&mut *self.refused_rows.lock())
     }
 
-    /// Records for the worker that a partition is lost. Does nothing if the partition is already lost under the same or
-    /// a larger epoch.
+    /// Records for the worker that a partition is lost. Does nothing if a loss of the partition under the same or a
+    /// larger epoch was already recorded.
     pub(crate) fn add_lost_partition(&self, lost: LostPartition) {
         let FenceToken { partition, epoch } = lost.fence_token;
         let losses = &mut *self.partition_losses.lock();

@@ -1,7 +1,7 @@
 //! Encoding of rows as Redis commands.
 //!
 //! Owns: the commands that write a row, and the texts of feature values in these commands. Does not own: transactions.
-//! Invariant: encoding a row allocates no memory as soon as the buffers are large enough.
+//! Invariant: encoding a row allocates no memory if the buffers are already large enough.
 
 use windrow_core::{Row, Value};
 use windrow_engine::FenceToken;
@@ -51,8 +51,8 @@ impl RowEncoder {
         }
     }
 
-    /// Appends the commands of `row` to `batch`: `HSET` with the features that have a value, `HDEL` with the NULL
-    /// features, and `PEXPIRE`.
+    /// Appends the commands of `row` to `batch`: `HSET` with the entity key and the features that have a value, `HDEL`
+    /// with the NULL features, and `PEXPIRE`.
     pub(crate) fn encode_row(&mut self, fence_token: FenceToken, row: &Row<'_>, batch: &mut RowBatch) {
         let Self {
             encoded_entity_field_name: entity_field,
@@ -97,7 +97,8 @@ impl RowEncoder {
     }
 }
 
-/// Appends `field` and the text of `value`. If `value` is NULL, appends nothing and returns false.
+/// Appends the encoded name `field` of a feature and the text of its `value` to `out`. If `value` is NULL, appends
+/// nothing and returns false.
 fn append_field_unless_null(out: &mut Vec<u8>, scratch: &mut Vec<u8>, field: &[u8], value: Value<'_>) -> bool {
     scratch.clear();
     let text = match value {
