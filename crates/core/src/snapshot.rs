@@ -5,7 +5,7 @@
 //! | what | type |
 //! |---|---|
 //! | a table of slots; every change of a slot goes through it | [`slots::SlotTable`] |
-//! | the running snapshot of one table | [`writer::SnapshotWriter`] |
+//! | the running snapshot of one table | [`table_progress::TableSnapshotProgress`] |
 //! | base or delta; the state outside the slots | [`format::BaseOrDelta`], [`format::ShardMetadata`] |
 //! | a layer: the bytes of one snapshot, stored in a checkpoint | (the engine) |
 //! | a shard that is rebuilt from layers | [`restore::ShardRestore`] |
@@ -39,4 +39,4 @@ pub(crate) mod encoding;
 pub(crate) mod format;
 pub(crate) mod restore;
 pub(crate) mod slots;
-pub(crate) mod writer;
+pub(crate) mod table_progress;

@@ -153,8 +153,8 @@ pub(crate) fn find_collision(first: &KeyTemplate, second: &KeyTemplate) -> Optio
 #[derive(Clone, Copy, PartialEq)]
 enum SharedKeyCriterion {
     AnyRuns,
-    /// Only two different runs count. This is the criterion for a template compared with itself, where equal runs mean
-    /// the same row.
+    /// Two runs of the automata are a collision only if they differ. This is the criterion for a template that is
+    /// compared with itself. There, two equal runs stand for the same row.
     DifferentRuns,
 }
 

@@ -127,10 +127,10 @@ impl<'a> CommandParser<'a> {
     /// command.
     pub(crate) fn next_command(&mut self) -> Option<Vec<&'a [u8]>> {
         let count = self.parse_length_after_marker(b'*')?;
-        (0..count).map(|_| self.next_bulk_string()).collect()
+        (0..count).map(|_| self.parse_command_argument()).collect()
     }
 
-    fn next_bulk_string(&mut self) -> Option<&'a [u8]> {
+    fn parse_command_argument(&mut self) -> Option<&'a [u8]> {
         let length = self.parse_length_after_marker(b'$')?;
         let (text, rest) = self.0.split_at_checked(length)?;
         self.0 = rest.strip_prefix(b"\r\n")?;

@@ -11,7 +11,7 @@ use std::ops::{Deref, Index};
 
 use super::encoding::{DamagedSnapshot, SnapshotReader};
 use super::format::{BaseOrDelta, SnapshotStorageOutcome};
-use super::writer::SnapshotWriter;
+use super::table_progress::TableSnapshotProgress;
 use crate::entity_slot::EntitySlot;
 
 /// The content of one slot. The default value is a slot without state.
@@ -41,12 +41,12 @@ pub(crate) trait HasDerivedState: SlotState {
 #[derive(Debug)]
 pub(crate) struct SlotTable<S> {
     slots: Vec<S>,
-    snapshot_writer: SnapshotWriter,
+    snapshot_progress: TableSnapshotProgress,
 }
 
 impl<S> Default for SlotTable<S> {
     fn default() -> Self {
-        Self { slots: Vec::new(), snapshot_writer: SnapshotWriter::default() }
+        Self { slots: Vec::new(), snapshot_progress: TableSnapshotProgress::default() }
     }
 }
 
@@ -77,8 +77,8 @@ impl<S: SlotState> SlotTable<S> {
     #[inline]
     pub(crate) fn open_for_change(&mut self, slot: EntitySlot, context: &S::EncodingContext) -> &mut S {
         let state = &mut self.slots[slot.index()];
-        if self.snapshot_writer.mark_changed(slot) && !state.is_empty() {
-            self.snapshot_writer.write_slot_record(slot, |out| state.save(context, out));
+        if self.snapshot_progress.mark_changed(slot) && !state.is_empty() {
+            self.snapshot_progress.write_slot_record(slot, |out| state.save(context, out));
         }
         state
     }
@@ -87,7 +87,7 @@ impl<S: SlotState> SlotTable<S> {
     /// removal, so the next delta (a snapshot of changes) need not include the slot.
     #[inline]
     pub(crate) fn open_for_expiry(&mut self, slot: EntitySlot, context: &S::EncodingContext) -> &mut S {
-        ReadOnlySlot { slot, state: &mut self.slots[slot.index()], snapshot_writer: &mut self.snapshot_writer }
+        ReadOnlySlot { slot, state: &mut self.slots[slot.index()], snapshot_progress: &mut self.snapshot_progress }
             .open_for_expiry(context)
     }
 
@@ -99,7 +99,7 @@ impl<S: SlotState> SlotTable<S> {
                 visit(ReadOnlySlot {
                     slot: EntitySlot::from_index(index),
                     state,
-                    snapshot_writer: &mut self.snapshot_writer,
+                    snapshot_progress: &mut self.snapshot_progress,
                 });
             }
         }
@@ -107,31 +107,31 @@ impl<S: SlotState> SlotTable<S> {
 
     /// Begins a snapshot of the table in its current state.
     pub(crate) fn begin_snapshot(&mut self, base_or_delta: BaseOrDelta) {
-        self.snapshot_writer.begin_snapshot(base_or_delta, self.slots.len());
+        self.snapshot_progress.begin_snapshot(base_or_delta, self.slots.len());
     }
 
     /// Saves the next slot that the running snapshot has not saved yet. Returns the number of saved bytes, or `None`
     /// when all slots are saved.
     pub(crate) fn save_next_pending_slot(&mut self, context: &S::EncodingContext) -> Option<usize> {
-        let slot = self.snapshot_writer.take_next_pending_slot()?;
+        let slot = self.snapshot_progress.take_next_pending_slot()?;
         let state = self.slots.get(slot.index()).filter(|state| !state.is_empty());
-        Some(state.map_or(0, |state| self.snapshot_writer.write_slot_record(slot, |out| state.save(context, out))))
+        Some(state.map_or(0, |state| self.snapshot_progress.write_slot_record(slot, |out| state.save(context, out))))
     }
 
     /// Returns the number of saved bytes that [`Self::take_snapshot_block`] has not taken yet.
     pub(crate) fn buffered_byte_count(&self) -> usize {
-        self.snapshot_writer.buffered_byte_count()
+        self.snapshot_progress.buffered_byte_count()
     }
 
     /// Moves the saved bytes to the end of `out`, where they form one block with the table number `table`.
     pub(crate) fn take_snapshot_block(&mut self, table: u64, out: &mut Vec<u8>) {
-        self.snapshot_writer.take_saved_block(table, out);
+        self.snapshot_progress.take_saved_block(table, out);
     }
 
     /// Ends the running snapshot, even if some slots are not saved yet. `result` says whether the caller has stored the
     /// bytes of the snapshot.
     pub(crate) fn end_snapshot(&mut self, result: SnapshotStorageOutcome) {
-        self.snapshot_writer.end_snapshot(result);
+        self.snapshot_progress.end_snapshot(result);
     }
 
     /// Loads the slots of one block of a snapshot. A loaded slot replaces the slot with the same index. Loading ends
@@ -175,7 +175,7 @@ impl<S: HasDerivedState> SlotTable<S> {
 pub(crate) struct ReadOnlySlot<'a, S> {
     slot: EntitySlot,
     state: &'a mut S,
-    snapshot_writer: &'a mut SnapshotWriter,
+    snapshot_progress: &'a mut TableSnapshotProgress,
 }
 
 impl<'a, S: SlotState> ReadOnlySlot<'a, S> {
@@ -186,7 +186,7 @@ impl<'a, S: SlotState> ReadOnlySlot<'a, S> {
     /// Returns write access to the slot for the removal of state, as [`SlotTable::open_for_expiry`] does.
     #[inline]
     pub(crate) fn open_for_expiry(self, context: &S::EncodingContext) -> &'a mut S {
-        let Self { slot, state, snapshot_writer: writer } = self;
+        let Self { slot, state, snapshot_progress: writer } = self;
         if writer.take_pending_flag(slot) && !state.is_empty() {
             writer.write_slot_record(slot, |out| state.save(context, out));
         }

@@ -73,8 +73,9 @@ pub(super) fn restore_shard(
     })
 }
 
-/// Returns a halt if only a newer version of Windrow can read the object `unusable`. Returns `unusable` itself if the
-/// object is damaged, because the job can then continue from an older checkpoint.
+/// Decides what follows from `unusable`, the error about a state object that cannot be read. Returns a halt if only a
+/// newer version of Windrow can read the object. Returns `unusable` unchanged if the object is damaged, because the job
+/// can then continue from an older checkpoint.
 pub(super) fn halt_if_newer_format(
     unusable: UnusableObject,
     store: &dyn CheckpointStore,

@@ -61,7 +61,7 @@ pub struct RestoreRecord {
     /// The restored partition.
     pub partition: Partition,
     /// The checkpoint that the partition was restored from.
-    pub checkpoint_id: CheckpointId,
+    pub restored_checkpoint_id: CheckpointId,
     /// The wall-clock time of the restore, in epoch milliseconds.
     pub restored_at_ms: i64,
     /// The duration of the restore.

@@ -90,7 +90,7 @@ impl WorkerEventRecorder {
         );
         self.metrics.checkpoint_metrics.record_partition_restored(RestoreRecord {
             partition,
-            checkpoint_id: restored.checkpoint_id,
+            restored_checkpoint_id: restored.checkpoint_id,
             restored_at_ms: self.clock.wall_now_ms(),
             restore_duration: restored.restore_duration,
             origin_savepoint_place: restored.origin_savepoint_place.clone(),

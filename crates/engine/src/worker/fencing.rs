@@ -96,7 +96,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
             matches!(tracked.phase(), PartitionPhase::Fenced { since } if now.saturating_sub(*since) >= OWNERSHIP_CONFIRM_DELAY)
         });
         let Some((&partition, tracked)) = overdue else { return Ok(()) };
-        let history = tracked.fence_history;
+        let history = tracked.repeated_fencing;
         if history.fence_count > MAX_RECLAIMS_PER_PARTITION {
             return Err(ContestedPartition { partition }.into());
         }

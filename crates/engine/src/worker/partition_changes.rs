@@ -94,7 +94,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
             Entry::Occupied(mut occupied) => {
                 let tracked = occupied.get_mut();
                 tracked.assign_again(OpenReason::NewAssignment, now)?;
-                tracked.fence_history = Default::default();
+                tracked.repeated_fencing = Default::default();
             }
         }
         Ok(())
@@ -246,7 +246,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
     fn start_release(&mut self, partitions: Vec<Partition>, now: Duration) -> Result<(), Halt> {
         for &partition in &partitions {
             let Some(tracked) = self.partitions.get_mut(&partition) else { continue };
-            tracked.fence_history = Default::default();
+            tracked.repeated_fencing = Default::default();
             if tracked.owned_partition().is_some() {
                 tracked.start_draining(now)?;
             } else if matches!(tracked.phase(), PartitionPhase::Fenced { .. }) {

@@ -141,7 +141,7 @@ impl From<IllegalTransition> for Halt {
 /// How often other workers have claimed a partition after the group assigned it to this worker. Also the offset for the
 /// next check of ownership.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct FenceHistory {
+pub(super) struct RepeatedFencing {
     pub(super) fence_count: u32,
     /// The worker checks its ownership of the partition by committing this offset. The consumer group rejects the
     /// commit of a worker that no longer owns the partition.
@@ -155,7 +155,7 @@ pub(super) struct TrackedPartition {
     partition: Partition,
     phase: PartitionPhase,
     phase_entered_at: Duration,
-    pub(super) fence_history: FenceHistory,
+    pub(super) repeated_fencing: RepeatedFencing,
 }
 
 impl PartitionPhase {
@@ -193,7 +193,7 @@ impl TrackedPartition {
             partition,
             phase: PartitionPhase::Assigned { reason: OpenReason::NewAssignment },
             phase_entered_at: now,
-            fence_history: FenceHistory::default(),
+            repeated_fencing: RepeatedFencing::default(),
         }
     }
 
@@ -338,8 +338,8 @@ impl TrackedPartition {
         now: Duration,
     ) -> Result<(), IllegalTransition> {
         self.transition(PhaseName::Fenced, now, |_| (PartitionPhase::Fenced { since: now }, ()))?;
-        self.fence_history.fence_count += 1;
-        self.fence_history.ownership_check_offset = confirm_offset.or(self.fence_history.ownership_check_offset);
+        self.repeated_fencing.fence_count += 1;
+        self.repeated_fencing.ownership_check_offset = confirm_offset.or(self.repeated_fencing.ownership_check_offset);
         Ok(())
     }
 

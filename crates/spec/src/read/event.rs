@@ -17,8 +17,8 @@ const DEFAULT_MAX_KEY_BYTES: i64 = 1_024;
 const MAX_KEY_BYTES_LIMIT: i64 = 1_024 * 1_024;
 const ALL_FIELD_TYPES: [FieldType; 4] = [FieldType::String, FieldType::Double, FieldType::Long, FieldType::Boolean];
 
-/// The fields whose names could be read from the section `[event]`. The readers of views use these fields even if the
-/// section has mistakes.
+/// The fields whose names could be read from the section `[event]`. The code that reads the sections of
+/// feature views uses these fields, even if the section `[event]` has mistakes.
 #[derive(Debug, Default)]
 pub(super) struct EventFields {
     /// The entity key's name.

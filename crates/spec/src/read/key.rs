@@ -134,7 +134,7 @@ pub(super) fn report_key_collisions(keys: &[ViewKeyTemplate<'_>], mistakes: &mut
             .find_map(|earlier| find_collision(&earlier.template, &later.template).map(|example| (earlier, example)));
         let Some((earlier, example)) = met else { continue };
         let message = format!(
-            "views `{}` and `{}` could both write the key `{}`: ({}) and ({})",
+            "views `{}` and `{}` could both write the key `{}`: the first for {}, the second for {}",
             earlier.view_name,
             later.view_name,
             example.example_key,

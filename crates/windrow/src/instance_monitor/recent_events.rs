@@ -68,8 +68,8 @@ fn build_checkpoint_report(event: CheckpointRecord) -> CheckpointReport {
 pub(super) fn recent_restores(workers: &[Arc<WorkerMetrics>]) -> Vec<RestoreReport> {
     let report = |event: RestoreRecord| RestoreReport {
         partition: event.partition,
-        checkpoint_epoch: event.checkpoint_id.epoch,
-        checkpoint_number: event.checkpoint_id.checkpoint_number,
+        checkpoint_epoch: event.restored_checkpoint_id.epoch,
+        checkpoint_number: event.restored_checkpoint_id.checkpoint_number,
         restored_at_ms: event.restored_at_ms,
         restore_duration_ms: whole_milliseconds(event.restore_duration),
         savepoint_location: event.origin_savepoint_place,

@@ -82,7 +82,7 @@ fn checkpoints_are_told_one_by_one() {
     assert!(ended.to_string().contains("Stopped"), "{ended}");
     let [restored] = &metrics.checkpoint_metrics.recent_restores()[..] else { panic!("one partition was restored") };
     assert_eq!(
-        (restored.checkpoint_id.epoch, restored.checkpoint_id.checkpoint_number),
+        (restored.restored_checkpoint_id.epoch, restored.restored_checkpoint_id.checkpoint_number),
         (last.epoch, last.checkpoint_number.expect("complete"))
     );
     assert_eq!(

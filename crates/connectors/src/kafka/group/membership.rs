@@ -130,13 +130,13 @@ impl GroupMembership {
         event
     }
 
-    /// Tells the group that the worker reads its assigned partitions.
+    /// Acknowledges the last assignment: the worker has begun to read the partitions.
     pub(crate) fn acknowledge_assignment(&mut self) -> KafkaResult<()> {
         self.unacknowledged_event = None;
         self.consumer.incremental_assign(&TopicPartitionList::new())
     }
 
-    /// Tells the group that the worker no longer reads the revoked partitions.
+    /// Acknowledges the last revocation: the worker no longer reads the revoked partitions.
     pub(crate) fn acknowledge_revocation(&mut self) -> KafkaResult<()> {
         self.unacknowledged_event = None;
         self.consumer.incremental_unassign(&TopicPartitionList::new())

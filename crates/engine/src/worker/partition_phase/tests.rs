@@ -170,5 +170,5 @@ fn a_partition_that_is_fenced_again_keeps_the_offset_that_can_be_confirmed() {
     tracked.start_opening(OpenReason::Restart, now).expect("assigned");
     tracked.start_claiming(OpenReason::Restart, None, now).expect("opening");
     tracked.mark_fenced(None, now).expect("claiming");
-    assert_eq!((tracked.fence_history.fence_count, tracked.fence_history.ownership_check_offset), (2, Some(40)));
+    assert_eq!((tracked.repeated_fencing.fence_count, tracked.repeated_fencing.ownership_check_offset), (2, Some(40)));
 }

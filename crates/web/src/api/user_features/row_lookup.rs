@@ -127,8 +127,8 @@ impl UserRowLookup {
         let known = self.users.lock().get_known_keys(user);
         known.unwrap_or_else(|| {
             let reason = format!(
-                "the search for this user has not started, because requests look up {REMEMBERED_USERS_MAX} other users; \
-                 it starts when fewer users are looked up"
+                "the search for this user has not started, because {REMEMBERED_USERS_MAX} other users were requested in \
+                 the last seconds, which is the limit; it starts when fewer users are requested"
             );
             KnownKeys { row_keys: written_keys, is_search_complete: false, search_failure: Some(reason) }
         })

@@ -13,7 +13,7 @@ use super::format::{BaseOrDelta, SnapshotStorageOutcome};
 use crate::entity_slot::EntitySlot;
 
 #[derive(Debug, Default)]
-pub(crate) struct SnapshotWriter {
+pub(crate) struct TableSnapshotProgress {
     /// The slots that events have changed since the latest snapshot began. If the caller discarded that snapshot, its
     /// changed slots belong to the set too.
     changed_slots: FixedBitSet,
@@ -28,7 +28,7 @@ pub(crate) struct SnapshotWriter {
     last_saved_slot: i64,
 }
 
-impl SnapshotWriter {
+impl TableSnapshotProgress {
     /// Records that an event is about to change `slot`. Returns `true` if the caller must save the slot first.
     pub(super) fn mark_changed(&mut self, slot: EntitySlot) -> bool {
         self.changed_slots.grow_and_insert(slot.index());
