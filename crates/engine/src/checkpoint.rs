@@ -55,6 +55,7 @@ mod epoch_claim;
 mod find_checkpoint;
 pub mod inspect;
 pub(crate) mod manifest;
+pub(crate) mod object_errors;
 mod object_names;
 mod opened_partition;
 mod partition_checkpoints;
@@ -68,11 +69,11 @@ pub(crate) mod store;
 mod store_retry;
 mod take_savepoint;
 mod thread_messages;
-pub(crate) mod unusable_objects;
 
 pub(crate) use checkpoint_thread_handle::CheckpointThreadHandle;
 pub use config::{CheckpointConfig, RestoreSource, StateIdentity, TopicIdentityCheck};
 pub use manifest::{CheckpointId, CheckpointLayer, CheckpointManifest, StatePart, StoredView};
+pub use object_errors::{ObjectDamage, ObjectFault, UnusableObject};
 pub use object_names::{default_savepoint_folder, escape_name_segment, partition_folder};
 pub(crate) use opened_partition::OpenedPartition;
 pub(crate) use row_numbering_fingerprint::compute_fingerprint_after_disruption;
@@ -84,4 +85,3 @@ pub(crate) use thread_messages::{
     CheckpointCommand, CheckpointEvent, CheckpointSize, PartitionOpenOutcome, SnapshotOutcome, SnapshotPurpose,
     SnapshotToComplete,
 };
-pub use unusable_objects::{ObjectDamage, ObjectFault, UnusableObject};

@@ -1,8 +1,7 @@
-//! Finds Redis keys that two different rows would share. The two rows can belong to the same template but to different
-//! users or windows, or they can belong to different templates.
+//! Finds key templates that are a mistake because two different rows would get the same Redis key. The rows can belong
+//! to two templates, or to one template with different users or windows.
 //!
-//! Owns: the search for a shared key, with an example of such a key. Does not own: reporting the mistake (the reader of
-//! keys).
+//! Owns: the search, which returns one such key as an example. Does not own: reporting the mistake (`read/key.rs`).
 //!
 //! Why an automaton: comparing templates as text is not enough. For example, `f:{user}` and `f:{user}:{window_start}`
 //! both produce `f:a:1`, for the users `a:1` and `a`. The automaton of a template accepts exactly the keys that the
@@ -148,17 +147,18 @@ pub(crate) fn find_collision(first: &KeyTemplate, second: &KeyTemplate) -> Optio
     find_shared_key(&KeyAutomaton::new(first), &KeyAutomaton::new(second), SharedKeyCriterion::AnyRuns)
 }
 
-/// Which pairs of accepting runs over the same key count as a collision. A run is a sequence of states in which an
-/// automaton can read a key.
+/// Which keys that two automata accept are a collision. An automaton reads a key in a run: a sequence of states, which
+/// splits the key into user and window.
 #[derive(Clone, Copy, PartialEq)]
 enum SharedKeyCriterion {
+    /// Every key is a collision. This is the criterion for two different templates.
     AnyRuns,
-    /// Two runs of the automata are a collision only if they differ. This is the criterion for a template that is
-    /// compared with itself. There, two equal runs stand for the same row.
+    /// A key is a collision only if the automata accept the key in two different runs. This is the criterion for a
+    /// template that is compared with itself. There, two equal runs stand for the same row.
     DifferentRuns,
 }
 
-/// Returns the shortest key that both automata accept. The pair of accepting runs must meet `criterion`.
+/// Returns the shortest key that both automata accept and that is a collision by `criterion`.
 fn find_shared_key(
     left: &KeyAutomaton<'_>,
     right: &KeyAutomaton<'_>,

@@ -187,7 +187,7 @@ impl<'a, S: SlotState> ReadOnlySlot<'a, S> {
     #[inline]
     pub(crate) fn open_for_expiry(self, context: &S::EncodingContext) -> &'a mut S {
         let Self { slot, state, snapshot_progress: writer } = self;
-        if writer.take_pending_flag(slot) && !state.is_empty() {
+        if writer.remove_pending_slot(slot) && !state.is_empty() {
             writer.write_slot_record(slot, |out| state.save(context, out));
         }
         state

@@ -32,12 +32,12 @@ impl TableSnapshotProgress {
     /// Records that an event is about to change `slot`. Returns `true` if the caller must save the slot first.
     pub(super) fn mark_changed(&mut self, slot: EntitySlot) -> bool {
         self.changed_slots.grow_and_insert(slot.index());
-        self.take_pending_flag(slot)
+        self.remove_pending_slot(slot)
     }
 
     /// Removes `slot` from the pending slots. Returns `true` if the slot was pending: then the caller must save the
     /// slot before changing it.
-    pub(super) fn take_pending_flag(&mut self, slot: EntitySlot) -> bool {
+    pub(super) fn remove_pending_slot(&mut self, slot: EntitySlot) -> bool {
         let pending = self.pending_slots.contains(slot.index());
         if pending {
             self.pending_slots.remove(slot.index());

@@ -3,7 +3,7 @@
 //!
 //! Invariant: an incomplete or altered text is rejected, because the checksum covers the version and the body.
 
-use super::unusable_objects::{ObjectDamage, ObjectFault};
+use super::object_errors::{ObjectDamage, ObjectFault};
 
 /// Returns the bytes of an object that consists of a title line and `body`. The title line holds `title`, `version`,
 /// and the checksum of `version` and `body`.

@@ -10,12 +10,12 @@ use windrow_core::BaseOrDelta;
 
 use super::config::StateIdentity;
 use super::manifest::{CheckpointId, CheckpointManifest};
+use super::object_errors::{ObjectDamage, ObjectFault, UnusableObject};
 use super::object_names::{self, ParsedObjectName};
 use super::opened_partition::RestoredShard;
 use super::restore_shard::{CheckpointReadOutcome, ShardFromManifest, halt_if_newer_format, restore_shard};
 use super::store::{CheckpointStore, StoreFault};
 use super::store_retry::StoreRetry;
-use super::unusable_objects::{ObjectDamage, ObjectFault, UnusableObject};
 use crate::halt::{
     AddedPartitions, CheckpointPlace, DamagedCheckpoint, DamagedState, ForeignState, PipelineAndTopic, RecreatedTopic,
 };

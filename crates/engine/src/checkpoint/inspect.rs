@@ -15,10 +15,10 @@ pub use state_objects::{StateByteCounts, StateObjectReader};
 pub use view_compatibility::{ComparedView, ViewCompatibility, compare_views};
 
 use super::manifest::{CheckpointId, CheckpointManifest};
+use super::object_errors::{ObjectDamage, UnusableObject};
 use super::object_names::{self, ParsedObjectName};
 use super::savepoint_summary::SavepointSummary;
 use super::store::{CheckpointStore, ListedObject, StoreFault};
-use super::unusable_objects::{ObjectDamage, UnusableObject};
 use crate::identifiers::Partition;
 
 /// A checkpoint that a store holds.

@@ -8,8 +8,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::checksummed_text::{decode_checksummed_text, encode_checksummed_text};
+use super::object_errors::{ObjectDamage, ObjectFault};
 use super::state_object::compute_object_checksum;
-use super::unusable_objects::{ObjectDamage, ObjectFault};
 use crate::identifiers::{Epoch, Offset, Partition};
 
 const MANIFEST_FORMAT_VERSION: u32 = 1;

@@ -7,10 +7,10 @@ use tracing::warn;
 use windrow_core::{EventTime, Shard, ShardMetadata, ShardRestore};
 
 use super::manifest::CheckpointManifest;
+use super::object_errors::{ObjectDamage, ObjectFault, UnusableObject};
 use super::state_object;
 use super::store::CheckpointStore;
 use super::store_retry::StoreRetry;
-use super::unusable_objects::{ObjectDamage, ObjectFault, UnusableObject};
 use crate::halt::{ChangedViews, DroppedView, NewerState, ViewChange};
 use crate::{Halt, JobDefinition};
 

@@ -49,11 +49,11 @@ pub(super) fn compute_row_counts_at_start(
                 } else {
                     let (before, rows) =
                         (stored.row_numbering_fingerprint.to_string(), stored.last_row_number.to_string());
-                    compute_fingerprint(&[topic, &place, &view.name, &job_views, &decoding_rules, &before, &rows])
+                    hash_text_parts(&[topic, &place, &view.name, &job_views, &decoding_rules, &before, &rows])
                 };
                 (fingerprint, stored.last_row_number)
             }
-            _ => (compute_fingerprint(&[topic, &place, &view.name, &job_views, &decoding_rules]), 0),
+            _ => (hash_text_parts(&[topic, &place, &view.name, &job_views, &decoding_rules]), 0),
         };
         ViewRowCount { view: view.name.to_string(), row_numbering_fingerprint: fingerprint, last_row_number: rows }
     };
@@ -64,7 +64,7 @@ pub(super) fn compute_row_counts_at_start(
 /// `before` is the fingerprint for the rows before the disruption. The new fingerprint differs from `before`, because
 /// another run may process the same records without the disruption.
 pub(crate) fn compute_fingerprint_after_disruption(before: u64, disruption: &str, offset: Option<Offset>) -> u64 {
-    compute_fingerprint(&[&before.to_string(), disruption, &format!("{offset:?}")])
+    hash_text_parts(&[&before.to_string(), disruption, &format!("{offset:?}")])
 }
 
 /// Returns a text with the definitions of all views of the job. The text contains all views, because every view affects
@@ -84,7 +84,7 @@ fn join_sorted_definitions<'a>(views: impl Iterator<Item = (&'a str, String)>) -
     views.join("\n")
 }
 
-fn compute_fingerprint(parts: &[&str]) -> u64 {
+fn hash_text_parts(parts: &[&str]) -> u64 {
     let mut hasher = SipHasher13::new();
     for part in parts {
         hasher.write(&(part.len() as u64).to_le_bytes());

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::checksummed_text::{decode_checksummed_text, encode_checksummed_text};
-use super::unusable_objects::{ObjectDamage, ObjectFault};
+use super::object_errors::{ObjectDamage, ObjectFault};
 use crate::identifiers::Partition;
 
 const SUMMARY_FORMAT_VERSION: u32 = 1;

@@ -6,7 +6,7 @@
 //! Invariants: (1) An incomplete or altered object is rejected. (2) The unpacked content never exceeds
 //! [`MAX_UNPACKED_BYTES`].
 
-use super::unusable_objects::{ObjectDamage, ObjectFault};
+use super::object_errors::{ObjectDamage, ObjectFault};
 
 /// The newest format version. Windrow writes this version, and reads this version and all older versions.
 const STATE_FORMAT_VERSION: u32 = 1;

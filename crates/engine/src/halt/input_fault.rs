@@ -95,8 +95,8 @@ impl LostOffset {
             )
         } else {
             format!(
-                "partition {partition} of topic `{topic}` ends at offset {end}, before offset {offset}, at which reading \
-                 continues. The source has lost records that were already read. The first offset kept is {first}"
+                "reading was to continue at offset {offset} of partition {partition} of topic `{topic}`, but the partition \
+                 ends at offset {end}. The source has lost records that were already read. The first offset kept is {first}"
             )
         }
     }

@@ -5,8 +5,8 @@ use std::fmt;
 
 use super::error_chain::SharedError;
 use crate::checkpoint::manifest::CheckpointId;
+use crate::checkpoint::object_errors::{ObjectFault, UnusableObject};
 use crate::checkpoint::store::StoreFault;
-use crate::checkpoint::unusable_objects::{ObjectFault, UnusableObject};
 use crate::identifiers::{Epoch, Partition};
 
 /// A pipeline and the topic that the pipeline reads.

@@ -34,7 +34,7 @@ pub(super) async fn follow_topic(
     let topic = require_name_in_path(path)?;
     let request = parse_tail_request(parameters)?;
     let permit = ui.limits.try_acquire_tail_permit()?;
-    let plan = ui.limits.run_broker_request(ui.kafka_browser.plan_tail(&topic, request)).await?;
+    let plan = ui.limits.run_broker_request(ui.kafka_browser.plan_follow_from_end(&topic, request)).await?;
     let (sender, receiver) = mpsc::channel(UNSENT_MESSAGES_MAX);
     spawn_blocking(move || {
         let followed = plan.follow(|batch| {

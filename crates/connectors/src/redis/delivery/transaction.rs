@@ -143,8 +143,8 @@ impl TransactionClient {
         transaction.send_and_discard_transaction(writes)
     }
 
-    /// Tries once to write the rows of `batch` in one transaction. Drops the rows of partitions whose fences forbid
-    /// these rows.
+    /// Tries once to write the rows of `batch` in one transaction. Leaves out the rows of each lost partition: another
+    /// owner has claimed the partition, or Redis has lost rows of the partition. Writes all other rows.
     pub(crate) fn write_batch(
         &mut self,
         batch: &InFlightBatch,

@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use windrow_core::count_snapshot_bytes_by_table;
 
 use crate::checkpoint::manifest::{CheckpointManifest, StatePart};
+use crate::checkpoint::object_errors::{ObjectDamage, ObjectFault, UnusableObject};
 use crate::checkpoint::state_object;
 use crate::checkpoint::store::{CheckpointStore, StoreFault};
-use crate::checkpoint::unusable_objects::{ObjectDamage, ObjectFault, UnusableObject};
 
 /// The sizes of a checkpoint's state before compression.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]

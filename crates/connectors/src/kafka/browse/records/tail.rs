@@ -60,7 +60,7 @@ impl KafkaBrowser {
     ///
     /// # Errors
     /// When the topic or partition does not exist, or Kafka is unreachable or refuses the request.
-    pub async fn plan_tail(&self, topic: &str, request: TailRequest) -> Result<TailPlan, BrowseError> {
+    pub async fn plan_follow_from_end(&self, topic: &str, request: TailRequest) -> Result<TailPlan, BrowseError> {
         let mut connections = ClusterConnections::open(self).await?;
         let readable = fetch_readable_offsets(&mut connections, topic, request.partition, None).await?;
         let ends = readable.offset_ranges.iter().map(|(partition, range)| (*partition, range.end));
