@@ -1,7 +1,8 @@
 //! The content of a valid pipeline file, as types for the other crates.
 //!
 //! Owns: the types. Does not own: reading the pipeline file ([`crate::parse`]). Sources, sinks and formats are enums,
-//! although each has one variant. If a variant is added, the compiler finds every place that must handle it.
+//! although each has one variant. A second variant breaks only the accessors, such as [`SinkSpec::redis`], at compile
+//! time. Their callers must be searched for.
 
 use std::fmt;
 use std::path::PathBuf;
