@@ -3,9 +3,11 @@
 use futures_executor::block_on;
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::test_kafka::{KAFKA_TIMEOUT, TestKafka};
+use crate::wait::wait_until_or_panic;
 
 impl TestKafka {
     /// Creates a topic with a unique name and the topic settings `settings`. Returns the name.
@@ -17,7 +19,8 @@ impl TestKafka {
     }
 
     /// Creates topic `name` with the topic settings `settings`. Unless these set `retention.ms`, Kafka keeps all
-    /// records, even records with a timestamp of 1970.
+    /// records, even records with a timestamp of 1970. Waits until the broker's metadata contain the topic, which may be
+    /// a moment after the topic was created.
     pub fn create_named_topic(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) {
         let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
         if settings.iter().all(|(key, _)| *key != "retention.ms") {
@@ -29,6 +32,11 @@ impl TestKafka {
         let results =
             block_on(self.create_admin_client().create_topics([&topic], &admin_options())).expect("Kafka answers");
         results[0].as_ref().expect("the topic is created");
+        let consumer: BaseConsumer = self.client_config().create().expect("a consumer");
+        wait_until_or_panic(20, "the broker knows the new topic", || {
+            let metadata = consumer.fetch_metadata(Some(name), KAFKA_TIMEOUT).expect("Kafka answers");
+            metadata.topics().iter().any(|topic| topic.error().is_none() && !topic.partitions().is_empty())
+        });
     }
 
     /// Deletes topic `name`.
