@@ -12,8 +12,9 @@ use super::call_timeout::run_with_timeout;
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// A consumer that closes when this value is dropped. If the consumer is a member of a group, it also leaves the group,
-/// unless it has a static member name. If Kafka does not answer within [`CLOSE_TIMEOUT`], the drop returns anyway. The
-/// broker then removes the member from the group after the session timeout.
+/// unless it has a static member name. If the step before the close and the close together take longer than the timeout
+/// of the step and [`CLOSE_TIMEOUT`], the drop returns anyway. The broker then removes the member from the group after
+/// the session timeout.
 pub(super) struct BoundedCloseConsumer<C: ConsumerContext + 'static> {
     /// `None` only during the drop.
     consumer: Option<Arc<BaseConsumer<C>>>,

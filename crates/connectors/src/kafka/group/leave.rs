@@ -15,7 +15,8 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use tracing::warn;
 
 /// How long a rebalance in progress may take before the consumer closes anyway. Other members join the rebalance at
-/// their next heartbeat, so the timeout is longer than the longest interval between two heartbeats (3 s).
+/// their next heartbeat, so the timeout is longer than the longest interval between two heartbeats of a worker: 3 s, which
+/// `HEARTBEAT_INTERVAL_MAX_MS` in `client_config` sets.
 pub(super) const LEAVE_TIMEOUT: Duration = Duration::from_secs(4);
 /// The longest wait of one poll for the next event of the group.
 const POLL_TIMEOUT: Duration = Duration::from_millis(10);
@@ -30,7 +31,9 @@ pub(super) fn leave_group<C: ConsumerContext>(consumer: &BaseConsumer<C>) {
         drop(consumer.poll(POLL_TIMEOUT));
     }
     if has_member_id(consumer) {
-        warn!("a rebalance did not end in time; the group keeps a member that has stopped until its session timeout");
+        warn!(
+            "a rebalance did not end in time; until the session timeout, the group keeps a member that no longer runs"
+        );
     }
 }
 

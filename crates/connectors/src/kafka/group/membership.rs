@@ -74,7 +74,8 @@ impl GroupMembership {
             (GroupProtocol::Classic { .. }, None) => {
                 Some(StepBeforeClose { run: leave::leave_group, timeout: leave::LEAVE_TIMEOUT })
             }
-            // A static member does not leave the group, because it keeps its partitions while its process restarts.
+            // A static member does not leave the group, because it keeps its partitions while its process restarts. With
+            // the group protocol `consumer`, the close itself makes librdkafka leave the group.
             (GroupProtocol::Classic { .. }, Some(_)) | (GroupProtocol::Consumer, _) => None,
         };
         let member = Self {
