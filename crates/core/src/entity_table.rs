@@ -6,7 +6,7 @@
 //! Invariants: (1) A slot is in use exactly while at least one view holds state for the slot. (2) The lowest free slot
 //! is assigned first, so the slot of an entity depends on the events alone, even after a restore. Iteration is over
 //! slots and never over the hash table, so no result depends on the order of hashes. (3) The caller supplies a random
-//! hash key. So an attacker cannot choose entity keys that collide in the hash table (fault row 22 in `docs/rules.md`).
+//! hash key. So an attacker cannot choose entity keys that collide in the hash table (fault row 22 in `docs/faults.md`).
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

@@ -22,7 +22,7 @@
 //!
 //! Owns: the meaning of event time, watermarks, panes, sessions and aggregates. Does not own: reading, writing, clocks
 //! and threads (the engine), or the pipeline file (the spec crate). Comments cite rules by number ("window rule 3",
-//! "fault row 22"); `docs/rules.md` contains these rules.
+//! "fault row 22"); `docs/windows.md` and `docs/faults.md` contain them.
 //!
 //! Read first: [`shard.rs`](../src/windrow_core/shard.rs.html), the state machine;
 //! [`sliding.rs`](../src/windrow_core/sliding.rs.html), one kind of window from first event to last row;

@@ -1,4 +1,4 @@
-//! The JSON API that the job's pages use. `docs/api.md` describes the API.
+//! The JSON API that the job's pages use. `docs/rest_api.md` describes the API.
 //!
 //! Owns: the routes under `/api` and their JSON, one file for each page. Does not own: the totals over all instances of
 //! the job ([`crate::JobReport`]).

@@ -1,5 +1,5 @@
 /**
- * The JSON of the job's pages: docs/api.md describes it, crates/web/src/api writes it.
+ * The JSON of the job's pages: docs/rest_api.md describes it, crates/web/src/api writes it.
  * Times are epoch milliseconds; `null` is "not known" or "none".
  */
 

@@ -9,7 +9,7 @@ use crate::report::PartitionReport;
 /// The job keeps up with its input if [`JobTotals::behind_ms`] is at most this value.
 const KEEPING_UP_DELAY_MAX_MS: i64 = 5_000;
 
-/// The totals of the job over all instances, as `docs/api.md` describes them. Counts of an instance start at zero when
+/// The totals of the job over all instances, as `docs/rest_api.md` describes them. Counts of an instance start at zero when
 /// the instance starts.
 #[derive(Clone, PartialEq, Default, Serialize, Debug)]
 pub struct JobTotals {

@@ -1,4 +1,4 @@
-//! The shapes of `docs/api.md`.
+//! The shapes of `docs/rest_api.md`.
 
 use serde_json::Value;
 use windrow_connectors::redis::WrittenRow;
@@ -19,7 +19,7 @@ fn member_names(value: &Value) -> Vec<String> {
 
 /// Returns the JSON example of the documentation for a URL.
 fn documented_example(url: &str) -> Value {
-    let docs = include_str!("../../../../docs/api.md");
+    let docs = include_str!("../../../../docs/rest_api.md");
     let after = docs.split_once(&format!("## `{url}`")).expect(url).1;
     let block = after.split_once("```json").expect(url).1.split_once("```").expect(url).0;
     serde_json::from_str(block).unwrap_or_else(|error| panic!("{url}: {error}"))

@@ -1,5 +1,5 @@
 //! Reads the entity key. A string is the key itself. A number becomes a key with the same characters as in the record
-//! (rule 8 of `docs/rules.md`).
+//! (rule 8 of `docs/windows.md`).
 
 use std::fmt;
 
