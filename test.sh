@@ -20,6 +20,8 @@ source dev/lib/java.sh
 source dev/lib/install.sh
 # shellcheck source=dev/lib/venv.sh
 source dev/lib/venv.sh
+# shellcheck source=dev/lib/test_stages.sh
+source dev/lib/test_stages.sh
 
 usage() {
     cat <<'EOF'
@@ -46,7 +48,6 @@ for argument; do
     esac
 done
 
-PASSED=0 FAILED=0 SKIPPED=0
 # The reasons why Apache Kafka, S3, Flink and a browser are missing; empty if they are available.
 WITHOUT_KAFKA='' WITHOUT_S3='' WITHOUT_FLINK='' WITHOUT_BROWSER=''
 ((FAST == 0)) || WITHOUT_KAFKA='--fast' WITHOUT_S3='--fast'
@@ -54,7 +55,6 @@ SEED=${WINDROW_TEST_SEED:-$RANDOM}
 TEMP=$(mktemp -d "${TMPDIR:-/tmp}/windrow-test.XXXXXX")
 BINARY=${CARGO_TARGET_DIR:-$ROOT/target}/release/windrow
 VENV=$ROOT/.windrow/venv
-CURRENT=''
 
 # Stops all servers and prints the counts, at any end of the script.
 finish() {
@@ -77,69 +77,6 @@ finish() {
     echo "$PASSED passed, $FAILED failed"
     ((code != 0 || FAILED == 0)) || code=1
     exit "$code"
-}
-
-# stage TITLE COUNT COMMAND…: runs the command and shows its output only on failure. `set -e` is off inside the command.
-# COUNT LOG CODE adds to PASSED and FAILED. The first failing stage ends the run.
-stage() {
-    local title=$1 count=$2 began=$SECONDS code=0 failed_before=$FAILED
-    local log=$TEMP/${title//[^a-z0-9]/-}.log
-    shift 2
-    CURRENT=$title
-    printf '%s── %s%s\n' "$BOLD" "$title" "$PLAIN"
-    with_ticker "$title" "$log" "$@" || code=$?
-    "$count" "$log" "$code"
-    if ((code != 0 || FAILED > failed_before)); then
-        ((FAILED > failed_before)) || FAILED=$((FAILED + 1))
-        show_failure "$log"
-        say_error "$title failed"
-        exit 1
-    fi
-    printf '   %s✓%s %s(%d s)%s\n' "$GREEN" "$PLAIN" "$DIM" "$((SECONDS - began))" "$PLAIN"
-    CURRENT=''
-}
-
-# Shows why a stage failed: the reports of the failed tests, or else the end of the log.
-show_failure() {
-    if grep -q '^failures:$' "$1"; then
-        awk '/^failures:$/ { show = 1 } show { print "   │ " $0 } /^test result:/ { show = 0 }' "$1" | sed -n '1,300p' >&2
-    elif grep -q '^ *not ok ' "$1"; then
-        # A report ends with `...` two columns right of its first line; deeper ones belong to the report.
-        awk '/^ *not ok / { show = 1; match($0, /^ */); end = substr($0, 1, RLENGTH) "  ..." }
-             show         { print "   │ " $0 }
-             $0 == end    { show = 0 }' "$1" | sed -n '1,300p' >&2
-    else
-        say_log_end "$1" 80
-    fi
-}
-
-# Counts a stage as one check.
-count_one() { (($2 == 0)) && PASSED=$((PASSED + 1)) || FAILED=$((FAILED + 1)); }
-
-# Counts a preparation only if it fails.
-count_none() { :; }
-
-# Counts cargo's summaries. A test that skipped itself did not pass.
-count_cargo() {
-    local passed failed skipped
-    read -r passed failed skipped < <(awk '
-        /^test result:/ { passed += $4; failed += $6 }
-        /^skipped: /    { skipped++ }
-        END             { print passed + 0, failed + 0, skipped + 0 }' "$1")
-    PASSED=$((PASSED + passed - skipped))
-    FAILED=$((FAILED + failed))
-    SKIPPED=$((SKIPPED + skipped))
-    grep -E '^test result:|^     Running|^   Doc-tests|^skipped: ' "$1" | sed 's/^ */   /' || true
-}
-
-# Counts the lines `ok …` and `FAILED …`.
-count_lines() {
-    local passed failed
-    passed=$(grep -c '^ok ' "$1") || true
-    failed=$(grep -c '^FAILED ' "$1") || true
-    PASSED=$((PASSED + passed))
-    FAILED=$((FAILED + failed))
-    grep -E '^(ok|FAILED) ' "$1" | sed 's/^/   /' || true
 }
 
 tools() {
@@ -177,9 +114,7 @@ kafka_tools() {
         WITHOUT_KAFKA=$(sed -n '1s/^error: //p' "$TEMP/fetch.log")
     fi
     [[ -n $WITHOUT_KAFKA ]] || return 0
-    say_warn "no Apache Kafka here ($WITHOUT_KAFKA)"
-    [[ ${CI:-} != true ]] || { say_error 'CI=true: tests must not be skipped'; return 1; }
-    say_warn 'the tests that need it are SKIPPED; all others run'
+    tests_skipped "no Apache Kafka here ($WITHOUT_KAFKA)"
 }
 
 # Fetches the S3 for tests, or records why it is missing.
@@ -187,10 +122,8 @@ s3_tools() {
     [[ -z $WITHOUT_S3 ]] || return 0
     with_ticker 'fetching moto, the S3 for tests' "$TEMP/fetch-s3.log" dev/s3.sh fetch && return
     WITHOUT_S3=$(sed -n '1s/^error: //p' "$TEMP/fetch-s3.log")
-    say_warn "no S3 here ($WITHOUT_S3)"
     say_log_end "$TEMP/fetch-s3.log" 4
-    [[ ${CI:-} != true ]] || { say_error 'CI=true: tests must not be skipped'; return 1; }
-    say_warn 'the tests that need it are SKIPPED; all others run'
+    tests_skipped "no S3 here ($WITHOUT_S3)"
 }
 
 # Fetches Flink's command line, or records why it is missing.
@@ -201,9 +134,7 @@ flink_tools() {
     fi
     with_ticker "fetching Flink's command line" "$TEMP/fetch-flink.log" dev/flink.sh fetch && return
     WITHOUT_FLINK=$(sed -n '1s/^error: //p' "$TEMP/fetch-flink.log")
-    say_warn "no Flink command line here ($WITHOUT_FLINK)"
-    [[ ${CI:-} != true ]] || { say_error 'CI=true: tests must not be skipped'; return 1; }
-    say_warn 'the tests that need it are SKIPPED; all others run'
+    tests_skipped "no Flink command line here ($WITHOUT_FLINK)"
 }
 
 # Checks that Node.js is new enough, or records why not.
@@ -211,9 +142,7 @@ browser_tools() {
     ((FAST == 0)) || { WITHOUT_BROWSER='--fast'; return; }
     node_is_new && return
     WITHOUT_BROWSER="Node.js $(node --version) is too old, 20 or newer is needed"
-    say_warn "no JavaScript checks and no browser tests here ($WITHOUT_BROWSER)"
-    [[ ${CI:-} != true ]] || { say_error 'CI=true: tests must not be skipped'; return 1; }
-    say_warn 'the tests that need it are SKIPPED; all others run'
+    tests_skipped "no JavaScript checks and no browser tests here ($WITHOUT_BROWSER)"
 }
 
 scripts() {
@@ -246,16 +175,6 @@ cargo_tests() {
     fi
     # --show-output prints the lines of skipped tests, which are counted.
     cargo test --workspace --locked --no-fail-fast -- --show-output
-}
-
-# Counts node's summary.
-count_node() {
-    local passed failed
-    passed=$(sed -n 's/^# pass //p' "$1" | tail -n 1)
-    failed=$(sed -n 's/^# fail //p' "$1" | tail -n 1)
-    PASSED=$((PASSED + ${passed:-0}))
-    FAILED=$((FAILED + ${failed:-0}))
-    sed -n 's/^# \(tests\|pass\|fail\) /   \1 /p' "$1"
 }
 
 javascript_packages() { npm ci --prefix tests/browser --ignore-scripts --no-audit --no-fund; }

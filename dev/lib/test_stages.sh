@@ -1,0 +1,88 @@
+# shellcheck shell=bash
+# The stages of ./test.sh: each runs one command, counts what passed and failed, and ends the run if something failed.
+#
+# Owns the counts. Uses say.sh; TEMP is the folder of the logs.
+
+PASSED=0 FAILED=0 SKIPPED=0
+# The title of the stage that runs; empty between stages.
+CURRENT=''
+
+# stage TITLE COUNT COMMAND…: runs the command and shows its output only on failure. `set -e` is off inside the command.
+# COUNT LOG CODE adds to PASSED and FAILED. The first failing stage ends the run.
+stage() {
+    local title=$1 count=$2 began=$SECONDS code=0 failed_before=$FAILED
+    local log=$TEMP/${title//[^a-z0-9]/-}.log
+    shift 2
+    CURRENT=$title
+    printf '%s── %s%s\n' "$BOLD" "$title" "$PLAIN"
+    with_ticker "$title" "$log" "$@" || code=$?
+    "$count" "$log" "$code"
+    if ((code != 0 || FAILED > failed_before)); then
+        ((FAILED > failed_before)) || FAILED=$((FAILED + 1))
+        show_failure "$log"
+        say_error "$title failed"
+        exit 1
+    fi
+    printf '   %s✓%s %s(%d s)%s\n' "$GREEN" "$PLAIN" "$DIM" "$((SECONDS - began))" "$PLAIN"
+    CURRENT=''
+}
+
+# Shows why a stage failed: the reports of the failed tests, or else the end of the log.
+show_failure() {
+    if grep -q '^failures:$' "$1"; then
+        awk '/^failures:$/ { show = 1 } show { print "   │ " $0 } /^test result:/ { show = 0 }' "$1" | sed -n '1,300p' >&2
+    elif grep -q '^ *not ok ' "$1"; then
+        # A report ends with `...` two columns right of its first line; deeper ones belong to the report.
+        awk '/^ *not ok / { show = 1; match($0, /^ */); end = substr($0, 1, RLENGTH) "  ..." }
+             show         { print "   │ " $0 }
+             $0 == end    { show = 0 }' "$1" | sed -n '1,300p' >&2
+    else
+        say_log_end "$1" 80
+    fi
+}
+
+# Counts a stage as one check.
+count_one() { (($2 == 0)) && PASSED=$((PASSED + 1)) || FAILED=$((FAILED + 1)); }
+
+# Counts a preparation only if it fails.
+count_none() { :; }
+
+# Counts cargo's summaries. A test that skipped itself did not pass.
+count_cargo() {
+    local passed failed skipped
+    read -r passed failed skipped < <(awk '
+        /^test result:/ { passed += $4; failed += $6 }
+        /^skipped: /    { skipped++ }
+        END             { print passed + 0, failed + 0, skipped + 0 }' "$1")
+    PASSED=$((PASSED + passed - skipped))
+    FAILED=$((FAILED + failed))
+    SKIPPED=$((SKIPPED + skipped))
+    grep -E '^test result:|^     Running|^   Doc-tests|^skipped: ' "$1" | sed 's/^ */   /' || true
+}
+
+# Counts the lines `ok …` and `FAILED …`.
+count_lines() {
+    local passed failed
+    passed=$(grep -c '^ok ' "$1") || true
+    failed=$(grep -c '^FAILED ' "$1") || true
+    PASSED=$((PASSED + passed))
+    FAILED=$((FAILED + failed))
+    grep -E '^(ok|FAILED) ' "$1" | sed 's/^/   /' || true
+}
+
+# Counts node's summary.
+count_node() {
+    local passed failed
+    passed=$(sed -n 's/^# pass //p' "$1" | tail -n 1)
+    failed=$(sed -n 's/^# fail //p' "$1" | tail -n 1)
+    PASSED=$((PASSED + ${passed:-0}))
+    FAILED=$((FAILED + ${failed:-0}))
+    sed -n 's/^# \(tests\|pass\|fail\) /   \1 /p' "$1"
+}
+
+# tests_skipped REASON: says loudly that tests are skipped. With CI=true that is a failure.
+tests_skipped() {
+    say_warn "$1"
+    [[ ${CI:-} != true ]] || { say_error 'CI=true: tests must not be skipped'; return 1; }
+    say_warn 'the tests that need it are SKIPPED; all others run'
+}
