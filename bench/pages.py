@@ -157,7 +157,13 @@ def one_run(kind: str, number: int, arguments: argparse.Namespace) -> tuple[Run,
     store = arguments.dir / f"checkpoints-{number}"
     redis(arguments.redis, "flushall")
     redis(arguments.redis, "config", "resetstat")
-    command = [*arguments.command, "--set", f"source.kafka.group=pages-{number}", "--set", f"checkpoint.store=file:{store}"]
+    command = [
+        *arguments.command,
+        "--set",
+        f"source.kafka.group=pages-{number}",
+        "--set",
+        f"checkpoint.store=file:{store}",
+    ]
     command += ["--listen", "off" if kind == NO_SERVER else arguments.listen]
     visitor = Visitor(arguments.listen, arguments.dir) if kind == IN_TURNS else None
     noted: list[Threads] = []
@@ -220,7 +226,10 @@ def measure(arguments: argparse.Namespace) -> dict:
 def spread(values: list[float]) -> dict:
     """Median, and what the middle half lies between."""
     quarters = statistics.quantiles(values, n=4) if len(values) > 1 else values * 3
-    return {"median": round(statistics.median(values), 5), "middle_half": [round(quarters[0], 5), round(quarters[2], 5)]}
+    return {
+        "median": round(statistics.median(values), 5),
+        "middle_half": [round(quarters[0], 5), round(quarters[2], 5)],
+    }
 
 
 def whole(kind: str, runs: dict[str, list[Run]], events: int) -> dict:

@@ -27,7 +27,11 @@ def mistakes(dashboard: dict) -> list[str]:
     taken = set()
     for panel in panels:
         title, place = panel["title"], panel["gridPos"]
-        cells = {(x, y) for x in range(place["x"], place["x"] + place["w"]) for y in range(place["y"], place["y"] + place["h"])}
+        cells = {
+            (x, y)
+            for x in range(place["x"], place["x"] + place["w"])
+            for y in range(place["y"], place["y"] + place["h"])
+        }
         if cells & taken or place["x"] + place["w"] > 24:
             found.append(f"{title}: overlaps another panel or the edge")
         taken |= cells

@@ -109,10 +109,21 @@ find_rust() {
         say_hint "run:  curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y && . ~/.cargo/env"
         return 1
     fi
+    pinned_rust || default_rust
     have=$(cargo --version | sed 's/^cargo \([0-9.]*\).*/\1/')
     if [[ $(printf '%s\n' "$wanted" "$have" | sort -V | head -n 1) != "$wanted" ]]; then
         say_error "cargo $have is too old; Windrow needs Rust $wanted or newer"
         say_hint "run:  rustup update stable"
         return 1
     fi
+}
+
+# pinned_rust: succeeds if the toolchain of rust-toolchain.toml works. rustup fetches a missing one, where it may.
+pinned_rust() { ! has_command rustup || cargo --version >/dev/null 2>&1; }
+
+# default_rust: selects rustup's default toolchain instead of the pinned one.
+default_rust() {
+    RUSTUP_TOOLCHAIN=$(rustup default 2>/dev/null | sed 's/ .*//')
+    export RUSTUP_TOOLCHAIN
+    say_warn "the Rust toolchain of rust-toolchain.toml is not installed and could not be fetched: using $RUSTUP_TOOLCHAIN"
 }

@@ -10,8 +10,8 @@ import pandas as pd
 import redis
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-BROKERS = os.environ.get("WINDROW_BROKERS", f"localhost:{os.environ.get('WINDROW_KAFKA_PORT', 9092)}")
-REDIS_URL = os.environ.get("WINDROW_REDIS_URL", f"redis://localhost:{os.environ.get('WINDROW_REDIS_PORT', 6379)}")
+BROKERS = os.environ.get("WINDROW_BROKERS", f"localhost:{os.environ.get('WINDROW_KAFKA_PORT', '9092')}")
+REDIS_URL = os.environ.get("WINDROW_REDIS_URL", f"redis://localhost:{os.environ.get('WINDROW_REDIS_PORT', '6379')}")
 TOPIC = os.environ.get("WINDROW_TOPIC", "ecommerce-events")
 
 MAX_OUT_OF_ORDERNESS = timedelta(seconds=10)
