@@ -84,7 +84,7 @@ tools() {
     need_build_tools
     need_shellcheck
     need_prometheus
-    ((FAST)) || need_python
+    need_python
     ((FAST)) || need_browser
     install_missing "$TEMP/install.log"
     find_rust "$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)"
@@ -143,16 +143,6 @@ browser_tools() {
     node_is_new && return
     WITHOUT_BROWSER="Node.js $(node --version) is too old, 20 or newer is needed"
     tests_skipped "no JavaScript checks and no browser tests here ($WITHOUT_BROWSER)"
-}
-
-scripts() {
-    shellcheck -x -a ./*.sh dev/*.sh bench/*.sh deploy/monitoring/*.sh .ci/run || return
-    local version
-    version=$(dev/kafka.sh version)
-    if grep -n 'image: apache/kafka:' docker-compose.yml | grep -v "apache/kafka:$version\$"; then
-        echo "docker-compose.yml and dev/pom.xml ($version) name different versions of Kafka"
-        return 1
-    fi
 }
 
 servers() {
@@ -224,7 +214,7 @@ browser_tools
 stage 'format' count_one cargo fmt --all --check
 stage 'lints' count_one cargo clippy --workspace --all-targets --locked -- -D warnings
 stage 'docs' count_one env RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
-stage 'scripts' count_one scripts
+stage 'lints of scripts, workflows, spelling, licences' count_lines dev/lint.sh
 if [[ -z $WITHOUT_BROWSER ]]; then
     stage 'packages for JavaScript' count_none javascript_packages
     stage 'JavaScript: format and lint' count_one javascript_format_and_lint

@@ -60,14 +60,14 @@ count_cargo() {
     grep -E '^test result:|^     Running|^   Doc-tests|^skipped: ' "$1" | sed 's/^ */   /' || true
 }
 
-# Counts the lines `ok …` and `FAILED …`.
+# Counts the lines `ok …` and `FAILED …`, and shows those that say what was left out.
 count_lines() {
     local passed failed
     passed=$(grep -c '^ok ' "$1") || true
     failed=$(grep -c '^FAILED ' "$1") || true
     PASSED=$((PASSED + passed))
     FAILED=$((FAILED + failed))
-    grep -E '^(ok|FAILED) ' "$1" | sed 's/^/   /' || true
+    grep -E '^(ok|FAILED|left out:) ' "$1" | sed 's/^/   /' || true
 }
 
 # Counts node's summary.

@@ -1,0 +1,66 @@
+# The tasks of a developer. `just` lists them; CONTRIBUTING.md says where `just` comes from.
+
+# Lists the tasks
+default:
+    @just --list --unsorted
+
+# Runs everything that has to pass before a change lands; --fast leaves the servers and the browser out
+test *options:
+    ./test.sh {{ options }}
+
+# Runs the Rust tests whose names contain one of the words
+unit *words:
+    cargo test --workspace -- {{ words }}
+
+# Checks format, Rust, scripts, spelling, workflows, Dockerfile, licences
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+    dev/lint.sh
+
+# Formats Rust, Python, JavaScript and this file, and corrects spelling
+fmt:
+    cargo fmt --all
+    dev/lint.sh --fix ruff ruff-format just typos
+    tests/browser/node_modules/.bin/biome check --write
+
+# Builds the docs of the Rust code
+docs:
+    RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
+
+# Accepts what the snapshot tests print now; read the diff
+snapshots *words:
+    INSTA_UPDATE=always cargo test --workspace -- {{ words }}
+
+# Measures a replay: events per CPU-second, memory
+bench *options:
+    bench/replay.sh {{ options }}
+
+# Compares the instructions per event with those of another commit
+instructions base="main":
+    bench/compare_instructions.sh {{ base }}
+
+# Feeds one fuzz target for some seconds; needs a nightly compiler and cargo-fuzz
+fuzz target="event_decoder" seconds="60":
+    mkdir -p fuzz/corpus/{{ target }}
+    cargo +nightly fuzz run {{ target }} fuzz/corpus/{{ target }} fuzz/seeds/{{ target }} -- -max_total_time={{ seconds }}
+
+# Fetches the packages for the JavaScript checks and the browser tests
+packages:
+    npm ci --prefix tests/browser --ignore-scripts --no-audit --no-fund
+
+# Tests the pages in Chromium, on generated answers
+browser:
+    npm test --prefix tests/browser
+
+# Serves the job's pages from the disk on port 8099, with generated answers
+pages answers="busy":
+    node tests/browser/mock.mjs 8099 {{ answers }}
+
+# Starts Kafka, Redis and the job, with sample traffic
+start *options:
+    ./start.sh {{ options }}
+
+# Stops what `just start` started
+stop:
+    ./stop.sh
