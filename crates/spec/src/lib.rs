@@ -12,6 +12,9 @@
 //!             DiagnosticCollector ──► Diagnostics ──► rendered text
 //! ```
 //!
+//! Each section has one table of its settings, [`read::section`](../src/windrow_spec/read/section.rs.html). The readers
+//! take names, bounds and defaults from it, and [`pipeline_file_schema`] turns the tables into a JSON Schema.
+//!
 //! Owns: the grammar of the pipeline file, `--set` overrides, and the check that no two views, users or windows share a
 //! Redis key. Does not own: the meaning of windows and aggregates (the core), connections to servers.
 //!
@@ -22,7 +25,8 @@
 //!
 //! Read first: [`pipeline.rs`](../src/windrow_spec/pipeline.rs.html), the model;
 //! [`read.rs`](../src/windrow_spec/read.rs.html), the sections in their order;
-//! [`read/table_reader.rs`](../src/windrow_spec/read/table_reader.rs.html), how a section is read field by field.
+//! [`read/section.rs`](../src/windrow_spec/read/section.rs.html), the tables of settings;
+//! [`read/table_reader.rs`](../src/windrow_spec/read/table_reader.rs.html), how a section is read by its table.
 
 mod diagnostics;
 mod document;
@@ -31,6 +35,7 @@ mod key_template;
 mod overrides;
 mod pipeline;
 mod read;
+mod schema;
 mod suggestion;
 
 pub use diagnostics::code::DiagnosticCode;
@@ -44,6 +49,7 @@ pub use pipeline::{
     CheckpointSpec, DeadLetterSpec, EventSpec, GroupProtocol, KafkaSourceSpec, LostOffsetPolicy, Pipeline,
     RedisSinkSpec, RedisViewSpec, SinkSpec, SourceSpec, StartPosition, WatermarkSpec,
 };
+pub use schema::pipeline_file_schema;
 
 /// The text of the pipeline file that is built into Windrow. A command uses it if the user names no pipeline file.
 pub const SHIPPED_PIPELINE: &str = include_str!("../../../pipelines/ecommerce.toml");

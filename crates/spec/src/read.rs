@@ -10,25 +10,59 @@ mod dead_letters;
 mod duration;
 mod event;
 mod feature;
+mod integer;
 mod key;
 mod name;
+mod named_entries;
+mod section;
+mod setting;
 mod sink;
 mod source;
 mod table_reader;
+mod text;
 mod view;
 mod watermark;
 mod window;
+mod word_choice;
 
 use crate::diagnostics::collector::DiagnosticCollector;
 use crate::document::DocumentNode;
 use crate::pipeline::{Pipeline, RedisSinkSpec, SinkSpec};
-use crate::read::table_reader::PipelineSetting;
+use crate::read::name::SAFE_NAME_RULE;
+use crate::read::section::{ReadableValue, SectionDefinition, SettingDefinition, SettingValue};
+use crate::read::setting::PipelineSetting;
+use crate::read::text::{TextDefinition, TextPattern};
+
+static PIPELINE_FILE: &SectionDefinition = &SectionDefinition {
+    expected: "tables",
+    alternatives: &[],
+    settings: &[
+        &NAME,
+        &source::SOURCE,
+        &event::EVENT,
+        &watermark::WATERMARK,
+        &checkpoint::CHECKPOINT,
+        &sink::SINK,
+        &dead_letters::DEAD_LETTERS,
+        &view::FEATURE_VIEW,
+    ],
+};
+static NAME: SettingDefinition<TextDefinition> = SettingDefinition::required(
+    "name",
+    "name = \"ecommerce\"",
+    TextDefinition::with_pattern(TextPattern::Name(SAFE_NAME_RULE)),
+    "The name of the pipeline. It is part of paths and metric labels.",
+);
+
+/// Returns the JSON Schema of the pipeline file as an object without `$schema` and title.
+pub(crate) fn build_file_schema() -> serde_json::Value {
+    PIPELINE_FILE.to_schema()
+}
 
 /// Returns the pipeline, or `None` if a required part of it has a mistake.
 pub(crate) fn read_pipeline(document: &DocumentNode, mistakes: &mut DiagnosticCollector<'_>) -> Option<Pipeline> {
-    let mut root = PipelineSetting::root_setting(document).read_table("tables", mistakes)?;
-    let name = root.required_setting("name", "name = \"ecommerce\"");
-    let name = name.and_then(|setting| name::read_pipeline_name(&setting, mistakes));
+    let mut root = PIPELINE_FILE.read_value(&PipelineSetting::root_setting(document), mistakes)?;
+    let name = root.find_setting(&NAME).and_then(|setting| name::read_pipeline_name(&setting, mistakes));
     let source = source::read_source(&mut root, mistakes);
     let (event, event_fields) = event::read_event(&mut root, mistakes);
     let watermark = watermark::read_watermark(&mut root, mistakes);

@@ -55,6 +55,13 @@ Examples:
   windrow check my.toml
   windrow check my.toml --json | jq .feature_views")]
     Check(CheckArgs),
+    /// Print the JSON Schema of the pipeline file, with which editors complete and check it
+    #[command(after_help = "\
+Examples:
+  windrow schema > windrow.schema.json
+      then, as the first line of a pipeline file beside it:  #:schema ./windrow.schema.json
+      Editors with Taplo (VS Code: Even Better TOML) use it; windrow check finds more mistakes")]
+    Schema,
     /// Generate realistic events of shoppers, to Kafka or to a file
     #[command(after_help = "\
 Examples:

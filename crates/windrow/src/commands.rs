@@ -8,4 +8,5 @@ pub(crate) mod kafka_ui;
 pub(crate) mod replay;
 pub(crate) mod run;
 pub(crate) mod savepoint;
+pub(crate) mod schema;
 pub(crate) mod state;

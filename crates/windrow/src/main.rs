@@ -61,6 +61,7 @@ fn main() -> ExitCode {
         WindrowCommand::Run(args) => commands::run::run(&args),
         WindrowCommand::Replay(args) => commands::replay::run(&args),
         WindrowCommand::Check(args) => commands::check::run(&args),
+        WindrowCommand::Schema => commands::schema::run(),
         WindrowCommand::Generate(args) => commands::generate::run(&args),
         WindrowCommand::Demo(args) => commands::demo::run(&args),
         WindrowCommand::Features(args) => commands::features::run(&args),

@@ -23,9 +23,9 @@ use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
 use crate::read::condition::context::{ConditionContext, MAX_NESTING};
 use crate::read::event::EventFields;
-use crate::read::table_reader::PipelineSetting;
+use crate::read::setting::PipelineSetting;
 
-const MAX_CONDITION_BYTES: usize = 4_096;
+pub(super) const MAX_CONDITION_BYTES: usize = 4_096;
 
 pub(super) fn read_condition(
     setting: &PipelineSetting<'_>,

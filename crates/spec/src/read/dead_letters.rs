@@ -4,8 +4,28 @@
 use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
 use crate::pipeline::DeadLetterSpec;
-use crate::read::name::read_topic_name;
-use crate::read::table_reader::{MistakeAlreadyReported, PipelineSetting, TableReader};
+use crate::read::name::{TOPIC_NAME_RULE, read_topic_name};
+use crate::read::section::{ReadableValue, SectionDefinition, SettingDefinition};
+use crate::read::setting::{MistakeAlreadyReported, PipelineSetting};
+use crate::read::table_reader::TableReader;
+use crate::read::text::{TextDefinition, TextPattern};
+
+pub(super) static DEAD_LETTERS: SettingDefinition<&SectionDefinition> = SettingDefinition::optional(
+    "dead_letters",
+    &SectionDefinition { expected: "a table: `[dead_letters]`", alternatives: &[&TOPIC, &FILE], settings: &[] },
+    "Where dead letters are stored: records that are not events, and rows that Redis refused. Without this section \
+     they are only counted.",
+);
+static TOPIC: SettingDefinition<TextDefinition> = SettingDefinition::optional(
+    "topic",
+    TextDefinition::with_pattern(TextPattern::Name(TOPIC_NAME_RULE)),
+    "A Kafka topic on the brokers of the source. It is not the topic that the source reads.",
+);
+static FILE: SettingDefinition<TextDefinition> = SettingDefinition::optional(
+    "file",
+    TextDefinition::NOT_BLANK,
+    "The path of a file to which dead letters are appended.",
+);
 
 /// Reads the destination of dead letters. Returns `Ok(None)` if the file has no section `[dead_letters]`.
 pub(super) fn read_dead_letters(
@@ -14,10 +34,10 @@ pub(super) fn read_dead_letters(
     mistakes: &mut DiagnosticCollector<'_>,
 ) -> Result<Option<DeadLetterSpec>, MistakeAlreadyReported> {
     const EXPECTED_DESTINATION: &str = "`topic = \"…\"` or `file = \"…\"`";
-    let Some(setting) = root.optional_setting("dead_letters") else { return Ok(None) };
-    let table = setting.read_table("a table: `[dead_letters]`", mistakes);
+    let Some(setting) = root.find_setting(&DEAD_LETTERS) else { return Ok(None) };
+    let table = DEAD_LETTERS.value.read_value(&setting, mistakes);
     let mut table = table.ok_or(MistakeAlreadyReported)?;
-    let destination = match (table.optional_setting("topic"), table.optional_setting("file")) {
+    let destination = match (table.find_setting(&TOPIC), table.find_setting(&FILE)) {
         (Some(topic), None) => read_topic(&topic, source_topic, mistakes),
         (None, Some(file)) => file.read_text("a path", mistakes).map(|path| DeadLetterSpec::File(path.into())),
         (Some(topic), Some(file)) => {

@@ -4,25 +4,79 @@
 //! notation (the `jiff` crate). Months and years are rejected, because their length varies.
 
 use jiff::{Span, SpanRelativeTo};
+use serde_json::{Value, json};
 
 use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
 use crate::document::DocumentValue;
-use crate::read::table_reader::PipelineSetting;
+use crate::read::section::{ReadableValue, SettingValue};
+use crate::read::setting::PipelineSetting;
 
 /// The longest time to live of a row: 100 years of 365 days. This value is far below the values at which Redis
 /// overflows.
 pub(crate) const MAX_TTL_MS: i64 = 100 * 365 * 24 * 60 * 60 * 1_000;
 
-/// Reads a duration, and returns it in milliseconds. Reports a duration that is shorter than `min_ms` or longer than
-/// `max_ms`.
-pub(crate) fn read_duration_ms(
+/// A regular expression that accepts each duration that `jiff` reads, except months and years. It is the pattern in the
+/// JSON Schema.
+const DURATION_PATTERN: &str = concat!(
+    r"^\s*\+?(?:(?:\d+(?:[.,]\d+)?\s*(?:w(?:eeks?|ks?)?|d(?:ays?)?|h(?:ours?|rs?)?|m(?:in(?:ute)?s?)?",
+    r"|s(?:ec(?:ond)?s?)?|milli(?:second)?s?|ms(?:ecs?)?|micro(?:second)?s?|[uµμ]s(?:ecs?)?|nano(?:second)?s?",
+    r"|ns(?:ecs?)?)\s*,?\s*)+(?:\d+:\d\d:\d\d(?:[.,]\d+)?)?|\d+:\d\d:\d\d(?:[.,]\d+)?|[Pp][0-9A-Za-z.,]+)\s*$"
+);
+
+/// A setting whose value is a duration from `min_ms` to `max_ms`.
+pub(crate) struct DurationRange {
+    pub(crate) min_ms: i64,
+    pub(crate) max_ms: i64,
+    /// The default of an optional setting.
+    pub(crate) default_ms: Option<i64>,
+}
+
+impl DurationRange {
+    pub(crate) const fn required(min_ms: i64, max_ms: i64) -> Self {
+        Self { min_ms, max_ms, default_ms: None }
+    }
+
+    pub(crate) const fn with_default(min_ms: i64, max_ms: i64, default_ms: i64) -> Self {
+        Self { min_ms, max_ms, default_ms: Some(default_ms) }
+    }
+}
+
+impl SettingValue for DurationRange {
+    fn to_schema(&self) -> Value {
+        let mut schema = json!({ "type": "string", "minLength": 1, "pattern": DURATION_PATTERN });
+        if let Some(default_ms) = self.default_ms {
+            schema["default"] = json!(format_duration_bound(default_ms));
+        }
+        schema
+    }
+
+    fn describe_values(&self) -> String {
+        let (min, max) = (format_duration_bound(self.min_ms), format_duration_bound(self.max_ms));
+        format!("A duration with units, such as \"1h 30m\": {min} to {max}.")
+    }
+}
+
+impl ReadableValue<'_> for DurationRange {
+    type Content = i64;
+
+    fn read_value(&self, setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<i64> {
+        read_duration_ms(setting, self, mistakes)
+    }
+
+    fn default_content(&self) -> Option<i64> {
+        self.default_ms
+    }
+}
+
+/// Reads a duration, and returns it in milliseconds. Reports a duration that is outside of `range`.
+fn read_duration_ms(
     setting: &PipelineSetting<'_>,
-    min_ms: i64,
-    max_ms: i64,
+    range: &DurationRange,
     mistakes: &mut DiagnosticCollector<'_>,
 ) -> Option<i64> {
     const EXPECTED_DURATION: &str = "a duration such as \"500ms\", \"10s\", \"1h 30m\" or \"7d\"";
+    let DurationRange { min_ms, max_ms, .. } = *range;
     if let DocumentValue::Integer(number) = setting.value {
         let message = format!("`{}` must be a duration with a unit, not a bare number", setting.path);
         mistakes

@@ -7,15 +7,76 @@ use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
 use crate::diagnostics::location::DocumentLocation;
 use crate::pipeline::EventSpec;
-use crate::read::name::{require_unreserved_name, require_valid_field_name};
-use crate::read::table_reader::{PipelineSetting, TableReader, join_path};
+use crate::read::integer::{IntegerRange, IntegerUnit};
+use crate::read::name::{RESERVED_ROW_FIELDS, require_unreserved_name, require_valid_field_name};
+use crate::read::named_entries::NamedEntries;
+use crate::read::section::{SectionDefinition, SettingDefinition};
+use crate::read::setting::{PipelineSetting, join_path};
+use crate::read::table_reader::TableReader;
+use crate::read::text::{TextDefinition, TextPattern};
+use crate::read::word_choice::WordChoice;
 use crate::suggestion::{build_closest_name_hint, join_names_with_or};
 
-const DEFAULT_MAX_KEY_BYTES: i64 = 1_024;
 /// The largest allowed value of `max_key_bytes`. With default settings, Kafka rejects a record with a longer entity
 /// key.
 const MAX_KEY_BYTES_LIMIT: i64 = 1_024 * 1_024;
-const ALL_FIELD_TYPES: [FieldType; 4] = [FieldType::String, FieldType::Double, FieldType::Long, FieldType::Boolean];
+
+pub(super) static EVENT: SettingDefinition<&SectionDefinition> = SettingDefinition::required(
+    "event",
+    "[event]",
+    &SectionDefinition {
+        expected: "a table: `[event]`",
+        alternatives: &[],
+        settings: &[&FORMAT, &KEY, &TIME, &TIME_ZONE, &MAX_KEY_BYTES, &FIELDS],
+    },
+    "The format of an event, and its fields.",
+);
+static FORMAT: SettingDefinition<WordChoice<EventFormat>> = SettingDefinition::optional(
+    "format",
+    WordChoice { words: &[("json", EventFormat::Json)], is_optional: true, noun: Some("a supported event format") },
+    "The encoding of an event in a record.",
+);
+static KEY: SettingDefinition<TextDefinition> = SettingDefinition::required(
+    "key",
+    "key = \"user_id\"",
+    TextDefinition::with_pattern(TextPattern::FieldName { reserved: &RESERVED_ROW_FIELDS, forbidden_characters: "{}" }),
+    "The name of the JSON member with the entity key.",
+);
+static TIME: SettingDefinition<TextDefinition> = SettingDefinition::required(
+    "time",
+    "time = \"event_time\"",
+    TextDefinition::with_pattern(TextPattern::FieldName { reserved: &[], forbidden_characters: "" }),
+    "The name of the JSON member with the event time: RFC 3339, ISO 8601 without an offset, or a number since the epoch.",
+);
+static TIME_ZONE: SettingDefinition<TextDefinition> = SettingDefinition::optional(
+    "time_zone",
+    TextDefinition { pattern: TextPattern::NotBlank, max_bytes: None, default: Some("UTC") },
+    "The time zone of event times without an offset: a name of the IANA time zone database, such as `Asia/Seoul`.",
+);
+static MAX_KEY_BYTES: SettingDefinition<IntegerRange> = SettingDefinition::optional(
+    "max_key_bytes",
+    IntegerRange { min: 1, max: MAX_KEY_BYTES_LIMIT, default: 1_024, unit: IntegerUnit::Bytes },
+    "The longest entity key, in bytes of UTF-8. A record with a longer key is a dead letter.",
+);
+static FIELDS: SettingDefinition<NamedEntries> = SettingDefinition::optional(
+    "fields",
+    NamedEntries {
+        name: TextPattern::FieldName { reserved: &[], forbidden_characters: "" },
+        entry: &FIELD_TYPES,
+        min_count: 0,
+    },
+    "The other fields of an event, each with its type. Only features and conditions need them.",
+);
+static FIELD_TYPES: WordChoice<FieldType> = WordChoice {
+    words: &[
+        (FieldType::String.type_name(), FieldType::String),
+        (FieldType::Double.type_name(), FieldType::Double),
+        (FieldType::Long.type_name(), FieldType::Long),
+        (FieldType::Boolean.type_name(), FieldType::Boolean),
+    ],
+    is_optional: false,
+    noun: Some("a field type"),
+};
 
 /// The fields whose names could be read from the section `[event]`. The code that reads the sections of
 /// feature views uses these fields, even if the section `[event]` has mistakes.
@@ -89,16 +150,12 @@ pub(super) fn read_event(
     root: &mut TableReader<'_>,
     mistakes: &mut DiagnosticCollector<'_>,
 ) -> (Option<EventSpec>, EventFields) {
-    let Some(mut event) = root.required_table("event", "[event]", mistakes) else {
+    let Some(mut event) = root.read_setting(&EVENT, mistakes) else {
         return (None, EventFields::default());
     };
-    let format = match event.optional_setting("format") {
-        Some(setting) => read_format(&setting, mistakes),
-        None => Some(EventFormat::Json),
-    };
-    let key_setting = event.required_setting("key", "key = \"user_id\"");
-    let key = key_setting.as_ref().and_then(|setting| read_entity_key_name(setting, mistakes));
-    let time = event.required_setting("time", "time = \"event_time\"").and_then(|setting| {
+    let format = event.read_setting(&FORMAT, mistakes);
+    let key = event.find_setting(&KEY).and_then(|setting| read_entity_key_name(&setting, mistakes));
+    let time = event.find_setting(&TIME).and_then(|setting| {
         let name = setting.read_text("the name of the JSON member with the event time", mistakes)?;
         if key == Some(name) {
             let message = format!("`{name}` cannot be both the entity key and the event time");
@@ -107,18 +164,13 @@ pub(super) fn read_event(
         }
         require_valid_field_name("the event time", name, setting.location, mistakes).then_some(name)
     });
-    let time_zone = match event.optional_setting("time_zone") {
+    let time_zone = match event.find_setting(&TIME_ZONE) {
         Some(setting) => read_time_zone(&setting, mistakes),
         None => Some(TimeZone::UTC),
     };
-    let max_key_bytes = match event.optional_setting("max_key_bytes") {
-        Some(setting) => read_max_key_bytes(&setting, mistakes),
-        None => usize::try_from(DEFAULT_MAX_KEY_BYTES).ok(),
-    };
-    let declared = match event.optional_setting("fields") {
-        Some(setting) => setting
-            .read_table("a table: `[event.fields]`", mistakes)
-            .map(|f| read_declared_fields(&f, key, time, mistakes)),
+    let max_key_bytes = event.read_setting(&MAX_KEY_BYTES, mistakes);
+    let declared = match event.find_setting(&FIELDS) {
+        Some(setting) => read_declared_fields(&setting, key, time, mistakes),
         None => Some(Vec::new()),
     };
     event.report_unknown_and_missing_fields(mistakes);
@@ -152,16 +204,6 @@ fn build_event_spec(
         time_zone: time_zone?,
         max_key_bytes: max_key_bytes?,
     })
-}
-
-fn read_format(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<EventFormat> {
-    const EXPECTED_FORMAT: &str = "\"json\"";
-    if setting.read_text(EXPECTED_FORMAT, mistakes)? == "json" {
-        return Some(EventFormat::Json);
-    }
-    let message = format!("`{}` is not a supported event format", setting.path);
-    mistakes.report(DiagnosticCode::BadValue, setting.location, message, EXPECTED_FORMAT);
-    None
 }
 
 fn read_entity_key_name<'a>(setting: &PipelineSetting<'a>, mistakes: &mut DiagnosticCollector<'_>) -> Option<&'a str> {
@@ -199,29 +241,16 @@ fn read_time_zone(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollec
     }
 }
 
-fn read_max_key_bytes(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<usize> {
-    let expected = format!("1 to {MAX_KEY_BYTES_LIMIT} bytes");
-    let bytes = setting.read_integer(&expected, mistakes)?;
-    if !(1..=MAX_KEY_BYTES_LIMIT).contains(&bytes) {
-        mistakes.report(
-            DiagnosticCode::OutOfRange,
-            setting.location,
-            format!("`{}` cannot be {bytes}", setting.path),
-            expected,
-        );
-        return None;
-    }
-    usize::try_from(bytes).ok()
-}
-
+/// Returns `None` if the setting is not a table.
 fn read_declared_fields(
-    table: &TableReader<'_>,
+    setting: &PipelineSetting<'_>,
     key: Option<&str>,
     time: Option<&str>,
     mistakes: &mut DiagnosticCollector<'_>,
-) -> Vec<DeclaredField> {
+) -> Option<Vec<DeclaredField>> {
+    let table = setting.read_table("a table: `[event.fields]`", mistakes)?;
     let mut declared = Vec::new();
-    for entry in &table.table.entries {
+    for entry in &table.entries {
         let name = entry.name.as_str();
         let implied = match Some(name) {
             name if name == key => Some(KeyOrTimeField::EntityKey),
@@ -233,10 +262,10 @@ fn read_declared_fields(
             continue;
         }
         require_valid_field_name("a field", name, &entry.name_location, mistakes);
-        let field_type = read_field_type(&table.table_setting.child_setting(name, &entry.node), mistakes);
+        let field_type = read_field_type(&setting.child_setting(name, &entry.node), mistakes);
         declared.push(DeclaredField { name: name.to_owned(), field_type });
     }
-    declared
+    Some(declared)
 }
 
 /// A JSON member that `key` or `time` in `[event]` names. So `[event.fields]` must not declare it again.
@@ -265,9 +294,8 @@ fn report_redeclared_field(
 }
 
 fn read_field_type(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<FieldType> {
-    const EXPECTED_FIELD_TYPE: &str = "\"string\", \"double\", \"long\" or \"boolean\"";
-    let text = setting.read_text(EXPECTED_FIELD_TYPE, mistakes)?;
-    let found = ALL_FIELD_TYPES.into_iter().find(|one| one.type_name() == text);
+    let text = setting.read_text(&FIELD_TYPES.join_quoted_words(), mistakes)?;
+    let found = FIELD_TYPES.find_word(text);
     if found.is_none() {
         let common = match text.to_ascii_lowercase().as_str() {
             "float" | "number" | "decimal" | "real" => Some("double"),
@@ -278,16 +306,9 @@ fn read_field_type(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticColle
         };
         let hint = match common {
             Some(name) => Some(format!("Windrow calls this type `{name}`")),
-            None => build_closest_name_hint(text, ALL_FIELD_TYPES.map(FieldType::type_name)),
+            None => build_closest_name_hint(text, FIELD_TYPES.names()),
         };
-        mistakes
-            .report(
-                DiagnosticCode::BadValue,
-                setting.location,
-                format!("`{}` is not a field type", setting.path),
-                EXPECTED_FIELD_TYPE,
-            )
-            .set_hint(hint);
+        FIELD_TYPES.report_other_word(setting, hint, mistakes);
     }
     found
 }

@@ -3,19 +3,88 @@
 //! Owns: the rules that say which types of fields each aggregate accepts, and which type `default` must have. Does not
 //! own: the condition in `where` ([`crate::read::condition`]).
 
+use serde_json::{Value, json};
 use windrow_core::{Aggregate, DurationUnit, Feature, FieldId, FieldType, Literal};
 
 use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
 use crate::document::DocumentValue;
-use crate::read::condition::read_condition;
+use crate::read::condition::{MAX_CONDITION_BYTES, read_condition};
 use crate::read::event::{EventFields, FieldLookupResult};
-use crate::read::name::{require_unreserved_name, require_valid_field_name};
-use crate::read::table_reader::{MistakeAlreadyReported, PipelineSetting};
+use crate::read::name::{RESERVED_ROW_FIELDS, require_unreserved_name, require_valid_field_name};
+use crate::read::named_entries::NamedEntries;
+use crate::read::section::{ReadableValue, SectionDefinition, SettingDefinition, SettingValue};
+use crate::read::setting::{MistakeAlreadyReported, PipelineSetting};
+use crate::read::text::{TextDefinition, TextPattern};
+use crate::read::word_choice::WordChoice;
 use crate::suggestion::build_closest_name_hint;
 
-const AGGREGATE_NAMES: [&str; 9] = ["count", "sum", "avg", "min", "max", "first", "last", "count_distinct", "duration"];
 const EXPECTED_AGGREGATE: &str = "one aggregate, for example `{ count = \"*\" }` or `{ avg = \"price\" }`";
+
+pub(super) static FEATURES: SettingDefinition<NamedEntries> = SettingDefinition::required(
+    "features",
+    "features.NAME = { count = \"*\" }",
+    NamedEntries {
+        name: TextPattern::FieldName { reserved: &RESERVED_ROW_FIELDS, forbidden_characters: "" },
+        entry: &FEATURE,
+        min_count: 1,
+    },
+    "The features of the view, each with one aggregate.",
+);
+static FEATURE: &SectionDefinition = &SectionDefinition {
+    expected: EXPECTED_AGGREGATE,
+    alternatives: &[&COUNT, &SUM, &AVG, &MIN, &MAX, &FIRST, &LAST, &COUNT_DISTINCT, &DURATION],
+    settings: &[&WHERE, &DEFAULT],
+};
+static COUNT: SettingDefinition<TextDefinition> =
+    define_aggregate("count", "The number of events (`\"*\"`), or of events in which the field is not null.");
+static SUM: SettingDefinition<TextDefinition> = define_aggregate("sum", "The sum of a field of numbers.");
+static AVG: SettingDefinition<TextDefinition> = define_aggregate("avg", "The average of a field of numbers.");
+static MIN: SettingDefinition<TextDefinition> = define_aggregate("min", "The smallest value of a field.");
+static MAX: SettingDefinition<TextDefinition> = define_aggregate("max", "The largest value of a field.");
+static FIRST: SettingDefinition<TextDefinition> =
+    define_aggregate("first", "The value of a field in the event with the earliest event time.");
+static LAST: SettingDefinition<TextDefinition> =
+    define_aggregate("last", "The value of a field in the event with the latest event time.");
+static COUNT_DISTINCT: SettingDefinition<TextDefinition> =
+    define_aggregate("count_distinct", "The number of different values of a field, estimated.");
+static DURATION: SettingDefinition<WordChoice<DurationUnit>> = SettingDefinition::optional(
+    "duration",
+    WordChoice {
+        words: &[
+            ("milliseconds", DurationUnit::Milliseconds),
+            ("seconds", DurationUnit::Seconds),
+            ("minutes", DurationUnit::Minutes),
+        ],
+        is_optional: false,
+        noun: Some("a unit of time"),
+    },
+    "The time from the first to the last event, in whole units.",
+);
+static WHERE: SettingDefinition<TextDefinition> = SettingDefinition::optional(
+    "where",
+    TextDefinition { pattern: TextPattern::NotBlank, max_bytes: Some(MAX_CONDITION_BYTES), default: None },
+    "A condition in SQL. The feature uses only the events for which it is true.",
+);
+static DEFAULT: SettingDefinition<DefaultValue> = SettingDefinition::optional(
+    "default",
+    DefaultValue,
+    "The value of the feature in a row if no event has one. It has the type of the feature.",
+);
+
+/// Defines an aggregate of a field.
+const fn define_aggregate(name: &'static str, description: &'static str) -> SettingDefinition<TextDefinition> {
+    SettingDefinition::optional(name, TextDefinition::NOT_BLANK, description)
+}
+
+/// The value of a feature without events.
+struct DefaultValue;
+
+impl SettingValue for DefaultValue {
+    fn to_schema(&self) -> Value {
+        json!({ "type": ["number", "string", "boolean"] })
+    }
+}
 
 /// Reads all features of a view. Returns `None` if a feature has a mistake.
 pub(super) fn read_features(
@@ -24,7 +93,7 @@ pub(super) fn read_features(
     mistakes: &mut DiagnosticCollector<'_>,
 ) -> Option<Vec<Feature>> {
     let table = setting.read_table("a table with a line for each feature", mistakes)?;
-    if table.table.entries.is_empty() {
+    if table.entries.is_empty() {
         mistakes.report(
             DiagnosticCode::MissingField,
             setting.location,
@@ -34,16 +103,12 @@ pub(super) fn read_features(
         return None;
     }
     let mut features = Vec::new();
-    for entry in &table.table.entries {
+    for entry in &table.entries {
         let at = &entry.name_location;
         let named = require_valid_field_name("a feature", &entry.name, at, mistakes)
             && require_unreserved_name("a feature", &entry.name, event_fields.entity_key_name.as_deref(), at, mistakes);
-        let feature = read_feature(
-            &entry.name,
-            &table.table_setting.child_setting(&entry.name, &entry.node),
-            event_fields,
-            mistakes,
-        );
+        let feature =
+            read_feature(&entry.name, &setting.child_setting(&entry.name, &entry.node), event_fields, mistakes);
         features.push(feature.filter(|_| named));
     }
     features.into_iter().collect()
@@ -55,18 +120,15 @@ fn read_feature(
     event_fields: &EventFields,
     mistakes: &mut DiagnosticCollector<'_>,
 ) -> Option<Feature> {
-    let mut table = setting.read_table(EXPECTED_AGGREGATE, mistakes)?;
-    let present: Vec<(&str, PipelineSetting<'_>)> = AGGREGATE_NAMES
-        .into_iter()
-        .filter_map(|one| table.optional_setting(one).map(|setting| (one, setting)))
-        .collect();
-    let condition = match table.optional_setting("where") {
+    let mut table = FEATURE.read_value(setting, mistakes)?;
+    let present = table.find_alternatives();
+    let condition = match table.find_setting(&WHERE) {
         Some(setting) => read_condition(&setting, event_fields, mistakes).map(Some).ok_or(MistakeAlreadyReported),
         None => Ok(None),
     };
-    let default = table.optional_setting("default");
-    let misspelt =
-        table.table.entries.iter().any(|entry| build_closest_name_hint(&entry.name, AGGREGATE_NAMES).is_some());
+    let default = table.find_setting(&DEFAULT);
+    let aggregates = || FEATURE.alternative_names();
+    let misspelt = table.table.entries.iter().any(|entry| build_closest_name_hint(&entry.name, aggregates()).is_some());
     table.report_unknown_and_missing_fields(mistakes);
 
     let aggregate = match present.as_slice() {
@@ -130,7 +192,9 @@ fn read_aggregate(
     mistakes: &mut DiagnosticCollector<'_>,
 ) -> Option<TypedAggregate> {
     if kind == "duration" {
-        return read_duration_unit(setting, mistakes)
+        return DURATION
+            .value
+            .read_value(setting, mistakes)
             .map(|unit| TypedAggregate::with_long_result(Aggregate::Duration(unit)));
     }
     let expected = if kind == "count" { "\"*\" or the name of a field" } else { "the name of a field" };
@@ -181,22 +245,6 @@ fn read_aggregate(
         "last" => TypedAggregate::new(Aggregate::Last(field), field_type),
         _ => TypedAggregate::with_long_result(Aggregate::CountDistinct(field)),
     })
-}
-
-fn read_duration_unit(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<DurationUnit> {
-    const EXPECTED_UNIT: &str = "\"milliseconds\", \"seconds\" or \"minutes\"";
-    match setting.read_text(EXPECTED_UNIT, mistakes)? {
-        "milliseconds" => Some(DurationUnit::Milliseconds),
-        "seconds" => Some(DurationUnit::Seconds),
-        "minutes" => Some(DurationUnit::Minutes),
-        other => {
-            let message = format!("`{}` is not a unit of time", setting.path);
-            mistakes
-                .report(DiagnosticCode::BadValue, setting.location, message, EXPECTED_UNIT)
-                .set_hint(build_closest_name_hint(other, ["milliseconds", "seconds", "minutes"]));
-            None
-        }
-    }
 }
 
 /// Reads the default of a feature whose values have the type `output`. Returns `None` if the default has a mistake, or

@@ -5,12 +5,12 @@ use crate::diagnostics::collector::DiagnosticCollector;
 use crate::diagnostics::location::DocumentLocation;
 use crate::key_collisions::{find_collision, find_self_collision};
 use crate::key_template::{KeySegment, KeyTemplate, TemplateMistake};
-use crate::read::table_reader::PipelineSetting;
+use crate::read::setting::PipelineSetting;
 use crate::suggestion::find_closest_name;
 
 /// The longest allowed key template, in bytes. Templates are limited because comparing two templates takes time in
 /// proportion to the product of their lengths.
-const MAX_TEMPLATE_BYTES: usize = 256;
+pub(super) const MAX_TEMPLATE_BYTES: usize = 256;
 
 /// The prefix of the Redis keys of fences. A view must not write such keys: its rows would overwrite the fences.
 const FENCE_KEY_PREFIX: &str = "windrow:fence:";

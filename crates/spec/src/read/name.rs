@@ -6,14 +6,23 @@
 use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
 use crate::diagnostics::location::DocumentLocation;
-use crate::read::table_reader::PipelineSetting;
+use crate::read::setting::PipelineSetting;
+use crate::read::text::NameRule;
 
 const MAX_NAME_LENGTH: usize = 100;
 const MAX_TOPIC_LENGTH: usize = 249;
 
+/// The rule for names that are part of a path or metric label.
+pub(super) const SAFE_NAME_RULE: NameRule =
+    NameRule { max_length: MAX_NAME_LENGTH, punctuation: "_-", forbidden_names: &[] };
+
+/// Kafka's rule for topic names.
+pub(super) const TOPIC_NAME_RULE: NameRule =
+    NameRule { max_length: MAX_TOPIC_LENGTH, punctuation: "._-", forbidden_names: &[".", ".."] };
+
 /// The names that rows and late events in JSON use for other data. A feature with such a name would repeat a JSON
 /// member.
-const RESERVED_ROW_FIELDS: [&str; 5] = ["feature_view", "window_start", "window_end", "late", "event_time"];
+pub(super) const RESERVED_ROW_FIELDS: [&str; 5] = ["feature_view", "window_start", "window_end", "late", "event_time"];
 
 pub(crate) fn read_pipeline_name(
     setting: &PipelineSetting<'_>,
@@ -31,8 +40,7 @@ pub(crate) fn require_safe_name(
     at: &DocumentLocation,
     mistakes: &mut DiagnosticCollector<'_>,
 ) -> bool {
-    let legal = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    let fine = !name.is_empty() && name.len() <= MAX_NAME_LENGTH && name.chars().all(legal);
+    let fine = SAFE_NAME_RULE.accepts(name);
     if !fine {
         let message = format!("{what} cannot be called `{}`", escape_and_truncate_name(name));
         let expected = format!("1 to {MAX_NAME_LENGTH} ASCII letters, digits, `_` or `-`");
@@ -43,8 +51,7 @@ pub(crate) fn require_safe_name(
 
 pub(crate) fn read_topic_name(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<String> {
     let name = setting.read_text("the name of a Kafka topic", mistakes)?;
-    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    if name.len() <= MAX_TOPIC_LENGTH && name.chars().all(legal) && name != "." && name != ".." {
+    if TOPIC_NAME_RULE.accepts(name) {
         return Some(name.to_owned());
     }
     let expected = format!("1 to {MAX_TOPIC_LENGTH} ASCII letters, digits, `.`, `_` or `-`");

@@ -3,10 +3,13 @@
 use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
 use crate::pipeline::{GroupProtocol, KafkaSourceSpec, LostOffsetPolicy, SourceSpec, StartPosition};
-use crate::read::duration::read_duration_ms;
-use crate::read::name::read_topic_name;
-use crate::read::table_reader::{PipelineSetting, TableReader};
-use crate::suggestion::build_closest_name_hint;
+use crate::read::duration::DurationRange;
+use crate::read::name::{TOPIC_NAME_RULE, read_topic_name};
+use crate::read::section::{ReadableValue, SectionDefinition, SettingDefinition};
+use crate::read::setting::PipelineSetting;
+use crate::read::table_reader::TableReader;
+use crate::read::text::{TextDefinition, TextPattern};
+use crate::read::word_choice::WordChoice;
 
 const DEFAULT_SESSION_TIMEOUT_MS: i64 = 45_000;
 const MIN_SESSION_TIMEOUT_MS: i64 = 1_000;
@@ -14,33 +17,93 @@ const MIN_SESSION_TIMEOUT_MS: i64 = 1_000;
 /// brokers reject a longer timeout.
 const MAX_SESSION_TIMEOUT_MS: i64 = 30 * 60 * 1_000;
 
+pub(super) static SOURCE: SettingDefinition<&SectionDefinition> = SettingDefinition::required(
+    "source",
+    "[source.kafka]",
+    &SectionDefinition { expected: "a table: `[source.kafka]`", alternatives: &[], settings: &[&KAFKA] },
+    "Where events are read.",
+);
+static KAFKA: SettingDefinition<&SectionDefinition> = SettingDefinition::required(
+    "kafka",
+    "[source.kafka]",
+    &SectionDefinition {
+        expected: "a table: `[source.kafka]`",
+        alternatives: &[],
+        settings: &[&BROKERS, &TOPIC, &GROUP, &START, &ON_LOST_OFFSET, &GROUP_PROTOCOL, &SESSION_TIMEOUT],
+    },
+    "The brokers, the topic and the consumer group from which events are read.",
+);
+static BROKERS: SettingDefinition<TextDefinition> = SettingDefinition::required(
+    "brokers",
+    "brokers = \"localhost:9092\"",
+    TextDefinition::with_pattern(TextPattern::Regex(r"^\s*[^\s,]+\s*(?:,\s*[^\s,]+\s*)*$")),
+    "The bootstrap servers: `host:port`, several separated by commas.",
+);
+static TOPIC: SettingDefinition<TextDefinition> = SettingDefinition::required(
+    "topic",
+    "topic = \"ecommerce-events\"",
+    TextDefinition::with_pattern(TextPattern::Name(TOPIC_NAME_RULE)),
+    "The topic with the events.",
+);
+static GROUP: SettingDefinition<TextDefinition> = SettingDefinition::required(
+    "group",
+    "group = \"feature-engineering-group\"",
+    TextDefinition::NOT_BLANK,
+    "The consumer group. All instances of a job share it.",
+);
+static START: SettingDefinition<WordChoice<StartPosition>> = SettingDefinition::optional(
+    "start",
+    WordChoice {
+        words: &[("earliest", StartPosition::Earliest), ("latest", StartPosition::Latest)],
+        is_optional: true,
+        noun: None,
+    },
+    "Where reading a partition begins if the partition has neither a checkpoint nor a committed offset.",
+);
+static ON_LOST_OFFSET: SettingDefinition<WordChoice<LostOffsetPolicy>> = SettingDefinition::optional(
+    "on_lost_offset",
+    WordChoice {
+        words: &[("halt", LostOffsetPolicy::Halt), ("earliest", LostOffsetPolicy::Earliest)],
+        is_optional: true,
+        noun: None,
+    },
+    "What happens if Kafka has deleted the record at which a worker must continue: the job halts, or continues at the \
+     oldest record without the deleted ones.",
+);
+static GROUP_PROTOCOL: SettingDefinition<WordChoice<GroupProtocolName>> = SettingDefinition::optional(
+    "group_protocol",
+    WordChoice {
+        words: &[("classic", GroupProtocolName::Classic), ("consumer", GroupProtocolName::Consumer)],
+        is_optional: true,
+        noun: None,
+    },
+    "The rebalance protocol of the consumer group. `consumer` (KIP-848) needs brokers of Kafka 4.",
+);
+static SESSION_TIMEOUT: SettingDefinition<DurationRange> = SettingDefinition::optional(
+    "session_timeout",
+    DurationRange::with_default(MIN_SESSION_TIMEOUT_MS, MAX_SESSION_TIMEOUT_MS, DEFAULT_SESSION_TIMEOUT_MS),
+    "The time without a heartbeat after which the broker removes a member from the group. Not with \
+     `group_protocol = \"consumer\"`.",
+);
+
+/// The value of `group_protocol`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum GroupProtocolName {
+    Classic,
+    Consumer,
+}
+
 pub(super) fn read_source(root: &mut TableReader<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<SourceSpec> {
-    let mut source = root.required_table("source", "[source.kafka]", mistakes)?;
-    let kafka = source.required_table("kafka", "[source.kafka]", mistakes);
+    let mut source = root.read_setting(&SOURCE, mistakes)?;
+    let kafka = source.read_setting(&KAFKA, mistakes);
     source.report_unknown_and_missing_fields(mistakes);
     let mut kafka = kafka?;
-    let brokers = kafka.required_setting("brokers", "brokers = \"localhost:9092\"");
-    let brokers = brokers.and_then(|setting| read_brokers(&setting, mistakes));
-    let topic = kafka.required_setting("topic", "topic = \"ecommerce-events\"");
-    let topic = topic.and_then(|setting| read_topic_name(&setting, mistakes));
-    let group = kafka.required_setting("group", "group = \"feature-engineering-group\"");
-    let group = group.and_then(|setting| setting.read_text("the name of a consumer group", mistakes));
-    let start = match kafka.optional_setting("start") {
-        Some(setting) => read_one_of_two_words(
-            &setting,
-            [("earliest", StartPosition::Earliest), ("latest", StartPosition::Latest)],
-            mistakes,
-        ),
-        None => Some(StartPosition::Earliest),
-    };
-    let on_lost_offset = match kafka.optional_setting("on_lost_offset") {
-        Some(setting) => read_one_of_two_words(
-            &setting,
-            [("halt", LostOffsetPolicy::Halt), ("earliest", LostOffsetPolicy::Earliest)],
-            mistakes,
-        ),
-        None => Some(LostOffsetPolicy::Halt),
-    };
+    let brokers = kafka.find_setting(&BROKERS).and_then(|setting| read_brokers(&setting, mistakes));
+    let topic = kafka.find_setting(&TOPIC).and_then(|setting| read_topic_name(&setting, mistakes));
+    let group =
+        kafka.find_setting(&GROUP).and_then(|setting| setting.read_text("the name of a consumer group", mistakes));
+    let start = kafka.read_setting(&START, mistakes);
+    let on_lost_offset = kafka.read_setting(&ON_LOST_OFFSET, mistakes);
     let group_protocol = read_group_protocol(&mut kafka, mistakes);
     kafka.report_unknown_and_missing_fields(mistakes);
     Some(SourceSpec::Kafka(KafkaSourceSpec {
@@ -54,12 +117,9 @@ pub(super) fn read_source(root: &mut TableReader<'_>, mistakes: &mut DiagnosticC
 }
 
 fn read_group_protocol(kafka: &mut TableReader<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<GroupProtocol> {
-    let consumer = match kafka.optional_setting("group_protocol") {
-        Some(setting) => read_one_of_two_words(&setting, [("classic", false), ("consumer", true)], mistakes),
-        None => Some(false),
-    };
-    let session_timeout = kafka.optional_setting("session_timeout");
-    if let (Some(true), Some(setting)) = (consumer, &session_timeout) {
+    let protocol = kafka.read_setting(&GROUP_PROTOCOL, mistakes);
+    let session_timeout = kafka.find_setting(&SESSION_TIMEOUT);
+    if let (Some(GroupProtocolName::Consumer), Some(setting)) = (protocol, &session_timeout) {
         let message = format!("`{}` cannot be set with `group_protocol = \"consumer\"`", setting.path);
         mistakes
             .report(DiagnosticCode::ConflictingFields, setting.location, message, "only one of the two settings")
@@ -70,13 +130,12 @@ fn read_group_protocol(kafka: &mut TableReader<'_>, mistakes: &mut DiagnosticCol
         return None;
     }
     let session_timeout_ms = match session_timeout {
-        Some(setting) => read_duration_ms(&setting, MIN_SESSION_TIMEOUT_MS, MAX_SESSION_TIMEOUT_MS, mistakes),
-        None => Some(DEFAULT_SESSION_TIMEOUT_MS),
+        Some(setting) => SESSION_TIMEOUT.value.read_value(&setting, mistakes),
+        None => SESSION_TIMEOUT.value.default_ms,
     };
-    Some(if consumer? {
-        GroupProtocol::Consumer
-    } else {
-        GroupProtocol::Classic { session_timeout_ms: session_timeout_ms? }
+    Some(match protocol? {
+        GroupProtocolName::Consumer => GroupProtocol::Consumer,
+        GroupProtocolName::Classic => GroupProtocol::Classic { session_timeout_ms: session_timeout_ms? },
     })
 }
 
@@ -89,25 +148,4 @@ fn read_brokers(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollecto
         return None;
     }
     Some(text.to_owned())
-}
-
-/// Reads a setting that must be one of two words. Returns the value that is paired with this word in `words`.
-fn read_one_of_two_words<T>(
-    setting: &PipelineSetting<'_>,
-    words: [(&str, T); 2],
-    mistakes: &mut DiagnosticCollector<'_>,
-) -> Option<T> {
-    let [(first, one), (second, other)] = words;
-    let expected = format!("\"{first}\" or \"{second}\"");
-    match setting.read_text(&expected, mistakes)? {
-        text if text == first => Some(one),
-        text if text == second => Some(other),
-        text => {
-            let message = format!("`{}` is neither {first} nor {second}", setting.path);
-            mistakes
-                .report(DiagnosticCode::BadValue, setting.location, message, expected)
-                .set_hint(build_closest_name_hint(text, [first, second]));
-            None
-        }
-    }
 }

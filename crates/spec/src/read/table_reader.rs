@@ -1,155 +1,88 @@
-//! Reads the fields of a TOML table by name, and reports missing and unknown fields.
+//! Reads the settings of a section by their definitions, and reports missing and unknown settings.
 //!
-//! Owns: reporting fields that are missing, unknown or of a wrong type. Does not own: the meaning of values.
+//! Owns: reporting settings that are missing or unknown. Does not own: the meaning of values.
 
 use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
-use crate::diagnostics::location::DocumentLocation;
-use crate::document::{DocumentNode, DocumentTable, DocumentValue};
+use crate::document::{DocumentTable, DocumentValue};
+use crate::read::section::{DefinedSetting, ReadableValue, SectionDefinition, SettingDefinition};
+use crate::read::setting::PipelineSetting;
 use crate::suggestion::{find_closest_name, join_names_with_or};
 
-/// The error of a reader that has found and reported a mistake, so that the caller need not report anything.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct MistakeAlreadyReported;
-
-/// A value in the pipeline file, with its path and its location.
-#[derive(Clone, Debug)]
-pub(crate) struct PipelineSetting<'a> {
-    /// The path of the value: the names of its tables, from the root of the file, and its own name, joined by dots.
-    pub(crate) path: String,
-    pub(crate) location: &'a DocumentLocation,
-    pub(crate) value: &'a DocumentValue,
-}
-
-impl<'a> PipelineSetting<'a> {
-    pub(crate) fn root_setting(document: &'a DocumentNode) -> Self {
-        Self { path: String::new(), location: &document.location, value: &document.value }
-    }
-
-    pub(crate) fn child_setting(&self, name: &str, node: &'a DocumentNode) -> Self {
-        Self { path: join_path(&self.path, name), location: &node.location, value: &node.value }
-    }
-
-    /// Returns the value if it is text and not blank. Otherwise reports a mistake. `expected` is the end of a sentence
-    /// that begins with "expected".
-    pub(crate) fn read_text(&self, expected: &str, mistakes: &mut DiagnosticCollector<'_>) -> Option<&'a str> {
-        match self.value {
-            DocumentValue::Text(text) if text.trim().is_empty() => {
-                mistakes.report(
-                    DiagnosticCode::EmptyText,
-                    self.location,
-                    format!("`{}` is empty", self.path),
-                    expected,
-                );
-                None
-            }
-            DocumentValue::Text(text) => Some(text),
-            _ => {
-                self.report_wrong_type("text", expected, mistakes);
-                None
-            }
-        }
-    }
-
-    /// Returns the value if it is an integer. Otherwise reports a mistake.
-    pub(crate) fn read_integer(&self, expected: &str, mistakes: &mut DiagnosticCollector<'_>) -> Option<i64> {
-        match self.value {
-            DocumentValue::Integer(integer) => Some(*integer),
-            _ => {
-                self.report_wrong_type("an integer", expected, mistakes);
-                None
-            }
-        }
-    }
-
-    /// Returns a reader for the value if it is a table. Otherwise reports a mistake.
-    pub(crate) fn read_table(&self, expected: &str, mistakes: &mut DiagnosticCollector<'_>) -> Option<TableReader<'a>> {
-        match self.value {
-            DocumentValue::Table(table) => Some(TableReader {
-                table_setting: self.clone(),
-                table,
-                requested_fields: Vec::new(),
-                missing_required_fields: Vec::new(),
-            }),
-            _ => {
-                self.report_wrong_type("a table", expected, mistakes);
-                None
-            }
-        }
-    }
-
-    pub(crate) fn report_wrong_type(&self, wanted: &str, expected: &str, mistakes: &mut DiagnosticCollector<'_>) {
-        if matches!(self.value, DocumentValue::Invalid) {
-            return;
-        }
-        let message = format!("`{}` must be {wanted}, not {}", self.path, self.value.describe_type());
-        let scalar =
-            matches!(self.value, DocumentValue::Integer(_) | DocumentValue::Float(_) | DocumentValue::Boolean(_));
-        let quote = wanted == "text" && scalar && matches!(self.location, DocumentLocation::Override(_));
-        mistakes
-            .report(DiagnosticCode::WrongType, self.location, message, expected)
-            .set_hint(quote.then(|| format!("put the value in quotes: --set '{}=\"…\"'", self.path)));
-    }
-}
-
-/// A table of the pipeline file. Callers request its fields by name. Fields that no caller has requested are unknown:
+/// A table of the pipeline file whose settings the table's definition lists. All other names in it are unknown:
 /// [`TableReader::report_unknown_and_missing_fields`] reports them.
-#[derive(Debug)]
 pub(crate) struct TableReader<'a> {
     pub(crate) table_setting: PipelineSetting<'a>,
     pub(crate) table: &'a DocumentTable,
+    section: &'static SectionDefinition,
     requested_fields: Vec<&'static str>,
-    missing_required_fields: Vec<(&'static str, &'static str)>,
 }
 
 impl<'a> TableReader<'a> {
-    /// Returns a required field. If the field does not exist, records the field as missing. The message about a missing
-    /// field shows `example`, a valid line or header.
-    pub(crate) fn required_setting(
-        &mut self,
-        name: &'static str,
-        example: &'static str,
-    ) -> Option<PipelineSetting<'a>> {
-        let setting = self.optional_setting(name);
-        if setting.is_none() {
-            self.missing_required_fields.push((name, example));
-        }
-        setting
-    }
-
-    pub(crate) fn optional_setting(&mut self, name: &'static str) -> Option<PipelineSetting<'a>> {
+    /// Returns a setting of the section, or `None` if it is not in the file.
+    pub(crate) fn find_setting(&mut self, definition: &'static dyn DefinedSetting) -> Option<PipelineSetting<'a>> {
+        let name = definition.name();
         self.requested_fields.push(name);
         self.table.get(name).map(|entry| self.table_setting.child_setting(name, &entry.node))
     }
 
-    /// Returns a required table inside this table, such as `kafka` inside `source`. The message about a missing table
-    /// shows `example`, a valid header.
-    pub(crate) fn required_table(
-        &mut self,
-        name: &'static str,
-        example: &'static str,
-        mistakes: &mut DiagnosticCollector<'_>,
-    ) -> Option<TableReader<'a>> {
-        self.required_setting(name, example)?.read_table(&format!("a table: `{example}`"), mistakes)
+    /// Returns the settings in the file of which the section has exactly one, each with its name.
+    pub(crate) fn find_alternatives(&mut self) -> Vec<(&'static str, PipelineSetting<'a>)> {
+        let alternatives = self.section.alternatives.iter();
+        alternatives
+            .filter_map(|alternative| self.find_setting(*alternative).map(|setting| (alternative.name(), setting)))
+            .collect()
     }
 
-    /// Reports the required fields that are missing, and the fields that no caller has requested.
-    pub(crate) fn report_unknown_and_missing_fields(mut self, mistakes: &mut DiagnosticCollector<'_>) {
-        for entry in self.table.entries.iter().filter(|entry| !self.requested_fields.contains(&entry.name.as_str())) {
-            let suggestion = find_closest_name(&entry.name, self.requested_fields.iter().copied());
+    /// Returns the content of a setting, or its default if it is not in the file. Returns `None` after a mistake, and
+    /// if a required setting is missing.
+    pub(crate) fn read_setting<V: ReadableValue<'a>>(
+        &mut self,
+        definition: &'static SettingDefinition<V>,
+        mistakes: &mut DiagnosticCollector<'_>,
+    ) -> Option<V::Content> {
+        match self.find_setting(definition) {
+            Some(setting) => definition.value.read_value(&setting, mistakes),
+            None => definition.value.default_content(),
+        }
+    }
+
+    /// Returns an optional section. All settings of a section that is not in the file have their defaults.
+    pub(crate) fn read_section_or_defaults(
+        &mut self,
+        definition: &'static SettingDefinition<&'static SectionDefinition>,
+        mistakes: &mut DiagnosticCollector<'_>,
+    ) -> Option<TableReader<'a>> {
+        static NO_SETTINGS: DocumentValue = DocumentValue::Table(DocumentTable { entries: Vec::new() });
+        let absent = PipelineSetting { value: &NO_SETTINGS, ..self.table_setting.clone() };
+        let setting = self.find_setting(definition).unwrap_or(absent);
+        definition.value.read_value(&setting, mistakes)
+    }
+
+    /// Reports the required settings that are missing, and the names that the section does not define.
+    pub(crate) fn report_unknown_and_missing_fields(self, mistakes: &mut DiagnosticCollector<'_>) {
+        debug_assert!(
+            self.section.setting_names().all(|name| self.requested_fields.contains(&name)),
+            "a reader ignores a setting of its section: {:?}",
+            self.requested_fields
+        );
+        let known = || self.section.setting_names();
+        let mut missing: Vec<(&str, &str)> = self
+            .section
+            .all_settings()
+            .filter(|setting| self.table.get(setting.name()).is_none())
+            .filter_map(|setting| Some((setting.name(), setting.required_example()?)))
+            .collect();
+        for entry in self.table.entries.iter().filter(|entry| !known().any(|name| name == entry.name)) {
+            let suggestion = find_closest_name(&entry.name, known());
             // A misspelt required field is reported as unknown, and not also as missing.
-            self.missing_required_fields.retain(|(name, _)| Some(*name) != suggestion);
+            missing.retain(|(name, _)| Some(*name) != suggestion);
             let message = format!("unknown field `{}` {}", entry.name, self.describe_table_position());
             mistakes
-                .report(
-                    DiagnosticCode::UnknownField,
-                    &entry.name_location,
-                    message,
-                    join_names_with_or(self.requested_fields.iter().copied()),
-                )
+                .report(DiagnosticCode::UnknownField, &entry.name_location, message, join_names_with_or(known()))
                 .set_hint(suggestion.map(|name| format!("did you mean `{name}`?")));
         }
-        for (name, example) in &self.missing_required_fields {
+        for (name, example) in &missing {
             let message = format!("`{name}` is missing {}", self.describe_table_position());
             mistakes.report(DiagnosticCode::MissingField, self.table_setting.location, message, format!("`{example}`"));
         }
@@ -165,9 +98,19 @@ impl<'a> TableReader<'a> {
     }
 }
 
-/// Returns `path.name`, with quotes around the name if TOML requires them.
-pub(crate) fn join_path(path: &str, name: &str) -> String {
-    let bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
-    let name = if bare { name.to_owned() } else { format!("{name:?}") };
-    if path.is_empty() { name } else { format!("{path}.{name}") }
+impl<'a> ReadableValue<'a> for &'static SectionDefinition {
+    type Content = TableReader<'a>;
+
+    fn read_value(
+        &self,
+        setting: &PipelineSetting<'a>,
+        mistakes: &mut DiagnosticCollector<'_>,
+    ) -> Option<TableReader<'a>> {
+        let table = setting.read_table(self.expected, mistakes)?;
+        Some(TableReader { table_setting: setting.clone(), table, section: self, requested_fields: Vec::new() })
+    }
+
+    fn default_content(&self) -> Option<TableReader<'a>> {
+        None
+    }
 }

@@ -5,13 +5,42 @@ use windrow_core::FeatureView;
 use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
 use crate::pipeline::RedisViewSpec;
-use crate::read::duration::{MAX_TTL_MS, read_duration_ms};
+use crate::read::duration::{DurationRange, MAX_TTL_MS};
 use crate::read::event::EventFields;
-use crate::read::feature::read_features;
-use crate::read::key::{ViewKeyTemplate, read_key_template, report_key_collisions};
-use crate::read::name::require_safe_name;
-use crate::read::table_reader::{PipelineSetting, TableReader};
-use crate::read::window::read_window;
+use crate::read::feature::{FEATURES, read_features};
+use crate::read::key::{MAX_TEMPLATE_BYTES, ViewKeyTemplate, read_key_template, report_key_collisions};
+use crate::read::name::{SAFE_NAME_RULE, require_safe_name};
+use crate::read::named_entries::NamedEntries;
+use crate::read::section::{ReadableValue, SectionDefinition, SettingDefinition};
+use crate::read::setting::PipelineSetting;
+use crate::read::table_reader::TableReader;
+use crate::read::text::{TextDefinition, TextPattern};
+use crate::read::window::{WINDOW, read_window};
+
+pub(super) static FEATURE_VIEW: SettingDefinition<NamedEntries> = SettingDefinition::required(
+    "feature_view",
+    "[feature_view.NAME]",
+    NamedEntries { name: TextPattern::Name(SAFE_NAME_RULE), entry: &VIEW, min_count: 1 },
+    "The feature views. The name of a view is the name of its table.",
+);
+static VIEW: &SectionDefinition = &SectionDefinition {
+    expected: "a table with `window`, `key`, `ttl` and `features`",
+    alternatives: &[],
+    settings: &[&WINDOW, &KEY, &TTL, &FEATURES],
+};
+static KEY: SettingDefinition<TextDefinition> = SettingDefinition::required(
+    "key",
+    "key = \"NAME:{user_id}\"",
+    TextDefinition { pattern: TextPattern::NotBlank, max_bytes: Some(MAX_TEMPLATE_BYTES), default: None },
+    "The template of the Redis key of a row. Placeholders are the entity key in braces, `{window_start}` and \
+     `{window_end}`.",
+);
+static TTL: SettingDefinition<DurationRange> = SettingDefinition::required(
+    "ttl",
+    "ttl = \"2h\"",
+    DurationRange::required(1, MAX_TTL_MS),
+    "The time from the last write of a row until Redis deletes the row.",
+);
 
 /// A view and its Redis settings. Both come from the same section of the file.
 pub(super) struct ViewWithRedisSpec {
@@ -25,9 +54,9 @@ pub(super) fn read_views(
     event_fields: &EventFields,
     mistakes: &mut DiagnosticCollector<'_>,
 ) -> Option<Vec<ViewWithRedisSpec>> {
-    let setting = root.required_setting("feature_view", "[feature_view.NAME]")?;
+    let setting = root.find_setting(&FEATURE_VIEW)?;
     let table = setting.read_table("a table for each view: `[feature_view.NAME]`", mistakes)?;
-    if table.table.entries.is_empty() {
+    if table.entries.is_empty() {
         mistakes.report(
             DiagnosticCode::MissingField,
             setting.location,
@@ -37,12 +66,12 @@ pub(super) fn read_views(
     }
     let mut views = Vec::new();
     let mut keys = Vec::new();
-    for entry in &table.table.entries {
+    for entry in &table.entries {
         if !require_safe_name("a feature view", &entry.name, &entry.name_location, mistakes) {
             views.push(None);
         }
-        let setting = table.table_setting.child_setting(&entry.name, &entry.node);
-        let (view, key) = read_view(&entry.name, &setting, event_fields, mistakes);
+        let view_setting = setting.child_setting(&entry.name, &entry.node);
+        let (view, key) = read_view(&entry.name, &view_setting, event_fields, mistakes);
         views.push(view);
         keys.extend(key);
     }
@@ -58,17 +87,15 @@ fn read_view<'a>(
     event_fields: &EventFields,
     mistakes: &mut DiagnosticCollector<'_>,
 ) -> (Option<ViewWithRedisSpec>, Option<ViewKeyTemplate<'a>>) {
-    let Some(mut view) = setting.read_table("a table with `window`, `key`, `ttl` and `features`", mistakes) else {
+    let Some(mut view) = VIEW.read_value(setting, mistakes) else {
         return (None, None);
     };
-    let window = view.required_setting("window", "window.tumbling = { size = \"1h\" }");
-    let window = window.and_then(|setting| read_window(&setting, mistakes));
-    let key = view.required_setting("key", "key = \"NAME:{user_id}\"");
+    let window = view.find_setting(&WINDOW).and_then(|setting| read_window(&setting, mistakes));
+    let key = view.find_setting(&KEY);
     let key =
         key.and_then(|setting| read_key_template(name, &setting, event_fields.entity_key_name.as_deref(), mistakes));
-    let ttl = view.required_setting("ttl", "ttl = \"2h\"");
-    let ttl = ttl.and_then(|setting| read_duration_ms(&setting, 1, MAX_TTL_MS, mistakes));
-    let features = view.required_setting("features", "features.NAME = { count = \"*\" }");
+    let ttl = view.read_setting(&TTL, mistakes);
+    let features = view.find_setting(&FEATURES);
     let features = features.and_then(|setting| read_features(&setting, event_fields, mistakes));
     view.report_unknown_and_missing_fields(mistakes);
 

@@ -4,18 +4,58 @@ use windrow_core::{MAX_PANES_PER_WINDOW, MAX_WINDOW_MS, WindowKind, pane_size_ms
 
 use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
-use crate::read::duration::read_duration_ms;
-use crate::read::table_reader::{PipelineSetting, TableReader};
+use crate::read::duration::DurationRange;
+use crate::read::section::{DefinedSetting, ReadableValue, SectionDefinition, SettingDefinition};
+use crate::read::setting::PipelineSetting;
 
 const EXPECTED_WINDOW: &str =
     "one of `window.sliding = { size, slide }`, `window.tumbling = { size }` and `window.session = { gap }`";
 
+const EXPECTED_WINDOW_SETTINGS: &str = "a table such as `{ size = \"1h\" }`";
+
+pub(super) static WINDOW: SettingDefinition<&SectionDefinition> = SettingDefinition::required(
+    "window",
+    "window.tumbling = { size = \"1h\" }",
+    &SectionDefinition { expected: EXPECTED_WINDOW, alternatives: &[&SLIDING, &TUMBLING, &SESSION], settings: &[] },
+    "The windows of the view.",
+);
+static SLIDING: SettingDefinition<&SectionDefinition> = SettingDefinition::optional(
+    "sliding",
+    &SectionDefinition { expected: EXPECTED_WINDOW_SETTINGS, alternatives: &[], settings: &[&SIZE, &SLIDE] },
+    "Windows of a fixed size that begin at regular intervals and can overlap.",
+);
+static TUMBLING: SettingDefinition<&SectionDefinition> = SettingDefinition::optional(
+    "tumbling",
+    &SectionDefinition { expected: EXPECTED_WINDOW_SETTINGS, alternatives: &[], settings: &[&SIZE] },
+    "Windows of a fixed size that follow one another without overlap.",
+);
+static SESSION: SettingDefinition<&SectionDefinition> = SettingDefinition::optional(
+    "session",
+    &SectionDefinition { expected: EXPECTED_WINDOW_SETTINGS, alternatives: &[], settings: &[&GAP] },
+    "Windows that end after a gap without events of the user.",
+);
+static SIZE: SettingDefinition<DurationRange> = SettingDefinition::required(
+    "size",
+    "size = \"1h\"",
+    DurationRange::required(1, MAX_WINDOW_MS),
+    "The length of a window.",
+);
+static SLIDE: SettingDefinition<DurationRange> = SettingDefinition::required(
+    "slide",
+    "slide = \"10m\"",
+    DurationRange::required(1, MAX_WINDOW_MS),
+    "The time from the start of one window to the start of the next.",
+);
+static GAP: SettingDefinition<DurationRange> = SettingDefinition::required(
+    "gap",
+    "gap = \"10m\"",
+    DurationRange::required(1, MAX_WINDOW_MS),
+    "The time without events after which a session ends.",
+);
+
 pub(super) fn read_window(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<WindowKind> {
-    let mut table = setting.read_table(EXPECTED_WINDOW, mistakes)?;
-    let present: Vec<(&str, PipelineSetting<'_>)> = ["sliding", "tumbling", "session"]
-        .into_iter()
-        .filter_map(|kind| table.optional_setting(kind).map(|setting| (kind, setting)))
-        .collect();
+    let mut table = WINDOW.value.read_value(setting, mistakes)?;
+    let present = table.find_alternatives();
     // A misspelt kind of window is reported as an unknown field, and not also as a missing window.
     let misspelt = present.is_empty() && !table.table.entries.is_empty();
     table.report_unknown_and_missing_fields(mistakes);
@@ -45,29 +85,21 @@ fn read_window_of_kind(
     setting: &PipelineSetting<'_>,
     mistakes: &mut DiagnosticCollector<'_>,
 ) -> Option<WindowKind> {
-    let mut table = setting.read_table("a table such as `{ size = \"1h\" }`", mistakes)?;
+    let section = [&SLIDING, &TUMBLING, &SESSION].into_iter().find(|section| section.name() == kind)?;
+    let mut table = section.value.read_value(setting, mistakes)?;
     let window = match kind {
         "sliding" => {
-            let size = read_required_duration_ms(&mut table, "size", "size = \"1h\"", mistakes);
-            let slide = read_required_duration_ms(&mut table, "slide", "slide = \"10m\"", mistakes);
+            let size = table.read_setting(&SIZE, mistakes);
+            let slide = table.read_setting(&SLIDE, mistakes);
             size.zip(slide).and_then(|(size_ms, slide_ms)| build_sliding_window(setting, size_ms, slide_ms, mistakes))
         }
-        "tumbling" => read_required_duration_ms(&mut table, "size", "size = \"1h\"", mistakes)
-            .map(|size_ms| WindowKind::Sliding { size_ms, slide_ms: size_ms }),
-        _ => read_required_duration_ms(&mut table, "gap", "gap = \"10m\"", mistakes)
-            .map(|gap_ms| WindowKind::Session { gap_ms }),
+        "tumbling" => {
+            table.read_setting(&SIZE, mistakes).map(|size_ms| WindowKind::Sliding { size_ms, slide_ms: size_ms })
+        }
+        _ => table.read_setting(&GAP, mistakes).map(|gap_ms| WindowKind::Session { gap_ms }),
     };
     table.report_unknown_and_missing_fields(mistakes);
     window
-}
-
-fn read_required_duration_ms(
-    table: &mut TableReader<'_>,
-    name: &'static str,
-    example: &'static str,
-    mistakes: &mut DiagnosticCollector<'_>,
-) -> Option<i64> {
-    table.required_setting(name, example).and_then(|setting| read_duration_ms(&setting, 1, MAX_WINDOW_MS, mistakes))
 }
 
 /// Returns a sliding window, or reports that it would have too many panes. The number of panes is limited, because the

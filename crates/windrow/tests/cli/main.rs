@@ -16,4 +16,5 @@ mod kafka_ui;
 mod outputs;
 mod replay;
 mod savepoint;
+mod schema;
 mod state;
