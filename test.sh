@@ -178,6 +178,9 @@ javascript_types() {
     done
 }
 
+# The schema of the pipeline file, and the description of the REST API.
+schemas() { node --test --test-reporter=tap tests/browser/schema.test.mjs tests/browser/openapi.test.mjs; }
+
 # The job's pages on made-up answers: hostile values, empty and broken states.
 pages() {
     WINDROW_SCREENSHOTS=${WINDROW_SCREENSHOTS:-$TEMP/screenshots} \
@@ -219,8 +222,9 @@ if [[ -z $WITHOUT_BROWSER ]]; then
     stage 'packages for JavaScript' count_none javascript_packages
     stage 'JavaScript: format and lint' count_one javascript_format_and_lint
     stage 'JavaScript: types' count_one javascript_types
+    stage 'JSON Schema and OpenAPI' count_node schemas
 else
-    ((FAST)) || SKIPPED=$((SKIPPED + 2))
+    ((FAST)) || SKIPPED=$((SKIPPED + 3))
 fi
 stage 'metrics and alert rules' count_lines deploy/monitoring/check.sh
 ((FAST)) || stage 'release build' count_one cargo build --release --locked -p windrow

@@ -22,6 +22,7 @@ import {
 	uniqueText,
 	waitForText,
 } from "./browser.mjs";
+import { DESCRIPTION, mustBeDescribed } from "./openapi.mjs";
 
 /** @import { Browser } from "playwright-core" */
 /** @import { Features, Overview, Partitions, Pipeline, Checkpoints, WrittenRows } from "/types/job-api.js" */
@@ -44,7 +45,7 @@ before(async () => {
 after(() => browser?.close());
 
 /**
- * Requests JSON from the stack.
+ * Requests JSON from the stack, and checks that docs/openapi.json describes the answer.
  * @template Answer
  * @param {string} url
  * @returns {Promise<Answer>}
@@ -52,7 +53,9 @@ after(() => browser?.close());
 async function ask(url) {
 	const answer = await fetch(url, { headers });
 	assert.equal(answer.status, 200, url);
-	return /** @type {Promise<Answer>} */ (answer.json());
+	const body = await answer.json();
+	mustBeDescribed("get", new URL(url).pathname, answer.status, body);
+	return /** @type {Answer} */ (body);
 }
 
 /** @returns {Promise<Overview>} */
@@ -159,6 +162,71 @@ async function event(user, time) {
 		price: 9.5,
 	});
 }
+
+/**
+ * Requests each described path of some tags, with `names` in place of the parameters in braces. A path with another
+ * parameter needs a request before it, and is left out.
+ * @param {string} base
+ * @param {string[]} tags
+ * @param {Record<string, string>} names
+ */
+async function askAll(base, tags, names) {
+	const asked = [];
+	for (const [template, item] of Object.entries(DESCRIPTION.paths)) {
+		const path = template.replace(/\{(\w+)\}/g, (whole, name) =>
+			encodeURIComponent(names[name] ?? whole),
+		);
+		const operation = item.get;
+		if (!operation?.tags.some((tag) => tags.includes(tag))) continue;
+		if (path.includes("%7B")) continue;
+		if (operation.responses[200].content?.["text/event-stream"])
+			await askStream(base, path);
+		else await ask(base + path);
+		asked.push(template);
+	}
+	return asked;
+}
+
+/**
+ * Checks the first message of a stream.
+ * @param {string} base
+ * @param {string} path
+ */
+async function askStream(base, path) {
+	const answer = await fetch(base + path, { headers });
+	let text = "";
+	for await (const chunk of answer.body ?? []) {
+		text += Buffer.from(chunk).toString();
+		const message = /^data: ?(.*)$/m.exec(
+			text.slice(0, text.lastIndexOf("\n")),
+		);
+		if (!message) continue;
+		mustBeDescribed("get", path, answer.status, JSON.parse(message[1]));
+		return;
+	}
+	assert.fail(`${path} ends without a message`);
+}
+
+test("the answers of the job are as docs/openapi.json describes them", async () => {
+	const { job } = await askOverview();
+	const { jobs } = await ask(`${JOB}/v1/jobs/overview`);
+	assert.equal(jobs[0].jid, job.id);
+	const { vertices } = await ask(`${JOB}/jobs/${job.id}`);
+	const asked = await askAll(JOB, ["job", "health", "flink"], {
+		jobid: job.id,
+		vertexid: vertices[0].id,
+	});
+	assert.ok(asked.length > 20, asked.join(" "));
+});
+
+test("the answers of the Kafka UI are as docs/openapi.json describes them", {
+	skip: !KAFKA,
+}, async () => {
+	const { job } = await askOverview();
+	const names = { topic: job.topic, group: job.group };
+	const asked = await askAll(KAFKA, ["kafka-ui"], names);
+	assert.equal(asked.length, 7, asked.join(" "));
+});
 
 describe("the job's pages", () => {
 	for (const look of LOOKS) {

@@ -22,32 +22,37 @@ mod user_features;
 
 use std::sync::Arc;
 
-use axum::routing::{get, post};
 use axum::{Extension, Router};
 
+use crate::api_route::{ApiRoute, add_routes};
 use crate::live::LiveFeeds;
 use crate::server_context::JobServerContext;
 
 /// Returns all routes under `/api`.
 pub fn router() -> Router<Arc<JobServerContext>> {
-    Router::new()
-        .route("/api/overview", get(overview::get_overview))
-        .route("/api/overview/live", get(overview::stream_overview))
-        .route("/api/partitions", get(partitions::get_partitions))
-        .route("/api/partitions/live", get(partitions::stream_partitions))
-        .route("/api/checkpoints", get(checkpoints::get_checkpoints))
-        .route("/api/checkpoints/live", get(checkpoints::stream_checkpoints))
-        .route("/api/features", get(user_features::get_features))
-        .route("/api/features/live", get(user_features::stream_features))
-        .route("/api/rows", get(recent_rows::get_recent_rows))
-        .route("/api/rows/live", get(recent_rows::stream_recent_rows))
-        .route("/api/problems", get(problems::get_problems))
-        .route("/api/problems/live", get(problems::stream_problems))
-        .route("/api/pipeline", get(pipeline::get_pipeline))
-        .route("/api/instances", get(instances::get_instances))
-        .route("/api/savepoints", post(savepoints::begin_savepoint))
-        .route("/api/savepoints/{request}", get(savepoints::get_savepoint_state))
+    add_routes(Router::new(), "", routes())
         .layer(Extension(LiveFeeds::default()))
         .layer(Extension(savepoint_list::SavepointListCache::default()))
         .layer(Extension(user_features::UserRowLookup::default()))
+}
+
+pub(crate) fn routes() -> Vec<ApiRoute<Arc<JobServerContext>>> {
+    vec![
+        ApiRoute::get("/api/overview", overview::get_overview),
+        ApiRoute::get("/api/overview/live", overview::stream_overview),
+        ApiRoute::get("/api/partitions", partitions::get_partitions),
+        ApiRoute::get("/api/partitions/live", partitions::stream_partitions),
+        ApiRoute::get("/api/checkpoints", checkpoints::get_checkpoints),
+        ApiRoute::get("/api/checkpoints/live", checkpoints::stream_checkpoints),
+        ApiRoute::get("/api/features", user_features::get_features),
+        ApiRoute::get("/api/features/live", user_features::stream_features),
+        ApiRoute::get("/api/rows", recent_rows::get_recent_rows),
+        ApiRoute::get("/api/rows/live", recent_rows::stream_recent_rows),
+        ApiRoute::get("/api/problems", problems::get_problems),
+        ApiRoute::get("/api/problems/live", problems::stream_problems),
+        ApiRoute::get("/api/pipeline", pipeline::get_pipeline),
+        ApiRoute::get("/api/instances", instances::get_instances),
+        ApiRoute::post("/api/savepoints", savepoints::begin_savepoint),
+        ApiRoute::get("/api/savepoints/{request}", savepoints::get_savepoint_state),
+    ]
 }

@@ -34,3 +34,5 @@ mod vertex;
 mod vertex_details;
 
 pub use routes::router;
+#[cfg(test)]
+pub(crate) use routes::routes;

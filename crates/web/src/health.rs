@@ -8,16 +8,20 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use serde_json::json;
 use windrow_core::text::format_age_ms;
 
+use crate::api_route::{ApiRoute, add_routes};
 use crate::report::{InstanceReport, InstanceState, ReachabilityReport};
 use crate::server_context::{JobServerContext, SharedContext};
 
 /// Returns the routes `/healthz` and `/readyz`.
 pub fn router() -> Router<Arc<JobServerContext>> {
-    Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz))
+    add_routes(Router::new(), "", routes())
+}
+
+pub(crate) fn routes() -> Vec<ApiRoute<Arc<JobServerContext>>> {
+    vec![ApiRoute::get("/healthz", healthz), ApiRoute::get("/readyz", readyz)]
 }
 
 async fn healthz(State(context): SharedContext) -> Response {

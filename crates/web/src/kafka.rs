@@ -18,8 +18,8 @@ mod tail;
 mod ui_context;
 
 use axum::Router;
-use axum::routing::get;
 
+use crate::api_route::{ApiRoute, add_routes};
 use ui_context::KafkaUiContext;
 
 /// Returns the routes of the Kafka UI: its pages and its JSON API. `brokers` are the addresses of the Kafka cluster
@@ -29,13 +29,17 @@ pub fn router(brokers: &str) -> Router {
 }
 
 fn api_router(brokers: &str) -> Router {
-    Router::new()
-        .route("/api/cluster", get(cluster::get_cluster))
-        .route("/api/topics", get(cluster::get_topics))
-        .route("/api/topics/{topic}", get(cluster::get_topic))
-        .route("/api/topics/{topic}/messages", get(messages::get_messages).post(send::send_record))
-        .route("/api/topics/{topic}/tail", get(tail::follow_topic))
-        .route("/api/groups", get(cluster::get_groups))
-        .route("/api/groups/{group}", get(cluster::get_group))
-        .with_state(KafkaUiContext::new(brokers))
+    add_routes(Router::new(), "", routes()).with_state(KafkaUiContext::new(brokers))
+}
+
+pub(crate) fn routes() -> Vec<ApiRoute<KafkaUiContext>> {
+    vec![
+        ApiRoute::get("/api/cluster", cluster::get_cluster),
+        ApiRoute::get("/api/topics", cluster::get_topics),
+        ApiRoute::get("/api/topics/{topic}", cluster::get_topic),
+        ApiRoute::get("/api/topics/{topic}/messages", messages::get_messages).and_post(send::send_record),
+        ApiRoute::get("/api/topics/{topic}/tail", tail::follow_topic),
+        ApiRoute::get("/api/groups", cluster::get_groups),
+        ApiRoute::get("/api/groups/{group}", cluster::get_group),
+    ]
 }

@@ -36,6 +36,7 @@
 
 pub mod answers;
 pub mod api;
+mod api_route;
 pub mod assets;
 pub mod controls;
 pub mod flink;

@@ -183,6 +183,7 @@ export interface OwnedPartition extends ReportSource {
 	event_time_ms: number | null;
 	idle: boolean;
 	last_record_at_ms: number | null;
+	last_appended_ms: number | null;
 	records: number;
 	records_per_s: number;
 	entities: number;

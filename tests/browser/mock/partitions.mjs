@@ -39,6 +39,7 @@ function partitionRow(state, partition) {
 		event_time_ms: now - 400,
 		idle,
 		last_record_at_ms: now - 20,
+		last_appended_ms: now - 40,
 		records: 1_000_000,
 		records_per_s: idle ? 0 : 11_000 + 900 * noise(second * 7 + partition),
 		entities: 45_000 + partition * 113,

@@ -31,6 +31,9 @@ const ANSWERS = {
 	"/api/pipeline": pipeline,
 };
 
+/** The paths with an answer of the mock's own. Most of them also have a stream. */
+export const MOCK_PATHS = Object.keys(ANSWERS);
+
 /**
  * @param {ServerResponse} response
  * @param {number} status
@@ -191,7 +194,13 @@ export class MockServer extends MockState {
 		const progress = { saved, partitions: 4, location: null, failure: null };
 		if (to === "/forbidden") {
 			const failure = "/forbidden: Permission denied (os error 13)";
-			sendJson(response, 200, { ...progress, status: "failed", failure });
+			sendJson(response, 200, {
+				...progress,
+				status: "failed",
+				saved: null,
+				partitions: null,
+				failure,
+			});
 		} else if (saved < 4)
 			sendJson(response, 200, { ...progress, status: "in_progress" });
 		else

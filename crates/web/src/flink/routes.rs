@@ -6,7 +6,6 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use axum::{Extension, Router};
 use serde_json::{Value, json};
 
@@ -24,6 +23,7 @@ use super::savepoint_operations::{begin_savepoint, begin_stop_with_savepoint, re
 use super::vertex::Vertex;
 use super::vertex_details::{render_backpressure, render_vertex_details, render_watermarks};
 use crate::answers::{HttpFault, answer_method_not_allowed};
+use crate::api_route::{ApiRoute, add_routes};
 use crate::job::JobReport;
 use crate::server_context::{JobServerContext, SharedContext};
 
@@ -33,30 +33,35 @@ pub fn router() -> Router<Arc<JobServerContext>> {
     // The routes are added twice, and not nested under `/v1`. A nested handler would see the path without `/v1`, and
     // show this path in error messages.
     for prefix in ["", "/v1"] {
-        let at = |path: &str| format!("{prefix}{path}");
-        router = router
-            .route(&at("/config"), get(get_config))
-            .route(&at("/overview"), get(get_cluster_overview))
-            .route(&at("/taskmanagers"), get(get_task_managers))
-            .route(&at("/jobs"), get(get_jobs))
-            .route(&at("/jobs/overview"), get(get_jobs_overview))
-            .route(&at("/jobs/{jobid}"), get(get_job).patch(patch_cancel))
-            .route(&at("/jobs/{jobid}/status"), get(get_job_status))
-            .route(&at("/jobs/{jobid}/exceptions"), get(get_exceptions))
-            .route(&at("/jobs/{jobid}/checkpoints"), get(get_checkpoints).post(post_checkpoint))
-            .route(&at("/jobs/{jobid}/checkpoints/config"), get(get_checkpoint_config))
-            .route(&at("/jobs/{jobid}/checkpoints/details/{checkpointid}"), get(get_checkpoint_details))
-            .route(&at("/jobs/{jobid}/checkpoints/{triggerid}"), get(get_checkpoint_trigger_status))
-            .route(&at("/jobs/{jobid}/savepoints"), post(post_savepoint))
-            .route(&at("/jobs/{jobid}/savepoints/{triggerid}"), get(get_savepoint_status))
-            .route(&at("/jobs/{jobid}/stop"), post(post_stop))
-            .route(&at("/jobs/{jobid}/vertices/{vertexid}"), get(get_vertex))
-            .route(&at("/jobs/{jobid}/vertices/{vertexid}/metrics"), get(get_vertex_metrics))
-            .route(&at("/jobs/{jobid}/vertices/{vertexid}/subtasks/metrics"), get(get_subtask_metrics))
-            .route(&at("/jobs/{jobid}/vertices/{vertexid}/watermarks"), get(get_watermarks))
-            .route(&at("/jobs/{jobid}/vertices/{vertexid}/backpressure"), get(get_backpressure));
+        router = add_routes(router, prefix, routes());
     }
     router.method_not_allowed_fallback(answer_method_not_allowed).layer(Extension(CheckpointTriggers::default()))
+}
+
+/// Returns the routes without a prefix.
+pub(crate) fn routes() -> Vec<ApiRoute<Arc<JobServerContext>>> {
+    vec![
+        ApiRoute::get("/config", get_config),
+        ApiRoute::get("/overview", get_cluster_overview),
+        ApiRoute::get("/taskmanagers", get_task_managers),
+        ApiRoute::get("/jobs", get_jobs),
+        ApiRoute::get("/jobs/overview", get_jobs_overview),
+        ApiRoute::get("/jobs/{jobid}", get_job).and_patch(patch_cancel),
+        ApiRoute::get("/jobs/{jobid}/status", get_job_status),
+        ApiRoute::get("/jobs/{jobid}/exceptions", get_exceptions),
+        ApiRoute::get("/jobs/{jobid}/checkpoints", get_checkpoints).and_post(post_checkpoint),
+        ApiRoute::get("/jobs/{jobid}/checkpoints/config", get_checkpoint_config),
+        ApiRoute::get("/jobs/{jobid}/checkpoints/details/{checkpointid}", get_checkpoint_details),
+        ApiRoute::get("/jobs/{jobid}/checkpoints/{triggerid}", get_checkpoint_trigger_status),
+        ApiRoute::post("/jobs/{jobid}/savepoints", post_savepoint),
+        ApiRoute::get("/jobs/{jobid}/savepoints/{triggerid}", get_savepoint_status),
+        ApiRoute::post("/jobs/{jobid}/stop", post_stop),
+        ApiRoute::get("/jobs/{jobid}/vertices/{vertexid}", get_vertex),
+        ApiRoute::get("/jobs/{jobid}/vertices/{vertexid}/metrics", get_vertex_metrics),
+        ApiRoute::get("/jobs/{jobid}/vertices/{vertexid}/subtasks/metrics", get_subtask_metrics),
+        ApiRoute::get("/jobs/{jobid}/vertices/{vertexid}/watermarks", get_watermarks),
+        ApiRoute::get("/jobs/{jobid}/vertices/{vertexid}/backpressure", get_backpressure),
+    ]
 }
 
 /// Answers with the JSON that `render` returns for the job.

@@ -8,7 +8,7 @@ use super::limits::KafkaConcurrencyLimits;
 
 /// The client that queries the Kafka cluster, and the limits on concurrent requests.
 #[derive(Clone)]
-pub(super) struct KafkaUiContext {
+pub(crate) struct KafkaUiContext {
     pub(super) kafka_browser: KafkaBrowser,
     pub(super) limits: Arc<KafkaConcurrencyLimits>,
 }
