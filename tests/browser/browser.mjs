@@ -40,6 +40,10 @@ export async function startBrowser() {
  * @property {string} [theme] `dark` or `light`
  * @property {number} [ahead] how far the page's clock is ahead, in milliseconds
  * @property {boolean} [javaScriptEnabled]
+ * @property {{ width: number, height: number }} [viewport]
+ * @property {number} [deviceScaleFactor]
+ * @property {string} [timezoneId]
+ * @property {boolean} [bypassCSP]
  */
 
 /** `faults`: console errors, exceptions, dialogs, failed requests. @typedef {Page & { faults: string[], done(): Promise<void> }} OpenPage */

@@ -7,13 +7,29 @@ import { HOSTILE, noise, UNKNOWN_USER } from "./state.mjs";
 /** @import { MockState } from "./state.mjs" */
 
 const HOUR_MS = 3_600_000;
-/** The user's row changes this often. */
-const CHANGE_MS = 5000;
+const SESSION_GAP_MS = 600_000;
+/** Sessions begin this long ago, and lie more than a gap apart. */
 const SESSIONS = [
 	{ ageMs: 3_400_000, seconds: 640 },
-	{ ageMs: 2_300_000, seconds: 1210 },
-	{ ageMs: 1_500_000, seconds: 95 },
+	{ ageMs: 2_100_000, seconds: 310 },
+	{ ageMs: 1_100_000, seconds: 255 },
 ];
+
+/**
+ * Returns how often the user's row changes: quickly while a test watches, as in a real job in a picture.
+ * @param {MockState} state
+ */
+const changeMs = (state) => (state.frozenAtMs === null ? 5000 : 600_000);
+
+/**
+ * Returns the sum over the six panes of a window.
+ * @param {number} n the newest pane
+ * @param {number} most the largest number of events in a pane
+ */
+const paneSum = (n, most) =>
+	Array.from({ length: 6 }, (_, i) =>
+		Math.floor((most + 1) * noise(n - i)),
+	).reduce((sum, count) => sum + count, 0);
 
 /**
  * @param {string} user
@@ -22,10 +38,10 @@ const SESSIONS = [
  */
 const userFields = (user, n) => [
 	["user_id", user],
-	["view_count_1h", String(Math.floor(12 + 6 * noise(n)))],
-	["cart_count_1h", String(Math.floor(4 * noise(n + 1)))],
-	["purchase_count_1h", String(Math.floor(2.5 * noise(n + 2)))],
-	["avg_viewed_price_1h", String(39.9 + 20 * noise(n + 3))],
+	["view_count_1h", String(paneSum(n, 5))],
+	["cart_count_1h", String(paneSum(n + 1, 1))],
+	["purchase_count_1h", String(Math.floor(paneSum(n + 2, 1) / 2))],
+	["avg_viewed_price_1h", String(39.9 + paneSum(n + 3, 99) / 16)],
 ];
 
 /**
@@ -34,7 +50,7 @@ const userFields = (user, n) => [
  * @returns {CurrentRow}
  */
 function userRow(state, user) {
-	const age = state.now % CHANGE_MS;
+	const age = state.now % changeMs(state);
 	/** @type {RowField[]} */
 	const hostile = HOSTILE.map((value, i) => [`${value}${i}`, value]);
 	return {
@@ -42,7 +58,7 @@ function userRow(state, user) {
 		window_start_ms: null,
 		window_end_ms: null,
 		fields: [
-			...userFields(user, Math.floor(state.now / CHANGE_MS)),
+			...userFields(user, Math.floor(state.now / changeMs(state))),
 			...(state.is("hostile") ? hostile : []),
 		],
 		age_ms: age,
@@ -58,9 +74,9 @@ function userRow(state, user) {
  */
 const recentRows = (state, user) =>
 	Array.from({ length: 14 }, (_, i) => {
-		const change = Math.floor(state.now / CHANGE_MS) - 14 + i;
+		const change = Math.floor(state.now / changeMs(state)) - 14 + i;
 		return {
-			at_ms: change * CHANGE_MS,
+			at_ms: change * changeMs(state),
 			redis_key: `user_features:${user}`,
 			fields: userFields(user, change),
 		};
@@ -72,13 +88,12 @@ const recentRows = (state, user) =>
  * @returns {CurrentRow[]}
  */
 const sessionRows = (state, user) =>
-	SESSIONS.map(({ ageMs, seconds }, i) => {
-		const start = Math.floor((state.now - ageMs) / 600_000) * 600_000;
-		const shifted = start + 61_000 * i;
-		const age = state.now - shifted - seconds * 1000;
+	SESSIONS.map(({ ageMs, seconds }) => {
+		const start = Math.floor((state.now - ageMs) / 1000) * 1000;
+		const age = state.now - start - seconds * 1000 - SESSION_GAP_MS;
 		return {
-			redis_key: `session_features:${user}:${shifted}`,
-			window_start_ms: shifted,
+			redis_key: `session_features:${user}:${start}`,
+			window_start_ms: start,
 			window_end_ms: null,
 			fields: [
 				["user_id", user],

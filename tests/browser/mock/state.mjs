@@ -70,6 +70,8 @@ export class MockState {
 	scenario;
 	/** How far the mock's clock is ahead. */
 	aheadMs = 0;
+	/** The time at which the mock's clock stands still; null: it runs. @type {number | null} */
+	frozenAtMs = null;
 	#startedAt = Date.now() - UPTIME_MS;
 
 	/** @param {Scenario} scenario */
@@ -78,11 +80,12 @@ export class MockState {
 	}
 
 	get startedAt() {
+		if (this.frozenAtMs !== null) return this.frozenAtMs - UPTIME_MS;
 		return this.#startedAt + this.aheadMs;
 	}
 
 	get now() {
-		return Date.now() + this.aheadMs;
+		return this.frozenAtMs ?? Date.now() + this.aheadMs;
 	}
 
 	/** @param {Scenario} scenario */
