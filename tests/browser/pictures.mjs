@@ -90,6 +90,17 @@ async function screenshot(page, last) {
 	assert.ok(box, `no ${last}`);
 	const height = Math.round(box.y + box.height + MARGIN_PX);
 	const clip = { x: 0, y: 0, width: WIDTH_PX, height };
+	// A README has the colour of the page: a frame shows where the picture ends.
+	const frame = `body::after {
+		content: "";
+		position: absolute;
+		z-index: 9;
+		inset: 0 0 auto;
+		height: ${height}px;
+		border: 1px solid var(--line);
+		pointer-events: none;
+	}`;
+	await page.addStyleTag({ content: frame });
 	/** @type {Buffer | null} */
 	let before = null;
 	for (let round = 0; round < 20; round += 1) {
