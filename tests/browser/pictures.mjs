@@ -94,7 +94,7 @@ async function screenshot(page, last) {
 	const frame = `body::after {
 		content: "";
 		position: absolute;
-		z-index: 9;
+		z-index: 99;
 		inset: 0 0 auto;
 		height: ${height}px;
 		border: 1px solid var(--line);
