@@ -29,7 +29,7 @@
 //!    that was handed over before the flush. If the outcome of a batch is unknown, the writer sends the batch again.
 //!    This is harmless, because writing a row twice has the same effect as writing the row once.
 //! 4. Queued and in-flight rows take at most [`RedisWriterSettings::queue_bytes_max`] bytes, unless a single batch is
-//!    larger. In addition, [`RecentRows`] keeps at most [`RECENT_ROWS_BYTES_MAX`] bytes of written rows.
+//!    larger. In addition, [`RecentRows`] keeps at most [`MAX_RECENT_ROWS_BYTES`] bytes of written rows.
 //! 5. Rows of a partition are written only while the partition's fence in Redis holds the value that this writer wrote
 //!    last. The transaction that writes rows also writes the new number of rows into the fence, so fence and rows
 //!    always agree. The fence holds another value if another process has claimed the partition, or if Redis has lost
@@ -85,6 +85,6 @@ pub use observe::freshness::RowFreshnessHistograms;
 pub use observe::recent_rows::{RecentRows, WrittenRow};
 pub use observe::statistics::RedisWriterObserver;
 pub use observe::status::RedisWriterStatus;
-pub use settings::{BATCH_ROWS_MAX, FULL_BATCH_BYTES, RECENT_ROWS_BYTES_MAX, RedisWriterSettings};
+pub use settings::{FULL_BATCH_BYTES, MAX_BATCH_ROWS, MAX_RECENT_ROWS_BYTES, RedisWriterSettings};
 pub use sink::RedisSink;
 pub use writer::RedisWriter;

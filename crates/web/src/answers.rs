@@ -10,7 +10,7 @@ use windrow_core::text::truncate_with_ellipsis;
 use crate::controls::savepoint_refusal::SavepointRefusal;
 
 /// An error text quotes at most this many characters of the request's path.
-const FAULT_PATH_CHARS_MAX: usize = 200;
+const MAX_FAULT_PATH_CHARS: usize = 200;
 
 /// An error response: an HTTP status with the JSON body `{"errors": […]}`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -52,7 +52,7 @@ pub fn to_json_text(value: &impl Serialize) -> String {
 pub async fn answer_not_found(uri: Uri) -> HttpFault {
     HttpFault::new(
         StatusCode::NOT_FOUND,
-        format!("{} does not exist on this server", truncate_with_ellipsis(uri.path(), FAULT_PATH_CHARS_MAX)),
+        format!("{} does not exist on this server", truncate_with_ellipsis(uri.path(), MAX_FAULT_PATH_CHARS)),
     )
 }
 
@@ -60,6 +60,6 @@ pub async fn answer_not_found(uri: Uri) -> HttpFault {
 /// support the request's HTTP method.
 pub async fn answer_method_not_allowed(uri: Uri) -> HttpFault {
     let reason =
-        format!("{} does not support this HTTP method", truncate_with_ellipsis(uri.path(), FAULT_PATH_CHARS_MAX));
+        format!("{} does not support this HTTP method", truncate_with_ellipsis(uri.path(), MAX_FAULT_PATH_CHARS));
     HttpFault::new(StatusCode::METHOD_NOT_ALLOWED, reason)
 }

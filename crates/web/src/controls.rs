@@ -21,7 +21,7 @@ mod savepoint_task;
 mod stop;
 
 pub use http_savepoint_request::{AfterSavepoint, HttpSavepointRequest};
-pub use remembered_savepoints::REMEMBERED_REQUESTS_MAX;
+pub use remembered_savepoints::MAX_REMEMBERED_REQUESTS;
 pub use savepoint_refusal::SavepointRefusal;
 pub use savepoint_registry::SavepointRegistry;
 pub use savepoint_state::SavepointState;

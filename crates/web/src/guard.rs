@@ -26,7 +26,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 
 use crate::answers;
 
-pub use request_body::REQUEST_BODY_BYTES_MAX;
+pub use request_body::MAX_REQUEST_BODY_BYTES;
 pub use token::{AccessToken, InvalidToken};
 
 /// The settings of a server's access control: the server's address, and the access token if the server has one.

@@ -13,6 +13,6 @@ mod http_server;
 mod listen_address;
 
 pub use connection::REQUEST_HEAD_TIMEOUT;
-pub use connection_counts::CONNECTIONS_PER_MACHINE_MAX;
-pub use http_server::{CONNECTIONS_MAX, HttpServer, serve_until};
+pub use connection_counts::MAX_CONNECTIONS_PER_MACHINE;
+pub use http_server::{HttpServer, MAX_CONNECTIONS, serve_until};
 pub use listen_address::{BindFault, ListenAddress, bind};

@@ -17,7 +17,7 @@ use windrow_engine::{
 const ONLY_PARTITION: Partition = 0;
 /// The maximal number of lines that one call of [`Source::poll`] reads. The limit is small, so that the worker often
 /// checks its clock between these calls.
-const LINES_PER_POLL_MAX: usize = 1024;
+const MAX_LINES_PER_POLL: usize = 1024;
 
 /// The number of bytes that a [`FileSource`] has read so far. A progress bar shows this number.
 pub type BytesReadCounter = Arc<Counter>;
@@ -174,7 +174,7 @@ impl<R: BufRead> Source for FileSource<R> {
                 Ok(PollOutcome::Assigned(vec![ONLY_PARTITION]))
             }
             FileReadState::Reading => {
-                for _ in 0..LINES_PER_POLL_MAX {
+                for _ in 0..MAX_LINES_PER_POLL {
                     match self.read_line(each)? {
                         LineReadOutcome::LineRead => {}
                         LineReadOutcome::NoDataYet => return Ok(PollOutcome::Idle),

@@ -5,7 +5,7 @@
 use rdkafka::ClientConfig;
 use windrow_spec::{GroupProtocol, KafkaSourceSpec};
 
-const HEARTBEAT_INTERVAL_MAX_MS: i64 = 3_000;
+const MAX_HEARTBEAT_INTERVAL_MS: i64 = 3_000;
 
 /// Returns the settings shared by consumers, producers and the admin client.
 pub(super) fn base_config(brokers: &str) -> ClientConfig {
@@ -57,7 +57,7 @@ pub(super) fn group_member_config(settings: &KafkaSourceSpec, static_member_name
         GroupProtocol::Classic { session_timeout_ms } => {
             // The heartbeat interval is at most a third of the session timeout. So a member can miss two heartbeats
             // before the broker removes it from the group.
-            let heartbeat_ms = (session_timeout_ms / 3).min(HEARTBEAT_INTERVAL_MAX_MS);
+            let heartbeat_ms = (session_timeout_ms / 3).min(MAX_HEARTBEAT_INTERVAL_MS);
             config
                 .set("partition.assignment.strategy", "cooperative-sticky")
                 .set("session.timeout.ms", session_timeout_ms.to_string())

@@ -17,7 +17,7 @@ use windrow_engine::halt::share_error;
 use crate::url_redaction::redact_url_credentials_and_query;
 
 /// The maximal number of characters of an error description in a message. Longer descriptions are cut.
-const ERROR_DESCRIPTION_CHARS_MAX: usize = 400;
+const MAX_ERROR_DESCRIPTION_CHARS: usize = 400;
 
 /// The description of a call to a checkpoint store, for error messages.
 #[derive(Clone, Debug)]
@@ -271,10 +271,10 @@ fn extract_xml_code_and_message(text: &str) -> String {
     }
 }
 
-/// Joins the lines of `text` and cuts the result to [`ERROR_DESCRIPTION_CHARS_MAX`] characters.
+/// Joins the lines of `text` and cuts the result to [`MAX_ERROR_DESCRIPTION_CHARS`] characters.
 fn shorten_to_one_line(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    truncate_with_ellipsis(&line, ERROR_DESCRIPTION_CHARS_MAX).into_owned()
+    truncate_with_ellipsis(&line, MAX_ERROR_DESCRIPTION_CHARS).into_owned()
 }
 
 /// Redacts every URL in `text`.

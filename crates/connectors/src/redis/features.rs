@@ -18,7 +18,7 @@ use super::settings::RedisWriterSettings;
 pub const KEYS_PER_SCAN_STEP: usize = 1_000;
 /// The maximal number of rows that one transaction reads. The limit is small, because Redis serves no other client
 /// during a transaction.
-const ROWS_PER_READ_TRANSACTION_MAX: usize = 50;
+const MAX_ROWS_PER_READ_TRANSACTION: usize = 50;
 
 /// A row that was read back from Redis.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -185,7 +185,7 @@ impl<'a> FeatureReader<'a> {
     /// When Redis is unreachable or refuses a command.
     pub fn read_rows(&mut self, keys: &[RowKey]) -> Result<Vec<StoredRow>, ReadFeaturesError> {
         let mut rows = Vec::with_capacity(keys.len());
-        for keys in keys.chunks(ROWS_PER_READ_TRANSACTION_MAX) {
+        for keys in keys.chunks(MAX_ROWS_PER_READ_TRANSACTION) {
             let read =
                 self.read_rows_atomically(keys).map_err(|error| to_read_features_error(&self.address, &error))?;
             rows.extend(read);

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 /// The maximal number of rows in one batch and in one transaction. Redis serves no other client during a transaction. A
 /// transaction with this many rows of five fields takes about 1.5 ms.
-pub const BATCH_ROWS_MAX: usize = 512;
+pub const MAX_BATCH_ROWS: usize = 512;
 
-/// The size in bytes at which a batch or a transaction is full, even if it has fewer than [`BATCH_ROWS_MAX`] rows.
+/// The size in bytes at which a batch or a transaction is full, even if it has fewer than [`MAX_BATCH_ROWS`] rows.
 pub const FULL_BATCH_BYTES: usize = 128 * 1024;
 
 /// The maximal number of bytes of written rows that [`RecentRows`](super::RecentRows) keeps.
-pub const RECENT_ROWS_BYTES_MAX: usize = 1024 * 1024;
+pub const MAX_RECENT_ROWS_BYTES: usize = 1024 * 1024;
 
 /// The timeouts and limits of a [`RedisWriter`](super::RedisWriter). The defaults are meant for production; tests use
 /// shorter timeouts.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use windrow_connectors::redis::{RECENT_ROWS_BYTES_MAX, WrittenRow};
+use windrow_connectors::redis::{MAX_RECENT_ROWS_BYTES, WrittenRow};
 use windrow_core::{Value, ViewId};
 use windrow_engine::{HistogramCounts, Sink, TriggerRecord};
 
@@ -70,7 +70,7 @@ fn no_more_is_remembered_than_there_is_room_for_and_the_newest_stay() {
     }
     let rows = writer.recent_rows().newest_rows(usize::MAX, None);
     // A row of these takes more than a hundred bytes.
-    assert!((1_000..RECENT_ROWS_BYTES_MAX / 100).contains(&rows.len()), "{}", rows.len());
+    assert!((1_000..MAX_RECENT_ROWS_BYTES / 100).contains(&rows.len()), "{}", rows.len());
     let newest = rows.iter().find_map(|row| row.field_values.get(1)).expect("a row that is not the clock's");
     assert_eq!(newest.1, "5");
     assert!(rows.is_sorted_by_key(|row| std::cmp::Reverse(row.acknowledged_at_ms)));

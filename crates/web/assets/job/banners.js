@@ -17,7 +17,7 @@ import { actionButton, icon } from "/assets/shared/widgets.js";
  * @property {"retry" | "problems"} [action]
  */
 
-const BANNERS_MAX = 3;
+const MAX_BANNERS = 3;
 /** Read out before a banner. @type {Record<string, string>} */
 const LEVEL_WORDS = { act: "Act: ", soon: "Look soon: " };
 
@@ -42,10 +42,10 @@ function connectionBanner(since, retryAt) {
  * @returns {Banner[]}
  */
 function attentionBanners(attention) {
-	const more = attention.length - BANNERS_MAX;
+	const more = attention.length - MAX_BANNERS;
 	/** @type {Banner[]} */
 	const banners = attention
-		.slice(0, BANNERS_MAX)
+		.slice(0, MAX_BANNERS)
 		.map((item) => ({ id: item.what.replace(/\d+/g, "#"), ...item }));
 	if (more > 0)
 		banners.push({

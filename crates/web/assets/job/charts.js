@@ -34,7 +34,7 @@ const TICK_HALF_WIDTH = 20;
 const HAIR_HALF_WIDTH = 34;
 /** Without a cursor a value counts as the newest for this many steps. */
 const NEWEST_STEPS = 6;
-const MARKS_MAX = 50;
+const MAX_MARKS = 50;
 /** @type {Record<string, string>} */
 const MARK_KINDS = {
 	started: "started",
@@ -177,7 +177,7 @@ function createMarkList() {
 		update(marks) {
 			const count = plural(marks.length, "mark");
 			setText(summary, `${count}: starts, assignments, savepoints, failures`);
-			items.update(marks.slice(0, MARKS_MAX));
+			items.update(marks.slice(0, MAX_MARKS));
 			element.hidden = marks.length === 0;
 		},
 	};

@@ -28,7 +28,7 @@ import { icon } from "/assets/shared/widgets.js";
 /** @typedef {[text: string, title: string]} Fact */
 
 /** More views than this share one rate to the sink. */
-const RATES_MAX = 8;
+const MAX_RATES = 8;
 const TROUBLES = {
 	source: "falling behind",
 	decode: "busy",
@@ -269,7 +269,7 @@ function createEdges() {
 			]);
 			toSink.update(
 				fanPath(n, "together"),
-				n <= RATES_MAX
+				n <= MAX_RATES
 					? views.map(({ rate_per_s: rate, name }) =>
 							rateFact(rate, `rows per second from ${name}`),
 						)

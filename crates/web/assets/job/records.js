@@ -7,7 +7,7 @@ import { actionButton, copyText, icon } from "/assets/shared/widgets.js";
 
 /** @import { RecordBytes } from "/types/job-api.js" */
 
-const SIZE_MAX = 64 * 1024;
+const MAX_SIZE = 64 * 1024;
 
 /**
  * Returns what to know about the bytes beside their size.
@@ -33,7 +33,7 @@ export function recordPanel(bytes) {
 			text: `${label}: Kafka's null value, no bytes at all.`,
 		});
 	const { text } = bytes;
-	const sent = text.length <= SIZE_MAX ? text : `${text.slice(0, SIZE_MAX)}…`;
+	const sent = text.length <= MAX_SIZE ? text : `${text.slice(0, MAX_SIZE)}…`;
 	const json = isJsonContainer(sent) ? indentJson(sent) : null;
 	const code = h("pre", {
 		class: "code wrap",

@@ -4,8 +4,8 @@ import { isJsonContainer } from "/assets/shared/json.js";
 
 /** @import { KafkaBytes } from "/types/kafka-api.js" */
 
-const HEX_MAX = 16_384;
-const ONE_LINE_HEX_MAX = 64;
+const MAX_HEX = 16_384;
+const MAX_ONE_LINE_HEX = 64;
 
 /** @param {KafkaBytes} bytes */
 function decodeBytes({ text, base64 }) {
@@ -32,7 +32,7 @@ export function looksLikeJson({ text, whole }) {
 export function hexDump(shown) {
 	const bytes = decodeBytes(shown);
 	const lines = [];
-	for (let at = 0; at < Math.min(bytes.length, HEX_MAX); at += 16) {
+	for (let at = 0; at < Math.min(bytes.length, MAX_HEX); at += 16) {
 		const part = Array.from(bytes.subarray(at, at + 16));
 		const digits = part.map(hexByte).join(" ");
 		const signs = part
@@ -43,7 +43,7 @@ export function hexDump(shown) {
 		const offset = at.toString(16).padStart(6, "0");
 		lines.push(`${offset}  ${digits.padEnd(47)}  ${signs}`);
 	}
-	if (bytes.length > HEX_MAX) lines.push("…");
+	if (bytes.length > MAX_HEX) lines.push("…");
 	return lines.join("\n");
 }
 
@@ -56,7 +56,7 @@ export function oneLine(bytes, most = 200) {
 		return bytes.text.slice(0, most).replace(/\s+/g, " ");
 	const part = decodeBytes(bytes).subarray(
 		0,
-		Math.min(ONE_LINE_HEX_MAX, most / 2),
+		Math.min(MAX_ONE_LINE_HEX, most / 2),
 	);
 	return `0x${Array.from(part, hexByte).join("")}`;
 }

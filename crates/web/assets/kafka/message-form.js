@@ -6,7 +6,7 @@ import { actionButton } from "/assets/shared/widgets.js";
 /** A direction and the positions to go from, as an answer named them. @typedef {{ way: "before" | "after", positions: string }} Direction */
 
 const LIMITS = [25, 50, 100, 200];
-const PARTITIONS_MAX = 1000;
+const MAX_PARTITIONS = 1000;
 const HOUR_MS = 3_600_000;
 
 /**
@@ -108,7 +108,7 @@ function createPartitionSelect() {
 		/** @param {number} count */
 		setCount(count) {
 			const chosen = select.value;
-			const length = Math.min(count, PARTITIONS_MAX);
+			const length = Math.min(count, MAX_PARTITIONS);
 			select.replaceChildren(
 				option("", "All"),
 				...Array.from({ length }, (_, number) => option(number, number)),

@@ -19,8 +19,8 @@ import { messagesPath, recordQuery } from "./parts.js";
 /** @import { Num } from "/assets/shared/format.js" */
 /** @import { KafkaBytes, KafkaHeader, KafkaRecord, RecordPage } from "/types/kafka-api.js" */
 
-const WHOLE_VALUE_MAX = 8 << 20;
-const HEADER_LENGTH_MAX = 1024;
+const MAX_WHOLE_VALUE = 8 << 20;
+const MAX_HEADER_LENGTH = 1024;
 
 /**
  * "10:41:07.120"
@@ -50,7 +50,7 @@ async function fetchWholeValue(topic, record) {
 	const api = `/api/topics/${encodeURIComponent(topic)}/messages`;
 	/** @type {RecordPage} */
 	const page = await fetchJson(
-		`${api}?${recordQuery(record)}&limit=1&bytes=${WHOLE_VALUE_MAX}`,
+		`${api}?${recordQuery(record)}&limit=1&bytes=${MAX_WHOLE_VALUE}`,
 	);
 	const found = page.records.find(
 		({ partition, offset }) =>
@@ -67,7 +67,7 @@ const headerLine = ({ name, value }) => [
 		"dd",
 		{ class: "mono" },
 		value
-			? oneLine(value, HEADER_LENGTH_MAX)
+			? oneLine(value, MAX_HEADER_LENGTH)
 			: h("span", { class: "tag", text: "null" }),
 		value && !value.whole
 			? h("span", {

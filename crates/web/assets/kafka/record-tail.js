@@ -9,7 +9,7 @@ import { actionButton, emptyState } from "/assets/shared/widgets.js";
 /** @import { KafkaRecord, TailMessage } from "/types/kafka-api.js" */
 /** @import { createRecordList } from "./record-list.js" */
 
-const RECORDS_MAX = 300;
+const MAX_RECORDS = 300;
 const RETRY_MS = 3000;
 
 export class RecordTail {
@@ -108,7 +108,7 @@ export class RecordTail {
 		if (trouble) this.#list.showWarning(trouble);
 		if (this.#pause) {
 			const kept = this.#pause.records.concat(records);
-			this.#pause.records = kept.slice(-RECORDS_MAX);
+			this.#pause.records = kept.slice(-MAX_RECORDS);
 			this.#pause.count += records.length + left_out;
 		} else this.#addRecords(records);
 		this.#drawStatus();
@@ -118,7 +118,7 @@ export class RecordTail {
 	#addRecords(records) {
 		if (records.length === 0) return;
 		const all = records.toReversed().concat(this.#records);
-		this.#records = all.slice(0, RECORDS_MAX);
+		this.#records = all.slice(0, MAX_RECORDS);
 		this.#list.showEmpty();
 		this.#list.showRecords(this.#records, "newest first");
 	}

@@ -8,7 +8,7 @@ import { messagesPath, recordQuery } from "./parts.js";
 
 /** @import { SentRecord } from "/types/kafka-api.js" */
 
-const PARTITIONS_MAX = 1000;
+const MAX_PARTITIONS = 1000;
 
 /** @param {string} text */
 function isJson(text) {
@@ -107,7 +107,7 @@ function createPartitionSelect() {
 		/** @param {number} count */
 		update(count) {
 			const chosen = select.value;
-			const length = Math.min(count, PARTITIONS_MAX);
+			const length = Math.min(count, MAX_PARTITIONS);
 			select.replaceChildren(
 				h("option", { value: "", text: "the key decides" }),
 				...Array.from({ length }, (_, number) =>

@@ -1,7 +1,7 @@
 // JSON with line breaks.
 
 const INDENT = "  ";
-const DEPTH_MAX = 40;
+const MAX_DEPTH = 40;
 const TOKENS = /"(?:[^"\\]|\\[\s\S])*"?|[{}[\],:]|[^\s{}[\],:"]+/g;
 
 /**
@@ -26,7 +26,7 @@ export function indentJson(text) {
 	let depth = 0;
 	let before = "";
 	let out = "";
-	const newLine = () => `\n${INDENT.repeat(Math.min(depth, DEPTH_MAX))}`;
+	const newLine = () => `\n${INDENT.repeat(Math.min(depth, MAX_DEPTH))}`;
 	for (const [token] of text.matchAll(TOKENS)) {
 		const opened = before === "{" || before === "[";
 		if (token === "}" || token === "]") {

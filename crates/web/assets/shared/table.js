@@ -9,7 +9,7 @@ import { copyText } from "./widgets.js";
 /** @import { Column, SortOrder, TableOptions } from "/types/components.js" */
 
 const REORDER_MS = 5000;
-const ROWS_MAX = 500;
+const MAX_ROWS = 500;
 
 /**
  * Creates the filter's box.
@@ -184,7 +184,7 @@ export class Table {
 
 	/** @param {boolean} reorder */
 	#draw(reorder) {
-		const { columns, limit = ROWS_MAX } = this.#options;
+		const { columns, limit = MAX_ROWS } = this.#options;
 		const query = this.#filterBox?.value ?? "";
 		const found = filterRows(this.#rows, columns, query);
 		const visible = this.#orderRows(found, reorder).slice(0, limit);

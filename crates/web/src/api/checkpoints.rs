@@ -14,7 +14,7 @@ use crate::live::{LiveFeeds, MESSAGE_INTERVAL, message_builder_with_context};
 use crate::server_context::{JobServerContext, SharedContext};
 
 /// An answer holds at most this many checkpoints, and at most this many restores of partitions.
-const CHECKPOINTS_SHOWN_MAX: usize = 500;
+const MAX_CHECKPOINTS_SHOWN: usize = 500;
 
 pub(super) async fn get_checkpoints(
     State(context): SharedContext,
@@ -47,13 +47,13 @@ async fn render_checkpoints(context: &Arc<JobServerContext>, savepoints: &Savepo
         &job,
         |instance| &instance.recent_checkpoints,
         |taken| taken.began_at_ms,
-        CHECKPOINTS_SHOWN_MAX,
+        MAX_CHECKPOINTS_SHOWN,
     );
     let restored = newest_items_with_instance(
         &job,
         |instance| &instance.recent_restores,
         |restore| restore.restored_at_ms,
-        CHECKPOINTS_SHOWN_MAX,
+        MAX_CHECKPOINTS_SHOWN,
     );
     json!({
         "now_ms": job.assembled_at_ms, "every_ms": settings.checkpoint_interval_ms, "keep": settings.kept_generation_count,

@@ -18,7 +18,7 @@ use crate::report::{ChartMark, InstanceReport};
 use crate::server_context::{JobServerContext, SharedContext};
 
 /// The largest number of chart marks, which are vertical lines in charts, in one answer.
-const CHART_MARKS_MAX: usize = 200;
+const MAX_CHART_MARKS: usize = 200;
 /// The server sends a message to the open overview pages every second. Only every tenth message contains the history,
 /// because the history changes only every ten seconds.
 const HISTORY_EVERY_N_MESSAGES: u64 = 10;
@@ -82,7 +82,7 @@ fn render_overview(context: &JobServerContext, job: &JobReport) -> Value {
         },
         "stages": render_stages(pipeline, job),
         "attention": job.attention_items(every_ms),
-        "marks": marks.iter().take(CHART_MARKS_MAX).map(render_chart_mark).collect::<Vec<_>>(),
+        "marks": marks.iter().take(MAX_CHART_MARKS).map(render_chart_mark).collect::<Vec<_>>(),
     })
 }
 

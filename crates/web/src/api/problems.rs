@@ -15,7 +15,7 @@ use crate::server_context::{JobServerContext, SharedContext};
 
 /// An answer holds at most this many late events. The same limit applies to the dead letters, and to the logged
 /// warnings and errors.
-const PROBLEMS_SHOWN_MAX: usize = 500;
+const MAX_PROBLEMS_SHOWN: usize = 500;
 
 pub(super) async fn get_problems(State(context): SharedContext) -> impl IntoResponse {
     Json(render_problems(&context).await)
@@ -37,19 +37,19 @@ async fn render_problems(context: &JobServerContext) -> Value {
             &job,
             |instance| &instance.recent_late_events,
             |late| late.processed_at_ms,
-            PROBLEMS_SHOWN_MAX,
+            MAX_PROBLEMS_SHOWN,
         ),
         newest_items_with_instance(
             &job,
             |instance| &instance.recent_dead_letters,
             |letter| letter.refused_at_ms,
-            PROBLEMS_SHOWN_MAX,
+            MAX_PROBLEMS_SHOWN,
         ),
         newest_items_with_instance(
             &job,
             |instance| &instance.recent_logged_problems,
             |problem| problem.logged_at_ms,
-            PROBLEMS_SHOWN_MAX,
+            MAX_PROBLEMS_SHOWN,
         ),
     );
     json!({

@@ -16,7 +16,7 @@ use crate::query::QueryParameters;
 use crate::server_context::{JobServerContext, SharedContext};
 
 /// The largest number of recently written rows in one answer.
-const ROWS_PER_ANSWER_MAX: usize = 1_000;
+const MAX_ROWS_PER_ANSWER: usize = 1_000;
 
 #[derive(Deserialize)]
 pub(super) struct RecentRowsQuery {
@@ -40,7 +40,7 @@ pub(super) async fn stream_recent_rows(
     QueryParameters(query): QueryParameters<RecentRowsQuery>,
     Extension(feeds): Extension<LiveFeeds>,
 ) -> impl IntoResponse {
-    let limit = query.limit.min(ROWS_PER_ANSWER_MAX);
+    let limit = query.limit.min(MAX_ROWS_PER_ANSWER);
     let message =
         move |context: Arc<JobServerContext>, _| async move { to_json_text(&render_recent_rows(&context, limit)) };
     feeds.stream_page_messages(
@@ -51,7 +51,7 @@ pub(super) async fn stream_recent_rows(
 }
 
 fn render_recent_rows(context: &JobServerContext, limit: usize) -> Value {
-    let rows = context.recent_rows.newest_rows(limit.min(ROWS_PER_ANSWER_MAX), None);
+    let rows = context.recent_rows.newest_rows(limit.min(MAX_ROWS_PER_ANSWER), None);
     let render_row = |row: WrittenRow| {
         let view = context.pipeline.views.get(row.view.0).map(|view| view.name.to_string());
         json!({

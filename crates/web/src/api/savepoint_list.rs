@@ -10,13 +10,13 @@ use windrow_engine::checkpoint::{SavepointSummary, default_savepoint_folder, ins
 use crate::server_context::JobServerContext;
 
 /// The largest number of savepoints in one answer. Older savepoints are left out.
-const SAVEPOINTS_SHOWN_MAX: usize = 500;
+const MAX_SAVEPOINTS_SHOWN: usize = 500;
 /// The shortest time from the end of one listing of the savepoints in the checkpoint store to the beginning of the
 /// next.
 const SAVEPOINT_LIST_INTERVAL: Duration = Duration::from_secs(5);
 /// The longest time that a page waits for a listing of the savepoints. After this time, the page shows the previous
 /// list.
-const WAIT_FOR_SAVEPOINT_LIST_MAX: Duration = Duration::from_millis(500);
+const MAX_WAIT_FOR_SAVEPOINT_LIST: Duration = Duration::from_millis(500);
 
 /// The savepoints that the last listing of the checkpoint store found. Clones of this handle share the list.
 #[derive(Clone, Default)]
@@ -38,7 +38,7 @@ impl SavepointListCache {
         if self.try_begin_listing() {
             let (cache, context) = (self.clone(), Arc::clone(context));
             let refresh = tokio::task::spawn_blocking(move || cache.refresh_list(&context));
-            let _ = tokio::time::timeout(WAIT_FOR_SAVEPOINT_LIST_MAX, refresh).await;
+            let _ = tokio::time::timeout(MAX_WAIT_FOR_SAVEPOINT_LIST, refresh).await;
         }
         self.lock_list().savepoints.clone()
     }
@@ -58,7 +58,7 @@ impl SavepointListCache {
                 found.into_iter().filter_map(|found| found.savepoint_summary.ok().flatten()).collect();
             readable.sort_by_key(|savepoint| Reverse(savepoint.taken_at_ms));
             let location = context.checkpoint_store.place().trim_end_matches('/');
-            readable.iter().take(SAVEPOINTS_SHOWN_MAX).map(|savepoint| render_savepoint(location, savepoint)).collect()
+            readable.iter().take(MAX_SAVEPOINTS_SHOWN).map(|savepoint| render_savepoint(location, savepoint)).collect()
         });
         let mut list = self.lock_list();
         (list.is_listing, list.last_listed_at) = (false, Some(Instant::now()));

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::answers::{HttpFault, JsonOrFault};
-use crate::controls::{HttpSavepointRequest, REMEMBERED_REQUESTS_MAX, SavepointState};
+use crate::controls::{HttpSavepointRequest, MAX_REMEMBERED_REQUESTS, SavepointState};
 use crate::server_context::SharedContext;
 
 #[derive(Deserialize)]
@@ -43,7 +43,7 @@ pub(super) async fn get_savepoint_state(
     }
     let unknown = || {
         let reason =
-            format!("no savepoint request of this name is known; only the newest {REMEMBERED_REQUESTS_MAX} are kept");
+            format!("no savepoint request of this name is known; only the newest {MAX_REMEMBERED_REQUESTS} are kept");
         HttpFault::new(StatusCode::NOT_FOUND, reason)
     };
     Ok(Json(match state.ok_or_else(unknown)? {

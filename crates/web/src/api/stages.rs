@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use windrow_core::text::{format_count_with_noun, format_window};
 use windrow_spec::Pipeline;
 
-use crate::job::thresholds::{BACKPRESSURE_SHARE_MAX, BUSY_SHARE_MAX};
+use crate::job::thresholds::{MAX_BACKPRESSURE_SHARE, MAX_BUSY_SHARE};
 use crate::job::{AttentionLevel, JobReport};
 use crate::login_redaction::redact_url_credentials_and_query;
 use crate::report::{ReachabilityReport, RedisWriterReport};
@@ -12,7 +12,7 @@ use crate::report::{ReachabilityReport, RedisWriterReport};
 /// Returns the JSON of all stages, from Kafka to Redis.
 pub(super) fn render_stages(pipeline: &Pipeline, job: &JobReport) -> Vec<Value> {
     let totals = job.compute_totals();
-    let busy_level = if totals.busy_share > BUSY_SHARE_MAX { AttentionLevel::Soon } else { AttentionLevel::Well };
+    let busy_level = if totals.busy_share > MAX_BUSY_SHARE { AttentionLevel::Soon } else { AttentionLevel::Well };
     let decode = json!({
         "id": "decode", "kind": "decode", "name": "decode", "detail": "json", "rate_per_s": totals.records_per_s,
         "level": busy_level, "facts": { "dead_letters": totals.dead_letter_count },
@@ -55,7 +55,7 @@ fn render_sink_stage(pipeline: &Pipeline, job: &JobReport) -> Value {
     json!({
         "id": "sink", "kind": "sink", "name": "Redis", "detail": redact_url_credentials_and_query(&pipeline.sink.redis().redis_url),
         "rate_per_s": totals.rows_per_s,
-        "level": dependency_attention_level(&redis, totals.backpressured_share > BACKPRESSURE_SHARE_MAX),
+        "level": dependency_attention_level(&redis, totals.backpressured_share > MAX_BACKPRESSURE_SHARE),
         "facts": {
             "transaction_ms": slowest,
             "waiting_bytes": sum(|redis| redis.unacknowledged_bytes),

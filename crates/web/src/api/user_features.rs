@@ -27,7 +27,7 @@ use render::{UserPageData, render_features};
 pub(super) use row_lookup::UserRowLookup;
 
 /// The largest number of recently written rows of a user in one answer.
-const RECENT_ROWS_MAX: usize = 500;
+const MAX_RECENT_ROWS: usize = 500;
 
 #[derive(Deserialize)]
 pub(super) struct FeaturesQuery {
@@ -63,7 +63,7 @@ pub(super) async fn stream_features(
 
 async fn look_up_and_render_user(context: &Arc<JobServerContext>, lookup: &UserRowLookup, user: Option<&str>) -> Value {
     let job = context.assemble_job_report().await;
-    let recent_rows = user.map(|user| context.recent_rows.newest_rows(RECENT_ROWS_MAX, Some(user)));
+    let recent_rows = user.map(|user| context.recent_rows.newest_rows(MAX_RECENT_ROWS, Some(user)));
     let mut page_data = UserPageData {
         user,
         recent_rows: recent_rows.unwrap_or_default(),

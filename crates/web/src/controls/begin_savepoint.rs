@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::http_savepoint_request::{AfterSavepoint, HttpSavepointRequest};
 use super::remembered_savepoints::{NewSavepointRequest, SavepointAdmission};
 use super::savepoint_location::{SavepointLocationRequest, choose_savepoint_location};
-use super::savepoint_refusal::{REQUEST_NAME_CHARS_MAX, SavepointRefusal};
+use super::savepoint_refusal::{MAX_REQUEST_NAME_CHARS, SavepointRefusal};
 use super::savepoint_state::SavepointState;
 use super::savepoint_task::SavepointTask;
 use crate::random::random_hex_digits;
@@ -83,6 +83,6 @@ impl JobServerContext {
 }
 
 fn is_valid_request_name(name: &str) -> bool {
-    (1..=REQUEST_NAME_CHARS_MAX).contains(&name.len())
+    (1..=MAX_REQUEST_NAME_CHARS).contains(&name.len())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }

@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::savepoint_refusal::PENDING_SAVEPOINTS_MAX;
+use super::savepoint_refusal::MAX_PENDING_SAVEPOINTS;
 use crate::report::{CheckpointStatus, RequestedSavepointReport};
 
 /// The largest number of savepoint requests that the process remembers.
-pub const REMEMBERED_REQUESTS_MAX: usize = 50;
+pub const MAX_REMEMBERED_REQUESTS: usize = 50;
 
 #[derive(Default)]
 pub(super) struct RememberedSavepoints {
@@ -56,10 +56,10 @@ impl RememberedSavepoints {
     /// Adds a request, unless too many savepoints are already in progress. If the list of requests is full, first
     /// forgets the oldest request whose savepoint has ended.
     pub(super) fn try_add_request(&mut self, new_request: &NewSavepointRequest<'_>) -> SavepointAdmission {
-        if self.requests.iter().filter(|known| known.ended_at.is_none()).count() >= PENDING_SAVEPOINTS_MAX {
+        if self.requests.iter().filter(|known| known.ended_at.is_none()).count() >= MAX_PENDING_SAVEPOINTS {
             return SavepointAdmission::TooManyPending;
         }
-        if self.requests.len() >= REMEMBERED_REQUESTS_MAX
+        if self.requests.len() >= MAX_REMEMBERED_REQUESTS
             && let Some(oldest_ended) = self.requests.iter().rposition(|known| known.ended_at.is_some())
         {
             self.requests.remove(oldest_ended);
@@ -134,13 +134,13 @@ mod tests {
         let mut remembered = RememberedSavepoints::default();
         let long = NewSavepointRequest { request_name: "long", location: "/a", stops_job: true };
         assert_eq!(remembered.try_add_request(&long), SavepointAdmission::Admitted);
-        for n in 0..2 * REMEMBERED_REQUESTS_MAX {
+        for n in 0..2 * MAX_REMEMBERED_REQUESTS {
             let name = format!("n{n}");
             let short = NewSavepointRequest { request_name: &name, location: "/b", stops_job: false };
             assert_eq!(remembered.try_add_request(&short), SavepointAdmission::Admitted);
             remembered.record_outcome(&name, Err("another is being taken".to_owned()));
         }
         assert!(remembered.contains_request("long") && !remembered.contains_request("n0"));
-        assert_eq!(remembered.reports_newest_first().len(), REMEMBERED_REQUESTS_MAX);
+        assert_eq!(remembered.reports_newest_first().len(), MAX_REMEMBERED_REQUESTS);
     }
 }

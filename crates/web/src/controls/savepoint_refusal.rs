@@ -3,10 +3,10 @@
 use windrow_engine::StoreFault;
 
 /// The largest number of characters in the name of a savepoint request.
-pub(super) const REQUEST_NAME_CHARS_MAX: usize = 64;
+pub(super) const MAX_REQUEST_NAME_CHARS: usize = 64;
 /// The largest number of savepoints, requested over HTTP, that are in progress at the same time. Each has a thread of
 /// its own. While the job takes one savepoint, every other savepoint fails as soon as its thread notices this.
-pub(super) const PENDING_SAVEPOINTS_MAX: usize = 4;
+pub(super) const MAX_PENDING_SAVEPOINTS: usize = 4;
 const OTHER_LOCATIONS_HINT: &str = "the command `windrow savepoint` writes to any location";
 
 /// Why a savepoint request is refused. No variant contains a password from the URL of the requested location.
@@ -15,14 +15,14 @@ pub enum SavepointRefusal {
     /// The name of the request is empty, is too long, or contains a character that is not a letter, a digit, `-` or
     /// `_`.
     #[error(
-        "the name of a savepoint request must have 1 to {REQUEST_NAME_CHARS_MAX} characters: letters, digits, - and _"
+        "the name of a savepoint request must have 1 to {MAX_REQUEST_NAME_CHARS} characters: letters, digits, - and _"
     )]
     InvalidRequestName,
     /// The job is stopping.
     #[error("the job is stopping, so no savepoint can begin")]
     JobIsStopping,
     /// Too many savepoints are in progress.
-    #[error("{PENDING_SAVEPOINTS_MAX} savepoints are in progress: request another one when one of them has ended")]
+    #[error("{MAX_PENDING_SAVEPOINTS} savepoints are in progress: request another one when one of them has ended")]
     TooManyPending,
     /// The request names no directory, and the checkpoints are in memory, where no savepoint can be stored.
     #[error("the job keeps its checkpoints in memory, where no savepoint can be stored: name a directory")]

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 const EXCEPTION_CLASS: &str = "org.apache.flink.runtime.checkpoint.CheckpointException";
 /// The largest number of characters of a failure's reason. A longer reason is cut, because a Java string in the stream
 /// must take less than 64 KiB.
-const REASON_CHARS_MAX: usize = 4_000;
+const MAX_REASON_CHARS: usize = 4_000;
 
 // These constants have the names and values of `java.io.ObjectStreamConstants`.
 const TC_NULL: u8 = 0x70;
@@ -30,7 +30,7 @@ const STRING_TYPE_HANDLE: [u8; 4] = [0x00, 0x7e, 0x00, 0x01];
 
 /// Renders the value of `failure-cause` in the status of an operation.
 pub(super) fn render_failure_cause(reason: &str) -> Value {
-    let reason = windrow_core::text::first_chars(reason, REASON_CHARS_MAX);
+    let reason = windrow_core::text::first_chars(reason, MAX_REASON_CHARS);
     let stack_trace = format!("{EXCEPTION_CLASS}: {reason}");
     let serialized = STANDARD.encode(JavaObjectStream::serialize_failure(&stack_trace));
     json!({

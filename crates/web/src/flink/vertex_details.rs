@@ -13,10 +13,10 @@ use super::vertex::Vertex;
 /// The task states for which Flink's client requires a duration.
 const STATES_WITH_DURATION: [&str; 5] = ["CREATED", "SCHEDULED", "DEPLOYING", "INITIALIZING", "RUNNING"];
 /// Flink calls the back-pressure of a subtask `ok` if the subtask is back-pressured for at most this share of its time.
-const OK_BACKPRESSURE_RATIO_MAX: f64 = 0.1;
+const MAX_OK_BACKPRESSURE_RATIO: f64 = 0.1;
 /// Flink calls the back-pressure of a subtask `low` if the subtask is back-pressured for at most this share of its
 /// time. Flink calls the back-pressure `high` if the share is larger.
-const LOW_BACKPRESSURE_RATIO_MAX: f64 = 0.5;
+const MAX_LOW_BACKPRESSURE_RATIO: f64 = 0.5;
 
 /// Renders `/jobs/:id/vertices/:vid`.
 pub(super) fn render_vertex_details(job: &FlinkJob<'_>, vertex: Vertex) -> Value {
@@ -129,9 +129,9 @@ pub(super) fn render_backpressure(job: &FlinkJob<'_>, vertex: Vertex) -> Value {
 }
 
 fn backpressure_level(ratio: f64) -> &'static str {
-    if ratio <= OK_BACKPRESSURE_RATIO_MAX {
+    if ratio <= MAX_OK_BACKPRESSURE_RATIO {
         "ok"
-    } else if ratio <= LOW_BACKPRESSURE_RATIO_MAX {
+    } else if ratio <= MAX_LOW_BACKPRESSURE_RATIO {
         "low"
     } else {
         "high"

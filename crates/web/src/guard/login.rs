@@ -23,7 +23,7 @@ use crate::assets;
 const WRONG_TOKEN_DELAY: Duration = Duration::from_secs(1);
 /// The largest number of requests with a wrong token whose answers are delayed at the same time. The server refuses
 /// further requests with a wrong token at once.
-const DELAYED_WRONG_TOKENS_MAX: usize = 4;
+const MAX_DELAYED_WRONG_TOKENS: usize = 4;
 /// The paths of the health checks. Clients need no token for these paths, because the answers contain no data of the
 /// job.
 const PATHS_WITHOUT_LOGIN: [&str; 2] = ["/healthz", "/readyz"];
@@ -31,7 +31,7 @@ const PATHS_WITHOUT_LOGIN: [&str; 2] = ["/healthz", "/readyz"];
 /// data of the job.
 const PATH_PREFIXES_WITHOUT_LOGIN: [&str; 2] = ["/assets/login/", "/assets/shared/"];
 /// The largest length, in bytes, of the path to which this server redirects a browser after a login.
-const RETURN_PATH_BYTES_MAX: usize = 2_048;
+const MAX_RETURN_PATH_BYTES: usize = 2_048;
 
 /// Checks tokens and session cookies.
 pub(super) struct LoginChecker {
@@ -44,7 +44,7 @@ pub(super) struct LoginChecker {
 
 impl LoginChecker {
     pub(super) fn new(token: Arc<AccessToken>, port: u16) -> Self {
-        let wrong_token_permits = Semaphore::new(DELAYED_WRONG_TOKENS_MAX);
+        let wrong_token_permits = Semaphore::new(MAX_DELAYED_WRONG_TOKENS);
         Self { token, cookie_name: format!("windrow_session_{port}"), wrong_token_permits }
     }
 
@@ -182,7 +182,7 @@ fn render_login_page(to: &str, notice: LoginNotice) -> Html<String> {
     Html(page)
 }
 
-/// Returns `to` if it is a path of this server, has at most [`RETURN_PATH_BYTES_MAX`] bytes, and contains no characters
+/// Returns `to` if it is a path of this server, has at most [`MAX_RETURN_PATH_BYTES`] bytes, and contains no characters
 /// that are special in HTML. Otherwise returns `/`. Also returns `/` for the login page, so that a login does not lead
 /// back to this page.
 fn local_path_or_root(to: &str) -> &str {
@@ -190,6 +190,6 @@ fn local_path_or_root(to: &str) -> &str {
     let is_local = to.starts_with('/')
         && !to.starts_with("//")
         && to.bytes().all(is_harmless)
-        && to.len() <= RETURN_PATH_BYTES_MAX;
+        && to.len() <= MAX_RETURN_PATH_BYTES;
     if is_local && !to.starts_with("/login") { to } else { "/" }
 }

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use crate::answers::HttpFault;
 
 /// The largest size of a request's body in bytes.
-pub const REQUEST_BODY_BYTES_MAX: usize = 64 * 1024;
+pub const MAX_REQUEST_BODY_BYTES: usize = 64 * 1024;
 /// The server refuses a request if the whole body has not arrived within this time after the head.
 const REQUEST_BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -24,10 +24,10 @@ pub(super) async fn read_bounded_body(request: Request, next: Next) -> Response 
     if matches!(parts.method, Method::GET | Method::HEAD) {
         return next.run(Request::from_parts(parts, Body::empty())).await;
     }
-    match timeout(REQUEST_BODY_TIMEOUT, to_bytes(body, REQUEST_BODY_BYTES_MAX)).await {
+    match timeout(REQUEST_BODY_TIMEOUT, to_bytes(body, MAX_REQUEST_BODY_BYTES)).await {
         Ok(Ok(bytes)) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
         Ok(Err(_)) => {
-            let reason = format!("the request body is incomplete, or larger than {REQUEST_BODY_BYTES_MAX} bytes");
+            let reason = format!("the request body is incomplete, or larger than {MAX_REQUEST_BODY_BYTES} bytes");
             HttpFault::new(StatusCode::PAYLOAD_TOO_LARGE, reason).into_response()
         }
         Err(_) => {

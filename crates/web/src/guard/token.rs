@@ -5,9 +5,9 @@ use std::fmt;
 use ring::hmac::{self, HMAC_SHA256, Key, Tag};
 
 /// The smallest length of a token in bytes, because a shorter token could be guessed.
-const TOKEN_LENGTH_MIN: usize = 16;
+const MIN_TOKEN_LENGTH: usize = 16;
 /// The largest length of a token in bytes.
-const TOKEN_LENGTH_MAX: usize = 1_024;
+const MAX_TOKEN_LENGTH: usize = 1_024;
 
 /// The secret that clients must send, with each request or at the login. The token is never shown or logged.
 pub struct AccessToken {
@@ -20,7 +20,7 @@ pub struct AccessToken {
 /// The error for a text that cannot be a token.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
-    "a token is {TOKEN_LENGTH_MIN} to {TOKEN_LENGTH_MAX} printable ASCII characters without spaces, for example the output of \
+    "a token is {MIN_TOKEN_LENGTH} to {MAX_TOKEN_LENGTH} printable ASCII characters without spaces, for example the output of \
      `openssl rand -hex 16`"
 )]
 pub struct InvalidToken;
@@ -33,7 +33,7 @@ impl AccessToken {
     /// ASCII.
     pub fn new(text: &str) -> Result<Self, InvalidToken> {
         let text = text.trim();
-        let is_token = (TOKEN_LENGTH_MIN..=TOKEN_LENGTH_MAX).contains(&text.len())
+        let is_token = (MIN_TOKEN_LENGTH..=MAX_TOKEN_LENGTH).contains(&text.len())
             && text.bytes().all(|byte| byte.is_ascii_graphic());
         if !is_token {
             return Err(InvalidToken);

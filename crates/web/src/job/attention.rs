@@ -7,14 +7,14 @@ use windrow_core::text::{format_age_ms, format_count_with_noun, pluralize};
 
 use super::checkpoints::newest_matching_checkpoint;
 use super::job_report::JobReport;
-use super::thresholds::BACKPRESSURE_SHARE_MAX;
+use super::thresholds::MAX_BACKPRESSURE_SHARE;
 use crate::report::{CheckpointReport, CheckpointStatus, DeadLetterReport, InstanceState, ReachabilityReport};
 
 /// A partition without an owner is not urgent if the owners of partitions changed less than this time ago, in
 /// milliseconds. In this time, the consumer group may still be assigning partitions.
 const REBALANCE_GRACE_MS: i64 = 20_000;
 /// The age in milliseconds above which a dead letter needs no attention.
-const DEAD_LETTER_AGE_MAX_MS: i64 = 300_000;
+const MAX_DEAD_LETTER_AGE_MS: i64 = 300_000;
 /// `is_falling_behind` compares the current lag with the lag this many history steps earlier. 18 steps of 10 seconds
 /// are three minutes.
 const LAG_TREND_STEPS: usize = 18;
@@ -145,7 +145,7 @@ impl JobReport {
 
     fn add_backpressure_and_lag(&self, list: &mut AttentionList) {
         let totals = self.compute_totals();
-        let waits_for_redis = totals.backpressured_share > BACKPRESSURE_SHARE_MAX;
+        let waits_for_redis = totals.backpressured_share > MAX_BACKPRESSURE_SHARE;
         if waits_for_redis && !self.redis_reachability().is_unreachable() {
             let percent = totals.backpressured_share * 100.0;
             let problem = format!("Workers spend {percent:.0} % of their time waiting for Redis");
@@ -214,7 +214,7 @@ impl JobReport {
             let letters =
                 self.items_newest_first(|instance| &instance.recent_dead_letters, |letter| letter.refused_at_ms);
             let is_news = |letter: &DeadLetterReport| {
-                letter.dead_letter_kind == kind && self.assembled_at_ms - letter.refused_at_ms < DEAD_LETTER_AGE_MAX_MS
+                letter.dead_letter_kind == kind && self.assembled_at_ms - letter.refused_at_ms < MAX_DEAD_LETTER_AGE_MS
             };
             let news: Vec<_> = letters.iter().map(|reported| reported.item).filter(|letter| is_news(letter)).collect();
             if let Some(newest) = news.first() {

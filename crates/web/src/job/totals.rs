@@ -3,11 +3,11 @@
 use serde::Serialize;
 
 use super::job_report::JobReport;
-use super::thresholds::BACKPRESSURE_SHARE_MAX;
+use super::thresholds::MAX_BACKPRESSURE_SHARE;
 use crate::report::PartitionReport;
 
 /// The job keeps up with its input if [`JobTotals::behind_ms`] is at most this value.
-const KEEPING_UP_DELAY_MAX_MS: i64 = 5_000;
+const MAX_KEEPING_UP_DELAY_MS: i64 = 5_000;
 
 /// The totals of the job over all instances, as `docs/rest_api.md` describes them. Counts of an instance start at zero when
 /// the instance starts.
@@ -76,8 +76,8 @@ impl JobTotals {
     /// the job has more of the capacity of Redis.
     #[must_use]
     pub fn pace(&self) -> JobPace {
-        let keeps_up = self.behind_ms.is_some_and(|behind| behind <= KEEPING_UP_DELAY_MAX_MS)
-            && self.backpressured_share <= BACKPRESSURE_SHARE_MAX;
+        let keeps_up = self.behind_ms.is_some_and(|behind| behind <= MAX_KEEPING_UP_DELAY_MS)
+            && self.backpressured_share <= MAX_BACKPRESSURE_SHARE;
         if keeps_up { JobPace::KeepingUp } else { JobPace::Behind }
     }
 }

@@ -14,12 +14,12 @@ use crate::query::QueryParameters;
 const DEFAULT_RECORD_LIMIT: usize = 50;
 const MAX_RECORD_LIMIT: usize = 500;
 const VALUE_BYTES_DEFAULT: usize = 4 << 10;
-const VALUE_BYTES_MAX: usize = 64 << 10;
+const MAX_VALUE_BYTES: usize = 64 << 10;
 /// If a request asks for a single record, the answer holds at most this many bytes of the record's value.
-const SINGLE_RECORD_VALUE_BYTES_MAX: usize = 8 << 20;
+const MAX_SINGLE_RECORD_VALUE_BYTES: usize = 8 << 20;
 const DEFAULT_READ_TIMEOUT_MS: u64 = 5_000;
 const MAX_READ_TIMEOUT_MS: u64 = 10_000;
-const SEARCH_TEXT_BYTES_MAX: usize = 1_000;
+const MAX_SEARCH_TEXT_BYTES: usize = 1_000;
 
 const RECORD_PAGE_PARAMETER_NAMES: [&str; 8] =
     ["from", "before", "after", "partition", "contains", "limit", "bytes", "patience_ms"];
@@ -72,8 +72,8 @@ impl KnownParameters {
 
     fn parse_search_text(&self) -> Result<Option<String>, HttpFault> {
         match self.parameters.get("contains") {
-            Some(text) if text.len() > SEARCH_TEXT_BYTES_MAX => Err(bad_query_fault(format!(
-                "contains is longer than {SEARCH_TEXT_BYTES_MAX} bytes: search for a shorter text"
+            Some(text) if text.len() > MAX_SEARCH_TEXT_BYTES => Err(bad_query_fault(format!(
+                "contains is longer than {MAX_SEARCH_TEXT_BYTES} bytes: search for a shorter text"
             ))),
             text => Ok(text.cloned()),
         }
@@ -116,7 +116,7 @@ fn bad_query_fault(reason: impl Into<String>) -> HttpFault {
 pub(super) fn parse_record_page_request(parameters: RawParameters) -> Result<PageRequest, HttpFault> {
     let query = KnownParameters::new(parameters, &RECORD_PAGE_PARAMETER_NAMES)?;
     let limit = query.parse_bounded_number("limit", DEFAULT_RECORD_LIMIT, MAX_RECORD_LIMIT)?;
-    let bytes_max = if limit == 1 { SINGLE_RECORD_VALUE_BYTES_MAX } else { VALUE_BYTES_MAX };
+    let bytes_max = if limit == 1 { MAX_SINGLE_RECORD_VALUE_BYTES } else { MAX_VALUE_BYTES };
     let patience_ms =
         query.parse_parameter("patience_ms", "use a number of milliseconds")?.unwrap_or(DEFAULT_READ_TIMEOUT_MS);
     Ok(PageRequest {
@@ -135,6 +135,6 @@ pub(super) fn parse_tail_request(parameters: RawParameters) -> Result<TailReques
     Ok(TailRequest {
         partition: query.parse_partition()?,
         search_text: query.parse_search_text()?,
-        value_bytes_max: query.parse_bounded_number("bytes", VALUE_BYTES_DEFAULT, VALUE_BYTES_MAX)?,
+        value_bytes_max: query.parse_bounded_number("bytes", VALUE_BYTES_DEFAULT, MAX_VALUE_BYTES)?,
     })
 }

@@ -13,7 +13,7 @@ use super::name_in_path::{NameInPath, require_name_in_path};
 use super::ui_context::KafkaUiContext;
 use crate::answers::HttpFault;
 
-const HEADERS_MAX: usize = 100;
+const MAX_HEADERS: usize = 100;
 
 /// The JSON body of a request to send a record.
 #[derive(Deserialize)]
@@ -67,8 +67,8 @@ pub(super) async fn send_record(
 }
 
 fn require_valid_headers(headers: &[(String, Option<String>)]) -> Result<(), HttpFault> {
-    if headers.len() > HEADERS_MAX {
-        return Err(bad_record_fault(format!("the record has more than {HEADERS_MAX} headers: send fewer")));
+    if headers.len() > MAX_HEADERS {
+        return Err(bad_record_fault(format!("the record has more than {MAX_HEADERS} headers: send fewer")));
     }
     // A NUL character in a header name is refused, because librdkafka would cut off the name at this character.
     if headers.iter().any(|(name, _)| name.is_empty() || name.contains('\0')) {

@@ -19,7 +19,7 @@ use super::ui_context::KafkaUiContext;
 
 /// The largest number of unsent server-sent events that are queued for a slow visitor. At this limit, the thread stops
 /// reading from Kafka until the visitor receives an event.
-const UNSENT_MESSAGES_MAX: usize = 4;
+const MAX_UNSENT_MESSAGES: usize = 4;
 /// How long a browser waits before it reconnects after a lost connection.
 const RECONNECT_DELAY: Duration = Duration::from_secs(2);
 
@@ -35,7 +35,7 @@ pub(super) async fn follow_topic(
     let request = parse_tail_request(parameters)?;
     let permit = ui.limits.try_acquire_tail_permit()?;
     let plan = ui.limits.run_broker_request(ui.kafka_browser.plan_follow_from_end(&topic, request)).await?;
-    let (sender, receiver) = mpsc::channel(UNSENT_MESSAGES_MAX);
+    let (sender, receiver) = mpsc::channel(MAX_UNSENT_MESSAGES);
     spawn_blocking(move || {
         let followed = plan.follow(|batch| {
             let sent = serde_json::to_string(&batch).is_ok_and(|data| sender.blocking_send(data).is_ok());

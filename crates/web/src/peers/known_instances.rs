@@ -12,10 +12,10 @@ use crate::report::InstanceReport;
 /// An instance counts as gone if it has published no report for this long.
 pub const INSTANCE_GONE_AFTER: Duration = Duration::from_secs(20);
 /// The largest size of a report, in bytes. A larger report is ignored, so that it cannot exhaust the memory.
-const REPORT_BYTES_MAX: u64 = 8 * 1024 * 1024;
+const MAX_REPORT_BYTES: u64 = 8 * 1024 * 1024;
 /// The largest number of instances whose reports are read. The limit keeps a folder with very many reports from
 /// exhausting the memory.
-const PEER_REPORTS_MAX: usize = 256;
+const MAX_PEER_REPORTS: usize = 256;
 
 #[derive(Default)]
 pub(super) struct KnownInstances {
@@ -67,7 +67,7 @@ impl KnownInstances {
             let known = self.seen_objects.remove(&object.object_name).unwrap_or(SeenObject { first_seen_at: now });
             seen.insert(object.object_name.clone(), known);
             if let InstanceObjectKind::Report(number) = kind
-                && object.object_byte_count <= REPORT_BYTES_MAX
+                && object.object_byte_count <= MAX_REPORT_BYTES
             {
                 let entry = newest.entry(instance).or_insert((number, &object.object_name));
                 if number >= entry.0 {
@@ -80,7 +80,7 @@ impl KnownInstances {
         let known_number = |instance: &str| self.newest_reports.get(instance).map(|received| received.report_number);
         newest
             .into_iter()
-            .take(PEER_REPORTS_MAX)
+            .take(MAX_PEER_REPORTS)
             .filter(|(instance, (number, _))| known_number(instance) != Some(*number))
             .map(|(_, (_, name))| name.to_owned())
             .collect()

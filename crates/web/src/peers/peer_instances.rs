@@ -13,9 +13,9 @@ use crate::report::{InstanceReport, RequestedSavepointReport};
 
 /// A page reads the reports from the checkpoint store only if this process last finished reading them at least this
 /// long ago.
-const PAGE_REFRESH_INTERVAL_MIN: Duration = Duration::from_secs(1);
+const MIN_PAGE_REFRESH_INTERVAL: Duration = Duration::from_secs(1);
 /// The longest time that a page waits for the checkpoint store.
-const PAGE_STORE_WAIT_MAX: Duration = Duration::from_millis(300);
+const MAX_PAGE_STORE_WAIT: Duration = Duration::from_millis(300);
 
 /// The instances of the job whose reports are in the checkpoint store. Clones share the same data.
 #[derive(Clone, Default)]
@@ -24,12 +24,12 @@ pub struct PeerInstances(Arc<Mutex<KnownInstances>>);
 impl PeerInstances {
     /// Returns the newest report of each live instance, including this process, sorted by instance id.
     pub(crate) async fn read_live_reports(&self, store: &Arc<dyn CheckpointStore>) -> Vec<InstanceReport> {
-        if self.lock_known_instances().try_begin_refresh(PAGE_REFRESH_INTERVAL_MIN) {
+        if self.lock_known_instances().try_begin_refresh(MIN_PAGE_REFRESH_INTERVAL) {
             let (peers, store) = (self.clone(), Arc::clone(store));
             // After the timeout, the refresh continues in the background, so that the next page can show the result of
             // the refresh.
             let refresh = tokio::task::spawn_blocking(move || drop(peers.refresh_known_instances(&*store)));
-            let _ = timeout(PAGE_STORE_WAIT_MAX, refresh).await;
+            let _ = timeout(MAX_PAGE_STORE_WAIT, refresh).await;
         }
         self.lock_known_instances().live_reports()
     }

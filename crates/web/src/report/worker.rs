@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// A worker counts as stuck if the worker has made no progress for this long.
-const HEARTBEAT_AGE_MAX_MS: u64 = 30_000;
+const MAX_HEARTBEAT_AGE_MS: u64 = 30_000;
 
 /// What a worker thread reports. Counts begin when the instance starts. Rates are averages over the last ten seconds.
 #[derive(Clone, Copy, PartialEq, Default, Serialize, Deserialize, Debug)]
@@ -62,7 +62,7 @@ impl WorkerReport {
     /// Returns whether the worker has made no progress for 30 seconds.
     #[must_use]
     pub const fn is_stuck(&self) -> bool {
-        self.heartbeat_age_ms >= HEARTBEAT_AGE_MAX_MS
+        self.heartbeat_age_ms >= MAX_HEARTBEAT_AGE_MS
     }
 
     /// Returns the number of records that were decoded into events.

@@ -19,7 +19,7 @@ use tokio::sync::watch;
 /// not arrived within this time.
 pub const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// The largest size of a request's head, in bytes.
-const REQUEST_HEAD_BYTES_MAX: usize = 32 * 1024;
+const MAX_REQUEST_HEAD_BYTES: usize = 32 * 1024;
 /// On Linux, the operating system closes a connection if the client's machine does not acknowledge sent bytes within
 /// this time.
 const UNACKNOWLEDGED_TIMEOUT: Duration = Duration::from_secs(30);
@@ -36,7 +36,7 @@ pub(super) async fn serve_connection(stream: TcpStream, router: Router, mut shut
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(REQUEST_HEAD_TIMEOUT)
-        .max_buf_size(REQUEST_HEAD_BYTES_MAX)
+        .max_buf_size(MAX_REQUEST_HEAD_BYTES)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     let mut connection = pin!(connection);
     tokio::select! {

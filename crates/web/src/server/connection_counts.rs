@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The largest number of open connections from one remote machine. The server closes further connections from this
 /// machine at once.
-pub const CONNECTIONS_PER_MACHINE_MAX: usize = 64;
+pub const MAX_CONNECTIONS_PER_MACHINE: usize = 64;
 
 /// The number of open connections of each client machine, by IP address. Clones share the counts.
 #[derive(Clone, Default)]
@@ -18,7 +18,7 @@ impl ConnectionCounts {
     pub(super) fn is_at_limit(&self, machine: IpAddr) -> bool {
         let machine = machine.to_canonical();
         !machine.is_loopback()
-            && self.lock_counts().get(&machine).is_some_and(|open| *open >= CONNECTIONS_PER_MACHINE_MAX)
+            && self.lock_counts().get(&machine).is_some_and(|open| *open >= MAX_CONNECTIONS_PER_MACHINE)
     }
 
     /// Counts a connection from the client machine `machine` as open until the caller drops the result.
@@ -60,14 +60,14 @@ mod tests {
         let counts = ConnectionCounts::default();
         let one: IpAddr = [192, 0, 2, 1].into();
         let mut slots: Vec<ConnectionSlot> =
-            (0..CONNECTIONS_PER_MACHINE_MAX).map(|_| counts.count_connection(one)).collect();
+            (0..MAX_CONNECTIONS_PER_MACHINE).map(|_| counts.count_connection(one)).collect();
         assert!(counts.is_at_limit(one));
         assert!(!counts.is_at_limit([192, 0, 2, 2].into()));
         slots.pop();
         assert!(!counts.is_at_limit(one));
         let here: IpAddr = [127, 0, 0, 1].into();
         let _held: Vec<ConnectionSlot> =
-            (0..CONNECTIONS_PER_MACHINE_MAX).map(|_| counts.count_connection(here)).collect();
+            (0..MAX_CONNECTIONS_PER_MACHINE).map(|_| counts.count_connection(here)).collect();
         assert!(!counts.is_at_limit(here));
         drop(slots);
         assert!(!counts.lock_counts().contains_key(&one));

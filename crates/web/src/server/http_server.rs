@@ -20,11 +20,11 @@ use super::connection_counts::ConnectionCounts;
 
 /// The largest number of open connections, over all clients. Further connections wait until an open connection is
 /// closed.
-pub const CONNECTIONS_MAX: usize = 128;
+pub const MAX_CONNECTIONS: usize = 128;
 /// How long the shutdown waits for answers in progress.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 /// The largest number of threads for blocking calls to Redis or the checkpoint store.
-const BLOCKING_THREADS_MAX: usize = 8;
+const MAX_BLOCKING_THREADS: usize = 8;
 
 /// A running HTTP server. Dropping this value begins the shutdown of the server, but does not wait for the end of the
 /// shutdown.
@@ -44,7 +44,7 @@ impl HttpServer {
         let address = listener.local_addr()?;
         let runtime = Builder::new_current_thread()
             .enable_all()
-            .max_blocking_threads(BLOCKING_THREADS_MAX)
+            .max_blocking_threads(MAX_BLOCKING_THREADS)
             .thread_name("http-waiting")
             .build()?;
         let listener = {
@@ -82,7 +82,7 @@ impl HttpServer {
 /// Serves connections until `stop` completes. Then ends the event streams of live pages, and waits at most a second for
 /// other answers in progress.
 pub async fn serve_until(listener: TcpListener, router: Router, stop: impl Future<Output = ()>) {
-    let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let counts = ConnectionCounts::default();
     let (begin_shutdown, shutdown) = watch::channel(false);
     let router = router.layer(map_response(move |answer| {

@@ -66,7 +66,7 @@ fn only_so_many_are_remembered() {
     }
     assert_eq!(
         site.context.savepoint_registry.savepoint_reports().len(),
-        windrow_web::controls::REMEMBERED_REQUESTS_MAX
+        windrow_web::controls::MAX_REMEMBERED_REQUESTS
     );
     assert_eq!(site.context.look_up_savepoint_state("n0"), None);
 }

@@ -3,8 +3,8 @@
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
-use windrow_web::guard::REQUEST_BODY_BYTES_MAX;
-use windrow_web::server::{CONNECTIONS_MAX, REQUEST_HEAD_TIMEOUT};
+use windrow_web::guard::MAX_REQUEST_BODY_BYTES;
+use windrow_web::server::{MAX_CONNECTIONS, REQUEST_HEAD_TIMEOUT};
 
 use crate::support::TestServer;
 
@@ -12,7 +12,7 @@ use crate::support::TestServer;
 fn large_requests_are_refused() {
     let site = TestServer::start();
     let json = "Content-Type: application/json";
-    let body = format!("{{\"to\":\"{}\"}}", "x".repeat(REQUEST_BODY_BYTES_MAX));
+    let body = format!("{{\"to\":\"{}\"}}", "x".repeat(MAX_REQUEST_BODY_BYTES));
     assert_eq!(site.post("/api/savepoints", &[json], &body).status, 413);
     let chunked = format!(
         "POST /api/savepoints HTTP/1.1\r\nHost: localhost\r\n{json}\r\nTransfer-Encoding: chunked\r\nConnection: \
@@ -44,7 +44,7 @@ fn bad_bodies_say_what_is_wrong() {
 #[test]
 fn slow_visitors_take_nothing_from_others() {
     let site = TestServer::start();
-    let mut slow: Vec<_> = (0..CONNECTIONS_MAX - 1).map(|_| site.connect()).collect();
+    let mut slow: Vec<_> = (0..MAX_CONNECTIONS - 1).map(|_| site.connect()).collect();
     for stream in &mut slow {
         stream.write_all(b"GET / HTTP/1.1\r\nHost: local").expect("it listens");
     }

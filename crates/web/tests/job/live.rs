@@ -77,7 +77,7 @@ async fn a_message_is_built_once_for_everybody_and_not_at_all_for_nobody() {
 #[test]
 fn visitors_who_leave_free_their_place() {
     let site = TestServer::start();
-    for _ in 0..windrow_web::server::CONNECTIONS_MAX * 3 {
+    for _ in 0..windrow_web::server::MAX_CONNECTIONS * 3 {
         let mut stream = site.connect();
         stream.write_all(b"GET /api/overview/live HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("it listens");
         let mut line = String::new();

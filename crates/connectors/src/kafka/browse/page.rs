@@ -7,7 +7,7 @@
 //! trait in [`cursor`]. A cursor reads its partition in pieces of consecutive offsets, and buffers the records. A round
 //! reads one piece of each partition that has no buffered record. The reader merges the records of all buffers by
 //! timestamp, and keeps the order of offsets within a partition.
-//! Invariants: `BUFFERED_BYTES_MAX` bounds the buffered bytes of all partitions together. No buffer holds more records
+//! Invariants: `MAX_BUFFERED_BYTES` bounds the buffered bytes of all partitions together. No buffer holds more records
 //! than the page may hold. Consecutive pages skip no record and repeat no record. If a timeout interrupts a piece, the
 //! next page reads the unread offsets, so no page has a gap.
 

@@ -24,9 +24,9 @@ use crate::outage::OutageTracker;
 
 /// The most bytes of key and payload together. Kafka's default limit for a record is about 1 MB, so the rest is left
 /// for the headers.
-const KEY_AND_PAYLOAD_BYTES_MAX: usize = 900_000;
+const MAX_KEY_AND_PAYLOAD_BYTES: usize = 900_000;
 /// The most bytes of a key.
-const KEY_BYTES_MAX: usize = 100_000;
+const MAX_KEY_BYTES: usize = 100_000;
 /// How long a flush waits for Kafka between two checks for a stop request.
 const FLUSH_ATTEMPT_TIMEOUT: Duration = Duration::from_millis(500);
 
@@ -94,8 +94,8 @@ impl DeadLetterSink for KafkaDeadLetters {
         let payload = letter.record.payload;
         let original_bytes = payload.unwrap_or_default().len();
         let original_bytes_text = original_bytes.to_string();
-        let key = letter.record.key.map(|key| &key[..key.len().min(KEY_BYTES_MAX)]);
-        let room = KEY_AND_PAYLOAD_BYTES_MAX - key.unwrap_or_default().len();
+        let key = letter.record.key.map(|key| &key[..key.len().min(MAX_KEY_BYTES)]);
+        let room = MAX_KEY_AND_PAYLOAD_BYTES - key.unwrap_or_default().len();
         if original_bytes > room {
             headers.push(("windrow.original-bytes", &original_bytes_text));
         }

@@ -22,7 +22,7 @@ use crate::kafka::unreadable_batch::is_unreadable_batch;
 use crate::outage::OutageTracker;
 
 /// The most records that one poll returns. The limit exists because the worker checks its clock only between polls.
-const RECORDS_PER_POLL_MAX: usize = 1024;
+const MAX_RECORDS_PER_POLL: usize = 1024;
 
 /// The source from which one worker reads the records of its partitions.
 pub struct KafkaSource {
@@ -127,7 +127,7 @@ impl Source for KafkaSource {
             }
         }
         let mut wait = wait;
-        for polls in 0..RECORDS_PER_POLL_MAX {
+        for polls in 0..MAX_RECORDS_PER_POLL {
             match self.record_consumer.poll(wait) {
                 None => {
                     let idle = if polls == 0 { PollOutcome::Idle } else { PollOutcome::Records };

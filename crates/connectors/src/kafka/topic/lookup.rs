@@ -19,11 +19,11 @@ use crate::kafka::halts::{build_refused_operation_halt, kafka_service_address};
 use crate::outage::OutageTracker;
 
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
-const REQUEST_TIMEOUT_MIN: Duration = Duration::from_millis(500);
+const MIN_REQUEST_TIMEOUT: Duration = Duration::from_millis(500);
 /// How long to wait for a topic's id. After this time, the job continues without the id.
 const TOPIC_ID_TIMEOUT: Duration = Duration::from_secs(1);
-const RETRY_DELAY_MIN: Duration = Duration::from_millis(100);
-const RETRY_DELAY_MAX: Duration = Duration::from_secs(5);
+const MIN_RETRY_DELAY: Duration = Duration::from_millis(100);
+const MAX_RETRY_DELAY: Duration = Duration::from_secs(5);
 
 /// The name, the id and the number of partitions of a topic. A topic that is deleted and created again gets another id.
 #[derive(Clone, Debug)]
@@ -54,11 +54,11 @@ pub fn wait_for_topic(
     })?;
     let started = Instant::now();
     let mut outage = OutageTracker::default();
-    let mut backoff = RetryBackoff::new(RETRY_DELAY_MIN, RETRY_DELAY_MAX);
+    let mut backoff = RetryBackoff::new(MIN_RETRY_DELAY, MAX_RETRY_DELAY);
     let mut created = false;
     while !stop.is_requested() {
         let left = timeout.map_or(REQUEST_TIMEOUT, |timeout| timeout.saturating_sub(started.elapsed()));
-        match look_up_topic(&consumer, name, left.clamp(REQUEST_TIMEOUT_MIN, REQUEST_TIMEOUT)) {
+        match look_up_topic(&consumer, name, left.clamp(MIN_REQUEST_TIMEOUT, REQUEST_TIMEOUT)) {
             Ok(TopicMetadata { partition_count: partitions, topic_id: id }) => {
                 if outage.record_success().is_some() {
                     info!(brokers, "Kafka is reachable");

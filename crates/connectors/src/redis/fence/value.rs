@@ -20,7 +20,7 @@ use super::key::PERCENT_ENCODED_CHARS;
 use crate::redis::fault::RedisFault;
 
 /// The maximal number of characters of an unreadable value that a message quotes.
-const QUOTED_VALUE_CHARS_MAX: usize = 80;
+const MAX_QUOTED_VALUE_CHARS: usize = 80;
 
 /// The decoded value of a partition's fence.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -46,7 +46,7 @@ impl FenceValue {
     pub(crate) fn parse_stored_value(key: &str, bytes: &[u8]) -> Result<Self, RedisFault> {
         Self::parse_canonical_text(bytes).ok_or_else(|| {
             let text = String::from_utf8_lossy(bytes);
-            let found = format!("{:?}", first_chars(&text, QUOTED_VALUE_CHARS_MAX));
+            let found = format!("{:?}", first_chars(&text, MAX_QUOTED_VALUE_CHARS));
             RedisFault::UnreadableFence { fence_key: key.to_owned(), found }
         })
     }

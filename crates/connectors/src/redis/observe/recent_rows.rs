@@ -2,7 +2,7 @@
 //!
 //! Owns: batches that Redis has acknowledged, and decoding rows from these batches on request. Does not own: the rows
 //! that Redis holds now ([`read_features`](crate::redis::read_features)). Invariants: (1) Keeping a row does not copy
-//! its bytes. (2) The kept batches take at most [`RECENT_ROWS_BYTES_MAX`] bytes. (3) A request for rows blocks the
+//! its bytes. (2) The kept batches take at most [`MAX_RECENT_ROWS_BYTES`] bytes. (3) A request for rows blocks the
 //! writer only while a list of pointers is copied.
 
 use std::collections::VecDeque;
@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use windrow_core::ViewId;
 
 use crate::redis::rows::batch::{InFlightBatch, RowBatch};
-use crate::redis::settings::RECENT_ROWS_BYTES_MAX;
+use crate::redis::settings::MAX_RECENT_ROWS_BYTES;
 use crate::redis::wire::CommandParser;
 
 /// A row that Redis has acknowledged.
@@ -68,7 +68,7 @@ impl RecentRows {
             let refused_rows = in_batch.map(|row| row - first).collect();
             first = next;
             let bytes = batch.allocated_bytes() + size_of::<RecentBatch>();
-            if bytes > RECENT_ROWS_BYTES_MAX || batch.row_count() == 0 {
+            if bytes > MAX_RECENT_ROWS_BYTES || batch.row_count() == 0 {
                 continue;
             }
             recent.total_bytes += bytes;
@@ -77,7 +77,7 @@ impl RecentRows {
                 batch,
                 refused_row_positions: refused_rows,
             }));
-            while recent.total_bytes > RECENT_ROWS_BYTES_MAX
+            while recent.total_bytes > MAX_RECENT_ROWS_BYTES
                 && let Some(oldest) = recent.batches.pop_front()
             {
                 recent.total_bytes -= oldest.batch.allocated_bytes() + size_of::<RecentBatch>();

@@ -8,7 +8,7 @@ use windrow_core::text::first_chars;
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The maximal number of characters of a key in a log line.
-const LOGGED_KEY_CHARS_MAX: usize = 200;
+const MAX_LOGGED_KEY_CHARS: usize = 200;
 
 /// Logs at most one refused row every ten seconds. A log line also contains the number of refused rows between the
 /// previous log line and this one.
@@ -25,7 +25,7 @@ impl RateLimitedRefusedRowLog {
             return;
         }
         let key = String::from_utf8_lossy(redis_key);
-        let key = first_chars(&key, LOGGED_KEY_CHARS_MAX);
+        let key = first_chars(&key, MAX_LOGGED_KEY_CHARS);
         let other_rows = std::mem::take(&mut self.unlogged_row_count);
         tracing::error!(key, reason, other_rows, "Redis refused a row");
         self.last_logged_at = Some(Instant::now());

@@ -14,7 +14,7 @@ use windrow_core::ViewId;
 use windrow_engine::{FenceToken, TriggerRecord};
 
 use super::feedback::WorkerFeedback;
-use crate::redis::settings::{BATCH_ROWS_MAX, FULL_BATCH_BYTES};
+use crate::redis::settings::{FULL_BATCH_BYTES, MAX_BATCH_ROWS};
 use crate::redis::wire::{CommandBuffer, CommandSpan};
 
 /// The place of one row in the bytes of its batch.
@@ -135,7 +135,7 @@ impl RowBatch {
 
     /// Returns whether the batch has enough rows or bytes to be handed over.
     pub(crate) fn is_full(&self) -> bool {
-        self.row_spans.len() >= BATCH_ROWS_MAX || self.commands.encoded_bytes().len() >= FULL_BATCH_BYTES
+        self.row_spans.len() >= MAX_BATCH_ROWS || self.commands.encoded_bytes().len() >= FULL_BATCH_BYTES
     }
 
     pub(crate) fn row_count(&self) -> usize {
@@ -208,7 +208,7 @@ impl InFlightBatch {
     /// Returns whether `batch` still fits into the transaction of this in-flight batch. A first batch of any size fits.
     pub(crate) fn has_room_for_batch(&self, batch: &RowBatch) -> bool {
         self.batches.is_empty()
-            || (self.row_count + batch.row_spans.len() <= BATCH_ROWS_MAX
+            || (self.row_count + batch.row_spans.len() <= MAX_BATCH_ROWS
                 && self.command_byte_count + batch.commands.encoded_bytes().len() <= FULL_BATCH_BYTES)
     }
 

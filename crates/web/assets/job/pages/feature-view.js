@@ -16,7 +16,7 @@ import { createRowCard } from "./row-card.js";
 /** @import { FieldHistory } from "./field-values.js" */
 /** @import { CardValues, ViewRow } from "./row-card.js" */
 
-const CARDS_MAX = 60;
+const MAX_CARDS = 60;
 /** @type {Record<string, number>} */
 const UNIT_MS = {
 	milliseconds: 1,
@@ -147,7 +147,7 @@ function createCards() {
 		choose,
 		/** @param {CardValues[]} values */
 		update(values) {
-			const visible = values.slice(0, CARDS_MAX);
+			const visible = values.slice(0, MAX_CARDS);
 			list.update(visible);
 			const keys = new Set(visible.map(({ row }) => row.redis_key));
 			for (const key of cards.keys()) if (!keys.has(key)) cards.delete(key);

@@ -24,7 +24,7 @@ import { RowTicker } from "./row-ticker.js";
 /** @import { Features, FeatureViewPlan } from "/types/job-api.js" */
 /** @import { ViewValues } from "./feature-view.js" */
 
-const PROBLEMS_MAX = 50;
+const MAX_PROBLEMS = 50;
 
 /** @param {JobPageParams} params */
 export const title = ({ user }) =>
@@ -235,7 +235,7 @@ function createUserProblems(context) {
 				...dead_letters.map(deadLetters.toProblem),
 			]
 				.sort((a, b) => b.at_ms - a.at_ms)
-				.slice(0, PROBLEMS_MAX);
+				.slice(0, MAX_PROBLEMS);
 			element.hidden = problems.length === 0;
 			list.update(problems);
 			list.updateAges(now_ms);

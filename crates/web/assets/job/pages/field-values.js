@@ -4,8 +4,8 @@ import { formatExact, shorten } from "/assets/shared/format.js";
 
 /** @import { FeatureView } from "/types/job-api.js" */
 
-const SAMPLES_MAX = 60;
-const SERIES_MAX = 2000;
+const MAX_SAMPLES = 60;
+const MAX_SERIES = 2000;
 
 /** @param {string} text */
 export const parseNumber = (text) =>
@@ -60,9 +60,9 @@ export class FieldHistory {
 		if (last && at <= last.at) return;
 		if (wanted === "changes" && last?.value === value) return;
 		samples.push({ at, value });
-		if (samples.length > SAMPLES_MAX) samples.shift();
+		if (samples.length > MAX_SAMPLES) samples.shift();
 		this.#series.set(id, samples);
-		if (this.#series.size > SERIES_MAX) {
+		if (this.#series.size > MAX_SERIES) {
 			const [oldest] = this.#series.keys();
 			this.#series.delete(oldest);
 		}

@@ -22,9 +22,9 @@ import {
 export const title = () => "Problems";
 export const jsonUrl = () => "/api/problems";
 
-const PROBLEMS_MAX = 200;
+const MAX_PROBLEMS = 200;
 /** The banners at the top of every page show this many. */
-const BANNERS_MAX = 3;
+const MAX_BANNERS = 3;
 
 const KINDS = {
 	late_events: lateEvents,
@@ -40,9 +40,9 @@ const NAMES = /** @type {KindName[]} */ (Object.keys(KINDS));
  * @returns {Record<KindName, Problem[]>}
  */
 const problemsByKind = ({ late_events, dead_letters, exceptions: log }) => ({
-	late_events: late_events.slice(0, PROBLEMS_MAX).map(lateEvents.toProblem),
-	dead_letters: dead_letters.slice(0, PROBLEMS_MAX).map(deadLetters.toProblem),
-	exceptions: log.slice(0, PROBLEMS_MAX).map(exceptions.toProblem),
+	late_events: late_events.slice(0, MAX_PROBLEMS).map(lateEvents.toProblem),
+	dead_letters: dead_letters.slice(0, MAX_PROBLEMS).map(deadLetters.toProblem),
+	exceptions: log.slice(0, MAX_PROBLEMS).map(exceptions.toProblem),
 });
 
 /** Creates the list of all notices, for a job that has more than the banners show. */
@@ -68,7 +68,7 @@ function createAttentionList() {
 	return {
 		element,
 		/** @param {Attention[]} all */
-		update: (all) => list.update(all.length > BANNERS_MAX ? all : []),
+		update: (all) => list.update(all.length > MAX_BANNERS ? all : []),
 	};
 }
 

@@ -9,7 +9,7 @@ import { formatFieldValue } from "./field-values.js";
 /** @import { RowField, WrittenRow, WrittenRows } from "/types/job-api.js" */
 
 const REFRESH_MS = 1000;
-const ROWS_MAX = 24;
+const MAX_ROWS = 24;
 const NO_ROWS =
 	"This instance has not written a row yet. Rows come when a window closes.";
 
@@ -133,9 +133,9 @@ export class RowTicker {
 		if (this.#closed || this.#paused || document.hidden) return;
 		try {
 			/** @type {WrittenRows} */
-			const { rows } = await fetchJson(`/api/rows?limit=${ROWS_MAX}`);
+			const { rows } = await fetchJson(`/api/rows?limit=${MAX_ROWS}`);
 			if (this.#closed || this.#paused) return;
-			this.#lines.update(identifyRows(rows).slice(0, ROWS_MAX));
+			this.#lines.update(identifyRows(rows).slice(0, MAX_ROWS));
 			this.#note.hidden = rows.length > 0;
 			setText(this.#note, NO_ROWS);
 		} catch (fault) {

@@ -10,9 +10,9 @@ use super::scan_budget::{ScanBudget, ScanStepPermission};
 use crate::job::JobPace;
 
 /// The largest number of requests that read rows from Redis at the same time.
-const CONCURRENT_ROW_READS_MAX: usize = 4;
+const MAX_CONCURRENT_ROW_READS: usize = 4;
 /// The largest number of searches for users' Redis keys that run at the same time.
-const CONCURRENT_SEARCHES_MAX: usize = 2;
+const MAX_CONCURRENT_SEARCHES: usize = 2;
 
 /// The permits and the scan budget for all lookups of users' rows. Clones share the same permits and the same budget.
 #[derive(Clone)]
@@ -25,8 +25,8 @@ pub(super) struct LookupLimits {
 impl Default for LookupLimits {
     fn default() -> Self {
         Self {
-            read_permits: Arc::new(Semaphore::new(CONCURRENT_ROW_READS_MAX)),
-            search_permits: Arc::new(Semaphore::new(CONCURRENT_SEARCHES_MAX)),
+            read_permits: Arc::new(Semaphore::new(MAX_CONCURRENT_ROW_READS)),
+            search_permits: Arc::new(Semaphore::new(MAX_CONCURRENT_SEARCHES)),
             scan_budget: Arc::new(Mutex::new(ScanBudget::new(Instant::now()))),
         }
     }

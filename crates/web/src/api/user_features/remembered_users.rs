@@ -16,10 +16,10 @@ use windrow_connectors::redis::{RowKey, StoredRow};
 use windrow_core::ViewId;
 
 /// The largest number of remembered users.
-pub(super) const REMEMBERED_USERS_MAX: usize = 64;
+pub(super) const MAX_REMEMBERED_USERS: usize = 64;
 /// The largest number of remembered Redis keys for one user and one feature view. If more keys are known, only the keys
 /// of the newest windows are remembered.
-const KEYS_PER_USER_AND_VIEW_MAX: usize = 200;
+const MAX_KEYS_PER_USER_AND_VIEW: usize = 200;
 /// The shortest time from the beginning of one search for a user's keys to the beginning of the next search for them.
 const SEARCH_INTERVAL_PER_USER: Duration = Duration::from_secs(1);
 /// If no HTTP request asks for a user for this long, the search for the user's keys ends. The next request for the user
@@ -116,14 +116,14 @@ pub(super) struct KnownKeys {
 impl RememberedUsers {
     /// Records that an HTTP request asked for `user`. Adds `written_keys`, the keys of rows that this instance recently
     /// wrote for the user, to the user's known keys. Returns `None` and records nothing if requests asked for
-    /// [`REMEMBERED_USERS_MAX`] other users in the last ten seconds.
+    /// [`MAX_REMEMBERED_USERS`] other users in the last ten seconds.
     pub(super) fn record_user_request(
         &mut self,
         user: &str,
         written_keys: &[RowKey],
         now: Instant,
     ) -> Option<SearchStatus> {
-        if !self.users.contains_key(user) && self.users.len() >= REMEMBERED_USERS_MAX {
+        if !self.users.contains_key(user) && self.users.len() >= MAX_REMEMBERED_USERS {
             self.forget_least_recently_requested_user(now)?;
         }
         let state = self.users.entry(user.to_owned()).or_insert_with(|| RememberedUser::new(now));
@@ -249,7 +249,7 @@ impl RememberedUser {
         for key in keys {
             let of_view = self.row_keys_by_view.entry(key.view).or_default();
             of_view.insert(key);
-            if of_view.len() > KEYS_PER_USER_AND_VIEW_MAX {
+            if of_view.len() > MAX_KEYS_PER_USER_AND_VIEW {
                 of_view.pop_first();
             }
         }

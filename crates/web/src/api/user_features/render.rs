@@ -12,7 +12,7 @@ use crate::report::{ReachabilityReport, ViewReport};
 use crate::server_context::JobServerContext;
 
 /// An answer holds at most this many late events of the user, and at most this many dead letters of the user.
-const PROBLEMS_SHOWN_MAX: usize = 100;
+const MAX_PROBLEMS_SHOWN: usize = 100;
 
 pub(super) struct UserPageData<'a> {
     /// The entity key of the user; `None` if the request names no user.
@@ -41,13 +41,13 @@ pub(super) fn render_features(context: &JobServerContext, job: &JobReport, page:
         &job_of_user,
         |instance| &instance.recent_late_events,
         |late| late.processed_at_ms,
-        PROBLEMS_SHOWN_MAX,
+        MAX_PROBLEMS_SHOWN,
     );
     let dead_letters = newest_items_with_instance(
         &job_of_user,
         |instance| &instance.recent_dead_letters,
         |letter| letter.refused_at_ms,
-        PROBLEMS_SHOWN_MAX,
+        MAX_PROBLEMS_SHOWN,
     );
     json!({
         "now_ms": job.assembled_at_ms, "user": user, "key_field": pipeline.event.schema.entity_key_name(),

@@ -17,12 +17,12 @@ use windrow_connectors::redis::{FeatureReader, ReadFeaturesError, RowKey, Stored
 
 use super::key_search::KeySearch;
 use super::lookup_limits::LookupLimits;
-use super::remembered_users::{KnownKeys, REMEMBERED_USERS_MAX, SearchProgress, SharedRememberedUsers};
+use super::remembered_users::{KnownKeys, MAX_REMEMBERED_USERS, SearchProgress, SharedRememberedUsers};
 use crate::job::JobPace;
 use crate::server_context::JobServerContext;
 
 /// The longest time that an HTTP request waits for the first search for its user's keys to end.
-const WAIT_FOR_FIRST_SEARCH_MAX: Duration = Duration::from_millis(500);
+const MAX_WAIT_FOR_FIRST_SEARCH: Duration = Duration::from_millis(500);
 /// The longest time that an HTTP request waits for Redis to return the user's rows.
 const ROW_READ_TIMEOUT: Duration = Duration::from_secs(4);
 
@@ -122,12 +122,12 @@ impl UserRowLookup {
             // The wait ends with an error if the user is forgotten in the meantime. This error is ignored, because
             // forgetting the user also ends the search.
             let has_ended = |progress: &SearchProgress| *progress != SearchProgress::Begun;
-            let _ = timeout(WAIT_FOR_FIRST_SEARCH_MAX, search_progress.wait_for(has_ended)).await;
+            let _ = timeout(MAX_WAIT_FOR_FIRST_SEARCH, search_progress.wait_for(has_ended)).await;
         }
         let known = self.users.lock().get_known_keys(user);
         known.unwrap_or_else(|| {
             let reason = format!(
-                "the search for this user has not started, because {REMEMBERED_USERS_MAX} other users were requested in \
+                "the search for this user has not started, because {MAX_REMEMBERED_USERS} other users were requested in \
                  the last seconds, which is the limit; it starts when fewer users are requested"
             );
             KnownKeys { row_keys: written_keys, is_search_complete: false, search_failure: Some(reason) }
@@ -136,7 +136,7 @@ impl UserRowLookup {
 
     /// Records that an HTTP request asked for `user`, and begins a search for the user's keys if a search is due.
     /// Returns a channel with the progress of the searches. Returns `None` if requests asked for
-    /// [`REMEMBERED_USERS_MAX`] other users in the last ten seconds.
+    /// [`MAX_REMEMBERED_USERS`] other users in the last ten seconds.
     fn record_request_and_begin_due_search(
         &self,
         context: &Arc<JobServerContext>,

@@ -20,14 +20,14 @@ use crate::kafka::browse::records::record::message_contains;
 use crate::kafka::browse::records::{BrowsedRecord, PartitionPositions};
 
 /// The most bytes of buffered records that are not yet on the page, for all partitions together.
-const BUFFERED_BYTES_MAX: usize = 32 << 20;
+const MAX_BUFFERED_BYTES: usize = 32 << 20;
 /// The most offsets that one round reads, for all partitions together. A round reads one piece of each partition that
 /// has no buffered record.
-const ROUND_OFFSETS_MAX: i64 = 16_384;
+const MAX_ROUND_OFFSETS: i64 = 16_384;
 /// The number of offsets in the first piece of a partition, if the request searches for a text.
 const FIRST_SEARCH_PIECE_OFFSETS: i64 = 512;
 /// The smallest number of offsets in the first piece of a partition, if the request does not search for a text.
-const FIRST_PIECE_OFFSETS_MIN: i64 = 8;
+const MIN_FIRST_PIECE_OFFSETS: i64 = 8;
 const ROUND_TIMEOUT: Duration = Duration::from_secs(15);
 
 impl PagePlan {
@@ -86,7 +86,7 @@ impl<C: PartitionCursor> PageReader<C> {
         let partition_count = ranges.len().max(1);
         let limits = BufferLimits {
             records_max: plan.request.records_max,
-            bytes_max: (BUFFERED_BYTES_MAX / partition_count).max(1),
+            bytes_max: (MAX_BUFFERED_BYTES / partition_count).max(1),
         };
         let piece = choose_first_piece_size(&plan, i64::try_from(partition_count).unwrap_or(i64::MAX));
         let new_cursor = |partition: i32, readable: &std::ops::Range<i64>| {
@@ -240,7 +240,7 @@ fn choose_first_piece_size(plan: &PagePlan, partition_count: i64) -> PieceSize {
     let limit = i64::try_from(plan.request.records_max).unwrap_or(i64::MAX);
     let wanted = match plan.request.search_text {
         Some(_) => FIRST_SEARCH_PIECE_OFFSETS,
-        None => (2 * limit / partition_count).max(FIRST_PIECE_OFFSETS_MIN),
+        None => (2 * limit / partition_count).max(MIN_FIRST_PIECE_OFFSETS),
     };
-    PieceSize::new(wanted, (ROUND_OFFSETS_MAX / partition_count).max(1))
+    PieceSize::new(wanted, (MAX_ROUND_OFFSETS / partition_count).max(1))
 }

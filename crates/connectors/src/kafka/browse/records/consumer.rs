@@ -18,7 +18,7 @@ use crate::kafka::unreadable_batch::is_unreadable_batch;
 const POLL_TIMEOUT: Duration = Duration::from_millis(100);
 /// The number of errors about an unreadable batch after which reading stops. librdkafka returns about two such errors a
 /// second.
-const UNREADABLE_BATCH_ERRORS_MAX: u32 = 2;
+const MAX_UNREADABLE_BATCH_ERRORS: u32 = 2;
 /// The time between librdkafka's report that all brokers are unreachable and a metadata request, which checks whether
 /// Kafka answers. The report alone proves nothing: librdkafka also sends it while it opens connections. This time is
 /// also the timeout of the metadata request.
@@ -137,7 +137,7 @@ impl BrowseConsumer {
                 }
                 BrowsePollOutcome::UnreadableBatch => {
                     unreadable_errors += 1;
-                    if unreadable_errors >= UNREADABLE_BATCH_ERRORS_MAX {
+                    if unreadable_errors >= MAX_UNREADABLE_BATCH_ERRORS {
                         outcome.problem_message = Some(format!(
                             "a batch of records at {} cannot be decompressed: it is corrupt, or decompresses to more \
                              than 64 MiB. Choose an offset after the batch.",

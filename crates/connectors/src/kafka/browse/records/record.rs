@@ -9,12 +9,12 @@ use serde::Serialize;
 use super::preview::BytePreview;
 
 /// The most headers of a record that are returned. Further headers are only counted.
-const HEADERS_SHOWN_MAX: usize = 64;
+const MAX_HEADERS_SHOWN: usize = 64;
 /// The most bytes of a header's value that are returned. A key up to this length is returned completely, even if the
 /// request asks for shorter values.
-const HEADER_VALUE_BYTES_MAX: usize = 1024;
+const MAX_HEADER_VALUE_BYTES: usize = 1024;
 /// The most bytes of a header's name that are returned.
-const HEADER_NAME_BYTES_MAX: usize = 256;
+const MAX_HEADER_NAME_BYTES: usize = 256;
 /// The approximate bytes of memory that a record needs in addition to its key, value and headers.
 const RECORD_OVERHEAD_BYTES: usize = 256;
 /// The approximate bytes of memory that a header needs in addition to its name and value.
@@ -68,8 +68,8 @@ impl BrowsedRecord {
         let mut header_bytes = 0;
         for (name, value) in header_entries(message) {
             header_bytes += name.len() + value.map_or(0, <[u8]>::len);
-            if headers.len() < HEADERS_SHOWN_MAX {
-                headers.push(RecordHeader::new_truncated(name, value, value_bytes_max.min(HEADER_VALUE_BYTES_MAX)));
+            if headers.len() < MAX_HEADERS_SHOWN {
+                headers.push(RecordHeader::new_truncated(name, value, value_bytes_max.min(MAX_HEADER_VALUE_BYTES)));
             }
         }
         Self {
@@ -77,7 +77,7 @@ impl BrowsedRecord {
             offset: message.offset(),
             timestamp_ms,
             timestamp_origin,
-            key: key.map(|key| BytePreview::new_truncated(key, value_bytes_max.max(HEADER_VALUE_BYTES_MAX))),
+            key: key.map(|key| BytePreview::new_truncated(key, value_bytes_max.max(MAX_HEADER_VALUE_BYTES))),
             value: value.map(|value| BytePreview::new_truncated(value, value_bytes_max)),
             headers,
             header_count: message.headers().map_or(0, Headers::count),
@@ -97,9 +97,9 @@ impl BrowsedRecord {
 
 impl RecordHeader {
     fn new_truncated(name: &str, value: Option<&[u8]>, value_bytes_max: usize) -> Self {
-        let escaped = || name.escape_debug().take(HEADER_NAME_BYTES_MAX).collect();
+        let escaped = || name.escape_debug().take(MAX_HEADER_NAME_BYTES).collect();
         Self {
-            header_name: BytePreview::new_truncated(name.as_bytes(), HEADER_NAME_BYTES_MAX)
+            header_name: BytePreview::new_truncated(name.as_bytes(), MAX_HEADER_NAME_BYTES)
                 .text
                 .unwrap_or_else(escaped),
             value: value.map(|value| BytePreview::new_truncated(value, value_bytes_max)),

@@ -16,9 +16,9 @@ use crate::kafka::browse::wire::cluster_connections::ClusterConnections;
 
 const BATCH_INTERVAL: Duration = Duration::from_millis(400);
 /// The most records in a batch of new records. Further records that contain the search text are only counted.
-const BATCH_RECORDS_MAX: usize = 100;
+const MAX_BATCH_RECORDS: usize = 100;
 /// A batch of new records that needs at least this many bytes of memory takes no further record.
-const BATCH_BYTES_MAX: usize = 1 << 20;
+const MAX_BATCH_BYTES: usize = 1 << 20;
 
 /// The parameters for following a topic: its filter and its limits.
 #[derive(Clone, Debug)]
@@ -93,7 +93,7 @@ impl TailPlan {
                 if search.as_ref().is_some_and(|search| !message_contains(message, search)) {
                     return;
                 }
-                if batch.records.len() >= BATCH_RECORDS_MAX || bytes >= BATCH_BYTES_MAX {
+                if batch.records.len() >= MAX_BATCH_RECORDS || bytes >= MAX_BATCH_BYTES {
                     batch.omitted_record_count += 1;
                     return;
                 }

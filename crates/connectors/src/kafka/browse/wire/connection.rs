@@ -2,7 +2,7 @@
 //!
 //! Owns: one TCP connection, the frames on this connection, and the version of each request. Does not own: the choice
 //! of the broker for a request (`cluster_connections.rs`).
-//! Invariants: an answer longer than [`ANSWER_BYTES_MAX`] is not read. At most one request is unanswered, so an answer
+//! Invariants: an answer longer than [`MAX_ANSWER_BYTES`] is not read. At most one request is unanswered, so an answer
 //! belongs to the last request. The connection is plain TCP without TLS, as for all Kafka clients of Windrow.
 
 use std::collections::HashMap;
@@ -21,7 +21,7 @@ use crate::kafka::browse::error::BrowseError;
 
 /// The most bytes that an answer may have; a longer answer is an error. An answer with the metadata of thousands of
 /// partitions is far smaller.
-const ANSWER_BYTES_MAX: usize = 64 << 20;
+const MAX_ANSWER_BYTES: usize = 64 << 20;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(6);
 
@@ -98,10 +98,10 @@ impl BrokerConnection {
         };
         self.stream.write_all(&frame).await.map_err(broken)?;
         let length = self.stream.read_i32().await.map_err(broken)?;
-        let length = usize::try_from(length).ok().filter(|length| (4..=ANSWER_BYTES_MAX).contains(length));
+        let length = usize::try_from(length).ok().filter(|length| (4..=MAX_ANSWER_BYTES).contains(length));
         let length = length.ok_or_else(|| {
             BrowseError::Refused(format!(
-                "the server at {address} is not Kafka, or its answer is longer than {ANSWER_BYTES_MAX} bytes"
+                "the server at {address} is not Kafka, or its answer is longer than {MAX_ANSWER_BYTES} bytes"
             ))
         })?;
         let mut answer = vec![0; length];
