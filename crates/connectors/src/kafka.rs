@@ -21,7 +21,7 @@ mod topic;
 mod unreadable_batch;
 
 pub use dev_broker::DevBroker;
-pub use group::{GroupRefusal, UnassignedPartitionMonitor};
+pub use group::{GroupRefusalReason, UnassignedPartitionMonitor};
 pub use produce::{EventProducer, KafkaDeadLetters};
 pub use source::KafkaSource;
 pub use topic::{PartitionGrowthPolicy, TopicIdentity, TopicMonitor, wait_for_topic};

@@ -4,7 +4,7 @@
 //!
 //! Owns: the memory layout of entries. Does not own: what the span of an entry means ([`crate::sliding`] and
 //! [`crate::session`] define the meaning).
-//! Invariant: entries are sorted by [`EntrySpan::span_start`], and no two entries have the same start.
+//! Invariant: entries are sorted by [`PaneOrSessionSpan::span_start`], and no two entries have the same start.
 //! Why flat arrays: the first array stores one or two entries without an allocation, next to the entity's other state.
 //! So most events need no further memory access, which makes a replay 11 to 18 % faster. Few views have variable
 //! accumulators. In all other views, the second array is empty and takes the space of one pointer.
@@ -25,7 +25,7 @@ const INLINE_WORD_COUNT: usize = 8;
 /// The range that an entry covers. For a pane, both bounds are the index of the pane. For a session, the bounds are the
 /// times of the first and the last event.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct EntrySpan {
+pub(crate) struct PaneOrSessionSpan {
     pub(crate) span_start: i64,
     pub(crate) span_end: i64,
 }
@@ -47,12 +47,15 @@ impl EntityAccumulators {
         self.entry_words.len() / words_per_entry(aggregators)
     }
 
-    pub(crate) fn entry_span(&self, aggregators: &FeatureAggregators, entry: usize) -> EntrySpan {
+    pub(crate) fn entry_span(&self, aggregators: &FeatureAggregators, entry: usize) -> PaneOrSessionSpan {
         let at = entry * words_per_entry(aggregators);
-        EntrySpan { span_start: self.entry_words[at].cast_signed(), span_end: self.entry_words[at + 1].cast_signed() }
+        PaneOrSessionSpan {
+            span_start: self.entry_words[at].cast_signed(),
+            span_end: self.entry_words[at + 1].cast_signed(),
+        }
     }
 
-    pub(crate) fn set_entry_span(&mut self, aggregators: &FeatureAggregators, entry: usize, span: EntrySpan) {
+    pub(crate) fn set_entry_span(&mut self, aggregators: &FeatureAggregators, entry: usize, span: PaneOrSessionSpan) {
         let at = entry * words_per_entry(aggregators);
         self.entry_words[at] = span.span_start.cast_unsigned();
         self.entry_words[at + 1] = span.span_end.cast_unsigned();
@@ -92,7 +95,7 @@ impl EntityAccumulators {
     }
 
     /// Inserts an entry with the range `span` and empty accumulators at index `entry`.
-    pub(crate) fn insert_entry(&mut self, aggregators: &FeatureAggregators, entry: usize, span: EntrySpan) {
+    pub(crate) fn insert_entry(&mut self, aggregators: &FeatureAggregators, entry: usize, span: PaneOrSessionSpan) {
         let width = words_per_entry(aggregators);
         let at = entry * width;
         let old_len = self.entry_words.len();

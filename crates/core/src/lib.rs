@@ -10,8 +10,8 @@
 //!   Event ────►│ EntityTable           entity key ──► slot            │
 //!              │     │                                                │
 //!              │     ▼ for every view                                 │
-//!              │ SlidingState,         slot ──► panes or sessions     │
-//!              │ SessionState                   (EntityAccumulators)  │
+//!              │ SlidingViewState,     slot ──► panes or sessions     │
+//!              │ SessionViewState               (EntityAccumulators)  │
 //!              │     │                                                │
 //!              │     ▼ Watermark: fires all windows that have ended   │──► Row, LateEvent
 //!              └─────┬────────────────────────────────────────▲───────┘    (ShardOutput)

@@ -16,7 +16,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use crate::aggregate::FeatureAggregators;
-use crate::entity_accumulators::{EntityAccumulators, EntrySpan};
+use crate::entity_accumulators::{EntityAccumulators, PaneOrSessionSpan};
 use crate::entity_slot::EntitySlot;
 use crate::entity_table::EntityTable;
 use crate::event::Event;
@@ -30,7 +30,7 @@ const NO_TIMER: i64 = i64::MAX;
 
 /// The state of one session view in one shard.
 #[derive(Debug)]
-pub(crate) struct SessionState {
+pub(crate) struct SessionViewState {
     gap_ms: i64,
     pub(crate) sessions_by_slot: SlotTable<EntitySessions>,
     timers_by_due_time: BinaryHeap<Reverse<(i64, EntitySlot)>>,
@@ -76,7 +76,7 @@ impl HasDerivedState for EntitySessions {
     }
 }
 
-impl SessionState {
+impl SessionViewState {
     pub(crate) fn new(gap_ms: i64) -> Self {
         Self { gap_ms, sessions_by_slot: SlotTable::default(), timers_by_due_time: BinaryHeap::new(), entity_count: 0 }
     }
@@ -110,7 +110,7 @@ impl SessionState {
                 entities.add_view_to_slot(slot);
                 self.entity_count += 1;
             }
-            table.insert_entry(aggregators, from, EntrySpan { span_start: time, span_end: time });
+            table.insert_entry(aggregators, from, PaneOrSessionSpan { span_start: time, span_end: time });
         } else {
             let (first, last) = (table.entry_span(aggregators, from), table.entry_span(aggregators, to - 1));
             for entry in from + 1..to {
@@ -120,7 +120,7 @@ impl SessionState {
             table.set_entry_span(
                 aggregators,
                 from,
-                EntrySpan { span_start: first.span_start.min(time), span_end: last.span_end.max(time) },
+                PaneOrSessionSpan { span_start: first.span_start.min(time), span_end: last.span_end.max(time) },
             );
         }
         aggregators.fold_event(&mut table.entry_accumulators_mut(aggregators, from), event);

@@ -11,8 +11,8 @@ use crate::aggregate::FeatureAggregators;
 use crate::entity_table::{EntityTable, SipHashKey};
 use crate::event::{Event, EventSchema};
 use crate::row::{LateEvent, Row, ShardOutput, ViewId};
-use crate::session::SessionState;
-use crate::sliding::SlidingState;
+use crate::session::SessionViewState;
+use crate::sliding::SlidingViewState;
 use crate::snapshot::encoding::DamagedSnapshot;
 use crate::snapshot::format::{
     BaseOrDelta, ENTITY_KEY_TABLE_NUMBER, ShardMetadata, SnapshotStorageOutcome, view_table_number,
@@ -41,8 +41,8 @@ pub(crate) struct ViewState {
 
 #[derive(Debug)]
 enum WindowState {
-    Sliding(SlidingState),
-    Session(SessionState),
+    Sliding(SlidingViewState),
+    Session(SessionViewState),
 }
 
 impl Shard {
@@ -62,9 +62,9 @@ impl Shard {
                 let aggregators = FeatureAggregators::new(&view.features, schema);
                 let windows = match view.window {
                     WindowKind::Sliding { size_ms, slide_ms } => {
-                        WindowState::Sliding(SlidingState::new(size_ms, slide_ms, &aggregators))
+                        WindowState::Sliding(SlidingViewState::new(size_ms, slide_ms, &aggregators))
                     }
-                    WindowKind::Session { gap_ms } => WindowState::Session(SessionState::new(gap_ms)),
+                    WindowKind::Session { gap_ms } => WindowState::Session(SessionViewState::new(gap_ms)),
                 };
                 ViewState { aggregators, windows, emitted_row_count: 0 }
             })

@@ -13,7 +13,7 @@
 use std::collections::BTreeMap;
 
 use crate::aggregate::{EntryAccumulators, EntryAccumulatorsMut, FeatureAggregators, VariableAccumulator};
-use crate::entity_accumulators::{EntityAccumulators, EntrySpan};
+use crate::entity_accumulators::{EntityAccumulators, PaneOrSessionSpan};
 use crate::entity_slot::EntitySlot;
 use crate::entity_table::EntityTable;
 use crate::event::Event;
@@ -82,7 +82,7 @@ impl SlotState for EntityAccumulators {
 
 /// The state of one sliding view in one shard.
 #[derive(Debug)]
-pub(crate) struct SlidingState {
+pub(crate) struct SlidingViewState {
     window_grid: WindowGrid,
     pub(crate) panes_by_slot: SlotTable<EntityAccumulators>,
     /// For each pane that is still stored, the number of entities with events in the pane.
@@ -94,7 +94,7 @@ pub(crate) struct SlidingState {
     entity_count: usize,
 }
 
-impl SlidingState {
+impl SlidingViewState {
     pub(crate) fn new(size_ms: i64, slide_ms: i64, aggregators: &FeatureAggregators) -> Self {
         Self {
             window_grid: WindowGrid::new(size_ms, slide_ms),
@@ -135,7 +135,7 @@ impl SlidingState {
         let entry = panes.find_first_entry_from(aggregators, pane);
         let is_new = entry == panes.entry_count(aggregators) || panes.entry_span(aggregators, entry).span_start != pane;
         if is_new {
-            panes.insert_entry(aggregators, entry, EntrySpan { span_start: pane, span_end: pane });
+            panes.insert_entry(aggregators, entry, PaneOrSessionSpan { span_start: pane, span_end: pane });
         }
         aggregators.fold_event(&mut panes.entry_accumulators_mut(aggregators, entry), event);
         if is_new {

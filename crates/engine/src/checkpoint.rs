@@ -76,7 +76,7 @@ pub use manifest::{CheckpointId, CheckpointLayer, CheckpointManifest, StatePart,
 pub use object_errors::{ObjectDamage, ObjectFault, UnusableObject};
 pub use object_names::{default_savepoint_folder, escape_name_segment, partition_folder};
 pub(crate) use opened_partition::OpenedPartition;
-pub(crate) use row_numbering_fingerprint::compute_fingerprint_after_disruption;
+pub(crate) use row_numbering_fingerprint::derive_fingerprint_after_restart;
 pub use savepoint_request::{CurrentSavepointRequest, SavepointRequest};
 pub use savepoint_summary::SavepointSummary;
 pub use store::{CheckpointStore, CheckpointStoreOpener, ListedObject, StoreFault};

@@ -63,8 +63,8 @@ impl DeliverySimulator {
         // The number of random draws per event is always the same, even if some draws have no effect. So a change of
         // the percentages of late and malformed events changes no delay.
         let delay_ms = self.random.draw_mostly_small(self.exclusive_max_delay_ms);
-        let fate = self.random.next_bits();
-        let (band, within) = (self.random.draw_below(3), self.random.next_bits());
+        let fate = self.random.next_u32();
+        let (band, within) = (self.random.draw_below(3), self.random.next_u32());
         let malformed = self.malformed_probability.happens_for_bits(fate);
         let age_ms = if !malformed && self.malformed_or_late_probability.happens_for_bits(fate) {
             let (from, to) = LATE_EVENT_AGE_RANGES_MS[band as usize];

@@ -2,9 +2,9 @@
 //! and each event becomes a payload.
 
 use crate::catalogue::ProductCatalogue;
+use crate::click_times::ClickTimes;
 use crate::delivery::{DeliverySimulator, EventInTransit};
 use crate::malformed::write_malformed_payload;
-use crate::pace::ClickPace;
 use crate::payload::PayloadParts;
 use crate::random::RandomStream;
 use crate::settings::{GeneratorSettings, GeneratorSettingsError};
@@ -27,7 +27,7 @@ pub struct GeneratedEvent<'a> {
 #[derive(Debug)]
 pub struct EventGenerator {
     start_ms: i64,
-    click_pace: ClickPace,
+    click_times: ClickTimes,
     /// The time of the next click, in ms since the start of the stream.
     next_click_ms: u64,
     shop: ShopSimulator,
@@ -45,11 +45,11 @@ impl EventGenerator {
     pub fn new(settings: GeneratorSettings) -> Result<Self, GeneratorSettingsError> {
         settings.validate()?;
         let [products, moments, shoppers, delivery, flaws] = RandomStream::derive_streams_from_seed(settings.seed);
-        let mut pace = ClickPace::new(settings.events_per_second, moments);
+        let mut click_times = ClickTimes::new(settings.events_per_second, moments);
         Ok(Self {
             start_ms: settings.start_ms,
-            next_click_ms: pace.draw_next_click_ms(),
-            click_pace: pace,
+            next_click_ms: click_times.draw_next_click_ms(),
+            click_times,
             shop: ShopSimulator::new(&settings, ProductCatalogue::new(products), shoppers),
             delivery: DeliverySimulator::new(&settings, delivery),
             flaw_random: flaws,
@@ -87,7 +87,7 @@ impl EventGenerator {
             }
             let click = self.shop.next_click(self.next_click_ms);
             self.delivery.send_click(click, self.next_click_ms);
-            self.next_click_ms = self.click_pace.draw_next_click_ms();
+            self.next_click_ms = self.click_times.draw_next_click_ms();
         }
     }
 }

@@ -8,12 +8,12 @@
 //!   GeneratorSettings (seed)
 //!        │
 //!        ▼
-//!   ClickPace ──► ShopSimulator ──► DeliverySimulator ──► PayloadParts ──► GeneratedEvent
+//!   ClickTimes ──► ShopSimulator ──► DeliverySimulator ──► PayloadParts ──► GeneratedEvent
 //!   time of        user and          time of arrival,      JSON bytes,
 //!   each click     product           late or not           malformed or not
 //!                    │
 //!                    ├─ UserPool: which user starts a session
-//!                    ├─ SessionPaces: pauses between clicks, lengths of sessions, rests between them
+//!                    ├─ ShoppingRhythms: pauses between clicks, lengths of sessions, rests between them
 //!                    └─ ProductCatalogue: products and prices
 //! ```
 //!
@@ -50,10 +50,10 @@
 //! ```
 
 mod catalogue;
+mod click_times;
 mod delivery;
 mod generator;
 mod malformed;
-mod pace;
 mod payload;
 mod random;
 mod rhythm;

@@ -59,31 +59,31 @@ impl RandomStream {
     }
 
     /// Returns the next 32 random bits.
-    pub(crate) fn next_bits(&mut self) -> u32 {
+    pub(crate) fn next_u32(&mut self) -> u32 {
         self.0.next_u32()
     }
 
     /// Draws `true` with the given probability, and `false` otherwise.
     pub(crate) fn draw_bool(&mut self, probability: Probability) -> bool {
-        probability.happens_for_bits(self.next_bits())
+        probability.happens_for_bits(self.next_u32())
     }
 
     /// Draws uniformly from `0..n`. Returns 0 if `n` is 0.
     pub(crate) fn draw_below(&mut self, n: u32) -> u32 {
-        multiply_by_fraction(self.next_bits(), n)
+        multiply_by_fraction(self.next_u32(), n)
     }
 
     /// Draws from `0..n`. Small numbers are more likely than large numbers, because the result is `n` multiplied by two
     /// uniformly drawn fractions.
     pub(crate) fn draw_mostly_small(&mut self, n: u32) -> u32 {
-        let (a, b) = (self.next_bits(), self.next_bits());
+        let (a, b) = (self.next_u32(), self.next_u32());
         multiply_by_fraction(multiply_by_fraction(a, b), n)
     }
 
     /// Draws from `0..n` by a power law. The result is `n` multiplied by the fourth power of a uniformly drawn
     /// fraction. So 32 % of the results are in the lowest 1 % of the range, and 18 % are in the lowest 0.1 %.
     pub(crate) fn draw_power_law(&mut self, n: u32) -> u32 {
-        let bits = self.next_bits();
+        let bits = self.next_u32();
         let square = multiply_by_fraction(bits, bits);
         multiply_by_fraction(multiply_by_fraction(square, square), n)
     }
@@ -91,7 +91,7 @@ impl RandomStream {
     /// Draws from a log-normal distribution with the mean `mean`. Most results are below the mean. No result is above
     /// nine times the mean.
     pub(crate) fn draw_log_normal(&mut self, mean: u32) -> u32 {
-        let bits = self.next_bits();
+        let bits = self.next_u32();
         let slice = (bits >> 26) as usize;
         let (low, high) = (LOG_NORMAL_BOUNDARIES[slice], LOG_NORMAL_BOUNDARIES[slice + 1]);
         let within = u64::from(bits & 0x03ff_ffff);
@@ -157,6 +157,6 @@ mod tests {
     #[test]
     fn streams_of_one_seed_differ() {
         let [mut a, mut b] = RandomStream::derive_streams_from_seed(9);
-        assert_ne!((a.next_bits(), a.next_bits()), (b.next_bits(), b.next_bits()));
+        assert_ne!((a.next_u32(), a.next_u32()), (b.next_u32(), b.next_u32()));
     }
 }

@@ -8,14 +8,17 @@
 
 use crate::settings::GeneratorSettings;
 
-/// The mean pause of a common user between two clicks, unless the events per second require a shorter pause.
+/// The upper limit of the mean pause of a common user between two clicks. The mean pause has this length unless the
+/// events per second require a shorter pause.
 const MAX_MEAN_CLICK_PAUSE_MS: f64 = 35_000.0;
-/// The mean number of product views in a session of a common user, unless the events per second require more views.
+/// The lower limit of the mean number of product views in a session of a common user. The mean has this value unless
+/// the events per second require more views.
 const MIN_MEAN_VIEWS_PER_SESSION: f64 = 6.0;
 /// The upper limit of the mean number of product views in a session.
 const MAX_MEAN_VIEWS_PER_SESSION: f64 = 100.0;
-/// The minimum rest of a user after a session, unless the events per second require a shorter rest. The rest is a
-/// little longer than 10 minutes. After this gap, the pipeline that is shipped with Windrow ends a session window.
+/// The upper limit of the minimum rest of a user after a session. The minimum rest has this length unless the events
+/// per second require a shorter rest. The limit is a little longer than 10 minutes. After a gap of 10 minutes, the
+/// pipeline that is shipped with Windrow ends a session window.
 const MAX_MINIMUM_REST_MS: f64 = 630_000.0;
 /// The upper limit of the share of users who are in a session at the same time.
 const MAX_SHARE_OF_USERS_IN_SESSION: f64 = 0.2;
@@ -33,14 +36,14 @@ pub(crate) struct ShoppingRhythm {
 
 /// The rhythms of the three groups of users. Users with smaller numbers belong to more active groups.
 #[derive(Debug)]
-pub(crate) struct SessionPaces {
+pub(crate) struct ShoppingRhythms {
     devoted_users_rhythm: (u32, ShoppingRhythm),
     keen_users_rhythm: (u32, ShoppingRhythm),
     common_users_rhythm: ShoppingRhythm,
     minimum_rest_ms: u32,
 }
 
-impl SessionPaces {
+impl ShoppingRhythms {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "all are clamped to small bounds")]
     pub(crate) fn new(settings: &GeneratorSettings) -> Self {
         let users = settings.user_count;
@@ -80,8 +83,8 @@ impl SessionPaces {
 mod tests {
     use super::*;
 
-    fn rhythms(user_count: u32, events_per_second: f64) -> SessionPaces {
-        SessionPaces::new(&GeneratorSettings { user_count, events_per_second, ..GeneratorSettings::default() })
+    fn rhythms(user_count: u32, events_per_second: f64) -> ShoppingRhythms {
+        ShoppingRhythms::new(&GeneratorSettings { user_count, events_per_second, ..GeneratorSettings::default() })
     }
 
     #[test]

@@ -14,7 +14,7 @@ use std::collections::binary_heap::PeekMut;
 
 use crate::catalogue::{ProductCatalogue, ProductId};
 use crate::random::{Probability, RandomStream};
-use crate::rhythm::SessionPaces;
+use crate::rhythm::ShoppingRhythms;
 use crate::settings::GeneratorSettings;
 use crate::user_pool::UserPool;
 
@@ -59,7 +59,7 @@ pub(crate) struct ShopSimulator {
     random: RandomStream,
     catalogue: ProductCatalogue,
     users: UserPool,
-    rhythms: SessionPaces,
+    rhythms: ShoppingRhythms,
     /// The sessions in progress. An ended session stays in this list until a new session takes its index from
     /// `free_session_slots`.
     sessions: Vec<ShoppingSession>,
@@ -76,7 +76,7 @@ impl ShopSimulator {
             random,
             catalogue,
             users: UserPool::new(settings.user_count),
-            rhythms: SessionPaces::new(settings),
+            rhythms: ShoppingRhythms::new(settings),
             sessions: Vec::new(),
             free_session_slots: Vec::new(),
             pause_ends: BinaryHeap::new(),
@@ -134,7 +134,7 @@ impl ShopSimulator {
 }
 
 impl ShoppingSession {
-    fn new(user: u32, rhythms: &SessionPaces, random: &mut RandomStream) -> Self {
+    fn new(user: u32, rhythms: &ShoppingRhythms, random: &mut RandomStream) -> Self {
         let rhythm = rhythms.rhythm_for_user(user);
         Self {
             user,

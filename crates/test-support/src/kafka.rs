@@ -6,5 +6,5 @@ mod test_kafka;
 mod topics;
 
 pub use group::IdleMember;
-pub use records::{ConsumedRecord, OutgoingRecord, TestProducer, TestTransaction, TransactionEnd};
+pub use records::{ConsumedRecord, OutgoingRecord, TestProducer, TestTransaction, TransactionOutcome};
 pub use test_kafka::TestKafka;

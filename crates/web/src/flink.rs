@@ -13,7 +13,7 @@
 //! vertex that has counts of its own. `routes` creates a `FlinkJob` for each request. The other modules render the
 //! answer from the `FlinkJob`.
 
-mod checkpoint_triggers;
+mod checkpoint_requests;
 mod checkpoints;
 mod cluster;
 mod exceptions;

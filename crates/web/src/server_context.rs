@@ -58,8 +58,8 @@ pub struct JobServerContext {
     pub pipeline_plan: serde_json::Value,
     /// The source of this process's report.
     pub report_source: Arc<dyn ReportSource>,
-    /// The rows that this process wrote recently.
-    pub recent_rows: Arc<dyn RecentRowSource>,
+    /// The source of the rows that this process wrote recently.
+    pub recent_row_source: Arc<dyn RecentRowSource>,
     /// The job's folder in the checkpoint store. The instances of the job also find each other through this folder.
     pub checkpoint_store: Arc<dyn CheckpointStore>,
     /// Opens the store at the location of a requested savepoint.

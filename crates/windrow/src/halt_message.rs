@@ -5,7 +5,7 @@
 
 use std::fmt::Write;
 
-use windrow_connectors::kafka::GroupRefusal;
+use windrow_connectors::kafka::GroupRefusalReason;
 use windrow_engine::Halt;
 use windrow_engine::checkpoint::partition_folder;
 use windrow_engine::halt::{
@@ -123,22 +123,22 @@ fn service_refusal_hint(fault: &ServiceRefusal) -> String {
     }
 }
 
-fn group_refusal_hint(refusal: &GroupRefusal) -> String {
+fn group_refusal_hint(refusal: &GroupRefusalReason) -> String {
     match refusal {
-        GroupRefusal::InstanceInUse { .. } => {
+        GroupRefusalReason::InstanceInUse { .. } => {
             "Give each process its own name with `--instance`, or stop the other process. If the other process was \
              killed, wait for the session timeout, then start again"
         }
-        GroupRefusal::SessionTimeoutNotAllowed { .. } => {
+        GroupRefusalReason::SessionTimeoutNotAllowed { .. } => {
             "Change `source.kafka.session_timeout`, or the limits that the broker sets for session timeouts"
         }
-        GroupRefusal::UnsupportedProtocol { .. } => {
+        GroupRefusalReason::UnsupportedProtocol { .. } => {
             "Set `source.kafka.group_protocol = \"classic\"`, which every broker supports"
         }
-        GroupRefusal::GroupProtocolMismatch { .. } => {
+        GroupRefusalReason::GroupProtocolMismatch { .. } => {
             "Use another `source.kafka.group`, or stop the other members of this group"
         }
-        GroupRefusal::NotAuthorized { .. } | GroupRefusal::ConsumerEnded { .. } => "",
+        GroupRefusalReason::NotAuthorized { .. } | GroupRefusalReason::ConsumerEnded { .. } => "",
     }
     .to_owned()
 }

@@ -62,7 +62,7 @@ impl JobWebServer {
             pipeline_text: redacted_text,
             pipeline_plan: pipeline_plan::plan_as_json(pipeline),
             report_source: Arc::<StartupReporter>::clone(&reporter),
-            recent_rows: Arc::<StartupReporter>::clone(&reporter),
+            recent_row_source: Arc::<StartupReporter>::clone(&reporter),
             checkpoint_store: Arc::clone(&place.store),
             savepoint_store_opener: place.store_opener(),
             stop_signal: stop.clone(),

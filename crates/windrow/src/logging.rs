@@ -69,17 +69,17 @@ impl<S: Subscriber> Layer<S> for WarningAndErrorRecorder {
         let metadata = event.metadata();
         let mut words = LogLineText::default();
         event.record(&mut words);
-        let exception = LoggedProblemReport {
+        let problem = LoggedProblemReport {
             logged_at_ms: now_ms(),
             log_level: if *metadata.level() == Level::ERROR { "error" } else { "warn" }.to_owned(),
             logging_module: metadata.target().to_owned(),
             log_message: words.message + &words.fields,
         };
-        let mut seen = RECENT_WARNINGS_AND_ERRORS.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.len() == MAX_RECENT_WARNINGS_AND_ERRORS {
-            seen.pop_front();
+        let mut recent = RECENT_WARNINGS_AND_ERRORS.lock().unwrap_or_else(PoisonError::into_inner);
+        if recent.len() == MAX_RECENT_WARNINGS_AND_ERRORS {
+            recent.pop_front();
         }
-        seen.push_back(exception);
+        recent.push_back(problem);
     }
 }
 

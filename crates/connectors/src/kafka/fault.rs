@@ -6,7 +6,7 @@ use windrow_engine::{FaultClass, Halt};
 use windrow_spec::{GroupProtocol, KafkaSourceSpec};
 
 use super::client_context::FatalClientError;
-use super::group::GroupRefusal;
+use super::group::GroupRefusalReason;
 use super::halts::build_refused_operation_halt;
 
 /// The class of an error that a poll returned instead of a record.
@@ -39,37 +39,37 @@ pub(super) fn classify_consumer_error(
     let Some(code) = ended.as_ref().map(|ended| ended.code).or_else(|| error.rdkafka_error_code()) else {
         return KafkaFault::Transient;
     };
-    let refused = |refusal: GroupRefusal| {
+    let refused = |refusal: GroupRefusalReason| {
         KafkaFault::Fatal(build_refused_operation_halt(brokers, SourceOperation::ReadTopic(topic.clone()), refusal))
     };
     match code {
         RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange => KafkaFault::LostOffset,
         RDKafkaErrorCode::FencedInstanceId | RDKafkaErrorCode::UnreleasedInstanceId => {
             let instance = static_member_name.unwrap_or("?").to_owned();
-            refused(GroupRefusal::InstanceInUse { group: group.clone(), instance, code })
+            refused(GroupRefusalReason::InstanceInUse { group: group.clone(), instance, code })
         }
         RDKafkaErrorCode::InvalidSessionTimeout => {
             let session_timeout_ms = match settings.group_protocol {
                 GroupProtocol::Classic { session_timeout_ms } => Some(session_timeout_ms),
                 GroupProtocol::Consumer => None,
             };
-            refused(GroupRefusal::SessionTimeoutNotAllowed { session_timeout_ms })
+            refused(GroupRefusalReason::SessionTimeoutNotAllowed { session_timeout_ms })
         }
         RDKafkaErrorCode::UnsupportedVersion | RDKafkaErrorCode::UnsupportedFeature
             if settings.group_protocol == GroupProtocol::Consumer =>
         {
-            refused(GroupRefusal::UnsupportedProtocol { code })
+            refused(GroupRefusalReason::UnsupportedProtocol { code })
         }
         RDKafkaErrorCode::InconsistentGroupProtocol => {
-            refused(GroupRefusal::GroupProtocolMismatch { group: group.clone(), code })
+            refused(GroupRefusalReason::GroupProtocolMismatch { group: group.clone(), code })
         }
         RDKafkaErrorCode::TopicAuthorizationFailed
         | RDKafkaErrorCode::GroupAuthorizationFailed
         | RDKafkaErrorCode::InvalidGroupId => {
-            refused(GroupRefusal::NotAuthorized { group: group.clone(), topic: topic.clone(), code })
+            refused(GroupRefusalReason::NotAuthorized { group: group.clone(), topic: topic.clone(), code })
         }
         _ => match ended {
-            Some(ended) => refused(GroupRefusal::ConsumerEnded { reason: ended.reason }),
+            Some(ended) => refused(GroupRefusalReason::ConsumerEnded { reason: ended.reason }),
             None => KafkaFault::Transient,
         },
     }

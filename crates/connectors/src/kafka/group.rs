@@ -4,7 +4,7 @@ pub(super) mod assignment;
 mod leave;
 pub(super) mod membership;
 pub(super) mod monitor;
-pub(super) mod refusal;
+pub(super) mod refusal_reason;
 
 pub use monitor::UnassignedPartitionMonitor;
-pub use refusal::GroupRefusal;
+pub use refusal_reason::GroupRefusalReason;

@@ -58,7 +58,7 @@ pub(super) fn claim_partition_at_fence(
                     row_numbering_fingerprints: fingerprints,
                     last_written_row_number_by_view: rows_written,
                 };
-                return Ok(PartitionOpenOutcome::Opened(Box::new(opening.into_opened_partition(granted, start))));
+                return Ok(PartitionOpenOutcome::Opened(Box::new(opening.open_with_granted_claim(granted, start))));
             }
             ClaimOutcome::Stale(stored) => stored,
         };

@@ -112,7 +112,7 @@ pub(super) struct GrantedFenceClaim {
 impl RestoredPartition {
     /// Combines the restored shard and the granted claim into an opened partition. The worker reads the partition from
     /// the offset `start`, or from the checkpoint's offset if `start` is `None`.
-    pub(super) fn into_opened_partition(self, granted: GrantedFenceClaim, start: Option<Offset>) -> OpenedPartition {
+    pub(super) fn open_with_granted_claim(self, granted: GrantedFenceClaim, start: Option<Offset>) -> OpenedPartition {
         let Self { restore_duration: duration, restored_shard: restored, .. } = self;
         let checkpoint_offset = restored.checkpoint_offset();
         let restored_checkpoint = restored.manifest.as_ref().map(|manifest| RestoredCheckpoint {

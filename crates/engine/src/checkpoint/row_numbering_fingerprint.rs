@@ -60,11 +60,11 @@ pub(super) fn compute_row_counts_at_start(
     job.views.iter().zip(&restored.stored_view_index_by_job_view).map(count_view).collect()
 }
 
-/// Returns the new fingerprint for the rows after a `disruption` at `offset`, such as a jump to another offset.
-/// `before` is the fingerprint for the rows before the disruption. The new fingerprint differs from `before`, because
-/// another run may process the same records without the disruption.
-pub(crate) fn compute_fingerprint_after_disruption(before: u64, disruption: &str, offset: Option<Offset>) -> u64 {
-    hash_text_parts(&[&before.to_string(), disruption, &format!("{offset:?}")])
+/// Returns the new fingerprint after row counting has restarted at `offset`, such as after a jump to another offset.
+/// `before` is the fingerprint for the rows before the restart. The new fingerprint differs from `before`, because
+/// another run may process the same records without the restart.
+pub(crate) fn derive_fingerprint_after_restart(before: u64, restart_cause: &str, offset: Option<Offset>) -> u64 {
+    hash_text_parts(&[&before.to_string(), restart_cause, &format!("{offset:?}")])
 }
 
 /// Returns a text with the definitions of all views of the job. The text contains all views, because every view affects

@@ -41,7 +41,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         let partition = fence_token.partition;
         let owned = self.partitions.get(&partition).and_then(TrackedPartition::owned_partition);
         let Some(owned) = owned.filter(|owned| owned.fence_token == fence_token) else { return Ok(()) };
-        let confirm_offset = owned.last_checkpoint.checkpoint_offset.or(owned.next_offset);
+        let confirm_offset = owned.checkpoint_progress.checkpoint_offset.or(owned.next_offset);
         self.metrics.checkpoint_metrics.forget_checkpoint_in_progress(partition);
         self.mark_partition_fenced(partition, newer_epoch, confirm_offset)
     }

@@ -1,11 +1,11 @@
-//! A partition that a worker has opened, with its shard, next offset, last checkpoint and snapshot schedule.
+//! A partition that a worker has opened, with its shard, next offset, checkpoint progress and snapshot schedule.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use windrow_core::{BaseOrDelta, EventTime, Shard};
 
-use crate::checkpoint::{OpenedPartition, compute_fingerprint_after_disruption};
+use crate::checkpoint::{OpenedPartition, derive_fingerprint_after_restart};
 use crate::{FenceToken, Offset, PartitionStatus};
 
 /// The data of an opened partition.
@@ -18,7 +18,7 @@ pub(super) struct OwnedPartition {
     /// Whether the bounded input of the partition has ended and all its windows have fired.
     pub(super) input_finished: bool,
     pub(super) row_numbering: RowNumbering,
-    pub(super) last_checkpoint: LastCompleteCheckpoint,
+    pub(super) checkpoint_progress: CheckpointProgress,
     pub(super) snapshot_schedule: SnapshotSchedule,
     pub(super) read_stats: PartitionReadStats,
 }
@@ -34,21 +34,25 @@ pub(super) struct RowNumbering {
     pub(super) last_written_row_number_by_view: Vec<u64>,
 }
 
-/// The last complete checkpoint of a partition.
+/// How far the checkpoints of a partition have come. Before the first checkpoint is complete, the fields have other
+/// values, which their docs describe.
 #[derive(Debug)]
-pub(super) struct LastCompleteCheckpoint {
-    /// The offset of the first record that the checkpoint does not include; `None` before the first checkpoint.
+pub(super) struct CheckpointProgress {
+    /// The offset of the first record that the last complete checkpoint does not include; `None` before the first
+    /// checkpoint, and after [`OwnedPartition::prepare_for_new_input`].
     pub(super) checkpoint_offset: Option<Offset>,
-    /// The monotonic time of the checkpoint's cut. Until the worker has completed a checkpoint, the time at which it
-    /// opened the partition.
+    /// The monotonic time of the last complete checkpoint's cut. Until the worker has completed a checkpoint, the time
+    /// at which it opened the partition.
     pub(super) cut_at: Duration,
-    /// The wall-clock time of the checkpoint's cut, in epoch milliseconds; `None` before the first checkpoint.
+    /// The wall-clock time of the last complete checkpoint's cut, in epoch milliseconds; `None` before the first
+    /// checkpoint.
     pub(super) cut_at_ms: Option<i64>,
-    /// The size in bytes of all layers of the checkpoint.
+    /// The size in bytes of all layers of the last complete checkpoint; 0 before the first checkpoint.
     pub(super) checkpoint_total_bytes: u64,
 }
 
-/// The monotonic times at which the next snapshots of a partition are due, and whether the next checkpoint is a base.
+/// When the next checkpoint and the next savepoint of a partition are due, in monotonic time; whether the next
+/// checkpoint is a base or a delta; and which savepoint was the last.
 #[derive(Debug)]
 pub(super) struct SnapshotSchedule {
     /// Whether the next checkpoint must be a base or a delta.
@@ -109,7 +113,7 @@ impl OwnedPartition {
                 row_numbering_fingerprints: fingerprints,
                 last_written_row_number_by_view: rows_written,
             },
-            last_checkpoint: LastCompleteCheckpoint {
+            checkpoint_progress: CheckpointProgress {
                 checkpoint_offset: offset,
                 cut_at: clock.monotonic_now,
                 cut_at_ms: restored.as_ref().map(|restored| restored.taken_at_ms),
@@ -137,7 +141,7 @@ impl OwnedPartition {
             next_offset,
             input_finished: false,
             row_numbering: RowNumbering::default(),
-            last_checkpoint: LastCompleteCheckpoint {
+            checkpoint_progress: CheckpointProgress {
                 checkpoint_offset: None,
                 cut_at: clock.monotonic_now,
                 cut_at_ms: None,
@@ -169,7 +173,7 @@ impl OwnedPartition {
             &mut self.row_numbering;
         fingerprints
             .iter_mut()
-            .for_each(|fingerprint| *fingerprint = compute_fingerprint_after_disruption(*fingerprint, cause, offset));
+            .for_each(|fingerprint| *fingerprint = derive_fingerprint_after_restart(*fingerprint, cause, offset));
         rows_written.fill(0);
     }
 
@@ -181,7 +185,7 @@ impl OwnedPartition {
         // Stored fingerprints are hashes that include this text, so the text must never change.
         self.restart_row_counting("a new beginning");
         self.input_finished = false;
-        self.last_checkpoint.checkpoint_offset = None;
+        self.checkpoint_progress.checkpoint_offset = None;
         self.snapshot_schedule.next_base_or_delta = BaseOrDelta::Base;
     }
 
@@ -205,15 +209,15 @@ impl OwnedPartition {
             last_record_timestamp_ms: self.read_stats.last_record_timestamp_ms,
             processed_record_count: self.read_stats.processed_record_count,
             entity_count: self.shard.entity_count() as u64,
-            last_checkpoint_total_bytes: self.last_checkpoint.checkpoint_total_bytes,
-            last_checkpoint_offset: self.last_checkpoint.checkpoint_offset,
-            last_checkpoint_at_ms: self.last_checkpoint.cut_at_ms,
+            last_checkpoint_total_bytes: self.checkpoint_progress.checkpoint_total_bytes,
+            last_checkpoint_offset: self.checkpoint_progress.checkpoint_offset,
+            last_checkpoint_at_ms: self.checkpoint_progress.cut_at_ms,
         }
     }
 
     /// Returns whether the worker has processed records that the last complete checkpoint does not include. Also
     /// returns true before the first checkpoint, if the next offset is known.
     pub(super) fn has_uncheckpointed_records(&self) -> bool {
-        self.next_offset.is_some() && self.next_offset != self.last_checkpoint.checkpoint_offset
+        self.next_offset.is_some() && self.next_offset != self.checkpoint_progress.checkpoint_offset
     }
 }

@@ -271,7 +271,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
             if owned.has_uncheckpointed_records() {
                 self.event_recorder.record_release_without_checkpoint(partition);
             }
-            offsets.extend(owned.last_checkpoint.checkpoint_offset.map(|offset| (partition, offset)));
+            offsets.extend(owned.checkpoint_progress.checkpoint_offset.map(|offset| (partition, offset)));
         }
         if !offsets.is_empty() {
             self.source.commit_offsets(&offsets, CommitWait::AwaitAnswer)?;

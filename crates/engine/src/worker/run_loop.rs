@@ -122,7 +122,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
     /// Returns the offset of each partition's last complete checkpoint.
     pub(super) fn last_checkpoint_offsets(&self) -> PartitionOffsets {
         let offset = |(&partition, tracked): (&Partition, &TrackedPartition)| {
-            Some((partition, tracked.owned_partition()?.last_checkpoint.checkpoint_offset?))
+            Some((partition, tracked.owned_partition()?.checkpoint_progress.checkpoint_offset?))
         };
         self.partitions.iter().filter_map(offset).collect()
     }
@@ -330,7 +330,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         let watermark = owned().map(|owned| owned.shard.watermark()).min().flatten();
         let entities = owned().map(|owned| owned.shard.entity_count()).sum();
         self.metrics.set_shard_totals(owned().count(), entities, watermark);
-        let oldest = owned().map(|owned| now.saturating_sub(owned.last_checkpoint.cut_at)).max();
+        let oldest = owned().map(|owned| now.saturating_sub(owned.checkpoint_progress.cut_at)).max();
         self.metrics.checkpoint_metrics.set_longest_time_since_checkpoint(oldest);
     }
 

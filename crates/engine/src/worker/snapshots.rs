@@ -14,7 +14,7 @@ use std::time::Duration;
 use windrow_core::{BaseOrDelta, SnapshotStorageOutcome};
 
 use super::active_snapshot::{ActiveSnapshot, SnapshotStage};
-use super::owned_partition::LastCompleteCheckpoint;
+use super::owned_partition::CheckpointProgress;
 use super::partition_phase::{PartitionPhase, TrackedPartition};
 use super::state::{Worker, WorkerOutcome};
 use crate::checkpoint::{CheckpointCommand, CheckpointEvent, SnapshotOutcome, SnapshotPurpose, SnapshotToComplete};
@@ -254,7 +254,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                 owned.shard.end_snapshot(SnapshotStorageOutcome::Stored);
                 let Some(snapshot) = tracked.end_snapshot(now)? else { return Ok(()) };
                 let Some(owned) = tracked.owned_partition_mut() else { return Ok(()) };
-                owned.last_checkpoint = LastCompleteCheckpoint {
+                owned.checkpoint_progress = CheckpointProgress {
                     checkpoint_offset: Some(snapshot.cut_offset),
                     cut_at: snapshot.cut_at,
                     cut_at_ms: Some(snapshot.cut_at_ms),

@@ -128,7 +128,7 @@ impl TestProducer {
 
 /// How a transaction ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum TransactionEnd {
+pub enum TransactionOutcome {
     /// Kafka commits the transaction: all consumers can read the transaction's records.
     Commit,
     /// Kafka aborts the transaction: consumers with `isolation.level=read_committed` never receive the transaction's
@@ -141,7 +141,7 @@ pub struct TestTransaction {
     /// The records to send within the transaction.
     pub records: Vec<OutgoingRecord>,
     /// Whether the transaction is committed or aborted.
-    pub transaction_end: TransactionEnd,
+    pub transaction_outcome: TransactionOutcome,
 }
 
 impl TestKafka {
@@ -177,9 +177,9 @@ impl TestKafka {
             producer.0.begin_transaction().expect("begun");
             producer.enqueue_records(topic, &transaction.records);
             producer.flush();
-            match transaction.transaction_end {
-                TransactionEnd::Commit => producer.0.commit_transaction(KAFKA_TIMEOUT).expect("committed"),
-                TransactionEnd::Abort => producer.0.abort_transaction(KAFKA_TIMEOUT).expect("aborted"),
+            match transaction.transaction_outcome {
+                TransactionOutcome::Commit => producer.0.commit_transaction(KAFKA_TIMEOUT).expect("committed"),
+                TransactionOutcome::Abort => producer.0.abort_transaction(KAFKA_TIMEOUT).expect("aborted"),
             }
         }
     }

@@ -51,7 +51,7 @@ pub(super) async fn stream_recent_rows(
 }
 
 fn render_recent_rows(context: &JobServerContext, limit: usize) -> Value {
-    let rows = context.recent_rows.newest_rows(limit.min(MAX_ROWS_PER_ANSWER), None);
+    let rows = context.recent_row_source.newest_rows(limit.min(MAX_ROWS_PER_ANSWER), None);
     let render_row = |row: WrittenRow| {
         let view = context.pipeline.views.get(row.view.0).map(|view| view.name.to_string());
         json!({

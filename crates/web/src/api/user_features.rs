@@ -63,7 +63,7 @@ pub(super) async fn stream_features(
 
 async fn look_up_and_render_user(context: &Arc<JobServerContext>, lookup: &UserRowLookup, user: Option<&str>) -> Value {
     let job = context.assemble_job_report().await;
-    let recent_rows = user.map(|user| context.recent_rows.newest_rows(MAX_RECENT_ROWS, Some(user)));
+    let recent_rows = user.map(|user| context.recent_row_source.newest_rows(MAX_RECENT_ROWS, Some(user)));
     let mut page_data = UserPageData {
         user,
         recent_rows: recent_rows.unwrap_or_default(),

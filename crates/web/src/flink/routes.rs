@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
 use serde_json::{Value, json};
 
-use super::checkpoint_triggers::{CheckpointTriggers, remember_checkpoint_request, render_checkpoint_trigger_status};
+use super::checkpoint_requests::{CheckpointRequests, remember_checkpoint_request, render_checkpoint_request_status};
 use super::checkpoints::{render_checkpoint_config, render_checkpoint_details, render_checkpoint_statistics};
 use super::cluster::{render_cluster_config, render_cluster_overview, render_task_managers};
 use super::exceptions::render_exceptions;
@@ -35,7 +35,7 @@ pub fn router() -> Router<Arc<JobServerContext>> {
     for prefix in ["", "/v1"] {
         router = add_routes(router, prefix, routes());
     }
-    router.method_not_allowed_fallback(answer_method_not_allowed).layer(Extension(CheckpointTriggers::default()))
+    router.method_not_allowed_fallback(answer_method_not_allowed).layer(Extension(CheckpointRequests::default()))
 }
 
 /// Returns the routes without a prefix.
@@ -52,7 +52,7 @@ pub(crate) fn routes() -> Vec<ApiRoute<Arc<JobServerContext>>> {
         ApiRoute::get("/jobs/{jobid}/checkpoints", get_checkpoints).and_post(post_checkpoint),
         ApiRoute::get("/jobs/{jobid}/checkpoints/config", get_checkpoint_config),
         ApiRoute::get("/jobs/{jobid}/checkpoints/details/{checkpointid}", get_checkpoint_details),
-        ApiRoute::get("/jobs/{jobid}/checkpoints/{triggerid}", get_checkpoint_trigger_status),
+        ApiRoute::get("/jobs/{jobid}/checkpoints/{triggerid}", get_checkpoint_request_status),
         ApiRoute::post("/jobs/{jobid}/savepoints", post_savepoint),
         ApiRoute::get("/jobs/{jobid}/savepoints/{triggerid}", get_savepoint_status),
         ApiRoute::post("/jobs/{jobid}/stop", post_stop),
@@ -212,21 +212,22 @@ async fn get_savepoint_status(State(context): SharedContext, request: FlinkReque
 
 async fn post_checkpoint(
     State(context): SharedContext,
-    Extension(triggers): Extension<CheckpointTriggers>,
+    Extension(checkpoint_requests): Extension<CheckpointRequests>,
     request: FlinkRequest,
     body: Bytes,
 ) -> Response {
-    let begin = |job: &FlinkJob<'_>| remember_checkpoint_request(job, &triggers, parse_request_body(&body)?);
+    let begin = |job: &FlinkJob<'_>| remember_checkpoint_request(job, &checkpoint_requests, parse_request_body(&body)?);
     begin_operation(&context, &request, begin).await
 }
 
-async fn get_checkpoint_trigger_status(
+async fn get_checkpoint_request_status(
     State(context): SharedContext,
-    Extension(triggers): Extension<CheckpointTriggers>,
+    Extension(checkpoint_requests): Extension<CheckpointRequests>,
     request: FlinkRequest,
 ) -> Response {
-    let render =
-        |job: &FlinkJob<'_>| render_checkpoint_trigger_status(job, &triggers, request.path_parameter("triggerid"));
+    let render = |job: &FlinkJob<'_>| {
+        render_checkpoint_request_status(job, &checkpoint_requests, request.path_parameter("triggerid"))
+    };
     answer_from_named_job(&context, &request, render).await
 }
 

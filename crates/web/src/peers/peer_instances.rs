@@ -28,7 +28,7 @@ impl PeerInstances {
             let (peers, store) = (self.clone(), Arc::clone(store));
             // After the timeout, the refresh continues in the background, so that the next page can show the result of
             // the refresh.
-            let refresh = tokio::task::spawn_blocking(move || drop(peers.refresh_known_instances(&*store)));
+            let refresh = tokio::task::spawn_blocking(move || drop(peers.refresh_reports_and_stop_requests(&*store)));
             let _ = timeout(MAX_PAGE_STORE_WAIT, refresh).await;
         }
         self.lock_known_instances().live_reports()
@@ -45,7 +45,7 @@ impl PeerInstances {
 
     /// Writes a stop request for every live instance except `own_instance`.
     pub(crate) fn request_stop_of_others(&self, store: &dyn CheckpointStore, own_instance: &str) {
-        if let Err(fault) = self.refresh_known_instances(store) {
+        if let Err(fault) = self.refresh_reports_and_stop_requests(store) {
             warn!(%fault, "cannot list the other instances; only the known ones are asked to stop");
         }
         // Copy the reports, so that the lock is released before the stop requests are written to the store.
@@ -66,7 +66,7 @@ impl PeerInstances {
     ///
     /// # Errors
     /// Fails if the objects in the store cannot be listed.
-    pub(super) fn refresh_known_instances(&self, store: &dyn CheckpointStore) -> Result<(), StoreFault> {
+    pub(super) fn refresh_reports_and_stop_requests(&self, store: &dyn CheckpointStore) -> Result<(), StoreFault> {
         let listed = store.list_objects(INSTANCES_FOLDER);
         let new_reports = match &listed {
             Ok(listed) => self.lock_known_instances().update_objects_and_list_unread_reports(listed),

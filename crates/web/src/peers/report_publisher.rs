@@ -86,7 +86,7 @@ impl PublisherThread {
     /// for this instance. Deletes old objects of other instances.
     fn refresh_peers_and_obey_stop_request(&mut self) {
         let (peers, store) = (&self.context.peers, &*self.context.checkpoint_store);
-        let refreshed = peers.refresh_known_instances(store);
+        let refreshed = peers.refresh_reports_and_stop_requests(store);
         let stop_object = stop_request_object_name(&self.instance);
         if refreshed.is_ok()
             && peers.lock_known_instances().has_object(&stop_object)

@@ -106,7 +106,7 @@ pub struct RestoreReport {
     pub restore_duration_ms: u64,
     /// The location of the savepoint that the job began from; absent if the job began without a savepoint.
     #[serde(rename = "savepoint")]
-    pub savepoint_location: Option<String>,
+    pub origin_savepoint_location: Option<String>,
     /// The offset at which the worker continued to read the partition after the restore.
     #[serde(rename = "offset")]
     pub resume_offset: Option<i64>,

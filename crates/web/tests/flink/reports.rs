@@ -142,7 +142,7 @@ pub(crate) fn own_report() -> InstanceReport {
             checkpoint_number: 40,
             restored_at_ms: NOW - 999_000,
             restore_duration_ms: 30,
-            savepoint_location: Some("file:/savepoints/first".to_owned()),
+            origin_savepoint_location: Some("file:/savepoints/first".to_owned()),
             resume_offset: Some(1_000),
         }],
         recent_chart_marks: vec![ChartMark {

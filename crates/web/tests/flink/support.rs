@@ -52,7 +52,7 @@ impl TestJob {
             pipeline_text: String::new(),
             pipeline_plan: Value::Null,
             report_source: Arc::new(report_source.clone()),
-            recent_rows: Arc::new(()),
+            recent_row_source: Arc::new(()),
             checkpoint_store: store,
             savepoint_store_opener: stores,
             stop_signal: StopSignal::default(),

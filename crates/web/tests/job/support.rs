@@ -115,7 +115,7 @@ impl TestServer {
             pipeline_text: "name = \"<script>\"\n".to_owned(),
             pipeline_plan: serde_json::json!({ "name": "ecommerce" }),
             report_source: Arc::<FixedReport>::clone(&report_source),
-            recent_rows: Arc::new(FixedRows(rows)),
+            recent_row_source: Arc::new(FixedRows(rows)),
             checkpoint_store: store,
             savepoint_store_opener: stores,
             stop_signal: StopSignal::default(),

@@ -1,7 +1,7 @@
 //! Pages of records.
 
 use serde_json::{Value, json};
-use windrow_test_support::kafka::{OutgoingRecord, TestTransaction, TransactionEnd};
+use windrow_test_support::kafka::{OutgoingRecord, TestTransaction, TransactionOutcome};
 use windrow_test_support::kafka_or_skip;
 
 use crate::support::ui::KafkaUiServer;
@@ -173,8 +173,8 @@ async fn holes_between_offsets_are_passed_over() {
     let kafka = kafka_or_skip!();
     let ui = KafkaUiServer::start(&kafka.brokers).await;
     let topic = kafka.create_unique_topic(1, &[]);
-    let committed = |records| TestTransaction { records, transaction_end: TransactionEnd::Commit };
-    let aborted = |records| TestTransaction { records, transaction_end: TransactionEnd::Abort };
+    let committed = |records| TestTransaction { records, transaction_outcome: TransactionOutcome::Commit };
+    let aborted = |records| TestTransaction { records, transaction_outcome: TransactionOutcome::Abort };
     kafka.produce_transactions(
         &topic,
         &[

@@ -173,7 +173,7 @@ fn restore_report(partition: i32, n: u32) -> RestoreReport {
         checkpoint_number: 2,
         restored_at_ms: NOW - 3_500_000 + 1_000 * i64::from(n),
         restore_duration_ms: 10 * u64::from(n),
-        savepoint_location: None,
+        origin_savepoint_location: None,
         resume_offset: Some(900),
     }
 }

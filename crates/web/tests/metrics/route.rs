@@ -38,7 +38,7 @@ async fn request_metrics(method: Method, report: InstanceReport) -> MetricsAnswe
         pipeline_text: String::new(),
         pipeline_plan: serde_json::Value::Null,
         report_source: Arc::new(FixedReport(report)),
-        recent_rows: Arc::new(()),
+        recent_row_source: Arc::new(()),
         checkpoint_store: stores.open_store("memory:").expect("memory is a place"),
         savepoint_store_opener: stores,
         stop_signal: StopSignal::default(),

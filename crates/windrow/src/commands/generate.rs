@@ -14,8 +14,8 @@ use windrow_generator::{EventGenerator, GeneratedEvent, GeneratorSettings};
 use crate::cli::GenerateArgs;
 use crate::exit::{CommandFailure, ExitStatus};
 use crate::format::{format_count_with_noun, format_duration};
+use crate::number_conversions::signed_milliseconds;
 use crate::progress_bar::{create_progress_bar, create_spinner};
-use crate::units::signed_milliseconds;
 use crate::wall_clock::now_ms;
 use crate::{pipeline_file, print, signals};
 

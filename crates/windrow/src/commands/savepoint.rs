@@ -14,7 +14,7 @@ use crate::cli::SavepointArgs;
 use crate::exit::{CommandFailure, ExitStatus};
 use crate::format::{format_byte_size, format_count_with_noun, format_duration};
 use crate::job_state_folder::{JobStateFolder, random_hex_digits};
-use crate::units::whole_milliseconds;
+use crate::number_conversions::whole_milliseconds;
 use crate::{pipeline_file, print, progress_bar, signals};
 
 pub(crate) fn run(args: &SavepointArgs) -> Result<ExitStatus, CommandFailure> {

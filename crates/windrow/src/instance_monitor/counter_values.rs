@@ -7,14 +7,14 @@ use std::time::Duration;
 use windrow_connectors::redis::RedisWriterObserver;
 use windrow_engine::{Epoch, HistogramCounts, Partition, WorkerMetrics};
 
-/// The values of all counters. All of them except `records_read_by_partition` count from the start of the process.
+/// The values of all counters. All of them except `processed_records_by_partition` count from the start of the process.
 #[derive(Clone, Debug, Default)]
 pub(super) struct CounterValues {
     pub(super) values_by_worker: Vec<WorkerCounterValues>,
     pub(super) fired_rows_by_view: Vec<u64>,
     /// For each partition and epoch, the number of records that a worker has processed since it opened the partition
     /// under this epoch.
-    pub(super) records_read_by_partition: BTreeMap<(Partition, Epoch), u64>,
+    pub(super) processed_records_by_partition: BTreeMap<(Partition, Epoch), u64>,
     pub(super) rows_written_to_redis: u64,
     pub(super) redis_transaction_count: u64,
     pub(super) total_redis_transaction_time: Duration,
@@ -47,7 +47,7 @@ impl CounterValues {
         Self {
             values_by_worker: workers.iter().map(|worker| WorkerCounterValues::read(worker)).collect(),
             fired_rows_by_view: (0..views).map(view_rows).collect(),
-            records_read_by_partition: partitions
+            processed_records_by_partition: partitions
                 .map(|status| ((status.partition, status.epoch), status.processed_record_count))
                 .collect(),
             rows_written_to_redis: status.rows_written,

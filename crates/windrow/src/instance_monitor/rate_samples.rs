@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use windrow_engine::HistogramCounts;
 
 use super::counter_values::CounterValues;
-use crate::units::{count_as_f64, fractional_milliseconds};
+use crate::number_conversions::{count_as_f64, fractional_milliseconds};
 
 /// The length of the interval over which rates are computed.
 const RATE_INTERVAL_LENGTH: Duration = Duration::from_secs(10);

@@ -12,7 +12,7 @@ use windrow_web::report::{
     ChartMark, CheckpointReport, CheckpointStatus, DeadLetterReport, LateEventReport, RecordExcerpt, RestoreReport,
 };
 
-use crate::units::whole_milliseconds;
+use crate::number_conversions::whole_milliseconds;
 
 /// The largest number of entries in each list of the report.
 const MAX_EVENTS_PER_LIST: usize = 50;
@@ -72,7 +72,7 @@ pub(super) fn recent_restores(workers: &[Arc<WorkerMetrics>]) -> Vec<RestoreRepo
         checkpoint_number: event.restored_checkpoint_id.checkpoint_number,
         restored_at_ms: event.restored_at_ms,
         restore_duration_ms: whole_milliseconds(event.restore_duration),
-        savepoint_location: event.origin_savepoint_place,
+        origin_savepoint_location: event.origin_savepoint_place,
         resume_offset: event.start_offset,
     };
     let events =

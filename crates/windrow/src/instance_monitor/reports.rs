@@ -14,7 +14,7 @@ use windrow_web::report::{
 
 use super::counter_values::{CounterValues, FreshnessHistograms, WorkerCounterValues};
 use super::rate_samples::RateSamples;
-use crate::units::{count_as_f64, fractional_milliseconds, signed_milliseconds, whole_milliseconds};
+use crate::number_conversions::{count_as_f64, fractional_milliseconds, signed_milliseconds, whole_milliseconds};
 
 /// A partition counts as idle if its worker has read all of its records, and has processed no record for this time.
 const PARTITION_IDLE_AFTER_MS: i64 = 10_000;
@@ -90,7 +90,9 @@ pub(super) fn build_partition_report(
     let lag = end.zip(status.next_offset).and_then(|(end, offset)| u64::try_from(end - offset).ok());
     let quiet_since_ms = status.last_record_processed_at_ms.unwrap_or(status.opened_at_ms);
     let records = |counters: &CounterValues| {
-        count_as_f64(counters.records_read_by_partition.get(&(status.partition, status.epoch)).copied().unwrap_or(0))
+        count_as_f64(
+            counters.processed_records_by_partition.get(&(status.partition, status.epoch)).copied().unwrap_or(0),
+        )
     };
     PartitionReport {
         partition: status.partition,

@@ -51,7 +51,7 @@ pub struct BrokerSummary {
     pub led_partition_count: usize,
     /// The number of partitions of which the broker has a replica.
     #[serde(rename = "replicas")]
-    pub replica_count: usize,
+    pub hosted_replica_count: usize,
     /// The total bytes of all replicas on the broker; `None` if the broker does not report its disks.
     #[serde(rename = "bytes")]
     pub all_replica_bytes: Option<i64>,
@@ -103,7 +103,7 @@ impl BrokerSummary {
             port: broker.port,
             rack: broker.rack.as_ref().map(ToString::to_string),
             led_partition_count: partitions().filter(|partition| partition.leader_id == id).count(),
-            replica_count: partitions().filter(|partition| partition.replica_nodes.contains(&id)).count(),
+            hosted_replica_count: partitions().filter(|partition| partition.replica_nodes.contains(&id)).count(),
             all_replica_bytes: reported.map(|disk| disk.replica_bytes_by_partition.values().sum()),
             disk_total_bytes: reported.and_then(|disk| disk.total_bytes),
             disk_free_bytes: reported.and_then(|disk| disk.free_bytes),

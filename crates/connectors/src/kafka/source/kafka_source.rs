@@ -96,7 +96,7 @@ impl KafkaSource {
     /// Notes that the next record of `partition` has at least the offset `position`. The record consumer tracks these
     /// offsets, and a bounded job finishes the partition at its end offset.
     pub(super) fn note_next_offset(&mut self, partition: Partition, position: Offset) {
-        self.record_consumer.read_progress.note_next_offset(partition, position);
+        self.record_consumer.read_progress.note_progress(partition, position);
         self.assignment_mode.note_next_offset(partition, position);
     }
 

@@ -34,7 +34,7 @@ pub(super) struct StuckPartition {
 
 impl ReadProgress {
     /// Notes that reading of `partition` continues at `offset`, and resets the partition's count of errors.
-    pub(super) fn note_next_offset(&mut self, partition: Partition, offset: Offset) {
+    pub(super) fn note_progress(&mut self, partition: Partition, offset: Offset) {
         self.progress_by_partition
             .insert(partition, PartitionProgress { next_offset: offset, errors_without_progress: 0 });
     }

@@ -74,7 +74,7 @@ impl RecordConsumer {
         }
         self.consumer.incremental_assign(&list)?;
         self.partitions_being_read.extend(partitions);
-        starts.iter().for_each(|(&partition, &offset)| self.read_progress.note_next_offset(partition, offset));
+        starts.iter().for_each(|(&partition, &offset)| self.read_progress.note_progress(partition, offset));
         Ok(())
     }
 

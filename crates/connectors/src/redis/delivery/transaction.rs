@@ -310,7 +310,7 @@ fn push_batch_write_commands(
     for row in rows {
         if refused.next_if_eq(&row.row_index).is_none() {
             writes.push_commands_with_meaning(ExecReplyMeaning::Row(row.row_index), |commands| {
-                row.append_commands(commands);
+                row.append_row_commands(commands);
             });
         }
     }

@@ -93,7 +93,7 @@ impl GrantedFences {
         for run in runs {
             let by_view = last_row_numbers.entry((run.fence_token.partition, run.fence_token.epoch)).or_default();
             let last = by_view.entry(run.view).or_default();
-            *last = run.largest_view_row_number.max(*last);
+            *last = run.largest_row_number.max(*last);
         }
         let mut verdict = BatchFenceVerdict::default();
         for ((partition, epoch), by_view) in last_row_numbers {

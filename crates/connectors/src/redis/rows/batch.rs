@@ -34,8 +34,9 @@ pub(crate) struct UniformRowRun {
     pub(crate) trigger_record: Option<TriggerRecord>,
     /// The positions of the rows in the batch. The range is empty in a run that only requests a check of the fence.
     row_positions: Range<usize>,
-    /// The largest row number in the run. Windrow numbers the rows of each view of a partition in order.
-    pub(crate) largest_view_row_number: u64,
+    /// The largest row number in the run; 0 if the run has no rows. Windrow numbers the rows of each view of a
+    /// partition in order.
+    pub(crate) largest_row_number: u64,
 }
 
 impl UniformRowRun {
@@ -101,14 +102,14 @@ impl RowBatch {
                     && run.trigger_record == self.next_trigger_record =>
             {
                 run.row_positions.end = position + 1;
-                run.largest_view_row_number = run.largest_view_row_number.max(number);
+                run.largest_row_number = run.largest_row_number.max(number);
             }
             _ => self.runs.push(UniformRowRun {
                 fence_token,
                 view,
                 trigger_record: self.next_trigger_record,
                 row_positions: position..position + 1,
-                largest_view_row_number: number,
+                largest_row_number: number,
             }),
         }
     }
@@ -123,7 +124,7 @@ impl RowBatch {
                 view: ViewId(0),
                 trigger_record: self.next_trigger_record,
                 row_positions: end..end,
-                largest_view_row_number: 0,
+                largest_row_number: 0,
             });
         }
     }
@@ -199,7 +200,7 @@ impl<'a> InFlightRow<'a> {
     }
 
     /// Appends the commands that write the row.
-    pub(crate) fn append_commands(&self, out: &mut CommandBuffer) {
+    pub(crate) fn append_row_commands(&self, out: &mut CommandBuffer) {
         out.append_command_span(&self.batch.row_batch.commands, &self.row.command_span);
     }
 }

@@ -74,8 +74,8 @@ fn render_last_restore(job: &FlinkJob<'_>) -> Value {
     json!({
         "id": newest.checkpoint_number,
         "restore_timestamp": newest.restored_at_ms,
-        "is_savepoint": newest.savepoint_location.is_some(),
-        "external_path": newest.savepoint_location.as_deref().unwrap_or(job.checkpoint_location),
+        "is_savepoint": newest.origin_savepoint_location.is_some(),
+        "external_path": newest.origin_savepoint_location.as_deref().unwrap_or(job.checkpoint_location),
     })
 }
 

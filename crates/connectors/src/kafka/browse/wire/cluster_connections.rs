@@ -36,7 +36,7 @@ impl ClusterConnections {
     pub(crate) async fn open(browser: &KafkaBrowser) -> Result<Self, BrowseError> {
         let mut last_error = BrowseError::Unreachable("the list of Kafka brokers contains no address".to_owned());
         for address in parse_bootstrap_addresses(browser.broker_addresses()) {
-            match BrokerConnection::connect(&address).await {
+            match BrokerConnection::connect_and_fetch_versions(&address).await {
                 Ok(bootstrap) => {
                     return Ok(Self { bootstrap_connection: bootstrap, endpoints_by_broker: BTreeMap::new() });
                 }
@@ -120,7 +120,7 @@ impl BrokerEndpoint {
     async fn send_and_keep_connection<R: Request>(self, broker_id: i32, request: R) -> AnswerWithConnection<R> {
         let connected = match self.connection {
             Some(connection) => Ok(connection),
-            None => BrokerConnection::connect(&self.address).await,
+            None => BrokerConnection::connect_and_fetch_versions(&self.address).await,
         };
         match connected {
             Ok(mut connection) => {

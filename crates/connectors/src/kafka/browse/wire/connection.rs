@@ -35,7 +35,7 @@ pub(super) struct BrokerConnection {
 
 impl BrokerConnection {
     /// Connects to the broker at `address`, and asks which versions of each request the broker supports.
-    pub(super) async fn connect(address: &str) -> Result<Self, BrowseError> {
+    pub(super) async fn connect_and_fetch_versions(address: &str) -> Result<Self, BrowseError> {
         let unreachable =
             |reason: String| BrowseError::Unreachable(format!("Kafka at {address} does not answer: {reason}"));
         let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect(address))

@@ -4,7 +4,7 @@ use rdkafka::error::RDKafkaErrorCode;
 
 /// The reason why Kafka refuses a member of a consumer group. Only an operator can remove that reason.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum GroupRefusal {
+pub enum GroupRefusalReason {
     /// Another process with the same static member name is a member of the group.
     #[error("another process is a member of group `{group}` with the same static member name `{instance}` ({code})")]
     InstanceInUse {

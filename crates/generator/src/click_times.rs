@@ -5,14 +5,14 @@ use crate::random::RandomStream;
 
 /// Draws the time of each click.
 #[derive(Debug)]
-pub(crate) struct ClickPace {
+pub(crate) struct ClickTimes {
     random: RandomStream,
     events_per_second: f64,
     slot_number: u64,
     slot_start_ms: u64,
 }
 
-impl ClickPace {
+impl ClickTimes {
     pub(crate) fn new(events_per_second: f64, random: RandomStream) -> Self {
         Self { random, events_per_second, slot_number: 0, slot_start_ms: 0 }
     }

@@ -21,20 +21,20 @@ use crate::answers::HttpFault;
 use crate::report::CheckpointStatus;
 
 /// The largest number of remembered checkpoint requests. A further request replaces the oldest request.
-const MAX_REMEMBERED_TRIGGERS: usize = 50;
+const MAX_REMEMBERED_CHECKPOINT_REQUESTS: usize = 50;
 
 /// The checkpoint requests that this instance received. Clones share the same requests.
 #[derive(Clone, Default)]
-pub(super) struct CheckpointTriggers(Arc<Mutex<VecDeque<CheckpointTrigger>>>);
+pub(super) struct CheckpointRequests(Arc<Mutex<VecDeque<CheckpointRequest>>>);
 
 /// A request for a checkpoint.
-struct CheckpointTrigger {
+struct CheckpointRequest {
     id: String,
     requested_at_ms: i64,
 }
 
 /// The state of a checkpoint request.
-enum CheckpointTriggerState {
+enum CheckpointRequestState {
     Pending,
     /// The requested checkpoint of every partition that has an owner is complete. `round_id` is the id of the newest
     /// round of checkpoints.
@@ -46,9 +46,9 @@ enum CheckpointTriggerState {
     },
 }
 
-impl CheckpointTriggers {
+impl CheckpointRequests {
     /// Locks the list of requests. The oldest request is the first in the list.
-    fn lock_triggers(&self) -> MutexGuard<'_, VecDeque<CheckpointTrigger>> {
+    fn lock_requests(&self) -> MutexGuard<'_, VecDeque<CheckpointRequest>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -56,7 +56,7 @@ impl CheckpointTriggers {
 /// Answers POST `/jobs/:id/checkpoints`. Remembers the request, and returns the id of the request.
 pub(super) fn remember_checkpoint_request(
     job: &FlinkJob<'_>,
-    triggers: &CheckpointTriggers,
+    requests: &CheckpointRequests,
     body: CheckpointRequestBody,
 ) -> Result<Value, HttpFault> {
     let id = trigger_id_or_random(body.trigger_id)?;
@@ -65,40 +65,40 @@ pub(super) fn remember_checkpoint_request(
             "The job is stopping and takes its last checkpoint, so no other checkpoint can be requested.",
         ));
     }
-    let mut known = triggers.lock_triggers();
-    if !known.iter().any(|trigger| trigger.id == id) {
-        if known.len() == MAX_REMEMBERED_TRIGGERS {
+    let mut known = requests.lock_requests();
+    if !known.iter().any(|request| request.id == id) {
+        if known.len() == MAX_REMEMBERED_CHECKPOINT_REQUESTS {
             known.pop_front();
         }
-        known.push_back(CheckpointTrigger { id: id.clone(), requested_at_ms: job.now_ms });
+        known.push_back(CheckpointRequest { id: id.clone(), requested_at_ms: job.now_ms });
     }
     Ok(json!({ "request-id": id }))
 }
 
 /// Answers GET `/jobs/:id/checkpoints/:triggerid`.
-pub(super) fn render_checkpoint_trigger_status(
+pub(super) fn render_checkpoint_request_status(
     job: &FlinkJob<'_>,
-    triggers: &CheckpointTriggers,
+    requests: &CheckpointRequests,
     trigger_id: &str,
 ) -> Result<Value, HttpFault> {
     let id = parse_trigger_id_in_path(trigger_id)?;
     let requested_at_ms =
-        triggers.lock_triggers().iter().find(|trigger| trigger.id == id).map(|trigger| trigger.requested_at_ms);
+        requests.lock_requests().iter().find(|request| request.id == id).map(|request| request.requested_at_ms);
     let requested_at_ms = requested_at_ms.ok_or_else(|| {
         not_found(format!("There is no checkpoint operation with triggerId={id} for job {}.", job.id))
     })?;
-    Ok(match compute_trigger_state(job, requested_at_ms) {
-        CheckpointTriggerState::Pending => render_operation_status("IN_PROGRESS", &Value::Null),
-        CheckpointTriggerState::Completed { round_id } => {
+    Ok(match compute_request_state(job, requested_at_ms) {
+        CheckpointRequestState::Pending => render_operation_status("IN_PROGRESS", &Value::Null),
+        CheckpointRequestState::Completed { round_id } => {
             render_operation_status("COMPLETED", &json!({ "checkpointId": round_id }))
         }
-        CheckpointTriggerState::Failed { reason } => {
+        CheckpointRequestState::Failed { reason } => {
             render_operation_status("COMPLETED", &json!({ "failureCause": render_failure_cause(&reason) }))
         }
     })
 }
 
-fn compute_trigger_state(job: &FlinkJob<'_>, requested_at_ms: i64) -> CheckpointTriggerState {
+fn compute_request_state(job: &FlinkJob<'_>, requested_at_ms: i64) -> CheckpointRequestState {
     let rounds = collect_checkpoint_rounds(job);
     let checkpoints = || rounds.iter().filter(|round| round.savepoint_name.is_none());
     let has_part = |round: &CheckpointRound<'_>, partition: i32, status: CheckpointStatus| {
@@ -121,15 +121,15 @@ fn compute_trigger_state(job: &FlinkJob<'_>, requested_at_ms: i64) -> Checkpoint
         }
     }
     if let Some(reason) = failure {
-        return CheckpointTriggerState::Failed { reason };
+        return CheckpointRequestState::Failed { reason };
     }
     if !is_pending {
-        return CheckpointTriggerState::Completed { round_id: newest_id };
+        return CheckpointRequestState::Completed { round_id: newest_id };
     }
     if job.now_ms - requested_at_ms > CHECKPOINT_TIMEOUT_MS + job.pipeline.checkpoint.checkpoint_interval_ms {
-        return CheckpointTriggerState::Failed {
+        return CheckpointRequestState::Failed {
             reason: "some partitions did not complete a checkpoint in time".to_owned(),
         };
     }
-    CheckpointTriggerState::Pending
+    CheckpointRequestState::Pending
 }
