@@ -68,7 +68,7 @@ pub trait Source {
     /// the source may read further records into a bounded buffer, and it loses none of them.
     ///
     /// # Errors
-    /// When `on_record` returns an error, or when the input has a fault that no retry resolves.
+    /// Fails if `on_record` returns an error, or if the input has a fault that no retry resolves.
     fn poll(
         &mut self,
         timeout: Duration,
@@ -81,7 +81,8 @@ pub trait Source {
     /// whose start offset is unknown.
     ///
     /// # Errors
-    /// When a start offset no longer exists and the pipeline allows no gaps. Also when the input rejects the request.
+    /// Fails if a start offset no longer exists and the pipeline allows no gaps, or if the input rejects the request
+    /// for offsets.
     fn resolve_start_offsets(
         &mut self,
         partitions: &[Partition],
@@ -92,13 +93,13 @@ pub trait Source {
     /// starts at the start position that the pipeline sets.
     ///
     /// # Errors
-    /// When the input rejects the request.
+    /// Fails if the input rejects the request.
     fn start_partitions(&mut self, partitions: &[Partition], start_offsets: &PartitionOffsets) -> Result<(), Halt>;
 
     /// Continues reading each partition in `offsets` at the offset that `offsets` holds for it.
     ///
     /// # Errors
-    /// When the input rejects the request.
+    /// Fails if the input rejects the request.
     fn seek_partitions(&mut self, offsets: &PartitionOffsets) -> Result<(), Halt>;
 
     /// Commits `offsets` and waits for the broker's answer. Returns whether the broker has confirmed the commit. A
@@ -106,7 +107,7 @@ pub trait Source {
     /// `offsets`.
     ///
     /// # Errors
-    /// When the input rejects the request.
+    /// Fails if the input rejects the request.
     fn confirm_ownership_by_commit(&mut self, offsets: &PartitionOffsets) -> Result<bool, Halt>;
 
     /// Stops delivering records of `partitions`, but keeps the reading positions. The pause of a partition ends when
@@ -120,14 +121,14 @@ pub trait Source {
     /// Stops reading `partitions`.
     ///
     /// # Errors
-    /// When the input rejects the request.
+    /// Fails if the input rejects the request.
     fn release_partitions(&mut self, partitions: &[Partition]) -> Result<(), Halt>;
 
     /// Commits `offsets` to the consumer group. Each offset is the offset of a complete checkpoint, which includes all
     /// earlier records of its partition.
     ///
     /// # Errors
-    /// When the input rejects the commit for a reason that no retry resolves. The source only logs any other failure,
-    /// because the worker commits the offsets again later.
+    /// Fails if the input rejects the commit for a reason that no retry resolves. The source only logs any other
+    /// failure, because the worker commits the offsets again later.
     fn commit_offsets(&mut self, offsets: &PartitionOffsets, wait: CommitWait) -> Result<(), Halt>;
 }

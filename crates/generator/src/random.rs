@@ -58,7 +58,7 @@ impl RandomStream {
         })
     }
 
-    /// Returns the next 32 random bits.
+    /// Returns the next 32 random bits as a number.
     pub(crate) fn next_u32(&mut self) -> u32 {
         self.0.next_u32()
     }

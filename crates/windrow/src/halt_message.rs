@@ -62,7 +62,7 @@ pub(crate) fn describe_halt(halt: &Halt) -> HaltMessage {
 fn input_fault_hint(fault: &InputFault) -> String {
     match fault {
         InputFault::RecordWithoutKey { key_field, .. } => {
-            format!("Produce with `{key_field}` as the record key, or use a topic with one partition")
+            format!("Make the producer send `{key_field}` as the key of each record, or use a topic with one partition")
         }
         InputFault::TopicNotCreated { .. } => {
             "Create the topic with the number of partitions you want, or correct `source.kafka.topic`".to_owned()

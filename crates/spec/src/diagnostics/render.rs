@@ -87,7 +87,8 @@ impl Diagnostics {
             .into()
     }
 
-    /// Returns the second location of a mistake as text: `line 5` or `--set path`.
+    /// Returns a related location as text: `line 5` or `--set path`. A mistake has a related location if it also
+    /// concerns another place.
     fn describe_related_location(&self, location: &DocumentLocation) -> String {
         match location {
             DocumentLocation::File(range) => {

@@ -20,7 +20,7 @@ pub struct OutgoingRecord {
     pub key: Option<Vec<u8>>,
     /// The value; `None` for a tombstone.
     pub payload: Option<Vec<u8>>,
-    /// The timestamp in epoch milliseconds; `None` if the producer sets the time of sending.
+    /// The timestamp in epoch milliseconds. With `None`, the producer uses the time at which it sends the record.
     pub timestamp_ms: Option<i64>,
     /// The names and values of the headers.
     pub headers: Vec<(String, Option<Vec<u8>>)>,
@@ -136,7 +136,7 @@ pub enum TransactionOutcome {
     Abort,
 }
 
-/// The records of one transaction, and the end of the transaction: commit or abort.
+/// The records of one transaction, and the outcome of the transaction: commit or abort.
 pub struct TestTransaction {
     /// The records to send within the transaction.
     pub records: Vec<OutgoingRecord>,

@@ -18,9 +18,9 @@ impl TestKafka {
         name
     }
 
-    /// Creates topic `name` with the topic settings `settings`. Unless these set `retention.ms`, Kafka keeps all
-    /// records, even records with a timestamp of 1970. Waits until the broker's metadata contain the topic, which may be
-    /// a moment after the topic was created.
+    /// Creates topic `name` with the topic settings `settings`. If `settings` does not contain `retention.ms`, Kafka
+    /// keeps all records, even records with a timestamp of 1970. Waits until the broker's metadata contain the topic.
+    /// The broker may need a moment for this after it has created the topic.
     pub fn create_named_topic(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) {
         let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
         if settings.iter().all(|(key, _)| *key != "retention.ms") {

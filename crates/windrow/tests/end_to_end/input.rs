@@ -28,7 +28,7 @@ fn records_without_a_key_on_several_partitions_are_refused() {
     let log = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(4), "{log}");
     assert!(log.contains("the record at offset 0 of partition 1 has no key"), "{log}");
-    assert!(log.contains("Produce with `user_id` as the record key"), "{log}");
+    assert!(log.contains("Make the producer send `user_id` as the key of each record"), "{log}");
     assert!(kafka.committed_offsets(&run.group, &topic, 2)[1] < 0);
 }
 
