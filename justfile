@@ -24,9 +24,14 @@ fmt:
     dev/lint.sh --fix ruff ruff-format just typos
     tests/browser/node_modules/.bin/biome check --write
 
-# Builds the docs of the Rust code
+# Checks the docs of the Rust code, the site and all links
 docs:
     RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
+    dev/docs.sh check
+
+# Serves the site of docs/ on port 8000
+site:
+    dev/docs.sh serve
 
 # Accepts what the snapshot tests print now; read the diff
 snapshots *words:
