@@ -35,7 +35,8 @@ Redis and S3, on free ports and in a temporary folder; all of them are stopped a
   --fast   for developers: no Kafka, S3, browser, JavaScript checks, release build or notebooks; their tests are skipped
 
 If Apache Kafka, the S3 (moto) or Node.js 20 is not available, a loud line says so and their tests are skipped; with
-CI=true that is a failure. WINDROW_TEST_SEED seeds the faults of one S3; without it a new seed is printed.
+CI=true that is a failure. The checks of Docker (dev/docker-test.sh) run where a Docker engine runs, and with
+WINDROW_TEST_DOCKER=1 on an engine of their own; otherwise a line says that they are left out. WINDROW_TEST_SEED seeds the faults of one S3; without it a new seed is printed.
 EOF
 }
 
@@ -189,6 +190,18 @@ pages() {
 
 notebooks_venv() { venv_make "$VENV" producer/requirements.txt; }
 
+# Checks Docker where an engine runs or where it was asked for, and says so where not.
+docker_stage() {
+    local options=()
+    if docker version >/dev/null 2>&1; then
+        options=(--real-images)
+    elif [[ ${WINDROW_TEST_DOCKER:-0} != 1 ]]; then
+        say_warn 'Docker is left out: no engine runs here. WINDROW_TEST_DOCKER=1 checks it on an engine of its own'
+        return
+    fi
+    stage 'Docker: image, start.sh, stop.sh' count_lines dev/docker-test.sh "${options[@]}"
+}
+
 newcomer() {
     local options=() kafka redis ui kafka_ui
     { read -r kafka && read -r redis && read -r ui && read -r kafka_ui; } < <(ports_free 4) || return
@@ -238,5 +251,6 @@ if ((FAST == 0)); then
     fi
     if [[ -z $WITHOUT_KAFKA ]]; then stage 'python for the notebooks' count_none notebooks_venv; else SKIPPED=$((SKIPPED + 2)); fi
     stage 'start.sh, notebooks, stop.sh' count_lines newcomer
+    docker_stage
 fi
 printf 'took %d s\n' "$((SECONDS - BEGAN))"

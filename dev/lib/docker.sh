@@ -3,7 +3,12 @@
 #
 # Owns: the calls; docker-compose.yml says what runs. Uses say.sh, stack.sh, features.sh.
 
-docker_ready() { docker info >/dev/null 2>&1 && docker compose version >/dev/null 2>&1; }
+docker_ready() {
+    docker info >/dev/null 2>&1 || return
+    docker compose version >/dev/null 2>&1 && return
+    say_warn 'Docker runs here, but without its plugin Compose (docker compose): no containers are used'
+    return 1
+}
 
 docker_up() { [[ -n $(compose ps --quiet --status running 2>/dev/null) ]]; }
 
@@ -63,9 +68,11 @@ docker_check() {
 }
 
 docker_undo() {
-    ((${DOCKER_STARTED:-0})) || return 0
-    say_info 'stopping the containers again'
-    compose --profile sample down && rm -f -- "$MODE_FILE"
+    if ((${DOCKER_STARTED:-0})); then
+        say_info 'stopping the containers again'
+        compose --profile sample down || true
+    fi
+    docker_up || rm -f -- "$MODE_FILE"
 }
 
 docker_summary() {
