@@ -31,5 +31,7 @@ COPY pipelines /opt/windrow/pipelines
 USER 999:999
 WORKDIR /data
 EXPOSE 8081
+# It asks /healthz on 127.0.0.1:8081. A container that does not run a job there disables it (--no-healthcheck).
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["windrow", "health"]
 ENTRYPOINT ["windrow"]
 CMD ["run", "/opt/windrow/pipelines/ecommerce.toml"]

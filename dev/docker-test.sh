@@ -25,8 +25,8 @@ usage() {
     cat <<'EOF_USAGE'
 usage: dev/docker-test.sh [--real-images] [--no-seed]
 
-Copies the project, builds its Dockerfile and runs ./start.sh with Docker in the copy: rows in Redis, the image's user,
-a crash, Ctrl-C, ./stop.sh, a second start that continues from the checkpoints, ./stop.sh --delete-data.
+Copies the project, builds its Dockerfile and runs ./start.sh with Docker in the copy: rows in Redis, the image's user
+and health check, a crash, Ctrl-C, ./stop.sh, a second start that continues from the checkpoints, ./stop.sh --delete-data.
 Prints a line `ok …` or `FAILED …` for each check and removes everything that it made.
 
 By default it needs no image registry: it starts a Docker engine of its own, in a temporary folder, and makes the base images
@@ -144,6 +144,9 @@ start_ends_with_rows() {
     [[ -n $(redis --scan --pattern 'user_features:*' | head -n 1) ]]
 }
 
+health() { docker inspect --format '{{.State.Health.Status}}' "$(container windrow)"; }
+is_healthy() { [[ $(health) == healthy ]]; }
+
 pages_ask_for_the_token() {
     local token
     token=$(<"$CLONE/.windrow/token")
@@ -177,7 +180,7 @@ restarts_after_a_crash() {
     id=$(container windrow)
     pid=$(docker inspect --format '{{.State.Pid}}' "$id")
     docker run --rm --pid host --user 0 --entrypoint sh windrow -c "kill -KILL $pid" || return
-    within 60 restarted "$id"
+    within 60 restarted "$id" && within 120 is_healthy
 }
 
 restarted() { [[ $(docker inspect --format '{{.RestartCount}} {{.State.Running}}' "$1") == '1 true' ]]; }
@@ -248,6 +251,7 @@ check 'Ctrl-C while start.sh builds' interrupted 3
 check 'start.sh ends with rows in Redis' start_ends_with_rows
 # Without a stack all other checks would fail slowly.
 ((FAILURES == 0)) || exit 1
+check 'the container is healthy' within 60 is_healthy
 check 'the pages ask for the token of start.sh' pages_ask_for_the_token
 check 'the image is small and runs as a numeric user' image_is_small_and_unprivileged
 check 'the container writes only below /data' writes_only_below_data

@@ -42,6 +42,7 @@ pub mod controls;
 pub mod flink;
 pub mod guard;
 pub mod health;
+pub mod health_probe;
 pub mod job;
 pub mod kafka;
 pub mod live;

@@ -1,5 +1,6 @@
 //! The command line: its commands, its flags and their help texts.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -111,6 +112,18 @@ location: a shared directory, or an object store. Windrow never deletes a savepo
     Savepoint(SavepointArgs),
     /// Show checkpoints and savepoints; changes nothing
     State(StateArgs),
+    /// Ask a running job whether it is healthy
+    #[command(after_help = "\
+Examples:
+  windrow health
+      whether all workers of the job on 127.0.0.1:8081 make progress (/healthz)
+  windrow health --ready --address 127.0.0.1:8181
+      whether the job has started and reaches Kafka and Redis (/readyz)
+
+Exits with 0 when the job is healthy. Otherwise:
+  6  the job's web server did not answer in time
+ 19  the job answered that it is not healthy")]
+    Health(HealthArgs),
 }
 
 /// The pipeline file and its overrides.
@@ -295,6 +308,19 @@ pub(crate) struct SavepointArgs {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct HealthArgs {
+    /// Address of the job's web server (`--listen` of `windrow run`)
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8081")]
+    pub(crate) address: SocketAddr,
+    /// Ask for readiness instead of progress
+    #[arg(long = "ready")]
+    pub(crate) check_readiness: bool,
+    /// Fail if the answer takes longer than this
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = "3s")]
+    pub(crate) timeout: Duration,
 }
 
 #[derive(Args, Debug)]

@@ -4,6 +4,7 @@ pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod features;
 pub(crate) mod generate;
+pub(crate) mod health;
 pub(crate) mod kafka_ui;
 pub(crate) mod replay;
 pub(crate) mod run;

@@ -19,7 +19,8 @@ pub(crate) enum ExitStatus {
     UnusableInput = 4,
     /// The output cannot be written.
     UnwritableOutput = 5,
-    /// Kafka or Redis did not respond in time, or the running pipeline did not respond to `windrow savepoint` in time.
+    /// Kafka or Redis did not respond in time, or the running pipeline did not respond to `windrow savepoint` or
+    /// `windrow health` in time.
     NotReachable = 6,
     /// Kafka or Redis refused a request.
     Refused = 7,
@@ -47,6 +48,8 @@ pub(crate) enum ExitStatus {
     CheckpointStore = 17,
     /// Another job has taken over a partition.
     Fenced = 18,
+    /// The running job answered that it is not healthy (`windrow health`).
+    Unhealthy = 19,
 }
 
 /// The list of exit codes at the end of the text of `windrow --help`.
@@ -58,7 +61,7 @@ Exit codes:
   3  the pipeline file has mistakes
   4  the input cannot be used (records without a key, unknown topic, unreadable file)
   5  the output cannot be written
-  6  Kafka, Redis or (for savepoint) the running pipeline did not respond in time
+  6  Kafka, Redis or (for savepoint and health) the running pipeline did not respond in time
   7  Kafka or Redis refused a request
   8  Redis did not acknowledge the last rows before the stop; the next run computes them again
   9  replay, generate, savepoint or run --bounded was stopped early; its output is incomplete
@@ -70,7 +73,8 @@ Exit codes:
  15  the state was written by a newer version of Windrow
  16  no checkpoint of a partition is readable, or state verify found damage
  17  the checkpoint store failed or refused a request
- 18  another job has taken over a partition";
+ 18  another job has taken over a partition
+ 19  health: the running job answered that it is not healthy";
 
 impl From<ExitStatus> for ExitCode {
     fn from(exit: ExitStatus) -> Self {

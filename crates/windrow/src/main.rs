@@ -68,6 +68,7 @@ fn main() -> ExitCode {
         WindrowCommand::KafkaUi(args) => commands::kafka_ui::run(&args),
         WindrowCommand::Savepoint(args) => commands::savepoint::run(&args),
         WindrowCommand::State(args) => commands::state::run(&args),
+        WindrowCommand::Health(args) => commands::health::run(&args),
     };
     outcome.map_or_else(|failure| print::print_failure_message(&failure), ExitCode::from)
 }

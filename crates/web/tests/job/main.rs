@@ -5,6 +5,7 @@
 mod api;
 mod controls;
 mod guard;
+mod health_probe;
 mod instances;
 mod limits;
 mod live;

@@ -1,7 +1,9 @@
 //! Exit codes that need no server: one test each, with its message.
 
 use std::fs::{self, File};
+use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::thread;
 
 use tempfile::TempDir;
 
@@ -138,4 +140,34 @@ fn redis_that_is_not_there_is_6() {
     let address = closed_address();
     let url = format!("sink.redis.url=redis://{address}");
     run(["features", "111", "--set", &url]).expect(6).expect_stderr(&["error: ", &address, "sink.redis.url"]);
+}
+
+#[test]
+fn a_job_that_does_not_answer_its_health_check_is_6() {
+    let address = closed_address();
+    run(["health", "--address", &address]).expect(6).expect_stderr(&["error: ", &address, "cannot connect"]);
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = silent.local_addr().expect("its address").to_string();
+    run(["health", "--address", &address, "--timeout", "50ms"])
+        .expect(6)
+        .expect_stderr(&["did not answer within 50 ms"]);
+}
+
+#[test]
+fn an_unhealthy_job_is_19() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("its address").to_string();
+    let server = thread::spawn(move || {
+        let (mut client, _) = listener.accept().expect("a client");
+        let mut head = [0; 1024];
+        let length = client.read(&mut head).expect("a request");
+        let body = r#"{"errors":["worker 0 has been stuck for 40 s","starting"]}"#;
+        let answer = format!("HTTP/1.1 503 Service Unavailable\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        client.write_all(answer.as_bytes()).expect("the client reads");
+        String::from_utf8_lossy(&head[..length]).into_owned()
+    });
+    run(["health", "--ready", "--address", &address])
+        .expect(19)
+        .expect_stderr(&["unhealthy: worker 0 has been stuck for 40 s; starting"]);
+    assert!(server.join().expect("the server ends").starts_with("GET /readyz HTTP/1.1\r\n"));
 }
