@@ -32,7 +32,7 @@ JavaScript, unit, property, conformance and end-to-end tests, ./start.sh and the
 Redis and S3, on free ports and in a temporary folder; all of them are stopped at the end. The last line is
 `N passed, N failed`.
 
-  --fast   for developers: no Kafka, S3, browser, JavaScript checks, release build or notebooks; their tests are skipped
+  --fast   for developers: no Kafka, S3, browser, JavaScript checks or notebooks; their tests are skipped
 
 If Apache Kafka, the S3 (moto) or Node.js 20 is not available, a loud line says so and their tests are skipped; with
 CI=true that is a failure. The checks of Docker (dev/docker-test.sh) run where a Docker engine runs, and with
@@ -54,7 +54,7 @@ WITHOUT_KAFKA='' WITHOUT_S3='' WITHOUT_FLINK='' WITHOUT_BROWSER=''
 ((FAST == 0)) || WITHOUT_KAFKA='--fast' WITHOUT_S3='--fast'
 SEED=${WINDROW_TEST_SEED:-$RANDOM}
 TEMP=$(mktemp -d "${TMPDIR:-/tmp}/windrow-test.XXXXXX")
-BINARY=${CARGO_TARGET_DIR:-$ROOT/target}/release/windrow
+BINARY=${CARGO_TARGET_DIR:-$ROOT/target}/debug/windrow
 VENV=$ROOT/.windrow/venv
 
 # Stops all servers and prints the counts, at any end of the script.
@@ -157,15 +157,19 @@ servers() {
 
 cargo_tests() {
     export WINDROW_TEST_REDIS=localhost:$TEST_REDIS_PORT
-    ((FAST)) || export WINDROW_BIN=$BINARY
     [[ -n $WITHOUT_KAFKA ]] || export WINDROW_TEST_KAFKA=localhost:$TEST_KAFKA_PORT
     [[ -n $WITHOUT_FLINK ]] || export WINDROW_TEST_FLINK=$ROOT/dev/flink.sh
     if [[ -z $WITHOUT_S3 ]]; then
         echo "the faults of S3 have the seed $SEED; to repeat them: WINDROW_TEST_SEED=$SEED ./test.sh"
         export WINDROW_TEST_S3=http://localhost:$TEST_S3_PORT WINDROW_TEST_S3_FAULTS=http://localhost:$TEST_S3_FAULTS_PORT
     fi
-    # --show-output prints the lines of skipped tests, which are counted.
-    cargo test --workspace --locked --no-fail-fast -- --show-output
+    # --show-output prints the lines of skipped tests, which are counted. The time of each test is an unstable option of the
+    # test programs: only they get the permission, because it would change the compiler's fingerprints.
+    export "CARGO_TARGET_$(rustc -vV | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')_RUNNER=env RUSTC_BOOTSTRAP=1"
+    local code=0
+    cargo test --workspace --locked --no-fail-fast --all-targets -- --show-output -Z unstable-options --report-time || code=$?
+    cargo test --workspace --locked --no-fail-fast --doc || code=$?
+    return "$code"
 }
 
 javascript_packages() { npm ci --prefix tests/browser --ignore-scripts --no-audit --no-fund; }
@@ -240,7 +244,6 @@ else
     ((FAST)) || SKIPPED=$((SKIPPED + 3))
 fi
 stage 'metrics and alert rules' count_lines deploy/monitoring/check.sh
-((FAST)) || stage 'release build' count_one cargo build --release --locked -p windrow
 stage 'servers for the tests' count_none servers
 stage 'unit, property, conformance and end-to-end tests' count_cargo cargo_tests
 if ((FAST == 0)); then

@@ -12,7 +12,7 @@ usage() {
     cat <<'EOF'
 usage: bench/callgrind.sh [--inclusive] [--count N] [--users N] [--top N]
 
-Builds the release binary and replays events under valgrind. Prints instructions per event, in total and by function.
+Builds the binary and replays events under valgrind. Prints instructions per event, in total and by function.
 
   --inclusive   count called functions too; without it, only each function's own instructions
   --count N     events (100000)
@@ -38,7 +38,7 @@ if ! command -v valgrind >/dev/null; then
     exit 1
 fi
 
-build_release
+build_binary
 EVENTS=$(events_file "$COUNT" "$USERS")
 PROFILE=$CACHE/callgrind.out
 valgrind --quiet --tool=callgrind --callgrind-out-file="$PROFILE" \

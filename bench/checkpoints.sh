@@ -34,8 +34,8 @@ while (($# > 0)); do
     shift
 done
 
-cargo build --release --locked --quiet -p windrow-connectors --example checkpoint_cost
-PROGRAM=${CARGO_TARGET_DIR:-$PWD/target}/release/examples/checkpoint_cost
+cargo build --profile profiling --locked --quiet -p windrow-connectors --example checkpoint_cost
+PROGRAM=${CARGO_TARGET_DIR:-$PWD/target}/profiling/examples/checkpoint_cost
 PLACE=$(mktemp -d)
 trap 'rm -rf -- "$PLACE"' EXIT
 "$PROGRAM" state "$PLACE/state" "$USERS"

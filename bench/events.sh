@@ -1,12 +1,12 @@
 # shellcheck shell=bash
-# The release binary and the generated events that the benchmarks share. Source it in the project's root.
+# The binary of the profile `profiling` (`release` with symbols) and the generated events that the benchmarks share. Source it in the project's root.
 
 TARGET=${CARGO_TARGET_DIR:-$PWD/target}
-BINARY=$TARGET/release/windrow
+BINARY=$TARGET/profiling/windrow
 CACHE=$TARGET/bench
 
-build_release() {
-    cargo build --release --locked --quiet -p windrow
+build_binary() {
+    cargo build --profile profiling --locked --quiet -p windrow
 }
 
 # generate_command FILE COUNT USERS [BACKLOG]: sets GENERATE to the words of the command. The same flags give the same bytes.

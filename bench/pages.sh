@@ -14,7 +14,7 @@ usage() {
     cat <<'EOF'
 usage: bench/pages.sh [--json] [--rounds N] [--count N] [--users N] [--workers N] [--no-build]
 
-Builds the release binary, starts a Kafka and a Redis, fills a topic of four partitions, and reads it to its end in three
+Builds the binary, starts a Kafka and a Redis, fills a topic of four partitions, and reads it to its end in three
 ways, in turn: with --listen off; with the web server and no open page; with five live pages, open for four seconds and
 closed for four, repeatedly. Each run has a new group and an empty Redis. Prints CPU time and events per second of whole
 runs without and with a server, the CPU time of the threads that serve pages, and the throughput while pages are open,
@@ -26,7 +26,7 @@ other load meanwhile.
   --count N     events (16000000)
   --users N     users (200000)
   --workers N   worker threads (2)
-  --no-build    use the existing release binary
+  --no-build    use the existing binary
 EOF
 }
 
@@ -45,7 +45,7 @@ while (($# > 0)); do
     shift
 done
 
-((BUILD == 0)) || build_release
+((BUILD == 0)) || build_binary
 
 DIR=$(mktemp -d "${TMPDIR:-/tmp}/windrow-pages.XXXXXX")
 finish() {

@@ -12,7 +12,7 @@ usage() {
     cat <<'EOF'
 usage: bench/replay.sh [--json] [--runs N] [--count N] [--users N] [--pipeline FILE]
 
-Builds the release binary, generates events (kept in the target folder for later runs) and replays them.
+Builds the binary, generates events (kept in the target folder for later runs) and replays them.
 Prints the median over the runs: events per CPU-second, time, largest resident set, rows written; and the same for the
 generator. Needs python3 and about 1.3 GB of disk. Run no other load meanwhile.
 
@@ -38,7 +38,7 @@ while (($# > 0)); do
     shift
 done
 
-build_release
+build_binary
 mkdir -p "$CACHE"
 OUTPUT=$CACHE/rows.jsonl
 GENERATED=$CACHE/generated.jsonl

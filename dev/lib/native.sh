@@ -46,7 +46,7 @@ native_binary() {
         return
     fi
     [[ -x $WINDROW ]] || say_info 'the first build compiles every library: this takes some minutes'
-    cargo build --release --locked -p windrow || { say_error 'the build failed (see above)'; return 1; }
+    cargo build --locked -p windrow || { say_error 'the build failed (see above)'; return 1; }
     say_done "${WINDROW#"$ROOT"/}"
 }
 

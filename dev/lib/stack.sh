@@ -11,7 +11,7 @@ UI_PORT=${WINDROW_UI_PORT:-8081}
 TOPIC=ecommerce-events
 PARTITIONS=4
 PIPELINE=pipelines/ecommerce.toml
-WINDROW=${WINDROW_BIN:-${CARGO_TARGET_DIR:-$ROOT/target}/release/windrow}
+WINDROW=${WINDROW_BIN:-${CARGO_TARGET_DIR:-$ROOT/target}/debug/windrow}
 
 KAFKA_DIR=$STACK_HOME/kafka
 REDIS_DIR=$STACK_HOME/redis

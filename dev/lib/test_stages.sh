@@ -58,6 +58,8 @@ count_cargo() {
     FAILED=$((FAILED + failed))
     SKIPPED=$((SKIPPED + skipped))
     grep -E '^test result:|^     Running|^   Doc-tests|^skipped: ' "$1" | sed 's/^ */   /' || true
+    echo '   the ten slowest tests:'
+    sed -n 's/^test \(.*\) \.\.\. .* <\([0-9.]*\)s>$/\2 \1/p' "$1" | sort -rn | awk 'NR <= 10 { printf "   %7.1f s  %s\n", $1, $2 }'
 }
 
 # Counts the lines `ok …` and `FAILED …`, and shows those that say what was left out.
