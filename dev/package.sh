@@ -10,11 +10,13 @@ usage() {
     cat <<'EOF'
 usage: dev/package.sh [--binary FILE]
 
-Builds windrow in release mode with its line tables, and writes to target/package:
+Builds windrow with the profile `profiling` (the machine code of `release`, with symbols), and writes to target/package:
   windrow-VERSION-TARGET.tar.gz           the stripped binary, the licence, README.md and pipelines/
   windrow-VERSION-TARGET-symbols.tar.gz   its symbols, for backtraces and profilers
 
   --binary FILE   packs this binary instead of a build
+
+A stripped binary of more than 25 MB is an error.
 EOF
 }
 
@@ -35,8 +37,8 @@ NAME=windrow-$VERSION-$TARGET
 OUT=$BUILD/package
 
 if [[ -z $BINARY ]]; then
-    CARGO_PROFILE_RELEASE_DEBUG=line-tables-only CARGO_PROFILE_RELEASE_STRIP=none cargo build --release --locked --package windrow
-    BINARY=$BUILD/release/windrow
+    cargo build --profile profiling --locked --package windrow
+    BINARY=$BUILD/profiling/windrow
 fi
 
 rm -rf -- "$OUT"
@@ -51,6 +53,11 @@ else
     strip "$OUT/$NAME/windrow"
     # Debuggers find the symbols by this name.
     objcopy --add-gnu-debuglink="$OUT/$NAME-symbols/windrow.debug" "$OUT/$NAME/windrow"
+fi
+BYTES=$(wc -c <"$OUT/$NAME/windrow")
+if ((BYTES > 25000000)); then
+    echo "error: the stripped binary has $BYTES bytes, more than 25 MB" >&2
+    exit 1
 fi
 # Both folders hold only what this script has put there.
 for folder in "$NAME" "$NAME-symbols"; do

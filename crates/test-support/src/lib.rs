@@ -9,4 +9,4 @@
 pub mod kafka;
 mod wait;
 
-pub use wait::wait_until_or_panic;
+pub use wait::{HANG_TIMEOUT, wait_until};

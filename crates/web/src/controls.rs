@@ -23,5 +23,5 @@ mod stop;
 pub use http_savepoint_request::{AfterSavepoint, HttpSavepointRequest};
 pub use remembered_savepoints::MAX_REMEMBERED_REQUESTS;
 pub use savepoint_refusal::SavepointRefusal;
-pub use savepoint_registry::SavepointRegistry;
+pub use savepoint_registry::{OUTCOME_FETCH_TIMEOUT, SavepointRegistry};
 pub use savepoint_state::SavepointState;

@@ -7,6 +7,7 @@ use redis::Connection;
 use windrow_connectors::redis::RedisWriterSettings;
 use windrow_engine::halt::{NoAnswerReason, OutputFault, ServiceRefusal, UnreachableService};
 use windrow_engine::{ClaimOutcome, Halt, RowFence, Sink, StopSignal};
+use windrow_test_support::HANG_TIMEOUT;
 
 use crate::feed::{
     RowFeed, claim, flush_and_wait, new_claim, only_count, pipeline, settings, start_owning_writer, start_writer,
@@ -169,7 +170,7 @@ fn is_stopped_claim(ended: &Result<ClaimOutcome, Halt>) -> bool {
 fn a_stop_ends_a_claim() {
     let (server, pipeline) = (RedisServer::start(&[]), pipeline());
     let stop = StopSignal::default();
-    let settings = RedisWriterSettings { response_timeout: Duration::from_secs(2), ..settings() };
+    let settings = RedisWriterSettings { response_timeout: HANG_TIMEOUT, ..settings() };
     let writer = start_writer(&server.url(), &pipeline, settings, stop.clone()).expect("a writer");
     server.signal("STOP");
     thread::scope(|scope| {
@@ -181,7 +182,7 @@ fn a_stop_ends_a_claim() {
         stop.request();
         let ended = claiming.join().expect("no panic");
         assert!(is_stopped_claim(&ended), "{ended:?}");
-        assert!(began.elapsed() < Duration::from_secs(1), "only after {:?}", began.elapsed());
+        assert!(began.elapsed() < HANG_TIMEOUT / 2, "only after {:?}", began.elapsed());
     });
     server.signal("CONT");
     // Closing does not wait for an abandoned claim.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use windrow_connectors::redis::{RedisSink, RedisWriter, RedisWriterSettings, WriterCloseOutcome};
 use windrow_engine::{Sink, StopSignal};
+use windrow_test_support::HANG_TIMEOUT;
 
 use crate::feed::{
     RowFeed, claim, flush_and_wait, new_claim, only_count, pipeline, settings, start_owning_writer, start_writer,
@@ -198,9 +199,8 @@ fn a_stop_frees_a_worker_from_a_redis_that_is_away() {
         thread::sleep(Duration::from_millis(600));
         assert!(!worker.is_finished(), "without a stop a worker waits, however long");
         stop.request();
-        let began = Instant::now();
-        let ticket = worker.join().expect("the worker comes free");
-        assert!(began.elapsed() < Duration::from_secs(3), "only after {:?}", began.elapsed());
+        eventually("the worker comes free", || worker.is_finished().then_some(()));
+        let ticket = worker.join().expect("no panic");
         assert!(ticket > in_redis);
     });
     assert!(sink.has_dropped_rows());
@@ -247,6 +247,6 @@ fn closing_brings_what_was_flushed_or_says_what_is_left() {
     else {
         unreachable!("Redis is gone");
     };
-    assert!(waiting_bytes > 0 && began.elapsed() < Duration::from_secs(2));
+    assert!(waiting_bytes > 0 && began.elapsed() < HANG_TIMEOUT);
     assert!(sink.newest_acknowledged_flush() < ticket);
 }

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use redis::Connection;
+use windrow_test_support::HANG_TIMEOUT;
 
 /// Runs until dropped, on its own port and in its own folder.
 pub(crate) struct RedisServer {
@@ -42,7 +43,7 @@ impl RedisServer {
             .spawn()
             .expect("these tests need redis-server: install it (apt-get install redis-server)");
         self.child = Some(child);
-        let until = Instant::now() + Duration::from_secs(20);
+        let until = Instant::now() + HANG_TIMEOUT;
         while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
             assert!(Instant::now() < until, "redis-server does not listen on port {}", self.port);
             std::thread::sleep(Duration::from_millis(5));
@@ -80,9 +81,9 @@ impl Drop for RedisServer {
     }
 }
 
-/// Calls `look` until it finds something, for 30 s.
+/// Calls `look` until it finds something.
 pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let until = Instant::now() + Duration::from_secs(30);
+    let until = Instant::now() + HANG_TIMEOUT;
     loop {
         if let Some(found) = look() {
             return found;

@@ -63,12 +63,10 @@ fn a_stop_ends_the_waiting() {
     let stop = StopSignal::default();
     stop.request();
     let settings = RedisWriterSettings { start_timeout: None, ..settings() };
-    let began = Instant::now();
     assert!(matches!(
         start(&server.url(), settings, stop),
         Err(Halt::Unreachable(UnreachableService::StoppedWaitingForRowStore { .. }))
     ));
-    assert!(began.elapsed() < Duration::from_secs(5));
 }
 
 #[test]

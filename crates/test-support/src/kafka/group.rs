@@ -6,7 +6,7 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::test_kafka::{KAFKA_TIMEOUT, TestKafka};
-use crate::wait::wait_until_or_panic;
+use crate::wait::wait_until;
 
 /// The consumer settings of a member with the cooperative assignor.
 const COOPERATIVE_MEMBER_SETTINGS: [(&str, &str); 2] =
@@ -36,9 +36,7 @@ impl TestKafka {
     /// The member then leaves the group without processing records.
     pub fn join_and_leave_group(&self, group: &str, topic: &str) {
         let member = self.subscribe_idle_member(group, topic);
-        wait_until_or_panic(40, "a partition is assigned to the visiting member", || {
-            member.poll_assigned_partition_count() > 0
-        });
+        wait_until("a partition is assigned to the visiting member", || member.poll_assigned_partition_count() > 0);
     }
 
     /// Creates a member of `group` that subscribes to `topic` with the cooperative assignor. The member joins the group
@@ -53,7 +51,7 @@ impl TestKafka {
     #[must_use]
     pub fn join_and_await_partitions(&self, group: &str, topic: &str, settings: &[(&str, &str)]) -> IdleMember {
         let member = self.subscribe_member(group, topic, settings);
-        wait_until_or_panic(30, "partitions are assigned to the member", || member.poll_assigned_partition_count() > 0);
+        wait_until("partitions are assigned to the member", || member.poll_assigned_partition_count() > 0);
         member
     }
 

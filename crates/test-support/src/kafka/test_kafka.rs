@@ -3,10 +3,11 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::wait::HANG_TIMEOUT;
 use rdkafka::ClientConfig;
 
 /// The maximum time that one request of a test to Kafka may take.
-pub(super) const KAFKA_TIMEOUT: Duration = Duration::from_secs(20);
+pub(super) const KAFKA_TIMEOUT: Duration = HANG_TIMEOUT;
 
 /// The name of the environment variable with the address of the Kafka on which tests run.
 const ADDRESS_VARIABLE: &str = "WINDROW_TEST_KAFKA";

@@ -7,7 +7,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::test_kafka::{KAFKA_TIMEOUT, TestKafka};
-use crate::wait::wait_until_or_panic;
+use crate::wait::wait_until;
 
 impl TestKafka {
     /// Creates a topic with a unique name and the topic settings `settings`. Returns the name.
@@ -33,7 +33,7 @@ impl TestKafka {
             block_on(self.create_admin_client().create_topics([&topic], &admin_options())).expect("Kafka answers");
         results[0].as_ref().expect("the topic is created");
         let consumer: BaseConsumer = self.client_config().create().expect("a consumer");
-        wait_until_or_panic(20, "the broker knows the new topic", || {
+        wait_until("the broker knows the new topic", || {
             let metadata = consumer.fetch_metadata(Some(name), KAFKA_TIMEOUT).expect("Kafka answers");
             metadata.topics().iter().any(|topic| topic.error().is_none() && !topic.partitions().is_empty())
         });

@@ -8,7 +8,7 @@ use super::remembered_savepoints::{OutcomeServingTimes, RememberedSavepoints};
 use crate::report::RequestedSavepointReport;
 
 /// After a savepoint has stopped the job, the server waits this long for a caller to fetch the savepoint's outcome.
-const OUTCOME_FETCH_TIMEOUT: Duration = Duration::from_secs(10);
+pub const OUTCOME_FETCH_TIMEOUT: Duration = Duration::from_secs(10);
 /// After a caller has asked for the outcome of the savepoint that stopped the job, the server keeps running this long.
 /// So the caller receives the answer.
 const ANSWER_FLUSH_TIME: Duration = Duration::from_millis(200);

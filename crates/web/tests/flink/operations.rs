@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use serde_json::json;
+use windrow_test_support::HANG_TIMEOUT;
 use windrow_web::report::{CheckpointReport, CheckpointStatus, InstanceState};
 
 use crate::reports::{self, CHECKPOINT_INTERVAL_MS, NOW, checkpoint_report};
@@ -29,7 +30,7 @@ fn a_savepoint_is_accepted_once_and_can_be_polled() {
         "asked again by the same name, nothing new is begun"
     );
     // No partition has a checkpoint in this store, so there is nothing to take a savepoint of.
-    let until = Instant::now() + Duration::from_secs(10);
+    let until = Instant::now() + HANG_TIMEOUT;
     let failed = loop {
         let polled = job.get(&format!("/v1{path}/{TRIGGER}"));
         if polled != json!({ "status": { "id": "IN_PROGRESS" }, "operation": null }) {
@@ -61,7 +62,7 @@ fn cancel_stops_every_instance() {
     let job = TestJob::new();
     let (status, _, value) = job.request("PATCH", &format!("/v1/jobs/{}?mode=cancel", job.id()), "");
     assert_eq!((status, value), (StatusCode::ACCEPTED, json!({})));
-    let until = Instant::now() + Duration::from_secs(10);
+    let until = Instant::now() + HANG_TIMEOUT;
     while !job.context.stop_signal.is_requested() {
         assert!(Instant::now() < until, "it was not asked to stop");
         std::thread::sleep(Duration::from_millis(10));

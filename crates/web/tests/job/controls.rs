@@ -52,7 +52,10 @@ fn asked_again_by_the_same_name_nothing_new_begins() {
     assert!(!site.context.stop_signal.is_requested(), "without a savepoint the job keeps running");
     let began = Instant::now();
     site.context.savepoint_registry.wait_until_outcome_fetched();
-    assert!(began.elapsed() < Duration::from_secs(1), "there is no stop whose outcome could be fetched");
+    assert!(
+        began.elapsed() < windrow_web::controls::OUTCOME_FETCH_TIMEOUT,
+        "there is no stop whose outcome could be fetched"
+    );
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use windrow_engine::{CheckpointStore, ListedObject, StoreFault};
+use windrow_test_support::HANG_TIMEOUT;
 use windrow_web::JobReport;
 use windrow_web::job::JobState;
 use windrow_web::peers::{INSTANCE_GONE_AFTER, ReportPublisher};
@@ -79,7 +80,7 @@ struct HangingStore {
 
 impl CheckpointStore for HangingStore {
     fn create_object(&self, _: &str, _: Vec<u8>) -> Result<(), StoreFault> {
-        std::thread::sleep(Duration::from_secs(60));
+        std::thread::sleep(HANG_TIMEOUT * 2);
         Ok(())
     }
     fn read_object(&self, _: &str) -> Result<Option<Vec<u8>>, StoreFault> {
@@ -89,7 +90,7 @@ impl CheckpointStore for HangingStore {
         if folder.starts_with("savepoint") {
             self.savepoint_lists.fetch_add(1, Ordering::Relaxed);
         }
-        std::thread::sleep(Duration::from_secs(60));
+        std::thread::sleep(HANG_TIMEOUT * 2);
         Ok(Vec::new())
     }
     fn delete_objects(&self, _: &[String]) -> Result<(), StoreFault> {
@@ -110,7 +111,7 @@ fn pages_do_not_wait_for_a_store_that_hangs_and_do_not_pile_up_in_it() {
         for page in ["overview", "partitions", "checkpoints", "problems"] {
             site.json(&format!("/api/{page}"));
         }
-        assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+        assert!(began.elapsed() < HANG_TIMEOUT, "{:?}", began.elapsed());
         std::thread::sleep(Duration::from_secs(1));
     }
     assert_eq!(store.savepoint_lists.load(Ordering::Relaxed), 1);
@@ -120,10 +121,8 @@ fn pages_do_not_wait_for_a_store_that_hangs_and_do_not_pile_up_in_it() {
 fn a_store_that_hangs_does_not_keep_a_cancelled_job_going() {
     let site = TestServer::with_store(Arc::new(HangingStore::default()));
     let job = site.json("/jobs")["jobs"][0]["id"].as_str().expect("an id").to_owned();
-    let began = Instant::now();
     assert_eq!(site.request("PATCH", &format!("/jobs/{job}?mode=cancel"), &[], "").status, 202);
     eventually("the stop", || site.context.stop_signal.is_requested().then_some(()));
-    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
 }
 
 #[test]

@@ -101,7 +101,7 @@ fn guesses_are_slow_and_few_and_hold_nobody_up() {
         let guesses: Vec<_> = (0..12).map(|_| scope.spawn(|| log_in(&site, "/login", "guess").status)).collect();
         std::thread::sleep(Duration::from_millis(100));
         assert_eq!(log_in(&site, "/login", ACCESS_TOKEN).status, 303);
-        assert!(began.elapsed() < Duration::from_millis(900), "the right token waited {:?}", began.elapsed());
+        assert!(guesses.iter().any(|guess| !guess.is_finished()), "the right token waited for all guesses");
         guesses.into_iter().map(|guess| guess.join().expect("an answer")).collect()
     });
     assert!(began.elapsed() >= Duration::from_secs(1), "12 guesses took {:?}", began.elapsed());

@@ -9,6 +9,7 @@ use serde_json::Value;
 use windrow_connectors::object_store::ObjectStoreOpener;
 use windrow_connectors::redis::WrittenRow;
 use windrow_engine::{CheckpointStore, CheckpointStoreOpener, StopSignal};
+use windrow_test_support::HANG_TIMEOUT;
 use windrow_web::controls::SavepointRegistry;
 use windrow_web::guard::{AccessToken, ServerProtection, protect};
 use windrow_web::peers::PeerInstances;
@@ -174,7 +175,7 @@ impl TestServer {
 
     pub(crate) fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address).expect("it listens");
-        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
+        stream.set_read_timeout(Some(HANG_TIMEOUT)).expect("a timeout");
         stream
     }
 }
@@ -227,7 +228,7 @@ fn decode_chunked(body: &str) -> String {
 
 /// Waits until `look` finds something.
 pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let until = Instant::now() + Duration::from_secs(20);
+    let until = Instant::now() + HANG_TIMEOUT;
     loop {
         if let Some(found) = look() {
             return found;

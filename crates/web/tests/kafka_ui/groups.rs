@@ -57,7 +57,7 @@ async fn members_are_shown_with_what_is_assigned_to_them() {
         let member = kafka.join_and_await_partitions(&group, &topic, &settings);
         member.commit_offsets(&topic, &[(1, 2)]);
         let path = format!("/api/groups/{group}");
-        eventually(20, "the group is stable", async || ui.get_json(&path).await["state"] == "Stable").await;
+        eventually("the group is stable", async || ui.get_json(&path).await["state"] == "Stable").await;
         let one = ui.get_json(&path).await;
         assert_eq!((&one["kind"], &one["members"], &one["lag"]), (&protocol.into(), &1.into(), &3.into()), "{one}");
         let shown = &one["member_list"][0];

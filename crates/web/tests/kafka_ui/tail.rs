@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 use serde_json::Value;
 use tokio::time::{sleep, timeout};
+use windrow_test_support::HANG_TIMEOUT;
 use windrow_test_support::kafka::{OutgoingRecord, TestKafka};
 use windrow_test_support::kafka_or_skip;
 
@@ -36,7 +37,7 @@ impl EventStream {
                 }
                 continue;
             }
-            let part = timeout(Duration::from_secs(20), self.body.next()).await.expect("in time").expect("no end");
+            let part = timeout(HANG_TIMEOUT, self.body.next()).await.expect("in time").expect("no end");
             self.read.push_str(&String::from_utf8(part).expect("text"));
         }
     }
@@ -98,7 +99,7 @@ async fn who_goes_away_makes_room() {
     let (status, said) = ui.get_error(&path).await;
     assert!(status == 503 && said.contains("too many"), "{status} {said}");
     there.clear();
-    crate::support::eventually(10, "there is room again", async || ui.get_response(&path).await.status() == 200).await;
+    crate::support::eventually("there is room again", async || ui.get_response(&path).await.status() == 200).await;
 }
 
 /// A connection that is lost for a moment does not count as an unreachable Kafka.
@@ -126,7 +127,7 @@ async fn lost_connections_heal_and_a_kafka_that_is_away_is_said() {
         eventually_read(&mut events, 1).await;
     }
     proxy.close();
-    let until = Instant::now() + Duration::from_secs(30);
+    let until = Instant::now() + HANG_TIMEOUT;
     let said = loop {
         let event = events.next_event().await;
         if let Some(said) = event["errors"][0].as_str() {
@@ -142,7 +143,7 @@ async fn lost_connections_heal_and_a_kafka_that_is_away_is_said() {
 }
 
 async fn eventually_read(events: &mut EventStream, mut records: u64) {
-    let until = Instant::now() + Duration::from_secs(30);
+    let until = Instant::now() + HANG_TIMEOUT;
     while records > 0 {
         assert!(Instant::now() < until, "{records} records do not come");
         let event = events.next_event().await;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
+use windrow_test_support::HANG_TIMEOUT;
 
 use crate::windrow::{run, windrow_command};
 
@@ -59,7 +60,7 @@ impl RunningKafkaUi {
     /// Sends a GET request and returns status line, headers and body.
     fn get(&self, path: &str, headers: &str) -> String {
         let mut stream = TcpStream::connect(&self.1).expect("it listens");
-        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
+        stream.set_read_timeout(Some(HANG_TIMEOUT)).expect("a timeout");
         let host = &self.1;
         write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}\r\n").expect("sent");
         let mut answer = String::new();

@@ -4,6 +4,7 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use windrow_test_support::HANG_TIMEOUT;
 
 use crate::state::StateCopy;
 use crate::windrow::{run, windrow_command};
@@ -14,7 +15,7 @@ const REQUEST: &str = "every-aggregate/kept/savepoint/request";
 fn start_savepoint(copy: &StateCopy, timeout: &str) -> Child {
     let mut command = windrow_command(["savepoint", PIPELINE, "--set", &copy.store_setting(), "--timeout", timeout]);
     let asking = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("windrow starts");
-    let until = Instant::now() + Duration::from_secs(20);
+    let until = Instant::now() + HANG_TIMEOUT;
     while !copy.path_of(REQUEST).exists() {
         assert!(Instant::now() < until, "no request");
         std::thread::sleep(Duration::from_millis(20));

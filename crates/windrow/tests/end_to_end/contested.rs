@@ -2,13 +2,13 @@
 //! that the group assigns a partition to owns it.
 
 use std::time::Duration;
+use windrow_test_support::wait_until;
 
 use crate::support::expected::{closing_events, replay_expected_rows};
 use crate::support::kafka::kafka_or_skip;
 use crate::support::redis::Redis;
 use crate::support::rows::await_same_rows;
 use crate::support::traffic::{generate_events, read_or_create_seed};
-use crate::support::wait_until;
 use crate::support::windrow::{TestJob, telling_pipeline};
 use crate::topic::read_log;
 
@@ -28,22 +28,22 @@ fn a_partition_given_up_while_redis_lost_rows_is_not_taken_back() {
 
     let running = run.start(&["--workers", "1"], &log);
     kafka.produce(&topic, &events[..4_000]);
-    wait_until(30, "it works", || total() == 4_000);
+    wait_until("it works", || total() == 4_000);
     let newcomer = run.start(&["--workers", "1"], &newcomer_log);
-    wait_until(30, "it is connected to Redis", || read_log(&newcomer_log).contains("running"));
+    wait_until("it is connected to Redis", || read_log(&newcomer_log).contains("running"));
     redis.pause();
     kafka.produce(&topic, &events[4_000..]);
     // Its rows wait for Redis, and so does the last checkpoint.
     std::thread::sleep(Duration::from_secs(6));
     assert!(!read_log(&log).contains("releasing partitions"), "it did not wait:\n{}", read_log(&log));
     redis.restart_empty();
-    wait_until(30, "the newcomer has its share", || {
+    wait_until("the newcomer has its share", || {
         read_log(&newcomer_log).contains("INFO partition restored from a checkpoint partition=")
     });
     // Wait, since a wrong claim shows late.
     std::thread::sleep(Duration::from_secs(3));
     kafka.produce(&topic, &closing_events(PARTITIONS));
-    wait_until(30, "everything is committed", || total() == 8_000 + i64::from(PARTITIONS));
+    wait_until("everything is committed", || total() == 8_000 + i64::from(PARTITIONS));
 
     let log_text = read_log(&log);
     assert!(log_text.contains("has lost acknowledged rows"), "{log_text}");
@@ -56,8 +56,8 @@ fn a_partition_given_up_while_redis_lost_rows_is_not_taken_back() {
         );
     }
     assert!(!log_text.contains("has claimed this partition"), "{log_text}");
-    newcomer.stop(Duration::from_secs(15), &newcomer_log);
-    running.stop(Duration::from_secs(15), &log);
+    newcomer.stop(&newcomer_log);
+    running.stop(&log);
 }
 
 /// A process is paused between the assignment of its partitions and their claim in Redis. When it resumes, it claims them
@@ -76,9 +76,9 @@ fn partitions_claimed_by_a_sleeper_come_back() {
 
     kafka.produce(&topic, &events[..4_000]);
     let sleeper = run.start(&["--workers", "1"], &sleeper_log);
-    wait_until(30, "it is connected to Redis", || read_log(&sleeper_log).contains("running"));
+    wait_until("it is connected to Redis", || read_log(&sleeper_log).contains("running"));
     redis.pause();
-    wait_until(30, "it has claimed its partitions", || {
+    wait_until("it has claimed its partitions", || {
         let claimed = |partition: i32| {
             let folder = run.state.path().join("telling").join(&run.group).join(format!("partition-{partition}/epoch"));
             folder.is_dir()
@@ -88,14 +88,14 @@ fn partitions_claimed_by_a_sleeper_come_back() {
     sleeper.send_signal("-STOP");
     redis.resume();
     let running = run.start(&["--workers", "1"], &log);
-    wait_until(30, "the other one has it all", || total() == 4_000);
+    wait_until("the other one has it all", || total() == 4_000);
 
     sleeper.send_signal("-CONT");
     kafka.produce(&topic, &events[4_000..]);
     kafka.produce(&topic, &closing_events(PARTITIONS));
     let expected = replay_expected_rows(&kafka, &topic, PARTITIONS, &telling_pipeline());
-    await_same_rows(&expected.contents, &redis, 60, "after the sleeper woke");
-    sleeper.stop(Duration::from_secs(15), &sleeper_log);
-    running.stop(Duration::from_secs(15), &log);
-    await_same_rows(&expected.contents, &redis, 1, "after all processes stopped");
+    await_same_rows(&expected.contents, &redis, "after the sleeper woke");
+    sleeper.stop(&sleeper_log);
+    running.stop(&log);
+    await_same_rows(&expected.contents, &redis, "after all processes stopped");
 }

@@ -3,15 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
+use windrow_test_support::wait_until;
 
 use crate::support::kafka::{TestKafka, kafka_or_skip, key_events_by_user};
 use crate::support::redis::Redis;
-use crate::support::wait_until;
 use crate::support::windrow::{TestJob, run_generate};
 
 const PARTITIONS: i32 = 2;
-const STOP_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// Path of `dev/flink.sh`, which downloads the jars.
 struct FlinkCommandLine(PathBuf);
 
@@ -42,7 +40,7 @@ fn await_page_address(log: &Path) -> String {
         let at = log.split_once("the job's pages are at http://")?.1;
         Some(at.split_whitespace().next()?.to_owned())
     };
-    wait_until(40, "the job serves its pages", || found().is_some());
+    wait_until("the job serves its pages", || found().is_some());
     found().expect("just seen")
 }
 
@@ -77,7 +75,7 @@ fn flinks_command_line_lists_saves_stops_and_cancels() {
     let mut running = run.start(&["--workers", "1", "--listen", "127.0.0.1:0"], &log);
     let mut all = send("1");
     let server = await_page_address(&log);
-    wait_until(60, "everything is committed", || total_committed(&kafka, &run, &topic) == all);
+    wait_until("everything is committed", || total_committed(&kafka, &run, &topic) == all);
 
     let listed = flink.run(&["list", "-m", &server]);
     let line =
@@ -90,7 +88,7 @@ fn flinks_command_line_lists_saves_stops_and_cancels() {
     assert!(savepoint_folder(&flink.run(&["savepoint", "-m", &server, &job])).starts_with(run.state.path()));
 
     let stopped = savepoint_folder(&flink.run(&["stop", "-m", &server, "-p", &to, &job]));
-    assert_eq!(running.wait_for_exit(STOP_TIMEOUT), Some(0), "{}", std::fs::read_to_string(&log).unwrap_or_default());
+    assert_eq!(running.wait_for_exit(), Some(0), "{}", std::fs::read_to_string(&log).unwrap_or_default());
     assert_ne!(stopped, taken);
 
     // Another job with an empty Redis resumes where this one stopped, and does not read events before the savepoint again.
@@ -101,13 +99,13 @@ fn flinks_command_line_lists_saves_stops_and_cancels() {
     let from = stopped.display().to_string();
     let mut begun = other.start(&["--workers", "1", "--listen", "127.0.0.1:0", "--from", &from], &log);
     let server = await_page_address(&log);
-    wait_until(60, "everything is committed again", || total_committed(&kafka, &other, &topic) == all);
+    wait_until("everything is committed again", || total_committed(&kafka, &other, &topic) == all);
 
     let listed = flink.run(&["list", "-r", "-m", &server]);
     assert!(!listed.contains(&job) && listed.contains(" : ecommerce (RUNNING)"), "a job of its own: {listed}");
     let line = listed.lines().find(|line| line.contains(" : ecommerce (RUNNING)")).expect("just seen");
     flink.run(&["cancel", "-m", &server, line.split(" : ").nth(1).expect("an id")]);
-    assert_eq!(begun.wait_for_exit(STOP_TIMEOUT), Some(0), "{}", std::fs::read_to_string(&log).unwrap_or_default());
+    assert_eq!(begun.wait_for_exit(), Some(0), "{}", std::fs::read_to_string(&log).unwrap_or_default());
     let ended = std::fs::read_to_string(&log).expect("a log");
     assert!(ended.contains("all workers ended records=\"3,000\""), "as many as the second batch has: {ended}");
     let log = other.run_bounded(&[]);

@@ -3,13 +3,13 @@
 
 use std::path::Path;
 use std::time::Duration;
+use windrow_test_support::wait_until;
 
 use crate::support::expected::{closing_events, replay_expected_rows};
 use crate::support::kafka::{TestKafka, kafka_or_skip};
 use crate::support::redis::Redis;
 use crate::support::rows::await_same_rows;
 use crate::support::traffic::{EventFeeder, SeededRandom, generate_events, read_or_create_seed, row_keys};
-use crate::support::wait_until;
 use crate::support::watcher::RowWatcher;
 use crate::support::windrow::{TestJob, telling_pipeline};
 use crate::topic::read_log;
@@ -17,8 +17,6 @@ use crate::topic::read_log;
 pub(crate) const PARTITIONS: i32 = 4;
 /// Two hours of events per kill, so that several windows of a user close between a checkpoint and a kill.
 const EVENTS_PER_KILL: usize = 3_000;
-
-const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What the process was doing when it was killed.
 #[derive(Default, Debug)]
@@ -71,14 +69,14 @@ pub(crate) fn kill_repeatedly(
         let after = if kill % 3 == 1 {
             dice.between(20, 700)
         } else {
-            wait_until(30, "it works", || read_log(&log).contains("reading partitions"));
+            wait_until("it works", || read_log(&log).contains("reading partitions"));
             dice.between(0, 2_300)
         };
         std::thread::sleep(Duration::from_millis(after));
         // Sometimes stop it instead, which must work at any moment too.
         if dice.between(0, 5) == 0 {
             hit.stopped += 1;
-            running.stop(STOP_TIMEOUT, &log);
+            running.stop(&log);
         } else {
             running.kill();
         }
@@ -90,10 +88,10 @@ pub(crate) fn kill_repeatedly(
     let log = folder.path().join("last");
     let running = run.start(&arguments, &log);
     let expected = replay_expected_rows(kafka, topic, PARTITIONS, &telling_pipeline());
-    await_same_rows(&expected.contents, redis, 60, "after all kills");
-    running.stop(STOP_TIMEOUT, &log);
+    await_same_rows(&expected.contents, redis, "after all kills");
+    running.stop(&log);
     assert_no_panic(&log);
-    await_same_rows(&expected.contents, redis, 1, "after the stop");
+    await_same_rows(&expected.contents, redis, "after the stop");
     let rows = watcher.assert_rows_never_went_back(&expected);
     println!("{hit:?}");
     assert!(rows > kills * 20, "the reader saw next to nothing");

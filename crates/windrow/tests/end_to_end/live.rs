@@ -1,13 +1,13 @@
 //! Unbounded `windrow run`: stops, a slow or unreachable Redis, and several workers in one process.
 
 use std::time::{Duration, Instant};
+use windrow_test_support::wait_until;
 
 use crate::conformance_cases::{ConformanceCase, read_conformance_case};
 use crate::support::expected::{closing_events, replay_expected_rows};
 use crate::support::kafka::{TestKafka, kafka_or_skip, key_events_by_user};
 use crate::support::redis::{Redis, RowsByKey, free_port};
 use crate::support::rows::{assert_same_rows, last_row_per_key};
-use crate::support::wait_until;
 use crate::support::windrow::{TestJob, run_generate, shipped_pipeline};
 
 fn replay_rows(kafka: &TestKafka, topic: &str, partitions: i32) -> RowsByKey {
@@ -37,11 +37,11 @@ fn a_signal_drains_and_commits() {
         let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
         let mut running = run.start(&["--workers", "2"], &folder.path().join("log"));
         let expected = replay_rows(&kafka, &topic, 4);
-        wait_until(60, "all rows are written", || redis.row_count() == expected.len());
+        wait_until("all rows are written", || redis.row_count() == expected.len());
         running.send_signal(signal);
         let asked = Instant::now();
-        assert_eq!(running.wait_for_exit(Duration::from_secs(10)), Some(0));
-        assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+        assert_eq!(running.wait_for_exit(), Some(0));
+        assert!(asked.elapsed() < STOP_GRACE_PERIOD, "{:?}", asked.elapsed());
         assert_same_rows(&expected, &redis.read_rows(), signal);
         assert_eq!(
             total_committed(&kafka.committed_offsets(&run.group, &topic, 4)),
@@ -65,7 +65,7 @@ fn offsets_are_committed_only_behind_redis() {
     let mut running = run.start(&["--workers", "1"], &folder.path().join("log"));
     let first = r#"{"event_time":"2024-01-01T09:00:00","event_type":"view","user_id":"0","price":1}"#;
     kafka.produce(&topic, &key_events_by_user(&[first.to_owned()], Some(0)));
-    wait_until(60, "the first event is committed", || kafka.committed_offsets(&run.group, &topic, 1) == [1]);
+    wait_until("the first event is committed", || kafka.committed_offsets(&run.group, &topic, 1) == [1]);
 
     redis.pause();
     let ConformanceCase { events, .. } = read_conformance_case("late");
@@ -76,12 +76,12 @@ fn offsets_are_committed_only_behind_redis() {
     let frozen = kafka.committed_offsets(&run.group, &topic, 1)[0];
     assert!(frozen < as_offset(events.len()), "committed {frozen} while Redis hung");
     redis.resume();
-    wait_until(60, "everything is committed", || {
+    wait_until("everything is committed", || {
         kafka.committed_offsets(&run.group, &topic, 1) == [as_offset(events.len() + 2)]
     });
     assert_same_rows(&replay_rows(&kafka, &topic, 1), &redis.read_rows(), "after the freeze");
     running.send_signal("-TERM");
-    assert_eq!(running.wait_for_exit(Duration::from_secs(10)), Some(0));
+    assert_eq!(running.wait_for_exit(), Some(0));
 }
 
 /// A stop while Redis does not respond ends within seconds with a warning. The next run computes the unwritten rows again.
@@ -94,13 +94,13 @@ fn what_a_stop_left_unwritten_is_computed_again() {
     let log = folder.path().join("log");
     let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
     let mut running = run.start(&["--workers", "1"], &log);
-    wait_until(60, "it reads", || std::fs::read_to_string(&log).is_ok_and(|log| log.contains("reading partitions")));
+    wait_until("it reads", || std::fs::read_to_string(&log).is_ok_and(|log| log.contains("reading partitions")));
     redis.pause();
     let ConformanceCase { name, events, results: answers } = read_conformance_case("boundaries");
     kafka.produce(&topic, &key_events_by_user(&events, Some(0)));
     std::thread::sleep(Duration::from_secs(2));
     running.send_signal("-TERM");
-    assert_eq!(running.wait_for_exit(Duration::from_secs(30)), Some(8));
+    assert_eq!(running.wait_for_exit(), Some(8));
     redis.resume();
     let text = std::fs::read_to_string(&log).expect("a log");
     assert!(text.contains("stopped before Redis acknowledged the last rows"), "{text}");
@@ -121,10 +121,10 @@ fn a_bounded_run_that_was_stopped_can_be_repeated() {
     let log = folder.path().join("log");
     let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
     let mut running = run.start(&["--bounded"], &log);
-    wait_until(30, "it reads", || std::fs::read_to_string(&log).is_ok_and(|log| log.contains("reading partitions")));
+    wait_until("it reads", || std::fs::read_to_string(&log).is_ok_and(|log| log.contains("reading partitions")));
     redis.pause();
     running.send_signal("-TERM");
-    let code = running.wait_for_exit(Duration::from_secs(30));
+    let code = running.wait_for_exit();
     redis.resume();
     // It may have finished just before the signal.
     let committed = kafka.committed_offsets(&run.group, &topic, 1)[0];
@@ -148,9 +148,9 @@ fn what_comes_between_two_runs_is_not_skipped_by_latest() {
     let mut run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
     run.set_override("source.kafka.start=latest");
     let mut running = run.start(&["--workers", "1"], &log);
-    wait_until(30, "its start is committed", || kafka.committed_offsets(&run.group, &topic, 1) == [0]);
+    wait_until("its start is committed", || kafka.committed_offsets(&run.group, &topic, 1) == [0]);
     running.send_signal("-TERM");
-    assert_eq!(running.wait_for_exit(Duration::from_secs(10)), Some(0));
+    assert_eq!(running.wait_for_exit(), Some(0));
     let ConformanceCase { name, events, results: answers } = read_conformance_case("boundaries");
     kafka.produce(&topic, &key_events_by_user(&events, Some(0)));
     run.run_bounded(&[]);
@@ -169,11 +169,11 @@ fn redis_may_come_later() {
     let log = folder.path().join("log");
     let run = TestJob::new(&kafka.brokers, &format!("redis://127.0.0.1:{port}"), &topic);
     let mut running = run.start(&["--bounded"], &log);
-    wait_until(30, "it says what it waits for", || {
+    wait_until("it says what it waits for", || {
         std::fs::read_to_string(&log).is_ok_and(|log| log.contains("waiting for Redis"))
     });
     let redis = Redis::start_on(port);
-    assert_eq!(running.wait_for_exit(Duration::from_secs(30)), Some(0));
+    assert_eq!(running.wait_for_exit(), Some(0));
     let expected = last_row_per_key(answers.lines());
     assert_same_rows(&expected, &redis.read_rows(), "a late Redis");
 }
@@ -203,12 +203,10 @@ fn partitions_move_between_workers_without_loss() {
     }
     kafka.produce(&topic, &closing_events(4));
     let all = as_offset(lines.len() + 4);
-    wait_until(60, "everything is committed", || {
-        total_committed(&kafka.committed_offsets(&run.group, &topic, 4)) == all
-    });
+    wait_until("everything is committed", || total_committed(&kafka.committed_offsets(&run.group, &topic, 4)) == all);
     assert_same_rows(&replay_rows(&kafka, &topic, 4), &redis.read_rows(), "three workers");
     running.send_signal("-TERM");
-    assert_eq!(running.wait_for_exit(Duration::from_secs(10)), Some(0));
+    assert_eq!(running.wait_for_exit(), Some(0));
     let log = std::fs::read_to_string(&log).expect("a log");
     assert!(log.contains("releasing partitions"), "no partition moved, so this shows nothing:\n{log}");
     assert!(log.contains(&format!("all workers ended records=\"{}", &all.to_string()[..2])), "{log}");

@@ -3,13 +3,13 @@
 
 use std::path::Path;
 use std::time::Duration;
+use windrow_test_support::wait_until;
 
 use crate::support::expected::{closing_events, partition_payloads};
 use crate::support::kafka::{OutgoingRecord, TestKafka, kafka_or_skip};
 use crate::support::redis::{Redis, RowsByKey};
 use crate::support::rows::{await_same_rows, last_row_per_key, parse_keyed_row};
 use crate::support::traffic::{generate_events, read_or_create_seed};
-use crate::support::wait_until;
 use crate::support::windrow::{TestJob, run_replay, telling_pipeline};
 use crate::topic::read_log;
 
@@ -67,15 +67,15 @@ fn run_accident(accident: RedisAccident, folder: &Path, seed: u64) {
 
     kafka.produce(&topic, &events[..3_000]);
     let running = run.start(&["--workers", "1"], &log);
-    wait_until(30, "the first part is in a checkpoint", || total() == 3_000);
-    running.stop(Duration::from_secs(10), &log);
+    wait_until("the first part is in a checkpoint", || total() == 3_000);
+    running.stop(&log);
     let saved = partition_watermarks(&kafka, &topic);
 
     // No checkpoints from here on. There is one worker, since moving a partition takes a checkpoint.
     let running = run.start(&["--workers", "1", "--set", "checkpoint.every=1h"], &second_log);
     kafka.produce(&topic, &events[3_000..6_000]);
     let before = partition_watermarks(&kafka, &topic);
-    await_same_rows(&rows_fired_between(&kafka, &topic, None, Some(&before)), &redis, 30, "before the accident");
+    await_same_rows(&rows_fired_between(&kafka, &topic, None, Some(&before)), &redis, "before the accident");
     match accident {
         RedisAccident::Flushed => redis.flush_all(),
         RedisAccident::RestartedWithoutData => redis.restart_empty(),
@@ -83,7 +83,7 @@ fn run_accident(accident: RedisAccident, folder: &Path, seed: u64) {
             redis.save_copy();
             kafka.produce(&topic, &events[6_000..7_000]);
             let later = partition_watermarks(&kafka, &topic);
-            await_same_rows(&rows_fired_between(&kafka, &topic, None, Some(&later)), &redis, 30, "after the copy");
+            await_same_rows(&rows_fired_between(&kafka, &topic, None, Some(&later)), &redis, "after the copy");
             redis.restart_with_copy();
         }
     }
@@ -91,15 +91,15 @@ fn run_accident(accident: RedisAccident, folder: &Path, seed: u64) {
         if accident == RedisAccident::RestartedWithOldCopy { &events[7_000..] } else { &events[6_000..] };
     kafka.produce(&topic, rest);
     kafka.produce(&topic, &closing_events(PARTITIONS));
-    wait_until(30, "it notices, in each partition", || {
+    wait_until("it notices, in each partition", || {
         read_log(&second_log).matches("has lost acknowledged rows").count() == 2
     });
     // The copy is newer than the checkpoint, so it holds all rows before it.
     let from = if accident == RedisAccident::RestartedWithOldCopy { None } else { Some(&saved[..]) };
     let expected = rows_fired_between(&kafka, &topic, from, None);
-    await_same_rows(&expected, &redis, 30, &format!("{accident:?}: {}", read_log(&second_log)));
-    running.stop(Duration::from_secs(10), &second_log);
-    await_same_rows(&expected, &redis, 1, "after the stop");
+    await_same_rows(&expected, &redis, &format!("{accident:?}: {}", read_log(&second_log)));
+    running.stop(&second_log);
+    await_same_rows(&expected, &redis, "after the stop");
 }
 
 #[test]

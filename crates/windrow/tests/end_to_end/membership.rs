@@ -2,11 +2,11 @@
 
 use std::path::Path;
 use std::time::Duration;
+use windrow_test_support::wait_until;
 
 use crate::support::expected::closing_events;
 use crate::support::kafka::{TestKafka, kafka_or_skip};
 use crate::support::redis::Redis;
-use crate::support::wait_until;
 use crate::support::windrow::{RunningJob, TestJob};
 use crate::topic::{read_log, user_events};
 
@@ -20,7 +20,7 @@ fn count_in_log(log: &Path, what: &str) -> usize {
 /// Starts a process and waits until it reads.
 fn start_member(run: &TestJob, arguments: &[&str], log: &Path) -> RunningJob {
     let running = run.start(&[&["--workers", "1"], arguments].concat(), log);
-    wait_until(30, "it reads", || read_log(log).contains("reading partitions"));
+    wait_until("it reads", || read_log(log).contains("reading partitions"));
     running
 }
 
@@ -38,21 +38,21 @@ fn a_process_that_stood_still_joins_again() {
         run.set_override(protocol);
         let mut zombie = start_member(&run, &[], &log);
         kafka.produce(&topic, &[user_events(0, 10), user_events(1, 10)].concat());
-        wait_until(30, "it works", || kafka.committed_offsets(&run.group, &topic, 2) == [10, 10]);
+        wait_until("it works", || kafka.committed_offsets(&run.group, &topic, 2) == [10, 10]);
 
         zombie.send_signal("-STOP");
         let mut other = start_member(&run, &[], &other_log);
         kafka.produce(&topic, &[user_events(0, 10), user_events(1, 10)].concat());
-        wait_until(30, "the other one has it all", || kafka.committed_offsets(&run.group, &topic, 2) == [20, 20]);
+        wait_until("the other one has it all", || kafka.committed_offsets(&run.group, &topic, 2) == [20, 20]);
         zombie.send_signal("-CONT");
-        wait_until(30, "it notices", || read_log(&log).contains("partitions were lost to another member"));
-        wait_until(30, "it gets its share", || count_in_log(&log, "reading partitions topic") >= 2);
+        wait_until("it notices", || read_log(&log).contains("partitions were lost to another member"));
+        wait_until("it gets its share", || count_in_log(&log, "reading partitions topic") >= 2);
         other.send_signal("-TERM");
-        assert_eq!(other.wait_for_exit(Duration::from_secs(15)), Some(0), "{}", read_log(&other_log));
+        assert_eq!(other.wait_for_exit(), Some(0), "{}", read_log(&other_log));
         kafka.produce(&topic, &[user_events(0, 10), user_events(1, 10)].concat());
-        wait_until(30, "it works on alone", || kafka.committed_offsets(&run.group, &topic, 2) == [30, 30]);
+        wait_until("it works on alone", || kafka.committed_offsets(&run.group, &topic, 2) == [30, 30]);
         zombie.send_signal("-TERM");
-        assert_eq!(zombie.wait_for_exit(Duration::from_secs(15)), Some(0), "{}", read_log(&log));
+        assert_eq!(zombie.wait_for_exit(), Some(0), "{}", read_log(&log));
     }
 }
 
@@ -70,20 +70,20 @@ fn a_process_with_a_name_restarts_without_a_rebalance() {
         run.set_override(protocol);
         let mut other = start_member(&run, &["--instance", "other"], &other_log);
         let mut named = start_member(&run, &["--instance", "named"], &log);
-        wait_until(30, "each has its share", || count_in_log(&other_log, "releasing partitions") == 1);
+        wait_until("each has its share", || count_in_log(&other_log, "releasing partitions") == 1);
         kafka.produce(&topic, &(0..4).flat_map(|partition| user_events(partition, 10)).collect::<Vec<_>>());
-        wait_until(30, "both work", || kafka.committed_offsets(&run.group, &topic, 4) == [10; 4]);
+        wait_until("both work", || kafka.committed_offsets(&run.group, &topic, 4) == [10; 4]);
 
         named.send_signal("-TERM");
-        assert_eq!(named.wait_for_exit(Duration::from_secs(15)), Some(0), "{}", read_log(&log));
+        assert_eq!(named.wait_for_exit(), Some(0), "{}", read_log(&log));
         let mut named = start_member(&run, &["--instance", "named"], &again);
         kafka.produce(&topic, &(0..4).flat_map(|partition| user_events(partition, 10)).collect::<Vec<_>>());
-        wait_until(30, "both work again", || kafka.committed_offsets(&run.group, &topic, 4) == [20; 4]);
+        wait_until("both work again", || kafka.committed_offsets(&run.group, &topic, 4) == [20; 4]);
         let other_log_text = read_log(&other_log);
         assert_eq!(count_in_log(&other_log, "releasing partitions"), 1, "{protocol}: {other_log_text}");
         for (running, log) in [(&mut named, &again), (&mut other, &other_log)] {
             running.send_signal("-TERM");
-            assert_eq!(running.wait_for_exit(Duration::from_secs(15)), Some(0), "{}", read_log(log));
+            assert_eq!(running.wait_for_exit(), Some(0), "{}", read_log(log));
         }
     }
 }
@@ -102,14 +102,14 @@ fn a_process_with_a_name_killed_within_a_rebalance_leaves_no_partition_unread() 
     let everywhere = || (0..4).flat_map(|partition| user_events(partition, 10)).collect::<Vec<_>>();
     let named = start_member(&run, &["--instance", "named"], &log);
     kafka.produce(&topic, &everywhere());
-    wait_until(30, "it works", || kafka.committed_offsets(&run.group, &topic, 4) == [10; 4]);
+    wait_until("it works", || kafka.committed_offsets(&run.group, &topic, 4) == [10; 4]);
 
     // It cannot write the rows that it must write before it releases a partition.
     redis.pause();
     kafka.produce(&topic, &closing_events(4));
     std::thread::sleep(Duration::from_secs(1));
     let visitor = kafka.subscribe_idle_member(&run.group, &topic);
-    wait_until(30, "the group has shared out its partitions anew", || {
+    wait_until("the group has shared out its partitions anew", || {
         assert_eq!(visitor.poll_assigned_partition_count(), 0, "{}", read_log(&log));
         kafka.is_group_stable(&run.group, 2)
     });
@@ -117,14 +117,14 @@ fn a_process_with_a_name_killed_within_a_rebalance_leaves_no_partition_unread() 
     redis.resume();
 
     let mut named = start_member(&run, &["--instance", "named"], &again);
-    wait_until(60, "the visitor has its share", || visitor.poll_assigned_partition_count() == 2);
+    wait_until("the visitor has its share", || visitor.poll_assigned_partition_count() == 2);
     drop(visitor);
     kafka.produce(&topic, &everywhere());
-    wait_until(30, "all are read", || kafka.committed_offsets(&run.group, &topic, 4) == [21; 4]);
+    wait_until("all are read", || kafka.committed_offsets(&run.group, &topic, 4) == [21; 4]);
     let again_log = read_log(&again);
     assert!(again_log.contains("partitions have been unassigned for"), "{again_log}");
     named.send_signal("-TERM");
-    assert_eq!(named.wait_for_exit(Duration::from_secs(15)), Some(0), "{}", read_log(&again));
+    assert_eq!(named.wait_for_exit(), Some(0), "{}", read_log(&again));
 }
 
 /// Two processes with one name would take each other's partitions. One of them halts with the reason.
@@ -142,14 +142,14 @@ fn two_processes_must_not_have_the_same_name() {
         let mut second = run.start(&["--workers", "1", "--instance", "one"], &second_log);
         // The classic protocol replaces the first member by the newcomer; the new protocol refuses the newcomer.
         let (ended, ended_log, mut stays) = if protocol == PROTOCOLS[0] {
-            (first.wait_for_exit(Duration::from_secs(30)), read_log(&log), second)
+            (first.wait_for_exit(), read_log(&log), second)
         } else {
-            (second.wait_for_exit(Duration::from_secs(30)), read_log(&second_log), first)
+            (second.wait_for_exit(), read_log(&second_log), first)
         };
         assert_eq!(ended, Some(7), "{ended_log}");
         assert!(ended_log.contains("Give each process its own name with `--instance`"), "{ended_log}");
         stays.send_signal("-TERM");
-        assert_eq!(stays.wait_for_exit(Duration::from_secs(15)), Some(0));
+        assert_eq!(stays.wait_for_exit(), Some(0));
     }
 }
 
@@ -164,7 +164,7 @@ fn a_session_timeout_that_the_broker_refuses_ends_the_job() {
     let mut run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
     run.set_override("source.kafka.session_timeout=\"1s\"");
     let mut running = run.start(&["--workers", "1"], &log);
-    assert_eq!(running.wait_for_exit(Duration::from_secs(20)), Some(7), "{}", read_log(&log));
+    assert_eq!(running.wait_for_exit(), Some(7), "{}", read_log(&log));
     let log = read_log(&log);
     assert!(log.contains("does not allow the session timeout of 1000 ms"), "{log}");
     assert!(log.contains("group.min.session.timeout.ms") && log.contains("`source.kafka.session_timeout`"), "{log}");
@@ -180,8 +180,8 @@ fn a_stop_leaves_no_member_without_partitions_behind() {
     let log = folder.path().join("log");
     let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
     let mut running = run.start(&["--workers", "2"], &log);
-    wait_until(30, "both workers are members", || kafka.is_group_stable(&run.group, 2));
+    wait_until("both workers are members", || kafka.is_group_stable(&run.group, 2));
     running.send_signal("-TERM");
-    assert_eq!(running.wait_for_exit(Duration::from_secs(10)), Some(0), "{}", read_log(&log));
+    assert_eq!(running.wait_for_exit(), Some(0), "{}", read_log(&log));
     assert_eq!(kafka.group_member_count(&run.group), 0, "{}", read_log(&log));
 }

@@ -3,13 +3,13 @@
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use windrow_test_support::wait_until;
 
 use crate::support::expected::{closing_events, replay_expected_rows};
 use crate::support::kafka::{TestKafka, kafka_or_skip};
 use crate::support::redis::Redis;
 use crate::support::rows::await_same_rows;
 use crate::support::traffic::{EventFeeder, SeededRandom, generate_events, read_or_create_seed, row_keys};
-use crate::support::wait_until;
 use crate::support::watcher::RowWatcher;
 use crate::support::windrow::{RunningJob, TestJob, telling_pipeline};
 use crate::topic::read_log;
@@ -34,7 +34,7 @@ impl JobProcesses<'_> {
     }
 
     fn await_partitions(&self, log: &Path) {
-        wait_until(40, "it has a share", || count_openings(log, " partition=") > 0);
+        wait_until("it has a share", || count_openings(log, " partition=") > 0);
     }
 }
 
@@ -68,20 +68,20 @@ fn move_partitions_under_load(kafka: &TestKafka, protocol: &str, seed: u64) {
     processes.await_partitions(&newcomer_log);
     let before = read_log(&zombie_log).len();
     zombie.send_signal("-CONT");
-    wait_until(30, "the zombie says so", || {
+    wait_until("the zombie says so", || {
         ZOMBIE_LOG_LINES.iter().any(|what| read_log(&zombie_log)[before..].contains(what))
     });
-    wait_until(40, "the zombie works on", || read_log(&zombie_log)[before..].contains("restored"));
+    wait_until("the zombie works on", || read_log(&zombie_log)[before..].contains("restored"));
     moment(&mut dice);
-    leaving.stop(Duration::from_secs(15), &leaving_log);
+    leaving.stop(&leaving_log);
 
     load.finish_at_once();
     kafka.produce(&topic, &closing_events(PARTITIONS));
     let expected = replay_expected_rows(kafka, &topic, PARTITIONS, &telling_pipeline());
-    await_same_rows(&expected.contents, &redis, 60, protocol);
-    zombie.stop(Duration::from_secs(15), &zombie_log);
-    newcomer.stop(Duration::from_secs(15), &newcomer_log);
-    await_same_rows(&expected.contents, &redis, 1, "after all processes stopped");
+    await_same_rows(&expected.contents, &redis, protocol);
+    zombie.stop(&zombie_log);
+    newcomer.stop(&newcomer_log);
+    await_same_rows(&expected.contents, &redis, "after all processes stopped");
     let rows = watcher.assert_rows_never_went_back(&expected);
     assert!(rows > 1_000, "the reader saw next to nothing");
     for log in [&killed_log, &zombie_log, &leaving_log, &newcomer_log] {

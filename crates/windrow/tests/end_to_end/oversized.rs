@@ -1,10 +1,10 @@
 //! Records that are far larger than an event, and compressed batches that expand to a huge size (fault row 24).
 
 use std::time::Duration;
+use windrow_test_support::wait_until;
 
 use crate::support::kafka::{OutgoingRecord, kafka_or_skip};
 use crate::support::redis::Redis;
-use crate::support::wait_until;
 use crate::support::windrow::TestJob;
 
 const MIB: u64 = 1024 * 1024;
@@ -48,10 +48,10 @@ fn oversized_records_are_dead_letters() {
     let log = folder.path().join("log");
     let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
     let mut running = run.start(&["--workers", "1"], &log);
-    wait_until(60, "everything is read", || kafka.committed_offsets(&run.group, &topic, 1) == [6]);
+    wait_until("everything is read", || kafka.committed_offsets(&run.group, &topic, 1) == [6]);
     let resident_max = running.peak_resident_bytes();
     running.send_signal("-TERM");
-    assert_eq!(running.wait_for_exit(Duration::from_secs(10)), Some(0));
+    assert_eq!(running.wait_for_exit(), Some(0));
     let log = std::fs::read_to_string(log).expect("a log");
     assert_eq!(log.matches("but the limit is 1048576 bytes").count(), 4, "{log}");
     assert!(resident_max < 400 * MIB, "{} MiB", resident_max / MIB);
@@ -84,11 +84,11 @@ fn batches_that_unpack_to_too_much_are_passed() {
     run.set_override(&format!("dead_letters.file={}", dead.display()));
     let mut running = run.start(&["--bounded", "--workers", "1"], &log);
     let mut resident_max = 0;
-    wait_until(60, "everything is read", || {
+    wait_until("everything is read", || {
         resident_max = resident_max.max(running.peak_resident_bytes());
         kafka.committed_offsets(&run.group, &topic, 2)[1] == 10
     });
-    assert_eq!(running.wait_for_exit(Duration::from_secs(10)), Some(0));
+    assert_eq!(running.wait_for_exit(), Some(0));
     assert!(resident_max < 400 * MIB, "{} MiB", resident_max / MIB);
     let contents = redis.read_rows();
     assert_eq!(contents["user_features:between"]["view_count_1h"], "2");

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use windrow_connectors::kafka::KafkaSource;
 use windrow_engine::{CommitWait, Partition, PartitionOffsets, PollOutcome, Source};
 use windrow_spec::{GroupProtocol, KafkaSourceSpec as Settings};
+use windrow_test_support::{HANG_TIMEOUT, wait_until};
 
 use crate::support::kafka::{TestKafka, kafka_or_skip};
 use crate::support::member::{create_topic_guard, member_settings};
-use crate::support::wait_until;
 use crate::topic::user_events;
 
 /// The shortest timeout that Kafka allows by default. The test broker uses it for `consumer` too.
@@ -66,14 +66,14 @@ impl ManualMember {
 
     /// Polls and answers until `wanted` accepts an outcome, which it returns without an answer.
     fn poll_until(&mut self, what: &str, mut wanted: impl FnMut(&PollOutcome) -> bool) -> PollOutcome {
-        let until = Instant::now() + Duration::from_secs(30);
+        let until = Instant::now() + HANG_TIMEOUT;
         loop {
             let polled = self.poll();
             if wanted(&polled) {
                 return polled;
             }
             self.answer_announcement(&polled);
-            assert!(Instant::now() < until, "not told within 30 s: {what}");
+            assert!(Instant::now() < until, "not told within {HANG_TIMEOUT:?}: {what}");
         }
     }
 
@@ -186,7 +186,7 @@ fn other_partitions_go_on_while_an_announcement_waits_for_its_answer() {
             assert_eq!(seen.contains_key(&partition), expected, "{protocol:?}: partition {partition}: {seen:?}");
         }
         hand.answer_announcement(&back);
-        wait_until(30, "records of what came back", || {
+        wait_until("records of what came back", || {
             let polled = hand.poll();
             hand.answer_announcement(&polled);
             taken_back.iter().all(|partition| hand.seen.contains_key(partition))
@@ -206,7 +206,7 @@ fn a_member_that_is_still_joining_leaves_the_group() {
         let assigned = first.poll_until("its partitions", |polled| matches!(polled, PollOutcome::Assigned(_)));
         first.answer_announcement(&assigned);
         let second = ManualMember::join(&kafka, &settings);
-        wait_until(10, "the second member joins", || kafka.group_member_count(&settings.consumer_group) == 2);
+        wait_until("the second member joins", || kafka.group_member_count(&settings.consumer_group) == 2);
         std::thread::scope(|scope| {
             scope.spawn(move || drop(first));
             std::thread::sleep(Duration::from_micros(250 * (round % 8)));

@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use windrow_test_support::wait_until;
 
 use crate::support::expected::{closing_events, replay_expected_rows};
 use crate::support::kafka::{OutgoingRecord, TestKafka, kafka_or_skip};
 use crate::support::redis::Redis;
 use crate::support::rows::await_same_rows;
-use crate::support::wait_until;
 use crate::support::windrow::{TestJob, shipped_pipeline};
 use crate::topic::read_log;
 
@@ -61,10 +61,10 @@ impl StoppedJob {
         self.kafka.produce(&self.topic, events);
         let running = self.run.start(&[&["--workers", "2"], arguments].concat(), &self.log_path());
         let committed = || self.kafka.committed_offsets(&self.run.group, &self.topic, PARTITIONS);
-        wait_until(30, "everything is committed", || committed().iter().all(|offset| *offset == end));
+        wait_until("everything is committed", || committed().iter().all(|offset| *offset == end));
         let asked = Instant::now();
-        running.stop(Duration::from_secs(10), &self.log_path());
-        assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+        running.stop(&self.log_path());
+        assert!(asked.elapsed() < STOP_GRACE_PERIOD, "{:?}", asked.elapsed());
         read_log(&self.log_path())
     }
 
@@ -73,14 +73,14 @@ impl StoppedJob {
         let end = i64::try_from(self.kafka.read_partition(&self.topic, 0).len()).expect("small") + 1;
         let log_text = self.run_until_committed(arguments, &closing_events(PARTITIONS), end);
         let expected = replay_expected_rows(&self.kafka, &self.topic, PARTITIONS, &shipped_pipeline());
-        await_same_rows(&expected.contents, &self.redis, 5, &log_text);
+        await_same_rows(&expected.contents, &self.redis, &log_text);
         log_text
     }
 
     /// Asserts that the job halts with this exit code and that its log contains all of `parts`.
     fn assert_halts(&self, code: i32, parts: &[&str]) {
         let mut running = self.run.start(&["--workers", "2"], &self.log_path());
-        let ended = running.wait_for_exit(Duration::from_secs(20));
+        let ended = running.wait_for_exit();
         let log_text = read_log(&self.log_path());
         assert_eq!(ended, Some(code), "{log_text}");
         for part in parts {

@@ -6,12 +6,12 @@ use std::process::Output;
 use std::time::Duration;
 
 use serde_json::Value;
+use windrow_test_support::wait_until;
 
 use crate::folders::read_files;
 use crate::support::kafka::{OutgoingRecord, TestKafka, kafka_or_skip, key_events_by_user};
 use crate::support::redis::{Redis, RowsByKey};
 use crate::support::rows::{assert_same_rows, last_row_per_key};
-use crate::support::wait_until;
 use crate::support::windrow::{TestJob, run_generate, run_replay, run_state_command, shipped_pipeline};
 
 const PARTITIONS: i32 = 4;
@@ -78,7 +78,7 @@ fn a_savepoint_under_load_is_a_beginning_for_another_job() {
     let logs = [folder.path().join("first"), folder.path().join("second")];
     let mut running = logs.each_ref().map(|log| run.start(&["--workers", "1"], log));
     for log in &logs {
-        wait_until(40, "each has its share", || {
+        wait_until("each has its share", || {
             std::fs::read_to_string(log).is_ok_and(|log| log.contains("reading partitions"))
         });
     }
@@ -91,7 +91,7 @@ fn a_savepoint_under_load_is_a_beginning_for_another_job() {
             }
             kafka.produce(&topic, &closing_events());
         });
-        wait_until(40, "a third is read", || total_committed(&kafka, &run, &topic) > all / 3);
+        wait_until("a third is read", || total_committed(&kafka, &run, &topic) > all / 3);
 
         // The command runs in another working directory with a relative path.
         let asking = |arguments: &[&str]| {
@@ -149,11 +149,11 @@ fn a_savepoint_under_load_is_a_beginning_for_another_job() {
     assert!(verified.status.success(), "{}", stderr_text(&verified));
 
     // The job itself continues.
-    wait_until(60, "everything is committed", || total_committed(&kafka, &run, &topic) == all);
+    wait_until("everything is committed", || total_committed(&kafka, &run, &topic) == all);
     assert_same_rows(&expected_rows_behind(&kafka, &topic, &BTreeMap::new()), &redis.read_rows(), "the job itself");
     for running in &mut running {
         running.send_signal("-TERM");
-        assert_eq!(running.wait_for_exit(Duration::from_secs(15)), Some(0));
+        assert_eq!(running.wait_for_exit(), Some(0));
     }
     let unanswered = run.pipeline_command(&["savepoint"], &["--timeout", "2s"]).output().expect("windrow runs");
     assert_eq!(unanswered.status.code(), Some(6), "{}", stderr_text(&unanswered));
@@ -168,12 +168,12 @@ fn a_savepoint_under_load_is_a_beginning_for_another_job() {
     let (empty, from, log) = (Redis::start(), moved.display().to_string(), folder.path().join("other"));
     let other = TestJob::new(&kafka.brokers, &empty.url(), &topic);
     let mut begun = other.start(&["--workers", "2", "--from", &from], &log);
-    wait_until(60, "everything is committed again", || total_committed(&kafka, &other, &topic) == all);
+    wait_until("everything is committed again", || total_committed(&kafka, &other, &topic) == all);
     let expected = expected_rows_behind(&kafka, &topic, &watermarks);
     assert!(expected.len() > 100, "{} rows show little", expected.len());
     assert_same_rows(&expected, &empty.read_rows(), "begun from a savepoint");
     begun.send_signal("-TERM");
-    assert_eq!(begun.wait_for_exit(Duration::from_secs(15)), Some(0));
+    assert_eq!(begun.wait_for_exit(), Some(0));
 
     // The same command again resumes from the job's own checkpoints.
     let log = other.run_bounded(&["--from", &from]);

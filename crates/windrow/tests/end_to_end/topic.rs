@@ -2,10 +2,10 @@
 
 use std::path::Path;
 use std::time::Duration;
+use windrow_test_support::wait_until;
 
 use crate::support::kafka::{OutgoingRecord, TestKafka, kafka_or_skip};
 use crate::support::redis::Redis;
-use crate::support::wait_until;
 use crate::support::windrow::{RunningJob, TestJob};
 
 pub(crate) fn read_log(log: &Path) -> String {
@@ -28,7 +28,7 @@ pub(crate) fn user_events(partition: i32, count: usize) -> Vec<OutgoingRecord> {
 fn start_and_commit(kafka: &TestKafka, run: &TestJob, topic: &str, arguments: &[&str], log: &Path) -> RunningJob {
     kafka.produce(topic, &user_events(0, 10));
     let running = run.start(arguments, log);
-    wait_until(60, "the events are committed", || kafka.committed_offsets(&run.group, topic, 1) == [10]);
+    wait_until("the events are committed", || kafka.committed_offsets(&run.group, topic, 1) == [10]);
     running
 }
 
@@ -50,7 +50,7 @@ fn a_topic_that_is_created_again_halts_the_job() {
         if !empty {
             kafka.produce(&topic, &user_events(0, 50));
         }
-        assert_eq!(running.wait_for_exit(Duration::from_secs(12)), Some(11), "{}", read_log(&log));
+        assert_eq!(running.wait_for_exit(), Some(11), "{}", read_log(&log));
         let log = read_log(&log);
         assert!(log.contains(&format!("topic `{topic}` was deleted and created again")), "{log}");
         assert!(log.contains("start it with a new `source.kafka.group`, or delete its checkpoints"), "{log}");
@@ -68,7 +68,7 @@ fn a_topic_that_is_deleted_halts_the_job() {
     let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
     let mut running = start_and_commit(&kafka, &run, &topic, &["--workers", "1"], &log);
     kafka.delete_topic(&topic);
-    assert_eq!(running.wait_for_exit(Duration::from_secs(25)), Some(4), "{}", read_log(&log));
+    assert_eq!(running.wait_for_exit(), Some(4), "{}", read_log(&log));
     assert!(read_log(&log).contains("was deleted while the job ran"), "{}", read_log(&log));
 }
 
@@ -83,16 +83,16 @@ fn partitions_that_are_added_halt_the_job() {
     let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
     let mut running = start_and_commit(&kafka, &run, &topic, &["--workers", "1"], &log);
     kafka.increase_partitions_to(&topic, 3);
-    assert_eq!(running.wait_for_exit(Duration::from_secs(12)), Some(12), "{}", read_log(&log));
+    assert_eq!(running.wait_for_exit(), Some(12), "{}", read_log(&log));
     let text = read_log(&log);
     assert!(text.contains("has 3 partitions, but had 1"), "{text}");
     assert!(text.contains("`--accept-partitions`"), "{text}");
 
     let mut running = run.start(&["--workers", "1", "--accept-partitions"], &log);
     kafka.produce(&topic, &user_events(0, 1));
-    wait_until(60, "it goes on", || kafka.committed_offsets(&run.group, &topic, 1) == [11]);
+    wait_until("it goes on", || kafka.committed_offsets(&run.group, &topic, 1) == [11]);
     kafka.increase_partitions_to(&topic, 5);
-    wait_until(20, "it mentions that", || read_log(&log).contains("partitions were added, and the job continues"));
+    wait_until("it mentions that", || read_log(&log).contains("partitions were added, and the job continues"));
     running.send_signal("-TERM");
-    assert_eq!(running.wait_for_exit(Duration::from_secs(10)), Some(0));
+    assert_eq!(running.wait_for_exit(), Some(0));
 }

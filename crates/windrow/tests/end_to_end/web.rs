@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use redis::Commands;
 use serde_json::Value;
+use windrow_test_support::{HANG_TIMEOUT, wait_until};
 
 use crate::support::kafka::{OutgoingRecord, TestKafka, kafka_or_skip};
 use crate::support::redis::{Redis, free_port};
-use crate::support::wait_until;
 use crate::support::windrow::{TestJob, shipped_pipeline};
 
 const PARTITIONS: i32 = 4;
@@ -37,7 +37,7 @@ fn closing_events(time: &str) -> Vec<OutgoingRecord> {
 
 fn send_request(port: u16, method: &str, path: &str, body: &str) -> Option<(u16, String)> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
+    stream.set_read_timeout(Some(HANG_TIMEOUT)).ok()?;
     let length = body.len();
     write!(
         stream,
@@ -77,10 +77,10 @@ fn every_instance_shows_the_whole_job() {
         .collect();
     let both = |answer: &Value| answer["instances"].as_array().is_some_and(|all| all.len() == 2);
     for port in ports {
-        wait_until(60, "both instances and all partitions", || {
+        wait_until("both instances and all partitions", || {
             both(&get_json(port, "/api/instances")) && all_partitions_owned(&get_json(port, "/api/partitions"))
         });
-        wait_until(10, "ready", || send_request(port, "GET", "/readyz", "").is_some_and(|(status, _)| status == 200));
+        wait_until("ready", || send_request(port, "GET", "/readyz", "").is_some_and(|(status, _)| status == 200));
     }
 
     kafka.produce(&topic, &[view_event(0, "111", "2024-01-01T10:00:00")]);
@@ -90,12 +90,12 @@ fn every_instance_shows_the_whole_job() {
     let location = take_savepoint(ports[0]);
 
     let ended = running.pop().expect("two were started");
-    ended.stop(Duration::from_secs(20), &logs[1]);
-    wait_until(30, "the first alone", || {
+    ended.stop(&logs[1]);
+    wait_until("the first alone", || {
         get_json(ports[0], "/api/instances")["instances"].as_array().is_some_and(|all| all.len() == 1)
             && all_partitions_owned(&get_json(ports[0], "/api/partitions"))
     });
-    running.pop().expect("one is left").stop(Duration::from_secs(20), &logs[0]);
+    running.pop().expect("one is left").stop(&logs[0]);
     let left = std::fs::read_dir(run.state.path().join("ecommerce").join(&run.group).join("instances"));
     assert_eq!(left.map_or(0, Iterator::count), 0, "nothing is left of instances that ended");
 
@@ -103,23 +103,21 @@ fn every_instance_shows_the_whole_job() {
     second.run_bounded(&["--from", &location]);
 }
 
-/// A row is shown within a second after it is in Redis.
+/// A row is shown as soon as it is in Redis.
 fn assert_rows_shown(redis: &Redis, ports: [u16; 2]) {
-    wait_until(30, "the row in Redis", || redis.read_rows().contains_key("user_features:111"));
-    let since = Instant::now();
+    wait_until("the row in Redis", || redis.read_rows().contains_key("user_features:111"));
     for port in ports {
         let answer = get_json(port, "/api/features?user=111");
         let row = &answer["feature_views"][0]["current"][0];
         assert_eq!(row["redis_key"], "user_features:111", "{answer}");
         assert!(row["ttl_left_ms"].is_i64(), "{answer}");
     }
-    assert!(since.elapsed() < Duration::from_secs(1), "{:?}", since.elapsed());
-    wait_until(5, "the row among those written", || {
+    wait_until("the row among those written", || {
         ports.iter().any(|port| get_json(*port, "/api/features?user=111")["feature_views"][0]["recent"][0].is_object())
     });
 }
 
-/// Their instance shows a dead letter and a late event within two seconds, the other instance soon after.
+/// Their instance shows a dead letter and a late event, and so does the other instance.
 fn assert_problems_shown(kafka: &TestKafka, topic: &str, ports: [u16; 2]) {
     let shown = |port: u16| {
         let answer = get_json(port, "/api/problems");
@@ -129,13 +127,13 @@ fn assert_problems_shown(kafka: &TestKafka, topic: &str, ports: [u16; 2]) {
     let letter = keyed_record(1, "111", "<script>no JSON");
     kafka.produce(topic, &[letter, view_event(1, "too late", "2024-01-01T01:00:00")]);
     let since = Instant::now();
-    wait_until(2, "the problems", || ports.iter().any(|port| shown(*port)));
+    wait_until("the problems", || ports.iter().any(|port| shown(*port)));
     println!("problems were shown after {:?}", since.elapsed());
-    wait_until(15, "the problems at the other", || ports.iter().all(|port| shown(*port)));
+    wait_until("the problems at the other", || ports.iter().all(|port| shown(*port)));
 }
 
 fn take_savepoint(port: u16) -> String {
-    wait_until(30, "checkpoints of everything", || {
+    wait_until("checkpoints of everything", || {
         let answer = get_json(port, "/api/partitions");
         let all = answer["partitions"].as_array().cloned().unwrap_or_default();
         all.iter().all(|one| one["checkpoint_age_ms"].is_i64())
@@ -145,12 +143,10 @@ fn take_savepoint(port: u16) -> String {
     let request: Value = serde_json::from_str(&body).expect("JSON");
     let request = request["request"].as_str().expect("a name").to_owned();
     let path = format!("/api/savepoints/{request}");
-    wait_until(60, "the savepoint", || get_json(port, &path)["status"] != "in_progress");
+    wait_until("the savepoint", || get_json(port, &path)["status"] != "in_progress");
     let answer = get_json(port, &path);
     assert_eq!((&answer["status"], &answer["partitions"]), (&"completed".into(), &4.into()), "{answer}");
-    wait_until(10, "the savepoint in the list", || {
-        get_json(port, "/api/checkpoints")["savepoints"][0]["id"].is_string()
-    });
+    wait_until("the savepoint in the list", || get_json(port, "/api/checkpoints")["savepoints"][0]["id"].is_string());
     answer["location"].as_str().expect("a place").to_owned()
 }
 
@@ -165,9 +161,9 @@ fn a_redis_that_is_away_is_shown_until_it_is_back() {
     let log = folder.path().join("log");
     let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
     let running = run.start(&["--workers", "1", "--listen", &format!("127.0.0.1:{port}")], &log);
-    wait_until(60, "a running job", || get_json(port, "/api/overview")["job"]["state"] == "running");
+    wait_until("a running job", || get_json(port, "/api/overview")["job"]["state"] == "running");
     drop(redis);
-    wait_until(30, "an unreachable Redis", || {
+    wait_until("an unreachable Redis", || {
         get_json(port, "/api/overview")["attention"][0]["what"]
             .as_str()
             .is_some_and(|what| what.starts_with("Redis has been unreachable"))
@@ -180,9 +176,9 @@ fn a_redis_that_is_away_is_shown_until_it_is_back() {
     assert!(status == 503 && body.contains("Redis is unreachable"), "{status} {body}");
     assert_eq!(send_request(port, "GET", "/healthz", "").map(|(status, _)| status), Some(200));
     let redis = Redis::start_on(redis_port);
-    wait_until(30, "all well", || get_json(port, "/api/overview")["job"]["state"] == "running");
+    wait_until("all well", || get_json(port, "/api/overview")["job"]["state"] == "running");
     assert!(get_json(port, "/api/features?user=111")["redis"]["away_since_ms"].is_null());
-    running.stop(Duration::from_secs(20), &log);
+    running.stop(&log);
     drop(redis);
 }
 
@@ -210,12 +206,12 @@ fn rows_whose_keys_are_known_are_not_searched_for() {
     std::fs::write(&pipeline, without_sessions).expect("room");
     let run = TestJob::with_pipeline(pipeline, &kafka.brokers, &redis.url(), &topic);
     let running = run.start(&["--workers", "1", "--listen", &format!("127.0.0.1:{port}")], &log);
-    wait_until(60, "a running job", || get_json(port, "/api/overview")["job"]["state"] == "running");
+    wait_until("a running job", || get_json(port, "/api/overview")["job"]["state"] == "running");
     for answer in request_features_of_80_users(port) {
         assert_eq!(answer["search"], serde_json::json!({ "done": true, "failure": null }), "{answer}");
     }
     assert_eq!(scan_steps(&mut redis.connect()), 0.0);
-    running.stop(Duration::from_secs(20), &log);
+    running.stop(&log);
 }
 
 /// A large Redis is scanned slowly, so that pages do not slow the job down. Known rows are shown meanwhile.
@@ -241,7 +237,7 @@ fn a_large_redis_is_looked_through_without_haste() {
     let port = free_port();
     let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
     let running = run.start(&["--workers", "1", "--listen", &format!("127.0.0.1:{port}")], &log);
-    wait_until(60, "all partitions", || all_partitions_owned(&get_json(port, "/api/partitions")));
+    wait_until("all partitions", || all_partitions_owned(&get_json(port, "/api/partitions")));
 
     // After a single request the search ends by itself, and does not count as complete.
     assert_eq!(get_json(port, "/api/features?user=left")["search"]["done"], false);
@@ -253,13 +249,13 @@ fn a_large_redis_is_looked_through_without_haste() {
     assert_eq!(get_json(port, "/api/features?user=left")["search"]["done"], false);
     // A search that fails and is retried is not complete.
     redis::cmd("ACL").arg(&["SETUSER", "default", "-scan"]).query::<()>(&mut connection).expect("ACL SETUSER");
-    wait_until(10, "the reason", || {
+    wait_until("the reason", || {
         let answer = get_json(port, "/api/features?user=refused");
         assert_eq!(answer["search"]["done"], false, "{answer}");
         answer["search"]["failure"].as_str().is_some_and(|why| why.contains(SCAN_REFUSAL))
     });
     redis::cmd("ACL").arg(&["SETUSER", "default", "+scan"]).query::<()>(&mut connection).expect("ACL SETUSER");
-    wait_until(10, "that it is searched", || {
+    wait_until("that it is searched", || {
         let answer = get_json(port, "/api/features?user=refused");
         assert_eq!(answer["search"]["done"], false, "{answer}");
         answer["search"]["failure"].is_null()
@@ -279,7 +275,7 @@ fn a_large_redis_is_looked_through_without_haste() {
     let key_of = |answer: &Value, view: usize| answer["feature_views"][view]["current"][0]["redis_key"].clone();
     assert_eq!(first["search"]["done"], false, "{first}");
     assert_eq!(key_of(&first, 0), "user_features:111", "known without a search");
-    wait_until(60, "the end of the search", || get_json(port, "/api/features?user=111")["search"]["done"] == true);
+    wait_until("the end of the search", || get_json(port, "/api/features?user=111")["search"]["done"] == true);
     let steps = scan_steps(&mut connection);
     let allowed = 50.0 + 50.0 * (began.elapsed().as_secs_f64() + 1.0);
     assert!(steps >= 600.0 && steps <= allowed, "{steps} steps in {:?}", began.elapsed());
@@ -290,17 +286,17 @@ fn a_large_redis_is_looked_through_without_haste() {
 
     // A row of another instance that Redis no longer holds is not shown.
     connection.del::<_, ()>("session_features:111:1704103200000").expect("DEL");
-    wait_until(2, "its end", || key_of(&get_json(port, "/api/features?user=111"), 1).is_null());
+    wait_until("its end", || key_of(&get_json(port, "/api/features?user=111"), 1).is_null());
     // Without the permission to SCAN, the page shows known rows and the reason for missing ones.
     for refuse in ["-scan", "+scan"] {
         redis::cmd("ACL").arg(&["SETUSER", "default", refuse]).query::<()>(&mut connection).expect("ACL SETUSER");
-        wait_until(10, "the reason", || {
+        wait_until("the reason", || {
             let answer = get_json(port, "/api/features?user=111");
             assert_eq!(key_of(&answer, 0), "user_features:111", "{answer}");
             answer["search"]["failure"].as_str().is_some_and(|why| why.contains(SCAN_REFUSAL)) == (refuse == "-scan")
         });
     }
-    running.stop(Duration::from_secs(20), &log);
+    running.stop(&log);
 }
 
 /// Returns how often Redis executed SCAN.
@@ -320,10 +316,10 @@ fn a_start_that_waits_is_shown() {
     let log = folder.path().join("log");
     let run = TestJob::new("127.0.0.1:1", "redis://127.0.0.1:1", "nowhere");
     let running = run.start(&["--listen", &format!("127.0.0.1:{port}")], &log);
-    wait_until(20, "an answer", || get_json(port, "/api/overview")["job"]["state"] == "starting");
+    wait_until("an answer", || get_json(port, "/api/overview")["job"]["state"] == "starting");
     let (status, body) = send_request(port, "GET", "/readyz", "").expect("an answer");
     assert!(status == 503 && body.contains("Kafka is unreachable"), "{status} {body}");
-    running.stop(Duration::from_secs(20), &log);
+    running.stop(&log);
 }
 
 /// Cancelling the job also stops instances that are still starting.
@@ -335,14 +331,14 @@ fn a_cancel_reaches_instances_that_wait_for_their_start() {
     let start =
         |port: &u16| run.start(&["--listen", &format!("127.0.0.1:{port}")], &folder.path().join(port.to_string()));
     let mut running = ports.each_ref().map(start);
-    wait_until(20, "both", || {
+    wait_until("both", || {
         get_json(ports[0], "/api/instances")["instances"].as_array().is_some_and(|all| all.len() == 2)
     });
     let job = get_json(ports[0], "/jobs")["jobs"][0]["id"].as_str().expect("an id").to_owned();
     let cancelled = send_request(ports[0], "PATCH", &format!("/jobs/{job}?mode=cancel"), "").expect("an answer");
     assert_eq!(cancelled.0, 202, "{}", cancelled.1);
     for one in &mut running {
-        assert_eq!(one.wait_for_exit(Duration::from_secs(20)), Some(0));
+        assert_eq!(one.wait_for_exit(), Some(0));
     }
 }
 

@@ -19,6 +19,7 @@ use windrow_engine::{
     WorkerMetrics, WorkerOutcome, WorkerParts,
 };
 use windrow_spec::Pipeline;
+use windrow_test_support::HANG_TIMEOUT;
 
 use crate::shared_job::{define_job, open_folder_store};
 
@@ -26,7 +27,6 @@ pub(crate) const PARTITIONS: [Partition; 2] = [0, 1];
 /// The reason with which a killed worker halts.
 const KILLED: &str = "killed";
 /// How long a step may take.
-const STEP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Records by partition and offset. The first ones may be missing.
 pub(crate) type Records = BTreeMap<(Partition, Offset), String>;
@@ -202,7 +202,7 @@ impl Source for StepSource {
                 self.began = Instant::now();
             }
         }
-        assert!(self.began.elapsed() < STEP_TIMEOUT, "{} steps are left", self.steps.len());
+        assert!(self.began.elapsed() < HANG_TIMEOUT, "{} steps are left", self.steps.len());
         thread::sleep(Duration::from_millis(1));
         Ok(PollOutcome::Idle)
     }

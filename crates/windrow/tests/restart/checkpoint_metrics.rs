@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use windrow_engine::{
     CheckpointConfig, CheckpointRecord, CheckpointState, StopSignal, TimelineMarkKind, WorkerMetrics,
 };
+use windrow_test_support::HANG_TIMEOUT;
 
 use crate::conformance_cases::{ConformanceCase, read_conformance_case};
 use crate::faulty_store::FaultyStore;
@@ -30,7 +31,7 @@ fn checkpoints_are_told_one_by_one() {
     let await_attempt = move || {
         let began = Instant::now();
         while tried.refused_creates.load(Ordering::Relaxed) == 0 {
-            assert!(began.elapsed() < Duration::from_secs(20), "no attempt");
+            assert!(began.elapsed() < HANG_TIMEOUT, "no attempt");
             thread::sleep(Duration::from_millis(1));
         }
     };

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use windrow_engine::halt::InputFault;
 use windrow_engine::{CommitWait, Halt, Offset, Partition, PartitionOffsets, PollOutcome, Source, SourceRecord};
+use windrow_test_support::HANG_TIMEOUT;
 
 /// The source has only this partition.
 pub(crate) const PARTITION: Partition = 0;
@@ -99,7 +100,7 @@ impl Source for ScriptedSource {
             match then {
                 ScriptAction::AwaitCheckpoint if self.committed < Some(position) => {
                     let waiting = *self.waiting_since.get_or_insert_with(Instant::now);
-                    assert!(waiting.elapsed() < Duration::from_secs(20), "no checkpoint at {position}");
+                    assert!(waiting.elapsed() < HANG_TIMEOUT, "no checkpoint at {position}");
                     return Self::idle();
                 }
                 ScriptAction::AwaitSeek if !self.has_sought => return Self::idle(),

@@ -5,9 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
-
-/// The time limit of a command, long enough for a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+use windrow_test_support::HANG_TIMEOUT;
 
 /// Returns the project's root, in which the documentation runs its commands.
 pub(crate) fn project_root() -> PathBuf {
@@ -40,7 +38,7 @@ pub(crate) fn run_with_input<S: AsRef<str>>(
     input: impl Into<Vec<u8>>,
 ) -> FinishedCommand {
     let mut command = assert_cmd::Command::from_std(windrow_command(args));
-    let output = command.write_stdin(input).timeout(PATIENCE).output().expect("windrow starts");
+    let output = command.write_stdin(input).timeout(HANG_TIMEOUT).output().expect("windrow starts");
     FinishedCommand {
         code: output.status.code(),
         stdout: output.stdout,

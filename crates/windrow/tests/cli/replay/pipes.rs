@@ -7,11 +7,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use windrow_test_support::HANG_TIMEOUT;
 
 use crate::windrow::{run, windrow_command};
-
-/// How long a command may take to end after a signal or a closed pipe.
-const END_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// `windrow ARGS…` with all three pipes connected to the test, which kills it at its end.
 struct RunningReplay(Child);
@@ -31,7 +29,7 @@ impl RunningReplay {
     /// Returns the exit status and standard error, or `None` when the command does not end in time.
     fn wait_for_end(&mut self) -> Option<(ExitStatus, String)> {
         let start = Instant::now();
-        while start.elapsed() < END_TIMEOUT {
+        while start.elapsed() < HANG_TIMEOUT {
             if let Some(status) = self.0.try_wait().expect("its state") {
                 let mut stderr = String::new();
                 self.0.stderr.take().expect("standard error").read_to_string(&mut stderr).expect("text");

@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
 use redis::Commands;
+use windrow_test_support::wait_until;
 
 pub(crate) struct Redis {
     port: u16,
@@ -33,7 +34,7 @@ impl Redis {
     }
 
     fn await_ready(&self) {
-        super::wait_until(10, "redis-server answers", || {
+        wait_until("redis-server answers", || {
             redis::Client::open(self.url())
                 .and_then(|client| client.get_connection())
                 .and_then(|mut connection| redis::cmd("PING").query::<String>(&mut connection))

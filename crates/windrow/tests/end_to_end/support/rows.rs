@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
+use windrow_test_support::HANG_TIMEOUT;
 
 use super::redis::{Redis, RowsByKey};
 
@@ -91,9 +92,9 @@ fn values_match(expected: &str, found: &str) -> bool {
     }
 }
 
-/// Waits until Redis holds exactly `expected`, and fails after `seconds`.
-pub(crate) fn await_same_rows(expected: &RowsByKey, redis: &Redis, seconds: u64, what: &str) {
-    let until = Instant::now() + Duration::from_secs(seconds);
+/// Waits until Redis holds exactly `expected`.
+pub(crate) fn await_same_rows(expected: &RowsByKey, redis: &Redis, what: &str) {
+    let until = Instant::now() + HANG_TIMEOUT;
     while Instant::now() < until {
         let found = redis.read_rows();
         let same = |(key, row): (&String, &RowFields)| found.get(key).is_some_and(|found| rows_match(row, found));

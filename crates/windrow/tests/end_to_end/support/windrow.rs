@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
+use windrow_test_support::HANG_TIMEOUT;
 
 /// Returns the path of the shipped pipeline.
 pub(crate) fn shipped_pipeline() -> PathBuf {
@@ -95,6 +96,9 @@ impl TestJob {
     }
 }
 
+/// The time in which a stopped job must end: `stop_grace_period` in docker-compose.yml and the default of Kubernetes.
+pub(crate) const STOP_GRACE_PERIOD: Duration = Duration::from_secs(30);
+
 pub(crate) struct RunningJob {
     child: Child,
     log: PathBuf,
@@ -115,21 +119,21 @@ impl RunningJob {
         self.child.wait().expect("it ends");
     }
 
-    /// Sends SIGTERM and asserts that the process exits with 0 within `patience`.
-    pub(crate) fn stop(mut self, patience: Duration, log: &Path) {
+    /// Sends SIGTERM and asserts that the process exits with 0.
+    pub(crate) fn stop(mut self, log: &Path) {
         self.send_signal("-TERM");
-        let code = self.wait_for_exit(patience);
+        let code = self.wait_for_exit();
         assert_eq!(code, Some(0), "{}", std::fs::read_to_string(log).unwrap_or_default());
     }
 
-    /// Waits for the exit code, at most for `patience`.
-    pub(crate) fn wait_for_exit(&mut self, patience: Duration) -> Option<i32> {
-        let until = Instant::now() + patience;
+    /// Waits for the exit code.
+    pub(crate) fn wait_for_exit(&mut self) -> Option<i32> {
+        let until = Instant::now() + HANG_TIMEOUT;
         loop {
             if let Some(status) = self.child.try_wait().expect("its state is known") {
                 return status.code();
             }
-            assert!(Instant::now() < until, "still running after {patience:?}");
+            assert!(Instant::now() < until, "still running after {HANG_TIMEOUT:?}");
             std::thread::sleep(Duration::from_millis(20));
         }
     }
