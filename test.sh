@@ -50,7 +50,7 @@ for argument; do
 done
 
 # The reasons why Apache Kafka, S3, Flink and a browser are missing; empty if they are available.
-WITHOUT_KAFKA='' WITHOUT_S3='' WITHOUT_FLINK='' WITHOUT_BROWSER=''
+WITHOUT_KAFKA='' WITHOUT_S3='' WITHOUT_FLINK='' WITHOUT_BROWSER='' WITHOUT_MKDOCS=''
 ((FAST == 0)) || WITHOUT_KAFKA='--fast' WITHOUT_S3='--fast'
 SEED=${WINDROW_TEST_SEED:-$RANDOM}
 TEMP=$(mktemp -d "${TMPDIR:-/tmp}/windrow-test.XXXXXX")
@@ -125,6 +125,14 @@ s3_tools() {
     WITHOUT_S3=$(sed -n '1s/^error: //p' "$TEMP/fetch-s3.log")
     say_log_end "$TEMP/fetch-s3.log" 4
     tests_skipped "no S3 here ($WITHOUT_S3)"
+}
+
+# Fetches MkDocs, or records why it is missing.
+docs_tools() {
+    ((FAST == 0)) || { WITHOUT_MKDOCS='--fast'; return; }
+    with_ticker 'fetching MkDocs' "$TEMP/fetch-docs.log" dev/docs.sh fetch && return
+    WITHOUT_MKDOCS=$(sed -n '1s/^error: //p' "$TEMP/fetch-docs.log")
+    tests_skipped "the site of docs/ is not built ($WITHOUT_MKDOCS)"
 }
 
 # Fetches Flink's command line, or records why it is missing.
@@ -228,12 +236,18 @@ tools
 kafka_tools
 s3_tools
 flink_tools
+docs_tools
 browser_tools
 { read -r TEST_REDIS_PORT && read -r TEST_KAFKA_PORT && read -r TEST_S3_PORT && read -r TEST_S3_FAULTS_PORT; } < <(ports_free 4)
 
 stage 'format' count_one cargo fmt --all --check
 stage 'lints' count_one cargo clippy --workspace --all-targets --locked -- -D warnings
 stage 'docs' count_one env RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
+if [[ -z $WITHOUT_MKDOCS ]]; then
+    stage 'site of docs, links' count_one dev/docs.sh check
+else
+    ((FAST)) || SKIPPED=$((SKIPPED + 1))
+fi
 stage 'lints of scripts, workflows, spelling, licences' count_lines dev/lint.sh
 if [[ -z $WITHOUT_BROWSER ]]; then
     stage 'packages for JavaScript' count_none javascript_packages
