@@ -49,7 +49,7 @@ for argument; do
     esac
 done
 
-# The reasons why Apache Kafka, S3, Flink and a browser are missing; empty if they are available.
+# The reasons why Apache Kafka, S3, Flink, a browser and MkDocs are missing; empty if they are available.
 WITHOUT_KAFKA='' WITHOUT_S3='' WITHOUT_FLINK='' WITHOUT_BROWSER='' WITHOUT_MKDOCS=''
 ((FAST == 0)) || WITHOUT_KAFKA='--fast' WITHOUT_S3='--fast'
 SEED=${WINDROW_TEST_SEED:-$RANDOM}
