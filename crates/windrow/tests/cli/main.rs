@@ -14,6 +14,7 @@ mod generate;
 mod help;
 mod kafka_ui;
 mod outputs;
+mod readme;
 mod replay;
 mod savepoint;
 mod schema;
