@@ -34,6 +34,18 @@ fn the_exit_codes_are_listed() {
 }
 
 #[test]
+fn operations_has_a_row_for_each_exit_code() {
+    let page = include_str!("../../../../docs/operations.md");
+    let help = run(["--help"]).expect(0);
+    let (_, list) = help.text().split_once("Exit codes:\n").expect("the list");
+    let codes: Vec<&str> = list.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(codes.len() > 15, "{codes:?}");
+    for code in codes {
+        assert!(page.contains(&format!("\n| {code} | ")), "docs/operations.md has no row for exit code {code}");
+    }
+}
+
+#[test]
 fn the_version_is_the_packages() {
     let version = run(["--version"]).expect(0);
     assert_eq!(version.text(), format!("windrow {}\n", env!("CARGO_PKG_VERSION")));
