@@ -72,7 +72,8 @@ Examples:
       four million events spread over two hours
   windrow generate --to - --count 10 --disorder 9s --late 5 --malformed 1
 
-The same flags and seed give the same bytes (for Kafka: the same events, dated back from now).")]
+The same flags and seed give the same bytes (for Kafka: the same events, dated back from now, or continuing after \
+the topic's newest event).")]
     Generate(GenerateArgs),
     /// Run a demo that needs no installation: in-process broker, generator, engine, rows in the terminal
     #[command(after_help = "\
@@ -225,7 +226,8 @@ pub(crate) struct GenerateArgs {
     /// Number of shoppers
     #[arg(long = "users", value_name = "N", default_value_t = 500)]
     pub(crate) user_count: u32,
-    /// Span of event time from the first event to --now. Events before --now are sent at once
+    /// Span of event time from the first event to --now. Events before --now are sent at once. In Kafka, the backlog
+    /// begins after the topic's newest event
     #[arg(long = "backlog", value_name = "DURATION", value_parser = parse_duration)]
     pub(crate) backlog_event_time_span: Option<Duration>,
     /// Longest time from the event time to the arrival of an event that is not late

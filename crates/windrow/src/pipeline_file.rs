@@ -93,22 +93,27 @@ pub(crate) fn create_job_definition(
     topic: &str,
     record_keys: RecordKeyRequirement,
 ) -> Result<JobDefinition, CommandFailure> {
-    let event = &pipeline.event;
     Ok(JobDefinition {
         views: clone_feature_views(pipeline),
-        schema: event.schema.clone(),
+        schema: pipeline.event.schema.clone(),
         max_out_of_orderness_ms: pipeline.watermark.max_out_of_orderness_ms,
-        decoder: EventDecoder::new(
-            event.format,
-            event.schema.clone(),
-            &event.time_field,
-            event.time_zone.clone(),
-            event.max_key_bytes,
-        ),
+        decoder: create_event_decoder(pipeline),
         topic: topic.into(),
         sip_hash_key: random_hash_key()?,
         record_keys_required: record_keys == RecordKeyRequirement::Required,
     })
+}
+
+/// Creates the decoder for the records of `pipeline`.
+pub(crate) fn create_event_decoder(pipeline: &Pipeline) -> EventDecoder {
+    let event = &pipeline.event;
+    EventDecoder::new(
+        event.format,
+        event.schema.clone(),
+        &event.time_field,
+        event.time_zone.clone(),
+        event.max_key_bytes,
+    )
 }
 
 fn random_hash_key() -> Result<SipHashKey, CommandFailure> {

@@ -1,4 +1,5 @@
-//! Fetches brokers, topics, records and groups of any Kafka cluster for the Kafka UI, and sends single records.
+//! Fetches brokers, topics, records and groups of any Kafka cluster for the Kafka UI, and sends single records. Also reads
+//! the newest records of a topic for `windrow generate`.
 //!
 //! Owns: everything that the Kafka UI reads from Kafka or writes to Kafka. Does not own: the web pages, the JSON over
 //! HTTP, and the limit on concurrent requests.
@@ -14,6 +15,7 @@ mod cluster;
 mod disks;
 mod error;
 mod groups;
+mod newest_records;
 mod offsets;
 mod page;
 mod records;
@@ -24,6 +26,7 @@ pub use browser::KafkaBrowser;
 pub use cluster::{BrokerSummary, ClusterOverview};
 pub use error::BrowseError;
 pub use groups::{GroupDetails, GroupMember, GroupPartitionProgress, GroupSummary};
+pub use newest_records::read_newest_records;
 pub use page::{PageEndReason, PagePlan, PageRequest, PageStart, RecordPage};
 pub use records::{
     BrowsedRecord, BytePreview, NewRecord, PartitionPositions, RecordHeader, TailBatch, TailPlan, TailRequest,

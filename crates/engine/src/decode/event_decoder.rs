@@ -2,7 +2,7 @@
 
 use bumpalo::Bump;
 use jiff::tz::TimeZone;
-use windrow_core::{Event, EventFormat, EventSchema};
+use windrow_core::{Event, EventFormat, EventSchema, EventTime};
 
 use super::error::DecodeError;
 use super::json;
@@ -61,5 +61,13 @@ impl EventDecoder {
         match self.format {
             EventFormat::Json => json::decode_json_event(&self.rules, text, arena),
         }
+    }
+
+    /// Returns the event time of a record, or `None` if the record is not an event. For callers that decode few records
+    /// and need nothing else of the event.
+    #[must_use]
+    pub fn decode_event_time(&self, payload: Option<&[u8]>) -> Option<EventTime> {
+        let arena = Bump::new();
+        self.decode(payload, &arena).ok().map(|event| event.time)
     }
 }

@@ -1,5 +1,7 @@
 //! `windrow generate`: writes realistic events to Kafka or a file.
 
+mod backlog_start;
+
 use std::fs::File;
 use std::io::{BufWriter, Write, stdout};
 use std::thread;
@@ -8,6 +10,7 @@ use std::time::{Duration, Instant};
 use indicatif::ProgressBar;
 use jiff::Timestamp;
 use windrow_connectors::kafka::{EventProducer, wait_for_topic};
+use windrow_core::EventTime;
 use windrow_engine::StopSignal;
 use windrow_generator::{EventGenerator, GeneratedEvent, GeneratorSettings};
 
@@ -39,7 +42,7 @@ pub(crate) fn run(args: &GenerateArgs) -> Result<ExitStatus, CommandFailure> {
         "-" => generate_to_writer(args, "standard output", stdout().lock(), &stop),
         path => {
             // Check the flags before the file is truncated, so that a wrong flag destroys no data.
-            create_generator(args, DEFAULT_FILE_BACKLOG_END_TIME.as_millisecond())?;
+            create_generator(args, BacklogSpan::from_args(args, DEFAULT_FILE_BACKLOG_END_TIME.as_millisecond()))?;
             event_count_for_file(args)?;
             let file = File::create(path).map_err(|error| {
                 CommandFailure::new(ExitStatus::UnwritableOutput, format!("error: cannot write {path}: {error}"))
@@ -49,19 +52,42 @@ pub(crate) fn run(args: &GenerateArgs) -> Result<ExitStatus, CommandFailure> {
     }
 }
 
-/// Creates the generator for the flags in `args`. The stream of events starts at the epoch time `now_ms` minus the time
-/// span of `--backlog`.
-pub(crate) fn create_generator(args: &GenerateArgs, now_ms: i64) -> Result<EventGenerator, CommandFailure> {
-    let backlog_ms = signed_milliseconds(args.backlog_event_time_span.unwrap_or_default());
+/// The span of event time whose events are sent at once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct BacklogSpan {
+    /// The event time of the first event, in epoch milliseconds.
+    start_ms: i64,
+    end_ms: i64,
+}
+
+impl BacklogSpan {
+    /// Returns the span of `--backlog` that ends at the epoch time `end_ms`; an empty span without the flag.
+    fn from_args(args: &GenerateArgs, end_ms: i64) -> Self {
+        Self { start_ms: end_ms - signed_milliseconds(args.backlog_event_time_span.unwrap_or_default()), end_ms }
+    }
+
+    /// Returns the part of the span after the event time `newest`.
+    fn after(self, newest: Option<EventTime>) -> Self {
+        let start_ms = newest.map_or(self.start_ms, |newest| self.start_ms.max(newest.ms() + 1).min(self.end_ms));
+        Self { start_ms, ..self }
+    }
+
+    fn length_ms(self) -> i64 {
+        self.end_ms - self.start_ms
+    }
+}
+
+/// Creates the generator for the flags in `args`. The stream of events starts at the start of `backlog`.
+fn create_generator(args: &GenerateArgs, backlog: BacklogSpan) -> Result<EventGenerator, CommandFailure> {
     #[allow(clippy::cast_precision_loss)] // a rate needs fewer than 53 bits
-    let rate = args.events_per_second.unwrap_or_else(|| match (args.backlog_event_time_span, args.event_count) {
-        (Some(backlog), Some(count)) if !backlog.is_zero() => count as f64 / backlog.as_secs_f64(),
+    let rate = args.events_per_second.unwrap_or_else(|| match (backlog.length_ms(), args.event_count) {
+        (length_ms @ 1.., Some(count)) => count as f64 * 1_000.0 / length_ms as f64,
         _ => DEFAULT_EVENTS_PER_SECOND,
     });
     EventGenerator::new(GeneratorSettings {
         user_count: args.user_count,
         seed: args.seed,
-        start_ms: now_ms - backlog_ms,
+        start_ms: backlog.start_ms,
         events_per_second: rate,
         disorder_ms: signed_milliseconds(args.max_disorder),
         late_percent: args.late_percent,
@@ -94,7 +120,7 @@ fn generate_to_writer(
 ) -> Result<ExitStatus, CommandFailure> {
     let now_ms = args.backlog_end_event_time.unwrap_or(DEFAULT_FILE_BACKLOG_END_TIME).as_millisecond();
     let events = event_count_for_file(args)?;
-    let mut generator = create_generator(args, now_ms)?;
+    let mut generator = create_generator(args, BacklogSpan::from_args(args, now_ms))?;
     let failed =
         |error| CommandFailure::new(ExitStatus::UnwritableOutput, format!("error: cannot write {name}: {error}"));
     let mut writer = BufWriter::with_capacity(WRITE_BUFFER_BYTES, writer);
@@ -120,11 +146,20 @@ fn generate_to_writer(
 fn generate_to_kafka(args: &GenerateArgs, stop: &StopSignal) -> Result<ExitStatus, CommandFailure> {
     let pipeline = pipeline_file::load(args.pipeline_path.as_deref(), &args.override_args.overrides)?;
     let source = pipeline.source.kafka();
-    let mut generator =
-        create_generator(args, args.backlog_end_event_time.unwrap_or_else(Timestamp::now).as_millisecond())?;
-    if wait_for_topic(&source.brokers, &source.topic, None, stop)?.is_none() {
+    let find_backlog = || {
+        let end = args.backlog_end_event_time.unwrap_or_else(Timestamp::now);
+        BacklogSpan::from_args(args, end.as_millisecond())
+    };
+    // Check the flags before the wait for Kafka, which may take any time.
+    create_generator(args, find_backlog())?;
+    let Some(topic) = wait_for_topic(&source.brokers, &source.topic, None, stop)? else {
         return Ok(ExitStatus::Success);
+    };
+    let mut backlog = find_backlog();
+    if args.backlog_event_time_span.is_some() {
+        backlog = backlog_start::continue_after_newest_event(&pipeline, &topic, backlog)?;
     }
+    let mut generator = create_generator(args, backlog)?;
     let producer = EventProducer::new(&source.brokers, &source.topic, stop.clone())?;
     let bar = create_event_progress_bar(args.event_count);
     let started = Instant::now();

@@ -27,6 +27,7 @@ mod oversized;
 mod rebalance;
 mod restart;
 mod s3;
+mod sample;
 mod savepoint;
 mod support;
 mod topic;

@@ -24,6 +24,8 @@ const MAX_UNREADABLE_BATCH_ERRORS: u32 = 2;
 /// also the timeout of the metadata request.
 const UNREACHABLE_TIMEOUT: Duration = Duration::from_secs(2);
 
+const KEPT_OFFSETS_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// The offsets to read, by partition.
 pub(crate) type OffsetRanges = BTreeMap<i32, Range<i64>>;
 
@@ -95,6 +97,23 @@ impl BrowseConsumer {
             BrowseError::Refused(format!("cannot create a consumer for Kafka at {brokers}: {error}"))
         })?;
         Ok(Self { consumer, topic: topic.to_owned(), unreachable_since: Cell::new(None) })
+    }
+
+    /// Returns the offsets from the oldest record of `partition` that Kafka still holds to the end of the partition.
+    ///
+    /// # Errors
+    /// When Kafka does not answer, or does not allow reading the topic.
+    pub(crate) fn fetch_kept_offsets(&self, partition: i32) -> Result<Range<i64>, BrowseError> {
+        match self.consumer.fetch_watermarks(&self.topic, partition, KEPT_OFFSETS_TIMEOUT) {
+            Ok((first, end)) => Ok(first..end),
+            Err(error) => {
+                self.explain_error(&error)?;
+                Err(BrowseError::Unreachable(format!(
+                    "Kafka does not tell the offsets of topic `{}`: {error}",
+                    self.topic
+                )))
+            }
+        }
     }
 
     /// Reads the records whose offsets are in `ranges`, and passes each record to `on_message`. Returns early at
