@@ -69,6 +69,7 @@ mod fault;
 mod features;
 mod fence;
 mod fence_claimer;
+mod login;
 mod observe;
 mod rows;
 mod settings;

@@ -114,12 +114,10 @@ fn unreachable_service_hint(fault: &UnreachableService) -> String {
 fn service_refusal_hint(fault: &ServiceRefusal) -> String {
     match fault {
         ServiceRefusal::Source { source, .. } => source.downcast_ref().map_or_else(String::new, group_refusal_hint),
-
-        ServiceRefusal::RowStoreAccess { .. } => {
-            "Correct the address, user and password in sink.redis.url, or extend that user's permissions in Redis (ACL)"
-                .to_owned()
-        }
-        ServiceRefusal::RowStoreAddress { .. } | ServiceRefusal::RowStoreUnsuitable { .. } => String::new(),
+        // The error of the row store names the setting to correct.
+        ServiceRefusal::RowStoreAccess { .. }
+        | ServiceRefusal::RowStoreAddress { .. }
+        | ServiceRefusal::RowStoreUnsuitable { .. } => String::new(),
     }
 }
 

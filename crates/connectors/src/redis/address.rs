@@ -1,11 +1,14 @@
 //! The address of Redis, rendered without the login.
 //!
-//! Owns: parsing the URL and connecting to Redis. Does not own: the commands that are sent over the connection.
+//! Owns: parsing the URL and opening connections. Does not own: the commands that are sent over a connection, and the
+//! login (`login.rs`).
 
 use std::fmt;
 use std::time::Duration;
 
-use redis::{Connection, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisResult};
+use redis::{
+    Connection, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo, RedisResult,
+};
 
 /// The address and login of a Redis server. `Display` writes `host:port` or the path of a socket, never the login.
 #[derive(Clone)]
@@ -26,17 +29,21 @@ impl RedisAddress {
             let _already_installed = rustls::crypto::ring::default_provider().install_default();
         }
         let tcp = info.tcp_settings().clone().set_nodelay(true);
-        let login = info.redis_settings().clone().set_skip_set_lib_name();
-        Ok(Self(info.set_tcp_settings(tcp).set_redis_settings(login)))
+        Ok(Self(info.set_tcp_settings(tcp)))
     }
 
-    /// Opens a connection and logs in within `connect_timeout`. The timeout of every later read and write is
-    /// `response_timeout`.
-    pub(crate) fn connect(&self, connect_timeout: Duration, response_timeout: Duration) -> RedisResult<Connection> {
-        let client = redis::Client::open(self.0.clone())?;
-        let connection = client.get_connection_with_timeout(connect_timeout)?;
-        connection.set_read_timeout(Some(response_timeout))?;
-        connection.set_write_timeout(Some(response_timeout))?;
+    /// Returns the user, the password and the number of the database.
+    pub(crate) fn login(&self) -> &RedisConnectionInfo {
+        self.0.redis_settings()
+    }
+
+    /// Opens a connection within `timeout`, and sends nothing. Later reads and writes have the same timeout.
+    pub(crate) fn open_without_login(&self, timeout: Duration) -> RedisResult<Connection> {
+        let without_login = RedisConnectionInfo::default().set_protocol(ProtocolVersion::RESP2).set_skip_set_lib_name();
+        let client = redis::Client::open(self.0.clone().set_redis_settings(without_login))?;
+        let connection = client.get_connection_with_timeout(timeout)?;
+        connection.set_read_timeout(Some(timeout))?;
+        connection.set_write_timeout(Some(timeout))?;
         Ok(connection)
     }
 }

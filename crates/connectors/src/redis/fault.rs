@@ -32,15 +32,40 @@ pub(crate) enum RedisFault {
     /// Redis executes no commands at the moment, for example while Redis loads its data.
     #[error("{error_reply}")]
     NotReady { error_reply: String },
+    /// Redis has reached the number of clients that it serves.
+    #[error("Redis accepts no more connections ({error_reply}); close other clients, or raise maxclients in Redis")]
+    TooManyClients { error_reply: String },
+    /// Redis refuses connections from other machines.
+    #[error(
+        "Redis refuses connections from other machines ({error_reply}); set a password in Redis (requirepass) and write \
+         it into sink.redis.url, or let Redis listen only where trusted machines reach it (bind) and set protected-mode \
+         no"
+    )]
+    ProtectedMode {
+        /// The first sentence of the reply.
+        error_reply: String,
+    },
+    /// Redis requires a login, and the URL has none.
+    #[error(
+        "Redis requires a password ({error_reply}); write it into sink.redis.url: redis://user:password@host:6379, or \
+         redis://:password@host:6379 for the default user"
+    )]
+    LoginMissing { error_reply: String },
     /// Redis does not accept the user and password of the URL.
-    #[error("Redis rejected the user or the password")]
-    LoginRefused,
+    #[error("Redis rejected the user or the password ({error_reply}); correct them in sink.redis.url")]
+    LoginRefused { error_reply: String },
     /// TLS could not be established, for example because of an invalid certificate.
-    #[error("TLS failed: {description}")]
+    #[error("TLS failed: {description}; correct the address in sink.redis.url, or the certificate of Redis")]
     TlsFailed { description: String },
     /// The Redis user of the URL lacks the permission for a command.
-    #[error("{error_reply}")]
+    #[error(
+        "Redis denied a command ({error_reply}); extend the permissions of this user in Redis (ACL), or name another user \
+         in sink.redis.url"
+    )]
     PermissionDenied { error_reply: String },
+    /// Redis has no database with the number of the URL.
+    #[error("Redis does not offer database {database} ({error_reply}); correct the number in sink.redis.url")]
+    NoSuchDatabase { database: i64, error_reply: String },
     /// The server is a node of a Redis Cluster.
     #[error(
         "the server is in cluster mode ({error_reply}), where one transaction cannot write rows with several keys; point \
@@ -78,10 +103,14 @@ impl RedisFault {
             Self::ConnectionFailed { .. }
             | Self::ReplyTimeout
             | Self::UnexpectedReply { .. }
-            | Self::NotReady { .. } => FaultClass::Transient,
-            Self::LoginRefused
+            | Self::NotReady { .. }
+            | Self::TooManyClients { .. } => FaultClass::Transient,
+            Self::ProtectedMode { .. }
+            | Self::LoginMissing { .. }
+            | Self::LoginRefused { .. }
             | Self::TlsFailed { .. }
             | Self::PermissionDenied { .. }
+            | Self::NoSuchDatabase { .. }
             | Self::ClusterMode { .. }
             | Self::UnknownCommand { .. }
             | Self::UnreadableFence { .. } => FaultClass::NeedsOperator,
@@ -96,7 +125,19 @@ impl RedisFault {
     }
 
     fn is_access_denied(&self) -> bool {
-        matches!(self, Self::LoginRefused | Self::TlsFailed { .. } | Self::PermissionDenied { .. })
+        matches!(
+            self,
+            Self::ProtectedMode { .. }
+                | Self::LoginMissing { .. }
+                | Self::LoginRefused { .. }
+                | Self::TlsFailed { .. }
+                | Self::PermissionDenied { .. }
+        )
+    }
+
+    /// Returns the fault for the error reply to a `SELECT` of `database`.
+    pub(crate) fn no_such_database(database: i64, error: &ServerError) -> Self {
+        Self::NoSuchDatabase { database, error_reply: format_server_error(error) }
     }
 }
 
@@ -117,14 +158,13 @@ pub(crate) fn redis_service_address(address: &RedisAddress) -> ServiceAddress {
     ServiceAddress { product_name: "Redis", address: address.to_string() }
 }
 
-/// Returns the fault for an error of the connection or of the login.
+/// Returns the fault for an error of the connection.
 pub(crate) fn classify_connection_error(error: &RedisError) -> RedisFault {
     // An error of the `redis` crate holds its cause in an `Arc`. Its method `source` returns this `Arc`, not the cause
     // itself.
     let cause = error.source().and_then(|source| source.downcast_ref::<Arc<dyn Error + Send + Sync>>());
     let io_kind = cause.and_then(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind);
     match (error.kind(), io_kind) {
-        (ErrorKind::AuthenticationFailed, _) => RedisFault::LoginRefused,
         // rustls reports `InvalidData` in two cases: the certificate of the server is invalid, or the server does not
         // use TLS.
         (ErrorKind::Io, Some(io::ErrorKind::InvalidData)) => RedisFault::TlsFailed { description: error.to_string() },
@@ -140,6 +180,19 @@ pub(crate) fn classify_connection_error(error: &RedisError) -> RedisFault {
 /// Returns the fault for an error reply that concerns more than a single row.
 pub(crate) fn classify_error_reply(error: &ServerError) -> RedisFault {
     classify_server_error(error.code(), error.details().unwrap_or_default(), format_server_error(error))
+}
+
+/// Returns the fault for the error reply to `AUTH`. Also the refusal of a whole connection arrives as this reply.
+pub(crate) fn classify_login_error(error: &ServerError) -> RedisFault {
+    if matches!(error.code(), "ERR" | "WRONGPASS") && !is_refused_connection(error) {
+        return RedisFault::LoginRefused { error_reply: format_server_error(error) };
+    }
+    classify_error_reply(error)
+}
+
+/// Returns whether `error` says that Redis serves no command on this connection before the login, or at all.
+pub(crate) fn is_refused_connection(error: &ServerError) -> bool {
+    matches!(error.code(), "DENIED" | "NOAUTH") || is_too_many_clients_error(error.details().unwrap_or_default())
 }
 
 /// Returns the reason why Redis refused a row. `error` is the reply to a command that checks or writes this row. Fails
@@ -179,13 +232,26 @@ fn classify_server_error(code: &str, detail: &str, error_reply: String) -> Redis
     match code {
         "MOVED" | "ASK" | "CROSSSLOT" => RedisFault::ClusterMode { error_reply },
         _ if is_unknown_command_error(detail) => RedisFault::UnknownCommand { error_reply },
-        "NOAUTH" | "WRONGPASS" | "NOPERM" | "DENIED" => RedisFault::PermissionDenied { error_reply },
+        _ if is_too_many_clients_error(detail) => RedisFault::TooManyClients { error_reply },
+        // Redis adds a page of advice to this reply.
+        "DENIED" => RedisFault::ProtectedMode { error_reply: first_sentence(&error_reply).to_owned() },
+        "NOAUTH" => RedisFault::LoginMissing { error_reply },
+        "WRONGPASS" => RedisFault::LoginRefused { error_reply },
+        "NOPERM" => RedisFault::PermissionDenied { error_reply },
         _ => RedisFault::NotReady { error_reply },
     }
 }
 
 fn is_unknown_command_error(detail: &str) -> bool {
     detail.starts_with("unknown command")
+}
+
+fn is_too_many_clients_error(detail: &str) -> bool {
+    detail.starts_with("max number of clients")
+}
+
+fn first_sentence(text: &str) -> &str {
+    text.split_once(". ").map_or(text, |(first, _)| first)
 }
 
 fn format_server_error(error: &ServerError) -> String {
@@ -225,10 +291,11 @@ mod tests {
             let error_reply = line.to_owned();
             assert_eq!(extract_row_refusal_reason(&reply(line)), Err(RedisFault::NotReady { error_reply }));
         }
-        for line in ["NOAUTH Authentication required.", "NOPERM User x has no permissions to run the 'hset' command"] {
-            let error_reply = line.to_owned();
-            assert_eq!(extract_row_refusal_reason(&reply(line)), Err(RedisFault::PermissionDenied { error_reply }));
-        }
+        let (line, error_reply) = ("NOAUTH Authentication required.", "NOAUTH Authentication required.".to_owned());
+        assert_eq!(extract_row_refusal_reason(&reply(line)), Err(RedisFault::LoginMissing { error_reply }));
+        let line = "NOPERM User x has no permissions to run the 'hset' command";
+        let error_reply = line.to_owned();
+        assert_eq!(extract_row_refusal_reason(&reply(line)), Err(RedisFault::PermissionDenied { error_reply }));
         for line in ["MOVED 866 127.0.0.1:7001", "CROSSSLOT Keys don't hash"] {
             let error_reply = line.to_owned();
             assert_eq!(extract_row_refusal_reason(&reply(line)), Err(RedisFault::ClusterMode { error_reply }));

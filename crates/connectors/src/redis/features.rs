@@ -10,8 +10,9 @@ use windrow_core::{EventSchema, EventTime, FeatureView, ViewId, Window};
 use windrow_spec::{RedisKeyWindow, RedisViewSpec};
 
 use super::address::RedisAddress;
-use super::fault::classify_connection_error;
+use super::fault::{RedisFault, classify_connection_error};
 use super::fence::key::is_fence_key;
+use super::login::open_connection;
 use super::settings::RedisWriterSettings;
 
 /// The approximate number of keys that Redis examines in one step of a scan.
@@ -124,9 +125,9 @@ impl<'a> FeatureReader<'a> {
     pub fn connect(url: &str, pipeline: &'a windrow_spec::Pipeline, key: &'a str) -> Result<Self, ReadFeaturesError> {
         let address = RedisAddress::parse(url).map_err(ReadFeaturesError::InvalidAddress)?;
         let settings = RedisWriterSettings::default();
-        match address.connect(settings.connect_timeout, settings.response_timeout) {
+        match open_connection(&address, settings.connect_timeout, settings.response_timeout) {
             Ok(connection) => Ok(Self { connection, address, pipeline, key }),
-            Err(error) => Err(to_read_features_error(&address, &error)),
+            Err(fault) => Err(to_read_features_error(&address, &fault)),
         }
     }
 
@@ -165,7 +166,7 @@ impl<'a> FeatureReader<'a> {
                 let mut step = redis::cmd("SCAN");
                 step.arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(KEYS_PER_SCAN_STEP);
                 let (next, keys): (u64, Vec<Vec<u8>>) =
-                    step.query(&mut self.connection).map_err(|error| to_read_features_error(&self.address, &error))?;
+                    step.query(&mut self.connection).map_err(|error| self.read_error(&error))?;
                 let parse = |redis_key: &Vec<u8>| RowKey::from_redis_key(views, ViewId(index), self.key, redis_key);
                 if !found(keys.iter().filter_map(parse).collect()) {
                     return Ok(());
@@ -186,11 +187,14 @@ impl<'a> FeatureReader<'a> {
     pub fn read_rows(&mut self, keys: &[RowKey]) -> Result<Vec<StoredRow>, ReadFeaturesError> {
         let mut rows = Vec::with_capacity(keys.len());
         for keys in keys.chunks(MAX_ROWS_PER_READ_TRANSACTION) {
-            let read =
-                self.read_rows_atomically(keys).map_err(|error| to_read_features_error(&self.address, &error))?;
+            let read = self.read_rows_atomically(keys).map_err(|error| self.read_error(&error))?;
             rows.extend(read);
         }
         Ok(rows)
+    }
+
+    fn read_error(&self, error: &RedisError) -> ReadFeaturesError {
+        to_read_features_error(&self.address, &classify_connection_error(error))
     }
 
     fn read_rows_atomically(&mut self, keys: &[RowKey]) -> RedisResult<Vec<StoredRow>> {
@@ -249,11 +253,8 @@ impl RowReadReplies {
     }
 }
 
-fn to_read_features_error(address: &RedisAddress, error: &RedisError) -> ReadFeaturesError {
-    ReadFeaturesError::RedisFailed {
-        address: address.to_string(),
-        reason: classify_connection_error(error).to_string(),
-    }
+fn to_read_features_error(address: &RedisAddress, fault: &RedisFault) -> ReadFeaturesError {
+    ReadFeaturesError::RedisFailed { address: address.to_string(), reason: fault.to_string() }
 }
 
 fn sort_fields_in_view_order(

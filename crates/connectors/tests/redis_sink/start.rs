@@ -1,9 +1,10 @@
 //! The start of a writer: Redis absent, refusing, or ready.
 
+use std::net::{IpAddr, UdpSocket};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use windrow_connectors::redis::{RedisWriter, RedisWriterSettings};
+use windrow_connectors::redis::{RedisWriter, RedisWriterSettings, read_features};
 use windrow_engine::halt::{ErrorChain, UnreachableService};
 use windrow_engine::{Halt, StopSignal};
 
@@ -72,12 +73,74 @@ fn a_stop_ends_the_waiting() {
 #[test]
 fn a_wrong_password_is_refused_without_repeating_it() {
     let server = RedisServer::start(&["--requirepass", "right"]);
-    for login in ["redis://:hunter2@", "redis://me:hunter2@", "redis://"] {
+    let said = "WRONGPASS invalid username-password pair or user is disabled.";
+    for (login, said) in
+        [("redis://:hunter2@", said), ("redis://me:hunter2@", said), ("redis://", "NOAUTH Authentication required.")]
+    {
         let message = refusal_message(&format!("{login}127.0.0.1:{}", server.port));
-        assert!(message.contains(&server.port.to_string()), "{message}");
+        for part in [said, &server.port.to_string(), "sink.redis.url"] {
+            assert!(message.contains(part), "{part} is missing: {message}");
+        }
         assert!(!message.contains("hunter2"), "{message}");
     }
     start(&format!("redis://:right@127.0.0.1:{}", server.port), settings(), StopSignal::default()).expect("let in");
+}
+
+/// Without a password, Redis serves only connections from the loopback interface, and says so before it closes others.
+#[test]
+fn protected_mode_is_refused_with_the_way_out() {
+    let Some(address) = own_address() else {
+        println!("skipped: this machine has only the loopback interface");
+        return;
+    };
+    let server = RedisServer::start(&["--bind", "0.0.0.0", "--protected-mode", "yes"]);
+    for login in ["", ":hunter2@"] {
+        let url = format!("redis://{login}{address}:{}", server.port);
+        // Repeated, because the connection may already be closed when the login is written.
+        for _ in 0..20 {
+            let read = read_features(&url, &pipeline(), "u").expect_err("protected").to_string();
+            for message in [refusal_message(&url), read] {
+                for part in ["DENIED Redis is running in protected mode", "sink.redis.url", "protected-mode no"] {
+                    assert!(message.contains(part), "{part} is missing: {message}");
+                }
+                assert!(!message.contains('\n') && message.len() < 500, "{message}");
+                assert!(!message.contains("hunter2"), "{message}");
+            }
+        }
+    }
+}
+
+/// Returns an address of this machine other than the loopback address. Nothing is sent.
+fn own_address() -> Option<IpAddr> {
+    let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
+    socket.connect("203.0.113.1:9").ok()?;
+    socket.local_addr().ok().map(|address| address.ip()).filter(|address| !address.is_loopback())
+}
+
+/// A full Redis may have room later, so the writer waits. The reason is the answer of Redis.
+#[test]
+fn a_redis_with_too_many_clients_is_named() {
+    let server = RedisServer::start(&["--maxclients", "1"]);
+    let _only_client = server.connect();
+    for login in ["", ":hunter2@"] {
+        let url = format!("redis://{login}127.0.0.1:{}", server.port);
+        let settings = RedisWriterSettings { start_timeout: Some(Duration::from_millis(300)), ..settings() };
+        let Err(halt @ Halt::Unreachable(UnreachableService::RowStoreAtStart { .. })) =
+            start(&url, settings, StopSignal::default())
+        else {
+            unreachable!("there is no room");
+        };
+        let message = ErrorChain(&halt).to_string();
+        assert!(message.contains("max number of clients reached") && message.contains("maxclients"), "{message}");
+    }
+}
+
+#[test]
+fn a_database_that_does_not_exist_is_refused() {
+    let server = RedisServer::start(&[]);
+    let message = refusal_message(&format!("{}/99", server.url()));
+    assert!(message.contains("database 99") && message.contains("DB index is out of range"), "{message}");
+    start(&format!("{}/15", server.url()), settings(), StopSignal::default()).expect("it exists");
 }
 
 #[test]

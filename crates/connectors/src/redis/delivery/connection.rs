@@ -11,6 +11,7 @@ use redis::{Connection, ServerError, Value};
 use super::command_list::CommandList;
 use crate::redis::address::RedisAddress;
 use crate::redis::fault::{RedisFault, classify_connection_error, classify_error_reply};
+use crate::redis::login::open_connection;
 use crate::redis::settings::RedisWriterSettings;
 use crate::redis::wire::CommandBuffer;
 
@@ -52,9 +53,7 @@ impl RedisConnection {
         settings: &RedisWriterSettings,
         abandoned: &mut Option<ConnectionIdentity>,
     ) -> Result<Self, RedisFault> {
-        let connection = address
-            .connect(settings.connect_timeout, settings.response_timeout)
-            .map_err(|error| classify_connection_error(&error))?;
+        let connection = open_connection(address, settings.connect_timeout, settings.response_timeout)?;
         let mut opened = Self { connection, identity: None };
         if let Some(ConnectionIdentity { client_id, client_address }) = abandoned {
             let kill = ["CLIENT", "KILL", "ID", client_id.as_str(), "ADDR", client_address.as_str()];
