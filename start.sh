@@ -17,6 +17,10 @@ source dev/lib/java.sh
 source dev/lib/install.sh
 # shellcheck source=dev/lib/stack.sh
 source dev/lib/stack.sh
+# shellcheck source=dev/lib/disk.sh
+source dev/lib/disk.sh
+# shellcheck source=dev/lib/servers.sh
+source dev/lib/servers.sh
 # shellcheck source=dev/lib/features.sh
 source dev/lib/features.sh
 # shellcheck source=dev/lib/native.sh
@@ -63,13 +67,19 @@ finish() {
     ticker_stop
     if ((FINISHED == 0)); then
         ((code != 0)) || code=1
+        # A second Ctrl-C must not end the clean-up halfway.
+        trap '' INT TERM
         [[ -z $STEP_TITLE ]] || say_error "start.sh ended at step $STEP_NUMBER of $STEP_COUNT: $STEP_TITLE"
+        servers_stop
         "$UNDO" || true
+        disk_explain "$STACK_HOME" "${TMPDIR:-/tmp}" "${CARGO_TARGET_DIR:-$ROOT/target}"
     fi
     exit "$code"
 }
 
-mkdir -p "$STACK_HOME"
+folder_need "$STACK_HOME" WINDROW_HOME || exit 1
+disk_need "$STACK_HOME" 100 WINDROW_HOME || exit 1
+disk_need "${TMPDIR:-/tmp}" 20 TMPDIR || exit 1
 # The lock lasts until this script ends: background processes do not inherit it.
 exec 9>"$STACK_HOME/start.lock"
 flock --nonblock 9 || { say_error 'another ./start.sh is running'; exit 1; }

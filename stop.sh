@@ -58,7 +58,7 @@ stop_docker() {
 delete_data() {
     local name
     [[ ! -d $KAFKA_DIR ]] || find "$KAFKA_DIR" -mindepth 1 -maxdepth 1 ! -name 'libs*' -exec rm -rf {} +
-    for name in redis checkpoints backlog-sent {windrow,generate,kafka-ui}.{pid,log,log.old} step.log; do
+    for name in redis checkpoints servers {windrow,generate,kafka-ui}.{pid,log,log.old} step.log; do
         rm -rf -- "${STACK_HOME:?}/$name"
     done
     echo "data in $STACK_HOME deleted"

@@ -22,6 +22,8 @@ source dev/lib/install.sh
 source dev/lib/venv.sh
 # shellcheck source=dev/lib/test_stages.sh
 source dev/lib/test_stages.sh
+# shellcheck source=dev/lib/disk.sh
+source dev/lib/disk.sh
 
 usage() {
     cat <<'EOF'
@@ -53,6 +55,8 @@ done
 WITHOUT_KAFKA='' WITHOUT_S3='' WITHOUT_FLINK='' WITHOUT_BROWSER='' WITHOUT_MKDOCS=''
 ((FAST == 0)) || WITHOUT_KAFKA='--fast' WITHOUT_S3='--fast'
 SEED=${WINDROW_TEST_SEED:-$RANDOM}
+folder_need "${TMPDIR:-/tmp}" TMPDIR || exit 1
+disk_need "${TMPDIR:-/tmp}" 300 TMPDIR || exit 1
 TEMP=$(mktemp -d "${TMPDIR:-/tmp}/windrow-test.XXXXXX")
 BINARY=${CARGO_TARGET_DIR:-$ROOT/target}/debug/windrow
 VENV=$ROOT/.windrow/venv
@@ -60,7 +64,9 @@ VENV=$ROOT/.windrow/venv
 # Stops all servers and prints the counts, at any end of the script.
 finish() {
     local code=$?
-    trap - EXIT INT TERM
+    # A second Ctrl-C must not end the clean-up halfway.
+    trap - EXIT
+    trap '' INT TERM
     ticker_stop
     dev/kafka.sh stop --dir "$TEMP/kafka" || true
     dev/redis.sh stop --dir "$TEMP/redis" || true
@@ -70,6 +76,7 @@ finish() {
         [[ -z $CURRENT ]] || say_error "ended in: $CURRENT"
         FAILED=1
     fi
+    ((code == 0)) || disk_explain "$TEMP" "$ROOT/.windrow" "${CARGO_TARGET_DIR:-$ROOT/target}"
     if ((FAILED > 0)); then echo "logs: $TEMP"; else rm -rf -- "$TEMP"; fi
     if ((SKIPPED > 0)); then
         printf '%s!!! %d tests SKIPPED%s%s%s\n' "$YELLOW" "$SKIPPED" \
@@ -180,7 +187,11 @@ cargo_tests() {
     return "$code"
 }
 
-javascript_packages() { npm ci --prefix tests/browser --ignore-scripts --no-audit --no-fund; }
+javascript_packages() {
+    npm ci --prefix tests/browser --ignore-scripts --no-audit --no-fund && return
+    echo 'the packages of tests/browser could not be fetched from the npm registry (see above)'
+    return 1
+}
 
 javascript_format_and_lint() { tests/browser/node_modules/.bin/biome ci --error-on-warnings --colors=off; }
 
@@ -215,14 +226,16 @@ docker_stage() {
 }
 
 newcomer() {
-    local options=() kafka redis ui kafka_ui
+    local options=() kafka redis ui kafka_ui code=0
     { read -r kafka && read -r redis && read -r ui && read -r kafka_ui; } < <(ports_free 4) || return
     [[ -n $WITHOUT_KAFKA ]] || options=(--python "$VENV/bin/python")
     [[ -n $WITHOUT_KAFKA$WITHOUT_BROWSER ]] || options+=(--browser)
     export WINDROW_SCREENSHOTS=${WINDROW_SCREENSHOTS:-$TEMP/screenshots}
-    WINDROW_HOME=$TEMP/stack WINDROW_BIN=$BINARY \
-        WINDROW_KAFKA_PORT=$kafka WINDROW_REDIS_PORT=$redis WINDROW_UI_PORT=$ui WINDROW_KAFKA_UI_PORT=$kafka_ui \
-        dev/check-stack.sh "${options[@]}"
+    local settings=(WINDROW_HOME="$TEMP/stack" WINDROW_BIN="$BINARY" WINDROW_KAFKA_PORT="$kafka"
+        WINDROW_REDIS_PORT="$redis" WINDROW_UI_PORT="$ui" WINDROW_KAFKA_UI_PORT="$kafka_ui")
+    env "${settings[@]}" dev/check-failures.sh || code=1
+    env "${settings[@]}" dev/check-stack.sh "${options[@]}" || code=1
+    return "$code"
 }
 
 trap finish EXIT

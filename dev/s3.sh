@@ -53,11 +53,12 @@ require() {
 }
 
 fetch() {
-    local log
+    local log reason
     log=$(mktemp)
     if ! venv_make "$VENV" "$HERE/requirements-s3.txt" >"$log" 2>&1; then
-        say_error 'moto, the S3 for tests, could not be fetched from PyPI'
-        grep -m 3 ERROR "$log" >&2 || tail -n 3 "$log" >&2
+        reason=$(venv_reason "$log")
+        say_error "moto, the S3 for tests, could not be fetched from PyPI$reason"
+        [[ -n $reason ]] || grep -m 3 ERROR "$log" >&2 || tail -n 3 "$log" >&2
         rm -f "$log"
         return 3
     fi

@@ -76,12 +76,25 @@ install_missing() {
     fi
     local -x DEBIAN_FRONTEND=noninteractive
     with_ticker "installing ${packages[*]}" "$log" apt_install "${packages[@]}" || {
-        say_error "could not install ${packages[*]}"
-        say_log_end "$log"
+        say_error "could not install ${packages[*]}$(apt_reason "$log")"
+        say_log_end "$log" 6
         say_hint "run:  apt-get update && apt-get install -y ${packages[*]}"
         return 1
     }
     say_info "installed ${packages[*]}"
+}
+
+# apt_reason LOG: prints why apt-get failed, if the log shows a usual reason.
+apt_reason() {
+    local servers
+    if grep -q 'No space left on device\|enough free space' "$1"; then
+        echo ': the disk is full'
+    elif grep -q 'Could not get lock' "$1"; then
+        echo ': another program is installing packages'
+    elif grep -q '^ *E: Failed to fetch\|^[EW]: Failed to fetch' "$1"; then
+        servers=$(sed -n 's|.*Failed to fetch [a-z]*://\([^/]*\)/.*|\1|p' "$1" | sort -u | paste -sd ' ')
+        echo ": the package server $servers cannot be reached"
+    fi
 }
 
 # Fetches the package lists only if the packages are not in those of this machine. policy-rc.d keeps Debian from starting
@@ -92,8 +105,13 @@ apt_install() (
         trap 'rm -f -- "$policy"' EXIT
         install -m 755 /dev/stdin "$policy" <<<$'#!/bin/sh\nexit 101'
     fi
-    apt-get install -y --no-install-recommends "$@" ||
-        { apt-get update && apt-get install -y --no-install-recommends "$@"; } || exit
+    # An earlier installation that was interrupted would make every later one fail.
+    [[ -z $(dpkg --audit) ]] || dpkg --configure -a || exit
+    wait_for_lock=(-o DPkg::Lock::Timeout=60)
+    apt-get "${wait_for_lock[@]}" install -y --no-install-recommends "$@" || {
+        apt-get "${wait_for_lock[@]}" update &&
+            apt-get "${wait_for_lock[@]}" install -y --no-install-recommends "$@"
+    } || exit
     # Prometheus must not start at the next boot either.
     if [[ " $* " == *' prometheus '* ]] && has_command systemctl; then
         systemctl disable prometheus.service || true

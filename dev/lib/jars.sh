@@ -16,7 +16,7 @@ jars_fetch() {
 }
 
 jars_fetch_alone() {
-    local name=$1 pom=$2 libs=$3 log
+    local name=$1 pom=$2 libs=$3 log reason
     local out=$libs.fetching
     shift 3
     command -v mvn >/dev/null || { say_error "Maven (mvn) is not installed: it fetches $name"; return 3; }
@@ -24,14 +24,25 @@ jars_fetch_alone() {
     log=$(mktemp)
     if ! mvn -B -q -Dstyle.color=never -f "$pom" "$@" dependency:copy-dependencies \
         -DincludeScope=runtime -DoutputDirectory="$out" >"$log" 2>&1; then
-        say_error "$name could not be fetched from Maven Central"
-        grep -m 3 ERROR "$log" >&2 || tail -n 3 "$log" >&2
+        reason=$(jars_reason "$log")
+        say_error "$name could not be fetched from Maven Central$reason"
+        [[ -n $reason ]] || grep -m 3 ERROR "$log" >&2 || tail -n 3 "$log" >&2
         rm -rf "$log" "$out"
         return 3
     fi
     rm -rf "$log" "$libs"
     cksum <"$pom" >"$out/.complete"
     mv "$out" "$libs"
+}
+
+# jars_reason LOG: prints why Maven failed, if the log shows a usual reason. Without a plugin in its cache, Maven
+# names the plugin, not the connection.
+jars_reason() {
+    if grep -q 'No space left on device' "$1"; then
+        echo ': the disk is full'
+    elif grep -qE 'No plugin found for prefix|Could not transfer|Unknown host|Connection refused|Network is unreachable' "$1"; then
+        echo ': repo.maven.apache.org cannot be reached (proxies belong into ~/.m2/settings.xml)'
+    fi
 }
 
 # jars_run LIBS ARGUMENT…: runs a program of these jars with flags that make a short-lived JVM start fast.

@@ -1,10 +1,9 @@
 # shellcheck shell=bash
 # The steps of ./start.sh without Docker. Each runs once, in order, and prints its result.
 #
-# Owns: the native processes, and stopping them when a step fails. Uses every other file of dev/lib.
+# Owns: the native processes, and stopping them when a step fails. Uses every other file of dev/lib. The functions
+# native_packages, native_redis, native_kafka and native_topic run in the background process of servers.sh.
 
-# The parts that this run started: a failed step stops exactly these.
-STARTED=()
 # The reason why Apache Kafka is not available; empty if it is available.
 WITHOUT_KAFKA=''
 STEP_LOG=$STACK_HOME/step.log
@@ -13,7 +12,7 @@ native_undo() {
     local part left=0
     for part in "${STOP_ORDER[@]}"; do
         "running_$part" || continue
-        if [[ " ${STARTED[*]-} " == *" $part "* ]]; then
+        if part_was_started "$part"; then
             say_info "stopping $(part_name "$part") again"
             "stop_$part" || left=1
         else
@@ -25,17 +24,35 @@ native_undo() {
 
 native_tools() {
     say_step 'Tools'
-    need_redis
     [[ -n ${WINDROW_BIN:-} ]] || need_build_tools
+    # Without root the user installs everything. The message comes before the build, and names all packages.
+    ((EUID == 0)) || { need_redis; need_kafka; }
     install_missing "$STEP_LOG" || return
     [[ -n ${WINDROW_BIN:-} ]] || find_rust "$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)" || return
-    need_kafka
-    if ! install_missing "$STEP_LOG"; then
-        # Without root the user can run the command just printed. As root there is nothing left to try.
-        ((EUID == 0)) || return 1
-        WITHOUT_KAFKA='Java and Maven, which Apache Kafka needs, could not be installed'
+    native_ports || return
+    say_done 'all tools for the build are installed'
+}
+
+# native_ports: fails if another program than Redis or Kafka uses their ports, before the build takes minutes.
+native_ports() {
+    local answers
+    if ! running_redis && port_open "$REDIS_PORT"; then
+        answers=$(redis_reply "$REDIS_PORT")
+        if [[ $answers == -NOAUTH* ]]; then
+            say_error "the Redis on port $REDIS_PORT requires a password, so ./start.sh cannot use it"
+            say_hint 'choose another port, on which ./start.sh starts its own Redis: WINDROW_REDIS_PORT=6380 ./start.sh'
+            return 1
+        elif ! redis_answers "$REDIS_PORT"; then
+            say_error "port $REDIS_PORT is in use by another program, which is not Redis"
+            say_hint 'stop that program, or choose another port: WINDROW_REDIS_PORT=6380 ./start.sh'
+            return 1
+        fi
     fi
-    say_done 'all tools are installed'
+    if ! running_kafka && port_open "$KAFKA_PORT" && ! kafka_answers "$KAFKA_PORT"; then
+        say_error "port $KAFKA_PORT is in use by another program, which is not Kafka"
+        say_hint 'stop that program, or choose another port: WINDROW_KAFKA_PORT=9192 ./start.sh'
+        return 1
+    fi
 }
 
 native_binary() {
@@ -46,17 +63,43 @@ native_binary() {
         return
     fi
     [[ -x $WINDROW ]] || say_info 'the first build compiles every library: this takes some minutes'
-    cargo build --locked -p windrow || { say_error 'the build failed (see above)'; return 1; }
+    say_info 'meanwhile Redis and Kafka are installed and started'
+    native_build_space
+    cargo build --locked -p windrow || { native_build_failed; return 1; }
     say_done "${WINDROW#"$ROOT"/}"
 }
 
+# native_build_space: warns before a first build if the disk has little space.
+native_build_space() {
+    local target=${CARGO_TARGET_DIR:-$ROOT/target} free
+    free=$(disk_free_mb "$target")
+    [[ -x $WINDROW || -z $free ]] || ((free >= 2000)) ||
+        say_warn "the disk of $target has only $free MB free; a first build may need more (CARGO_TARGET_DIR=/folder)"
+}
+
+native_build_failed() {
+    say_error 'the build failed (see above)'
+    cargo fetch --locked --offline >/dev/null 2>&1 ||
+        say_hint 'libraries are missing and could not be fetched: check that this machine reaches crates.io, then run ./start.sh again'
+}
+
+# native_packages: installs what the servers need.
+native_packages() {
+    need_redis
+    install_missing "$STEP_LOG" || return
+    need_kafka
+    install_missing "$STEP_LOG" && return
+    # Without root the user can run the command just printed. As root there is nothing left to try.
+    ((EUID == 0)) || return 1
+    without_kafka 'Java and Maven, which Apache Kafka needs, could not be installed' || true
+}
+
 native_redis() {
-    say_step "Redis on localhost:$REDIS_PORT"
     if ! running_redis && redis_answers "$REDIS_PORT"; then
         say_done 'already running: it is used, and ./stop.sh does not stop it'
         return
     fi
-    running_redis || STARTED+=(redis)
+    running_redis || part_started redis || return
     with_ticker 'starting Redis' "$STEP_LOG" dev/redis.sh start --port "$REDIS_PORT" --dir "$REDIS_DIR" || {
         cat "$STEP_LOG" >&2
         say_hint 'another port: WINDROW_REDIS_PORT=6380 ./start.sh'
@@ -66,18 +109,17 @@ native_redis() {
 }
 
 native_kafka() {
-    say_step "Kafka on localhost:$KAFKA_PORT"
     if ! running_kafka && kafka_answers "$KAFKA_PORT"; then
         say_done 'already running: it is used, and ./stop.sh does not stop it'
         return
     fi
-    [[ -n $WITHOUT_KAFKA ]] || fetch_kafka
-    if [[ -n $WITHOUT_KAFKA ]]; then
+    without_kafka || fetch_kafka
+    if without_kafka; then
         say_warn "$WITHOUT_KAFKA."
         say_warn 'Windrow runs on its in-process development broker instead: same job, real Redis, no Kafka.'
         return
     fi
-    running_kafka || STARTED+=(kafka)
+    running_kafka || part_started kafka || return
     with_ticker 'starting Kafka' "$STEP_LOG" dev/kafka.sh start --port "$KAFKA_PORT" --dir "$KAFKA_DIR" || {
         cat "$STEP_LOG" >&2
         say_hint 'another port: WINDROW_KAFKA_PORT=9192 ./start.sh'
@@ -90,12 +132,11 @@ fetch_kafka() {
     with_ticker "fetching Apache Kafka $(dev/kafka.sh version) from Maven Central (once)" "$STEP_LOG" \
         dev/kafka.sh fetch && return
     sed 's/^/      /' "$STEP_LOG" >&2
-    WITHOUT_KAFKA='Apache Kafka cannot be had: no container runs it here, and it could not be fetched from Maven Central'
+    without_kafka 'Apache Kafka cannot be had: no container runs it here, and it could not be fetched from Maven Central'
 }
 
 native_topic() {
-    say_step "Topic $TOPIC"
-    if [[ -n $WITHOUT_KAFKA ]]; then
+    if without_kafka; then
         say_done 'the development broker creates it'
         return
     fi
@@ -126,7 +167,7 @@ native_kafka_ui() {
         say_hint 'another port: WINDROW_KAFKA_UI_PORT=8180 ./start.sh'
         return
     fi
-    STARTED+=(kafka_ui)
+    part_started kafka_ui || return
     keep_old_log "$KAFKA_UI_LOG"
     process_start "$KAFKA_UI_PID" "$KAFKA_UI_LOG" \
         "$WINDROW" kafka-ui "$PIPELINE" "${SETTINGS[@]}" --listen "127.0.0.1:$KAFKA_UI_PORT"
@@ -151,7 +192,7 @@ native_job() {
         say_done "already running (pid $(process_pid "$JOB_PID")); after a rebuild: ./stop.sh && ./start.sh"
         return
     fi
-    STARTED+=(job)
+    part_started job || return
     keep_old_log "$JOB_LOG"
     if [[ -n $WITHOUT_KAFKA ]]; then
         echo demo >"$MODE_FILE"
@@ -189,16 +230,11 @@ native_sample() {
     elif running_sample; then
         say_done "already flowing (pid $(process_pid "$SAMPLE_PID"))"
     else
-        STARTED+=(sample)
+        part_started sample || return
         keep_old_log "$SAMPLE_LOG"
-        local backlog=(--backlog 2h) result='two hours of events at once, then 20 events/s until ./stop.sh'
-        if [[ -e $BACKLOG_MARK ]]; then
-            backlog=() result='20 events/s until ./stop.sh (the backlog was sent before)'
-        fi
-        process_start "$SAMPLE_PID" "$SAMPLE_LOG" "$WINDROW" generate --to kafka "${backlog[@]}" --rate 20 --users 500 \
+        process_start "$SAMPLE_PID" "$SAMPLE_LOG" "$WINDROW" generate --to kafka --backlog 2h --rate 20 --users 500 \
             --pipeline "$PIPELINE" "${SETTINGS[@]}"
-        : >"$BACKLOG_MARK"
-        say_done "$result"
+        say_done 'what the topic lacks of the last two hours at once, then 20 events/s until ./stop.sh'
     fi
     wait_for_features redis-cli -p "$REDIS_PORT"
 }
@@ -232,17 +268,23 @@ native_summary() {
 }
 
 native_start() {
-    mkdir -p "$STACK_HOME"
+    servers_prepare || return
     if [[ $(stack_mode) == demo ]] && running_job; then
-        WITHOUT_KAFKA='Apache Kafka was not available when the job was started (./stop.sh, then ./start.sh, tries again)'
+        without_kafka 'Apache Kafka was not available when the job was started (./stop.sh, then ./start.sh, tries again)'
     fi
     [[ -n $(stack_mode) ]] || echo native >"$MODE_FILE"
     say_steps 8
     native_tools
+    servers_begin
     native_binary
-    native_redis
-    native_kafka
-    native_topic
+    say_step "Redis on localhost:$REDIS_PORT"
+    servers_show packages 'installing what Redis and Kafka need'
+    servers_show redis 'starting Redis'
+    say_step "Kafka on localhost:$KAFKA_PORT"
+    servers_show kafka 'fetching and starting Kafka'
+    say_step "Topic $TOPIC"
+    servers_show topic 'creating the topic'
+    without_kafka || true
     native_kafka_ui
     native_job
     native_sample

@@ -17,15 +17,18 @@ ports_free() {
 
 port_free() { ports_free 1; }
 
+# redis_reply PORT: prints the answer to Redis' command PING, or nothing.
+redis_reply() (
+    exec 2>/dev/null 3<>"/dev/tcp/127.0.0.1/$1" || exit 0
+    printf 'PING\r\n' >&3
+    read -r -t 3 line <&3 || exit 0
+    printf '%s\n' "${line%$'\r'}"
+)
+
 # redis_answers PORT: returns whether a Redis answers there, also one that requires a password.
 redis_answers() {
-    local reply=''
-    reply=$(
-        exec 2>/dev/null 3<>"/dev/tcp/127.0.0.1/$1" || exit 1
-        printf 'PING\r\n' >&3
-        read -r -t 3 line <&3 || exit 1
-        printf '%s' "${line%$'\r'}"
-    ) || return 1
+    local reply
+    reply=$(redis_reply "$1")
     [[ $reply == +PONG || $reply == -NOAUTH* || $reply == -LOADING* ]]
 }
 

@@ -24,14 +24,22 @@ process_alive() { process_pid "$1" >/dev/null; }
 
 # process_start PIDFILE LOG COMMAND…: starts the command in the background and appends its output to LOG. The command
 # runs in a new session, so a Ctrl-C in this terminal does not reach it. It does not inherit descriptor 9, start.sh's lock.
+# A signal that arrives meanwhile takes effect once the pid file is written: no process is left without one.
 process_start() {
-    local pidfile=$1 log=$2 pid born
+    local pidfile=$1 log=$2 pid born traps signal=''
     shift 2
+    traps=$(trap -p INT TERM)
+    trap 'signal=INT' INT
+    trap 'signal=TERM' TERM
     setsid "$@" >>"$log" 2>&1 </dev/null 9>&- &
     pid=$!
     disown "$pid"
     born=$(process_born "$pid") || born=gone
-    printf '%s %s\n' "$pid" "$born" >"$pidfile"
+    printf '%s %s\n' "$pid" "$born" >"$pidfile" || { kill -TERM "$pid"; born=''; }
+    trap - INT TERM
+    eval "$traps"
+    [[ -z $signal ]] || kill "-$signal" "$BASHPID"
+    [[ -n $born ]]
 }
 
 # process_stop PIDFILE [SECONDS]: sends SIGTERM, and SIGKILL after SECONDS (default 20); then removes the pid file. Fails

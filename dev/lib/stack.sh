@@ -21,8 +21,6 @@ KAFKA_UI_PID=$STACK_HOME/kafka-ui.pid
 KAFKA_UI_LOG=$STACK_HOME/kafka-ui.log
 SAMPLE_PID=$STACK_HOME/generate.pid
 SAMPLE_LOG=$STACK_HOME/generate.log
-# Exists once the two hours of backlog are sent: a second backlog would be late for a job that continues.
-BACKLOG_MARK=$STACK_HOME/backlog-sent
 # How the stack was started: docker, native, or demo (Apache Kafka is not available).
 MODE_FILE=$STACK_HOME/mode
 

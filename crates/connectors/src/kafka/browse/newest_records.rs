@@ -11,7 +11,7 @@ use super::records::consumer::{BrowseConsumer, ConsumerPurpose, OffsetRanges};
 /// The number of offsets in the first piece of a partition. Each further piece has four times as many offsets.
 const FIRST_PIECE_OFFSETS: i64 = 256;
 /// The most offsets of a partition that are read.
-const PARTITION_OFFSETS_MAX: i64 = 100_000;
+const MAX_PARTITION_OFFSETS: i64 = 100_000;
 const PIECE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Reads the newest records of partitions 0 to `partition_count` − 1 of `topic`, in pieces of consecutive offsets, from
@@ -41,7 +41,7 @@ fn read_newest_of_partition(
     mut on_record: impl FnMut(Option<&[u8]>) -> ControlFlow<()>,
 ) -> Result<(), BrowseError> {
     let kept = consumer.fetch_kept_offsets(partition)?;
-    let oldest = kept.start.max(kept.end - PARTITION_OFFSETS_MAX);
+    let oldest = kept.start.max(kept.end - MAX_PARTITION_OFFSETS);
     let (mut piece_end, mut piece_size) = (kept.end, FIRST_PIECE_OFFSETS);
     while piece_end > oldest {
         let piece = (piece_end - piece_size).max(oldest)..piece_end;

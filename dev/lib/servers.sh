@@ -1,0 +1,73 @@
+# shellcheck shell=bash
+# Installs and starts Redis and Kafka in the background, while the compiler runs. The script shows the result of each
+# part in order, after the build.
+#
+# Owns: the background process, and one file per part with its output. The functions of the parts are in native.sh. Uses
+# say.sh and stack.sh. Ctrl-C does not reach the background process, which has a process group of its own:
+# servers_stop ends it.
+
+SERVERS_DIR=$STACK_HOME/servers
+SERVERS_PID=''
+SERVERS_PARTS=(packages redis kafka topic)
+
+# servers_prepare: forgets the files of an earlier run.
+servers_prepare() { rm -rf -- "$SERVERS_DIR" && mkdir -p -- "$SERVERS_DIR"; }
+
+# servers_begin: starts the background process.
+servers_begin() {
+    set -m
+    servers_run </dev/null >/dev/null 2>&1 &
+    SERVERS_PID=$!
+    set +m
+}
+
+servers_run() {
+    local part code
+    trap - EXIT INT TERM
+    STEP_LOG=$SERVERS_DIR/step.log
+    for part in "${SERVERS_PARTS[@]}"; do
+        STEP_BEGAN=$SECONDS code=0
+        "native_$part" >"$SERVERS_DIR/$part.out" 2>&1 || code=$?
+        echo "$code" >"$SERVERS_DIR/$part.code"
+        ((code == 0)) || return
+    done
+}
+
+# servers_show PART DOING: waits until the background process has done the part, prints its output, and returns its code.
+servers_show() {
+    local part=$1 code
+    if [[ ! -s $SERVERS_DIR/$part.code ]]; then
+        ticker_start "$2"
+        while [[ ! -s $SERVERS_DIR/$part.code ]] && kill -0 "$SERVERS_PID" 2>/dev/null; do sleep 0.1; done
+        ticker_stop
+    fi
+    code=$(cat "$SERVERS_DIR/$part.code" 2>/dev/null) || code=''
+    if [[ $code == 0 ]]; then
+        cat "$SERVERS_DIR/$part.out"
+        return
+    fi
+    cat "$SERVERS_DIR/$part.out" >&2 || true
+    [[ -n $code ]] || say_error "this part ended without a result; its files are in $SERVERS_DIR"
+    return 1
+}
+
+# servers_stop: ends the background process and what it is running now. A server that has started keeps running.
+servers_stop() {
+    [[ -n $SERVERS_PID ]] || return 0
+    kill -TERM -- "-$SERVERS_PID" 2>/dev/null || true
+    wait "$SERVERS_PID" 2>/dev/null || true
+    SERVERS_PID=''
+}
+
+# part_started NAME, part_was_started NAME: remember which parts this run started, also from the background process.
+part_started() { echo "$1" >>"$SERVERS_DIR/started"; }
+part_was_started() { grep -qx "$1" "$SERVERS_DIR/started" 2>/dev/null; }
+
+# without_kafka [REASON]: records why Apache Kafka is not available; without a reason: returns whether it is not, and sets
+# WITHOUT_KAFKA.
+without_kafka() {
+    local file=$SERVERS_DIR/without-kafka
+    if (($#)); then printf '%s\n' "$1" >"$file"; fi
+    WITHOUT_KAFKA=$(cat "$file" 2>/dev/null) || WITHOUT_KAFKA=''
+    [[ -n $WITHOUT_KAFKA ]]
+}
