@@ -4,7 +4,7 @@
 default:
     @just --list --unsorted
 
-# Runs everything that has to pass before a change lands; --fast leaves the servers and the browser out
+# Runs every check and test; --fast leaves the servers and the browser out
 test *options:
     ./test.sh {{ options }}
 
@@ -47,20 +47,29 @@ instructions base="main":
 
 # Feeds one fuzz target for some seconds; needs a nightly compiler and cargo-fuzz
 fuzz target="event_decoder" seconds="60":
-    mkdir -p fuzz/corpus/{{ target }}
+    mkdir -p fuzz/corpus/{{ target }} fuzz/seeds/{{ target }}
     cargo +nightly fuzz run {{ target }} fuzz/corpus/{{ target }} fuzz/seeds/{{ target }} -- -max_total_time={{ seconds }}
 
 # Fetches the packages for the JavaScript checks and the browser tests
 packages:
     npm ci --prefix tests/browser --ignore-scripts --no-audit --no-fund
 
-# Tests the pages in Chromium, on generated answers
+# Tests the pages in Chromium, on generated answers, and the descriptions of their JSON
 browser:
+    npm run test:schemas --prefix tests/browser
     npm test --prefix tests/browser
+
+# Draws the screenshots of the READMEs again
+pictures:
+    npm run pictures --prefix tests/browser
 
 # Serves the job's pages from the disk on port 8099, with generated answers
 pages answers="busy":
     node tests/browser/mock.mjs 8099 {{ answers }}
+
+# Installs windrow with pip and with cargo into empty environments, and runs it
+install-test:
+    dev/check-packages.sh
 
 # Starts Kafka, Redis and the job, with sample traffic
 start *options:
