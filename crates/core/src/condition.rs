@@ -139,7 +139,7 @@ pub(crate) fn compare_values(left: Value<'_>, right: Value<'_>) -> Option<Orderi
 
 /// Compares a long with a double exactly. A conversion of the long to a double would round a long beyond 2⁵³, so the
 /// comparison does not convert it.
-#[allow(clippy::cast_possible_truncation)] // the value is within the range of i64 here
+#[expect(clippy::cast_possible_truncation, reason = "the value is within the range of i64 here")]
 fn compare_long_double(long: i64, double: f64) -> Option<Ordering> {
     const TWO_POW_63: f64 = 9_223_372_036_854_775_808.0;
     if double.is_nan() {

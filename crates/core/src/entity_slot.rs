@@ -10,7 +10,7 @@ impl EntitySlot {
     }
 
     /// Returns the slot with the index `index`.
-    #[allow(clippy::cast_possible_truncation)] // 2³² entities do not fit in memory
+    #[expect(clippy::cast_possible_truncation, reason = "2³² entities do not fit in memory")]
     pub(crate) const fn from_index(index: usize) -> Self {
         Self(index as u32)
     }

@@ -135,7 +135,7 @@ impl Shard {
     /// with the snapshot that begins at the same moment.
     #[must_use]
     pub fn snapshot_metadata(&self) -> ShardMetadata {
-        #[allow(clippy::cast_possible_truncation)] // slot indexes have 32 bits
+        #[expect(clippy::cast_possible_truncation, reason = "slot indexes have 32 bits")]
         ShardMetadata {
             watermark: self.watermark(),
             slot_count: self.entity_table.entities_by_slot.len() as u32,

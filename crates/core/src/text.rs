@@ -37,7 +37,6 @@ pub fn pluralize(count: u64, noun: &str) -> String {
 /// Formats a number of bytes: `512 B`, `41 kB`, `1.3 MB`.
 #[must_use]
 pub fn format_byte_size(bytes: u64) -> String {
-    #[allow(clippy::cast_precision_loss)] // at most four digits are shown
     let bytes_f = bytes as f64;
     match bytes {
         0..1_000 => format!("{bytes} B"),

@@ -34,7 +34,7 @@ pub struct SystemClock {
 impl SystemClock {
     /// Creates a system clock whose monotonic time starts at zero.
     #[must_use]
-    #[allow(clippy::disallowed_methods)] // only this file may read the system's clocks
+    #[expect(clippy::disallowed_methods, reason = "only this file may read the system's clocks")]
     pub fn start() -> Self {
         Self { started_at: Instant::now() }
     }
@@ -51,12 +51,12 @@ impl Clock for SystemClock {
         self.started_at.elapsed()
     }
 
-    #[allow(clippy::disallowed_methods)] // only this file may read the system's clocks
+    #[expect(clippy::disallowed_methods, reason = "only this file may read the system's clocks")]
     fn wall_now_ms(&self) -> i64 {
         Timestamp::now().as_millisecond()
     }
 
-    #[allow(clippy::disallowed_methods)] // only this file may sleep
+    #[expect(clippy::disallowed_methods, reason = "only this file may sleep")]
     fn sleep(&self, duration: Duration) {
         thread::sleep(duration);
     }

@@ -1,8 +1,5 @@
 //! The rules: one test each. `SOURCE_RULES_ROOT` names another checkout to read.
 
-// Helpers of tests fail as tests do.
-#![allow(clippy::panic)]
-
 use std::path::{Path, PathBuf};
 
 use windrow_source_rules::crate_dependencies::{describe_undrawn_dependencies, read_drawn_dependencies};

@@ -1,6 +1,6 @@
 //! `where` has the meaning of SQL: random conditions against an evaluation that follows the standard.
 
-#![allow(clippy::panic)] // a refused pipeline fails the test with its rendered mistakes
+#![expect(clippy::panic, reason = "a refused pipeline fails the test with its rendered mistakes")]
 
 use proptest::prelude::*;
 use windrow_core::{Condition, Value};

@@ -1,7 +1,5 @@
 //! The JSON Schema of the pipeline file. `tests/browser/schema.test.mjs` validates pipeline files against it.
 
-#![allow(clippy::panic)] // a refused pipeline fails the test with its rendered mistakes
-
 use std::fs;
 use std::path::Path;
 

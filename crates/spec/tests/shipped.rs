@@ -1,6 +1,6 @@
 //! The shipped pipeline file has the content that the design prescribes.
 
-#![allow(clippy::panic)] // a refused pipeline fails the test with its rendered mistakes
+#![expect(clippy::panic, reason = "a refused pipeline fails the test with its rendered mistakes")]
 
 use windrow_core::{
     Aggregate, ComparisonOperator, Condition, DurationUnit, EventTime, Feature, FieldId, FieldType, Literal, Operand,

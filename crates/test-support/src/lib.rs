@@ -2,9 +2,21 @@
 //!
 //! Owns: test topics, records, groups and offsets on a running Kafka. Does not own: starting Kafka (`dev/kafka.sh`).
 //! Other crates use this crate only as a dev-dependency.
+//!
+//! # Files
+//!
+//! Paths are relative to `src`.
+//!
+//! | file | content |
+//! |---|---|
+//! | `kafka.rs` | the Kafka on which tests run |
+//! | `kafka/group.rs` | helpers for consumer groups: members that join, and offsets that tests commit and read |
+//! | `kafka/records.rs` | helpers that send and read the records of tests |
+//! | `kafka/test_kafka.rs` | finds the Kafka on which tests run |
+//! | `kafka/topics.rs` | helpers that create, change and delete the topics of tests |
+//! | `wait.rs` | waits until another process or thread makes a condition true |
 
-// Test helpers panic on failures and print to standard output, as tests do.
-#![allow(clippy::panic, clippy::print_stdout)]
+#![expect(clippy::panic, clippy::print_stdout, reason = "helpers of tests fail and report as tests do")]
 
 pub mod kafka;
 mod wait;

@@ -8,16 +8,12 @@
 //! Run it with the last commit that writes a format, and commit the folder. `tests/old_state` then reads it. The example
 //! never changes a folder that exists.
 
-// The example fails as tests do.
-#![allow(clippy::panic)]
-
 #[path = "../tests/support/job.rs"]
 mod shared_job;
 
-#[allow(dead_code)] // used by the test only
 #[path = "../tests/old_state/job.rs"]
 mod job;
-#[allow(dead_code)] // used by the test only
+#[expect(dead_code, reason = "used by the test only")]
 #[path = "../tests/old_state/kept.rs"]
 mod kept;
 

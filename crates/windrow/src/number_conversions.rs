@@ -19,7 +19,6 @@ pub(crate) fn fractional_milliseconds(duration: Duration) -> f64 {
 
 /// Converts a count to a float for rates and quotients. A float keeps the first 53 bits of the count, which is exact
 /// enough for them.
-#[allow(clippy::cast_precision_loss)]
 pub(crate) fn count_as_f64(count: u64) -> f64 {
     count as f64
 }

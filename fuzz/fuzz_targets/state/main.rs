@@ -6,7 +6,7 @@
 #![no_main]
 
 #[path = "../shard/stream.rs"]
-#[allow(dead_code)] // events are not used here
+#[expect(dead_code, reason = "events are not used here")]
 mod stream;
 
 use arbitrary::Arbitrary;

@@ -102,7 +102,7 @@ impl FixedSizeAggregator {
             _ if words[0] == 0 => Value::Null,
             Self::SumLong(_) => Value::Long(words[1].cast_signed()),
             Self::SumDouble(_) => Value::Double(f64::from_bits(words[1])),
-            #[allow(clippy::cast_precision_loss)] // no accumulator counts 2⁵³ events
+            // No accumulator counts 2⁵³ events.
             Self::Avg(_) => Value::Double(f64::from_bits(words[1]) / words[0] as f64),
             Self::Min(_, field_type)
             | Self::Max(_, field_type)
@@ -169,10 +169,10 @@ fn time_from_word(word: u64) -> EventTime {
     EventTime::from_ms(word.cast_signed())
 }
 
-#[allow(clippy::cast_precision_loss)] // a mean of longs is a double, rounded beyond 2⁵³
 fn value_as_double(value: Value<'_>) -> Option<f64> {
     match value {
         Value::Double(number) => Some(number),
+        // A mean of longs is a double, rounded beyond 2⁵³.
         Value::Long(number) => Some(number as f64),
         _ => None,
     }

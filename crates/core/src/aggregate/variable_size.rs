@@ -117,7 +117,7 @@ impl VariableSizeAggregator {
     pub(super) fn compute_value(self, accumulator: &VariableAccumulator) -> Value<'_> {
         match accumulator {
             VariableAccumulator::Text(text, _) => Value::String(text),
-            #[allow(clippy::cast_possible_truncation)] // an estimate of distinct values is far below 2⁶³
+            #[expect(clippy::cast_possible_truncation, reason = "an estimate of distinct values is far below 2⁶³")]
             VariableAccumulator::Sketch(sketch) => Value::Long(sketch.composite_estimate().round() as i64),
             VariableAccumulator::Empty if matches!(self, Self::CountDistinct(_)) => Value::Long(0),
             VariableAccumulator::Empty => Value::Null,

@@ -19,11 +19,11 @@ impl std::error::Error for DamagedSnapshot {}
 
 pub(crate) fn write_unsigned(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
-        #[allow(clippy::cast_possible_truncation)] // only the low seven bits are written
+        #[expect(clippy::cast_possible_truncation, reason = "only the low seven bits are written")]
         out.push(number as u8 | 0x80);
         number >>= 7;
     }
-    #[allow(clippy::cast_possible_truncation)] // the number is below 0x80 here
+    #[expect(clippy::cast_possible_truncation, reason = "the number is below 0x80 here")]
     out.push(number as u8);
 }
 

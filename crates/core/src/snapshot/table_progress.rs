@@ -68,7 +68,7 @@ impl TableSnapshotProgress {
         let word = (self.scan_position / BITS_PER_WORD..words.len()).find(|&word| words[word] != 0)?;
         self.scan_position = word * BITS_PER_WORD + words[word].trailing_zeros() as usize;
         self.pending_slots.remove(self.scan_position);
-        #[allow(clippy::cast_possible_truncation)] // slot indexes have 32 bits
+        #[expect(clippy::cast_possible_truncation, reason = "slot indexes have 32 bits")]
         Some(EntitySlot(self.scan_position as u32))
     }
 

@@ -45,7 +45,10 @@ pub(super) fn event_time_from_integer_ms(ms: i64) -> Result<EventTime, String> {
 
 /// Returns the event time that is `ms` milliseconds after the epoch, rounded down to whole milliseconds. `ms` is a
 /// float, because `serde_json` reads a number with a fraction or an exponent as a float.
-#[allow(clippy::cast_possible_truncation)] // The cast of a large float gives `i64::MAX`, which is out of range.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the cast of a large float gives `i64::MAX`, which is out of range"
+)]
 pub(super) fn event_time_from_double_ms(ms: f64) -> Result<EventTime, String> {
     EventTime::checked_from_ms(ms.floor() as i64).ok_or_else(|| out_of_range_message(&ms.to_string()))
 }

@@ -76,7 +76,6 @@ impl HistogramCounts {
     /// Returns `None` if the histogram has counted no duration. The estimate assumes that durations are spread evenly
     /// within a bucket. A duration above the largest bound counts as this bound.
     #[must_use]
-    #[allow(clippy::cast_precision_loss)] // the result is only an estimate
     pub fn estimate_quantile_ms(&self, q: f64) -> Option<f64> {
         let total = self.total_count();
         if total == 0 {
@@ -136,13 +135,11 @@ mod tests {
         fn quantiles_are_right_up_to_a_bucket(mut spans in proptest::collection::vec(0..200_000_000_i64, 1..200), q in 0.0..=1.0_f64) {
             spans.sort_unstable();
             let quantile = count_durations(&spans).estimate_quantile_ms(q).expect("there are some");
-            #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rank in bounds")]
             let rank = ((q * spans.len() as f64).ceil() as usize).clamp(1, spans.len());
             let exact = u64::try_from(spans[rank - 1]).expect("not negative");
             let bucket = BUCKET_BOUNDS_MS.partition_point(|&bound| bound < exact);
-            #[allow(clippy::cast_precision_loss)]
             let from = bucket.checked_sub(1).map_or(0.0, |before| BUCKET_BOUNDS_MS[before] as f64);
-            #[allow(clippy::cast_precision_loss)]
             let to = BUCKET_BOUNDS_MS.get(bucket).map_or(from, |&bound| bound as f64);
             prop_assert!((from..=to).contains(&quantile), "{quantile} is not between {from} and {to}");
         }

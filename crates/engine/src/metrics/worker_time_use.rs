@@ -73,7 +73,6 @@ impl WorkerTimeUse {
     /// took the rest. The worker measures these times only for a sample of the records. Returns 0 if no record has been
     /// sampled.
     #[must_use]
-    #[allow(clippy::cast_precision_loss)] // a rounded fraction is enough
     pub fn decode_share(&self) -> f64 {
         let decode = self.sampled_decode_ns.load(Ordering::Relaxed);
         match decode + self.sampled_window_ns.load(Ordering::Relaxed) {

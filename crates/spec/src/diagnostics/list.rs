@@ -69,7 +69,7 @@ impl Diagnostics {
 
     /// Returns the number of mistakes, which is at least 1.
     #[must_use]
-    #[allow(clippy::len_without_is_empty)] // it is never empty
+    #[expect(clippy::len_without_is_empty, reason = "it is never empty")]
     pub fn len(&self) -> usize {
         self.diagnostics.len()
     }

@@ -249,7 +249,6 @@ fn read_aggregate(
 
 /// Reads the default of a feature whose values have the type `output`. Returns `None` if the default has a mistake, or
 /// if `output` is `None`.
-#[allow(clippy::cast_precision_loss)] // in a default, 1 means 1.0
 fn read_default_value(
     setting: &PipelineSetting<'_>,
     output: Option<FieldType>,
@@ -257,6 +256,7 @@ fn read_default_value(
 ) -> Option<Literal> {
     match (output?, setting.value) {
         (FieldType::Double, DocumentValue::Float(number)) if number.is_finite() => Some(Literal::Double(*number)),
+        // In a default, 1 means 1.0.
         (FieldType::Double, DocumentValue::Integer(number)) => Some(Literal::Double(*number as f64)),
         (FieldType::Long, DocumentValue::Integer(number)) => Some(Literal::Long(*number)),
         (FieldType::String, DocumentValue::Text(text)) => Some(Literal::String(text.as_str().into())),

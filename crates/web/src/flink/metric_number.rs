@@ -19,9 +19,9 @@ impl MetricNumber {
         }
     }
 
-    #[allow(clippy::cast_precision_loss)] // Flink rounds in the same way.
     pub(super) fn to_float(self) -> f64 {
         match self {
+            // Flink rounds in the same way.
             Self::Integer(number) => number as f64,
             Self::Float(number) => number,
         }

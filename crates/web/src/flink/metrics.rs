@@ -159,7 +159,6 @@ fn parse_subtask_ranges(subtasks: Option<&str>) -> Result<Vec<RangeInclusive<usi
     subtasks.split(',').map(parse).collect()
 }
 
-#[allow(clippy::cast_precision_loss)] // A number of subtasks is exact as a float.
 fn render_metric_aggregates(name: &str, values: &[f64], aggregates: &[&str]) -> Value {
     let sum: f64 = values.iter().sum();
     let avg = sum / values.len() as f64;
@@ -179,7 +178,6 @@ fn render_metric_aggregates(name: &str, values: &[f64], aggregates: &[&str]) -> 
 }
 
 /// Returns the skew: the mean absolute deviation of the values, in percent of their mean, at most 100.
-#[allow(clippy::cast_precision_loss)] // A number of subtasks is exact as a float.
 fn compute_skew_percent(values: &[f64], avg: f64) -> f64 {
     if avg == 0.0 {
         return 0.0;

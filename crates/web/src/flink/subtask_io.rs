@@ -63,7 +63,6 @@ impl SubtaskIo {
     /// Adds the busy, idle and back-pressured times of `workers`, which are the workers that execute the subtask. A
     /// worker thread runs all vertices except the sink. Each of these vertices shows the times of the whole thread, as
     /// Flink's chained operators do.
-    #[allow(clippy::cast_precision_loss)] // A number of threads is exact as a float.
     fn add_worker_times(mut self, workers: &[&WorkerReport]) -> Self {
         let count = workers.len().max(1) as f64;
         for worker in workers {
@@ -80,7 +79,7 @@ impl SubtaskIo {
     /// Adds the busy and idle times of the instance's Redis writer. The Redis writer is busy during a transaction with
     /// Redis, and otherwise idle. The busy time per second is an estimate: the mean time to write a row, multiplied by
     /// the number of rows written per second.
-    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)] // never negative
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "never negative")]
     fn add_redis_writer_times(mut self, instance: &InstanceReport) -> Self {
         let redis = &instance.redis_writer;
         let busy_ms = (redis.total_transaction_s * 1e3).max(0.0);
@@ -94,7 +93,6 @@ impl SubtaskIo {
 
     /// Returns the counts and times of a vertex that consists of `subtasks`. Adds up the counts, the rates and the
     /// total times of the subtasks. Averages the times per second.
-    #[allow(clippy::cast_precision_loss)] // A number of subtasks is exact as a float.
     pub(super) fn sum_subtasks(subtasks: &[Self]) -> Self {
         let mut sum = Self::default();
         let count = subtasks.len().max(1) as f64;

@@ -171,7 +171,6 @@ impl JobReport {
         let totals = self.compute_totals();
         let earlier = self.build_job_history().lag.iter().rev().nth(LAG_TREND_STEPS).copied().flatten();
         let (Some(lag), Some(earlier)) = (totals.lag, earlier) else { return false };
-        #[allow(clippy::cast_precision_loss)] // A comparison needs no exact value.
         let matters = lag as f64 > SIGNIFICANT_LAG_SECONDS * totals.records_per_s && lag > SIGNIFICANT_LAG_RECORDS;
         matters && lag > earlier.saturating_add(earlier / 2)
     }

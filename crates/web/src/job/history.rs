@@ -97,7 +97,6 @@ pub(super) fn larger_quantile(a: Option<f64>, b: Option<f64>) -> Option<f64> {
     [a, b].into_iter().flatten().reduce(f64::max)
 }
 
-#[allow(clippy::cast_precision_loss)] // A rate may be rounded.
 fn step_rate_per_second(count: u64) -> f64 {
     count as f64 * 1e3 / HISTORY_STEP_MS as f64
 }

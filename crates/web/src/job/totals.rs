@@ -119,7 +119,6 @@ impl JobReport {
             totals.idle_share += worker.idle_ms_per_s / 1e3;
             totals.backpressured_share += worker.backpressured_ms_per_s / 1e3;
         }
-        #[allow(clippy::cast_precision_loss)] // A number of threads is exact as a float.
         let count = workers().count().max(1) as f64;
         for share in [&mut totals.busy_share, &mut totals.idle_share, &mut totals.backpressured_share] {
             *share /= count;

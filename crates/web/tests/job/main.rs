@@ -1,6 +1,6 @@
 //! The job's server over real sockets: access, answers, several instances, savepoints and stops.
 
-#![allow(clippy::panic)] // an answer that is no JSON fails the test, and is shown
+#![expect(clippy::panic, reason = "an answer that is no JSON fails the test, and is shown")]
 
 mod api;
 mod controls;

@@ -1,7 +1,6 @@
 //! The Kafka UI's JSON on a real Apache Kafka (`WINDROW_TEST_KAFKA=host:port`): what scripts and pages get.
 
-// Helpers of tests fail and report as tests do.
-#![allow(clippy::panic, clippy::print_stdout)]
+#![expect(clippy::panic, reason = "helpers of tests fail as tests do")]
 
 mod support;
 

@@ -79,7 +79,6 @@ impl BacklogSpan {
 
 /// Creates the generator for the flags in `args`. The stream of events starts at the start of `backlog`.
 fn create_generator(args: &GenerateArgs, backlog: BacklogSpan) -> Result<EventGenerator, CommandFailure> {
-    #[allow(clippy::cast_precision_loss)] // a rate needs fewer than 53 bits
     let rate = args.events_per_second.unwrap_or_else(|| match (backlog.length_ms(), args.event_count) {
         (length_ms @ 1.., Some(count)) => count as f64 * 1_000.0 / length_ms as f64,
         _ => DEFAULT_EVENTS_PER_SECOND,
@@ -100,7 +99,11 @@ fn create_generator(args: &GenerateArgs, backlog: BacklogSpan) -> Result<EventGe
 fn event_count_for_file(args: &GenerateArgs) -> Result<u64, CommandFailure> {
     match (args.event_count, args.backlog_event_time_span) {
         (Some(count), _) => Ok(count),
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // rounds down; a negative number becomes 0
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "rounds down; a negative number becomes 0"
+        )]
         (None, Some(backlog)) => {
             Ok((args.events_per_second.unwrap_or(DEFAULT_EVENTS_PER_SECOND) * backlog.as_secs_f64()) as u64)
         }

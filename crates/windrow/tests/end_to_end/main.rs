@@ -3,13 +3,11 @@
 //! Kafka is the one at `WINDROW_TEST_KAFKA` (`./test.sh` starts it); each test makes topics and groups of its own there.
 //! Each test starts a `redis-server` of its own, because some of them stop it.
 
-// Helpers of tests fail and report as tests do.
-#![allow(clippy::panic, clippy::print_stdout)]
+#![expect(clippy::panic, clippy::print_stdout, reason = "helpers of tests fail and report as tests do")]
 
 #[path = "../support/conformance_cases.rs"]
 mod conformance_cases;
 #[path = "../support/folders.rs"]
-#[allow(dead_code)] // other tests copy folders
 mod folders;
 
 mod bounded;

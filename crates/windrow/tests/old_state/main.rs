@@ -3,18 +3,14 @@
 //! Every folder `tests/fixtures/state-v*` holds such a state. They are never changed or removed, and their README says how
 //! they were created. A new version of the format adds another folder.
 
-// Helpers of tests fail as tests do.
-#![allow(clippy::panic)]
-
 #[path = "../support/folders.rs"]
-#[allow(dead_code)] // other tests read files
 mod folders;
 #[path = "../support/job.rs"]
 mod shared_job;
 
-#[allow(dead_code)] // used by the example only
+#[expect(dead_code, reason = "used by the example only")]
 mod job;
-#[allow(dead_code)] // used by the example only
+#[expect(dead_code, reason = "used by the example only")]
 mod kept;
 
 use std::fs;

@@ -4,13 +4,11 @@
 //! fenced store. It fails the test when a row is written twice, is missing, or goes back in event time. Tests with real
 //! Kafka and Redis are in `../end_to_end`.
 
-// Helpers of tests fail as tests do.
-#![allow(clippy::panic, clippy::print_stdout)]
+#![expect(clippy::panic, clippy::print_stdout, reason = "helpers of tests fail and report as tests do")]
 
 #[path = "../support/conformance_cases.rs"]
 mod conformance_cases;
 #[path = "../support/folders.rs"]
-#[allow(dead_code)] // other tests read files
 mod folders;
 #[path = "../support/job.rs"]
 mod shared_job;

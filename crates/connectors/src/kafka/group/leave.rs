@@ -5,7 +5,7 @@
 //! again in this time waits for its partitions. A consumer that unsubscribes first leaves the group in these states too.
 //! A rebalance in progress must end first, which may take until the next heartbeat of another member.
 
-#![allow(unsafe_code)] // the id of a member is available only as a C function
+#![expect(unsafe_code, reason = "the id of a member is available only as a C function")]
 
 use std::ffi::CStr;
 use std::time::{Duration, Instant};

@@ -6,7 +6,7 @@
 //! It uses no pointer into an event after it has freed the event.
 //! `docs/adr/0011-topic-identity.md` explains why this file calls librdkafka's function directly.
 
-#![allow(unsafe_code)] // DescribeTopics is available only as a C function
+#![expect(unsafe_code, reason = "DescribeTopics is available only as a C function")]
 
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::ptr::NonNull;

@@ -43,7 +43,6 @@ impl<'a> DeserializeSeed<'a> for FieldValueReader<'a, '_> {
     }
 }
 
-#[allow(clippy::cast_precision_loss)] // An integer in a double field becomes the nearest double.
 impl<'a> Visitor<'a> for FieldValueReader<'a, '_> {
     type Value = Value<'a>;
 
@@ -74,6 +73,7 @@ impl<'a> Visitor<'a> for FieldValueReader<'a, '_> {
     fn visit_i64<E: Error>(self, number: i64) -> Result<Value<'a>, E> {
         match self.field_type {
             FieldType::Long => Ok(Value::Long(number)),
+            // An integer in a double field becomes the nearest double.
             FieldType::Double => Ok(Value::Double(number as f64)),
             _ => Err(self.wrong_type_error(&Unexpected::Signed(number).to_string())),
         }

@@ -21,7 +21,7 @@ pub(crate) fn render_distribution(values: &[u64]) -> Value {
 
 /// Returns the quantile `share` of the values `sorted`, interpolated linearly between neighbours. The share 0.5 is the
 /// median.
-#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)] // an index in bounds
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index in bounds")]
 fn interpolate_quantile(sorted: &[u64], share: f64) -> f64 {
     let Some(last) = sorted.len().checked_sub(1) else { return 0.0 };
     let position = share * last as f64;
