@@ -27,6 +27,56 @@
 //! Read first: [`shard.rs`](../src/windrow_core/shard.rs.html), the state machine;
 //! [`sliding.rs`](../src/windrow_core/sliding.rs.html), one kind of window from first event to last row;
 //! [`snapshot.rs`](../src/windrow_core/snapshot.rs.html), how state is saved while events keep arriving.
+//!
+//! # Files
+//!
+//! Paths are relative to `src`.
+//!
+//! | file | content |
+//! |---|---|
+//! | `aggregate.rs` | how features are folded, merged and read |
+//! | `aggregate/fixed_size.rs` | accumulators of numbers |
+//! | `aggregate/variable_size.rs` | accumulators of texts, and sketches for distinct counts |
+//! | `condition.rs` | `where`, compiled: SQL's three-valued logic |
+//! | `definition.rs` | the text by which stored views are recognised; its form never changes |
+//! | `entity_accumulators.rs` | an entity's accumulators in two flat arrays |
+//! | `entity_slot.rs` | an entity's index in every table of a shard |
+//! | `entity_table.rs` | the entities with state: from entity key to slot and back |
+//! | `event.rs` | events, their schema and format |
+//! | `row.rs` | the output of a shard: rows and late events |
+//! | `session.rs` | sessions: how an event extends or merges them, and when they fire |
+//! | `shard.rs` | one partition: watermark, entities, the state of every view |
+//! | `sliding.rs` | panes: which windows an event joins, and which windows fire when |
+//! | `snapshot.rs` | a shard's state as bytes, written while the shard continues |
+//! | `snapshot/encoding.rs` | numbers, texts and bytes within a snapshot |
+//! | `snapshot/format.rs` | the tables of a snapshot, and the state outside the slots |
+//! | `snapshot/restore.rs` | rebuilding a shard from the layers of its snapshots |
+//! | `snapshot/slots.rs` | saving a slot before it changes |
+//! | `snapshot/table_progress.rs` | the slots that a running snapshot has not saved yet |
+//! | `text.rs` | counts, sizes, spans of time and windows as messages and pages show them |
+//! | `time.rs` | event times and windows |
+//! | `value.rs` | values of fields and features, and their types |
+//! | `view.rs` | feature views: kinds of windows, aggregates, their limits |
+//! | `watermark.rs` | the watermark of a partition |
+//!
+//! # Where a change goes
+//!
+//! Here a path begins with the name of its crate, without `src`, or at the root of the repository.
+//!
+//! - **An aggregate**: `core/view.rs`: the variant. `core/aggregate.rs` with `core/aggregate/fixed_size.rs` or
+//!   `core/aggregate/variable_size.rs`: fold, merge, value. `spec/read/feature.rs`: name, types. `core/definition.rs`:
+//!   its text in plans and in stored state. The tables of aggregates in `README.md` and `README.ko.md`.
+//! - **Tests of an aggregate**: `core/tests/naive/reference.rs`, `core/tests/naive/streams.rs`,
+//!   `windrow/tests/cli/windows`.
+//! - **A kind of window**: `core/view.rs`: `WindowKind`. A file beside `core/sliding.rs`, and its arm in
+//!   `core/shard.rs`. `core/definition.rs` and `core/text.rs`: its texts. `spec/read/window.rs`. Its display:
+//!   `windrow/pipeline_plan.rs`, `windrow/commands/check.rs`, `web/flink/vertex.rs`, `web/api/user_features/render.rs`.
+//!   `core/tests/naive/reference.rs`.
+//! - **Anything in a shard's state**: `save` and `load` in `core/entity_table.rs` (entity keys), `core/sliding.rs`
+//!   (panes), `core/session.rs` (sessions), `core/entity_accumulators.rs` or `core/aggregate/variable_size.rs`
+//!   (accumulators), or `core/snapshot/format.rs` (state outside the slots). A new format version in
+//!   `engine/checkpoint/state_object.rs`. Run `cargo run -p windrow --example keep_state` with the last commit that
+//!   writes the old version, and commit its output as a fixture.
 
 mod aggregate;
 mod condition;

@@ -25,6 +25,162 @@
 //! Read first: the worker's loop in [`worker/run_loop.rs`](../src/windrow_engine/worker/run_loop.rs.html), the phases
 //! of a partition in [`worker/partition_phase.rs`](../src/windrow_engine/worker/partition_phase.rs.html), and the
 //! definition of a checkpoint in [`checkpoint.rs`](../src/windrow_engine/checkpoint.rs.html).
+//!
+//! # Files
+//!
+//! The tables name every file. Paths are relative to `src`.
+//!
+//! The tables name every file. Paths are relative to `src`.
+//!
+//! ## The worker: `worker`
+//!
+//! | file | content |
+//! |---|---|
+//! | `worker.rs` | a worker, with its parts and invariants |
+//! | `worker/active_snapshot.rs` | the data of the snapshot that is being taken |
+//! | `worker/event_recorder.rs` | the log line and the counter of whatever is logged |
+//! | `worker/fencing.rs` | partitions that another worker has claimed, or whose rows are lost |
+//! | `worker/owned_partition.rs` | the data of an opened partition |
+//! | `worker/partition_change_queue.rs` | the pending changes of partitions, in order |
+//! | `worker/partition_changes.rs` | partitions that are assigned or revoked |
+//! | `worker/partition_phase.rs` | the phases of a partition, and all transitions |
+//! | `worker/row_emitter.rs` | shard output to sink; counts rows and late events; omits rows already written |
+//! | `worker/run_loop.rs` | the loop (poll, decode, process, flush) and its end; counts records |
+//! | `worker/snapshots.rs` | when a checkpoint begins, and when it counts |
+//! | `worker/state.rs` | the data of a worker, and its constructor |
+//! | `job.rs` | what a worker computes |
+//! | `stop_signal.rs` | the request to stop |
+//!
+//! ## Checkpoints: `checkpoint`
+//!
+//! | file | content |
+//! |---|---|
+//! | `checkpoint.rs` | what a checkpoint is; the steps from request to completed checkpoint |
+//! | `checkpoint/checkpoint_thread.rs` | calls the checkpoint store; `build_manifest` fills the manifest |
+//! | `checkpoint/checkpoint_thread_handle.rs` | the worker's handle of this thread |
+//! | `checkpoint/checksummed_text.rs` | the form of manifests, summaries and requests: title, checksum, body |
+//! | `checkpoint/claim_partition.rs` | opening a partition: claim an epoch, restore, claim the fence |
+//! | `checkpoint/config.rs` | the settings of checkpoints and the services that they use |
+//! | `checkpoint/create_object.rs` | creates an object, also if an earlier attempt may have succeeded |
+//! | `checkpoint/epoch_claim.rs` | which epoch owns a partition |
+//! | `checkpoint/find_checkpoint.rs` | the newest readable checkpoint of a partition |
+//! | `checkpoint/inspect.rs` | reads stored state for `windrow state` and the pages, without changes |
+//! | `checkpoint/inspect/state_objects.rs` | the bytes of state per feature view |
+//! | `checkpoint/inspect/view_compatibility.rs` | views of a checkpoint against views of a pipeline |
+//! | `checkpoint/manifest.rs` | the manifest: the list of the state objects of a checkpoint |
+//! | `checkpoint/object_errors.rs` | why a manifest or a state object cannot be used |
+//! | `checkpoint/object_names.rs` | the names of objects in the checkpoint store |
+//! | `checkpoint/opened_partition.rs` | the data of a partition in each step of its opening |
+//! | `checkpoint/partition_checkpoints.rs` | which checkpoints are kept; base or delta next |
+//! | `checkpoint/restore_shard.rs` | a shard from the state objects of a checkpoint |
+//! | `checkpoint/retention.rs` | which objects no kept checkpoint needs |
+//! | `checkpoint/row_numbering_fingerprint.rs` | whether row numbers are comparable with those in Redis |
+//! | `checkpoint/savepoint_request.rs` | how a savepoint is requested from all instances |
+//! | `checkpoint/savepoint_summary.rs` | the object that describes a complete savepoint |
+//! | `checkpoint/state_object.rs` | the format of state objects, with its version |
+//! | `checkpoint/store.rs` | the interface to the checkpoint store |
+//! | `checkpoint/store_retry.rs` | retries while the store is unreachable, until a stop is requested |
+//! | `checkpoint/take_savepoint.rs` | taking a savepoint |
+//! | `checkpoint/thread_messages.rs` | the messages between a worker and its checkpoint thread |
+//!
+//! ## Decoding: `decode`
+//!
+//! | file | content |
+//! |---|---|
+//! | `decode.rs` | decoding the payload of a record |
+//! | `decode/error.rs` | the reasons why a record is not an event |
+//! | `decode/event_decoder.rs` | from the bytes of a record to an event |
+//! | `decode/event_time_text.rs` | spellings of event times |
+//! | `decode/json.rs` | JSON text to an event |
+//! | `decode/json/decode_context.rs` | what all visitors of a record share |
+//! | `decode/json/entity_key.rs` | the entity key |
+//! | `decode/json/event.rs` | the object of a record |
+//! | `decode/json/event_time.rs` | the event time |
+//! | `decode/json/field_value.rs` | the value of a declared field |
+//! | `decode/json/ignored_value.rs` | members that the schema does not declare |
+//! | `decode/json/reject_other_types.rs` | a macro for visitors of one type of value |
+//! | `decode/limits.rs` | bounds of records |
+//! | `decode/rules.rs` | what a pipeline declares about its records |
+//!
+//! ## Interfaces and identifiers
+//!
+//! | file | content |
+//! |---|---|
+//! | `source.rs` | the interface to the input: records, offsets, changes of partitions |
+//! | `sink.rs` | the interface to the output: rows and flushes |
+//! | `fence.rs` | the interface to the fence of a row store |
+//! | `dead_letters.rs` | the interface to dead letters, and what a dead letter contains |
+//! | `clock.rs` | the interface to time; the engine's only access to the clocks |
+//! | `manual_clock.rs` | the clock of tests |
+//! | `identifiers.rs` | partition, offset, epoch, fence token |
+//!
+//! ## Faults: `halt`
+//!
+//! | file | content |
+//! |---|---|
+//! | `halt.rs` | the reasons why a job halts |
+//! | `halt/error_chain.rs` | renders errors with their sources |
+//! | `halt/input_fault.rs` | records without keys, lost offsets, topics that are missing or changed |
+//! | `halt/output_fault.rs` | rows, dead letters or events that cannot be written |
+//! | `halt/service_fault.rs` | a service that did not answer, or refused |
+//! | `halt/state_fault.rs` | stored state that cannot be used, and faults of the checkpoint store |
+//! | `fault_class.rs` | whether a fault is transient, needs an operator or is a bug |
+//! | `retry_backoff.rs` | growing delays of retry loops |
+//!
+//! ## Metrics: `metrics`
+//!
+//! | file | content |
+//! |---|---|
+//! | `metrics.rs` | what a worker publishes for pages and metrics |
+//! | `metrics/checkpoint_metrics.rs` | counts and the newest checkpoints of a worker |
+//! | `metrics/counter.rs` | one counter |
+//! | `metrics/histogram.rs` | durations in buckets from a millisecond to a day |
+//! | `metrics/partition_status.rs` | what a worker publishes about its partitions |
+//! | `metrics/recent_events.rs` | the newest late events, dead letters and chart marks of a worker |
+//! | `metrics/worker_metrics.rs` | the counters of a worker and of its feature views |
+//! | `metrics/worker_time_use.rs` | busy, idle and blocked time of a worker |
+//!
+//! # Where a change goes
+//!
+//! Here a path begins with the name of its crate, without `src`, or at the root of the repository.
+//!
+//! - **An event format**: `core/event.rs`: a variant of `EventFormat`. A file beside `engine/decode/json.rs`, and its
+//!   arm in `engine/decode/event_decoder.rs`. `spec/read/event.rs`.
+//! - **A spelling of event times**: `engine/decode/event_time_text.rs`, `engine/decode/tests.rs`.
+//! - **The detection of a halt**: Records: `engine/job.rs`, `engine/worker/run_loop.rs`. The topic:
+//!   `connectors/kafka/topic/monitor.rs`. Lost offsets: `connectors/kafka/topic/partition_bounds.rs`. Errors of a
+//!   consumer: `connectors/kafka/fault.rs`. The consumer group: `connectors/kafka/group/refusal.rs`. Redis:
+//!   `connectors/redis/fault.rs`. Claims by others: `engine/worker/fencing.rs`. Stored state:
+//!   `engine/checkpoint/find_checkpoint.rs`, `engine/checkpoint/restore_shard.rs`.
+//! - **A halt with an existing exit code**: a variant of the fault's type in `engine/halt/`: `InputFault` in
+//!   `engine/halt/input_fault.rs`, `OutputFault` in `engine/halt/output_fault.rs`, `UnreachableService` or
+//!   `ServiceRefusal` in `engine/halt/service_fault.rs`, a type of `engine/halt/state_fault.rs`. Its hint in
+//!   `windrow/halt_message.rs`. Its fault row in `docs/faults.md`.
+//! - **A halt with an exit code of its own**: a type of its own in `engine/halt/`, for example beside `LostOffset` in
+//!   `engine/halt/input_fault.rs`; a variant of `Halt` in `engine/halt.rs` that holds it; the code in
+//!   `windrow/exit.rs`, its arm in `windrow/halt_message.rs`, and the tables of exit codes: `EXIT_CODE_HELP` in
+//!   `windrow/exit.rs`, `README.md`, `README.ko.md`, `windrow/tests/cli/exit_codes.rs`.
+//! - **A field of a checkpoint's manifest**: `engine/checkpoint/manifest.rs`: the field. `build_manifest` in
+//!   `engine/checkpoint/checkpoint_thread.rs`: its value. `windrow/commands/state/show.rs` and
+//!   `windrow/commands/state/list.rs` show it. `windrow/tests/old_state`: older manifests without the field.
+//! - **How long checkpoints are kept**: `add_completed_manifest` in `engine/checkpoint/partition_checkpoints.rs`;
+//!   `engine/checkpoint/retention.rs` finds the objects to delete.
+//! - **A phase of a partition**: `engine/worker/partition_phase.rs` with its table of transitions, and the diagram in
+//!   `ARCHITECTURE.md`, which a test compares.
+//! - **A counter of a worker**: `engine/metrics/worker_metrics.rs`: the counter. The place that counts:
+//!   `engine/worker/row_emitter.rs` for rows and late events of a view, `engine/worker/run_loop.rs` for records and
+//!   bytes read, `engine/worker/event_recorder.rs` for whatever is also logged, `engine/metrics/checkpoint_metrics.rs`
+//!   for checkpoints. A counter of a partition: `PartitionReadStats` and `build_status` in
+//!   `engine/worker/owned_partition.rs`, and `engine/metrics/partition_status.rs`. Then report and show it: see the
+//!   front page of the crate `web`.
+//! - **A log line of a worker**: A function in `engine/worker/event_recorder.rs`. Of its checkpoint thread: the file in
+//!   `engine/checkpoint/` where it happens.
+//! - **A mark in the charts**: `TimelineMarkKind` in `engine/metrics/recent_events.rs`, its place in
+//!   `engine/worker/event_recorder.rs`, its kind in `windrow/instance_monitor/recent_events.rs` and
+//!   `web/report/history.rs`. `web/assets/job/charts.js`, `web/types/job-api.d.ts`.
+//! - **The form of a dead letter**: `engine/dead_letters.rs`: what it contains.
+//!   `connectors/kafka/produce/dead_letters.rs`: its headers in Kafka. `connectors/file/dead_letters.rs`: its line in a
+//!   file.
 
 pub mod checkpoint;
 mod clock;

@@ -48,6 +48,30 @@
 //! assert!(event.payload.starts_with(br#"{"event_time":"2024-01-01T10:00:00","event_type":"view","user_id":"u"#));
 //! # Ok::<(), windrow_generator::GeneratorSettingsError>(())
 //! ```
+//!
+//! # Files
+//!
+//! Paths are relative to `src`.
+//!
+//! | file | content |
+//! |---|---|
+//! | `catalogue.rs` | products and their prices |
+//! | `delivery.rs` | delay and disorder; which events are late or malformed |
+//! | `generator.rs` | the stream: from click to payload |
+//! | `malformed.rs` | the payloads of malformed events |
+//! | `pace.rs` | when clicks happen, at the requested rate |
+//! | `payload.rs` | an event as JSON |
+//! | `random.rs` | random numbers from a seed |
+//! | `rhythm.rs` | pauses between clicks and between sessions |
+//! | `settings.rs` | the settings and their limits |
+//! | `shop.rs` | the sessions of users: who clicks next, and on which product |
+//! | `user_pool.rs` | which user starts the next session |
+//!
+//! # Where a change goes
+//!
+//! - **An option of the generator**: `generator/settings.rs`: its value and limits. `generator/delivery.rs` (delay,
+//!   late, malformed) or `generator/shop.rs` (behaviour of users). `windrow/cli.rs`: `GenerateArgs`.
+//!   `windrow/commands/generate.rs`, `windrow/commands/demo.rs`. `generator/tests/stream`.
 
 mod catalogue;
 mod click_times;

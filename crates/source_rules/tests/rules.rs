@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use windrow_source_rules::crate_dependencies::{describe_undrawn_dependencies, read_drawn_dependencies};
 use windrow_source_rules::declarations::{FunctionDeclaration, FunctionVisibility};
+use windrow_source_rules::file_lists::describe_file_list_mistakes;
 use windrow_source_rules::forbidden_words::find_forbidden_phrases;
+use windrow_source_rules::module_tree::ModuleTree;
 use windrow_source_rules::summary::{LocatedDeclaration, WorkspaceSummary};
 use windrow_source_rules::workspace::{list_crates, read_text_file};
 
@@ -57,6 +59,17 @@ fn crates_depend_on_each_other_only_as_drawn() {
         read_drawn_dependencies(&read_text_file(&workspace_root().join("ARCHITECTURE.md")).expect("text"), &crates);
     assert!(drawn.len() >= 4, "the drawing is not understood: {drawn:?}");
     assert_none("dependencies that ARCHITECTURE.md does not draw", &describe_undrawn_dependencies(&crates, &drawn));
+}
+
+#[test]
+fn the_docs_of_a_crate_name_all_its_files() {
+    let mut mistakes = Vec::new();
+    for folder in list_crates(&workspace_root()).expect("the crates") {
+        let tree = ModuleTree::read(&folder).expect("the modules of the crate");
+        let found = describe_file_list_mistakes(&tree);
+        mistakes.extend(found.into_iter().map(|mistake| format!("crates/{}: {mistake}", folder.name)));
+    }
+    assert_none("mistakes in tables of files", &mistakes);
 }
 
 #[test]

@@ -27,6 +27,70 @@
 //! [`read.rs`](../src/windrow_spec/read.rs.html), the sections in their order;
 //! [`read/section.rs`](../src/windrow_spec/read/section.rs.html), the tables of settings;
 //! [`read/table_reader.rs`](../src/windrow_spec/read/table_reader.rs.html), how a section is read by its table.
+//!
+//! # Files
+//!
+//! Paths are relative to `src`.
+//!
+//! | file | content |
+//! |---|---|
+//! | `diagnostics.rs` | mistakes: collected, sorted, rendered |
+//! | `diagnostics/code.rs` | the kinds of mistakes |
+//! | `diagnostics/collector.rs` | takes mistakes from the readers |
+//! | `diagnostics/diagnostic.rs` | one mistake in a pipeline file |
+//! | `diagnostics/list.rs` | the order of mistakes |
+//! | `diagnostics/location.rs` | the location of a mistake |
+//! | `diagnostics/render.rs` | mistakes as text |
+//! | `document.rs` | the file as a tree of values with locations |
+//! | `key_collisions.rs` | whether two key templates can give the same key |
+//! | `key_template.rs` | Redis keys: writing, finding and parsing them |
+//! | `overrides.rs` | `--set`, which changes the document |
+//! | `pipeline.rs` | the content of a valid file; sources, sinks and formats are enums |
+//! | `read.rs` | the sections in their order, one reader each |
+//! | `read/checkpoint.rs` | `[checkpoint]`: the interval and the store of checkpoints |
+//! | `read/condition.rs` | `where`: the steps from SQL text to the core's condition |
+//! | `read/condition/compile.rs` | types and meaning of SQL expressions |
+//! | `read/condition/context.rs` | mistakes in a condition; `SUPPORTED_SQL`, the list in hints |
+//! | `read/condition/supported_tokens.rs` | the words and symbols that are allowed |
+//! | `read/dead_letters.rs` | `[dead_letters]`: the destination of dead letters |
+//! | `read/duration.rs` | durations such as `"10s"` |
+//! | `read/event.rs` | `[event]`, `[event.fields]`: format, key, time, fields |
+//! | `read/feature.rs` | `[feature_view.NAME.features]`: the features of a view |
+//! | `read/integer.rs` | integers within bounds |
+//! | `read/key.rs` | `key`: the template of the Redis keys of a view's rows |
+//! | `read/name.rs` | reads and checks names in the pipeline file |
+//! | `read/named_entries.rs` | tables in which the author of the file chooses the names |
+//! | `read/section.rs` | the tables of settings: names, values, bounds, defaults |
+//! | `read/setting.rs` | a value with its path, and the checks of its type |
+//! | `read/sink.rs` | `[sink.redis]`: the Redis server to which rows are written |
+//! | `read/source.rs` | `[source.kafka]`: brokers, topic, consumer group |
+//! | `read/table_reader.rs` | reads a section by its table, and reports missing and unknown settings |
+//! | `read/text.rs` | kinds of text, as regular expressions for the JSON Schema |
+//! | `read/view.rs` | `[feature_view.NAME]`: window, Redis key, TTL, features |
+//! | `read/watermark.rs` | `[watermark]`: how far the event times of a partition may be out of order |
+//! | `read/window.rs` | `window.sliding`, `window.tumbling` or `window.session`: the windows of a view |
+//! | `read/word_choice.rs` | settings that are one of a few words |
+//! | `schema.rs` | the JSON Schema of the file, made from the tables of settings |
+//! | `suggestion.rs` | the valid name that is closest to a misspelt one |
+//!
+//! # Where a change goes
+//!
+//! Here a path begins with the name of its crate, without `src`, or at the root of the repository.
+//!
+//! - **A field of the pipeline file**: Its section's table and reader: `spec/read/source.rs`, `spec/read/event.rs`,
+//!   `spec/read/watermark.rs`, `spec/read/checkpoint.rs`, `spec/read/view.rs`, … `spec/pipeline.rs`. A file in
+//!   `spec/tests/mistakes`, `docs/pipeline.md`, and `pipelines/windrow.schema.json` (`windrow schema` prints it). `windrow/pipeline_plan.rs` if the plan shows it. The place where it takes effect:
+//!   `windrow/pipeline_file.rs` for what a worker computes, `connectors/kafka/client_config.rs` for settings of Kafka
+//!   clients, `windrow/worker_pool.rs` for the creation of sources, `connectors/redis/settings.rs` and
+//!   `connectors/redis/address.rs` for Redis, `windrow/job_state_folder.rs` and `engine/checkpoint/config.rs` for
+//!   checkpoints.
+//! - **A section of the pipeline file**: as above, with a new file in `spec/read/` that `spec/read.rs` calls.
+//! - **A kind of mistake**: `spec/diagnostics/code.rs`, and an example in `spec/tests/mistakes` (a test demands one for
+//!   every code).
+//! - **A word or an operator of `where`**: `spec/read/condition/supported_tokens.rs`: allow it.
+//!   `spec/read/condition/context.rs`: `SUPPORTED_SQL`, the list in hints. `spec/read/condition/compile.rs`: its types
+//!   and meaning. `core/condition.rs`: evaluate it. `core/definition.rs`: its text in stored state.
+//!   `spec/tests/condition.rs`, `spec/tests/mistakes/where.toml`, `README.md`.
 
 mod diagnostics;
 mod document;
