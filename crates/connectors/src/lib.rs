@@ -39,6 +39,7 @@
 //! | `kafka/browse/groups/coordinator_requests.rs` | requests to the brokers that coordinate groups |
 //! | `kafka/browse/groups/details.rs` | summaries of all groups, or the details of one |
 //! | `kafka/browse/groups/members.rs` | descriptions of groups in one format |
+//! | `kafka/browse/newest_records.rs` | a topic's newest records, read from the end of each partition |
 //! | `kafka/browse/offsets.rs` | the first and end offsets of partitions |
 //! | `kafka/browse/page.rs` | the parts of a page: records of all partitions, ordered by timestamp |
 //! | `kafka/browse/page/backward.rs` | reads a partition towards older records |
@@ -70,7 +71,7 @@
 //! | `kafka/group/leave.rs` | leaving the group in every state of the member (unsafe code) |
 //! | `kafka/group/membership.rs` | a worker's membership, with rebalances acknowledged later |
 //! | `kafka/group/monitor.rs` | whether every partition has a member, after a restart with `--instance` |
-//! | `kafka/group/refusal.rs` | why Kafka refuses a member |
+//! | `kafka/group/refusal_reason.rs` | why Kafka refuses a member |
 //! | `kafka/halts.rs` | the halts of this connector |
 //! | `kafka/produce.rs` | writing to topics |
 //! | `kafka/produce/dead_letters.rs` | sending dead letters |
@@ -113,6 +114,7 @@
 //! | `redis/fence/key.rs` | a fence's key |
 //! | `redis/fence/value.rs` | a fence's value, which begins with a version |
 //! | `redis/fence_claimer.rs` | a worker's claims |
+//! | `redis/login.rs` | the login on a new connection, and what Redis answers |
 //! | `redis/observe.rs` | what the writer tells pages and metrics |
 //! | `redis/observe/freshness.rs` | how fresh rows are when Redis acknowledges them |
 //! | `redis/observe/outage_log.rs` | the log lines about outages of Redis |

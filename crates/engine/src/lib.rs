@@ -149,7 +149,7 @@
 //! - **A spelling of event times**: `engine/decode/event_time_text.rs`, `engine/decode/tests.rs`.
 //! - **The detection of a halt**: Records: `engine/job.rs`, `engine/worker/run_loop.rs`. The topic:
 //!   `connectors/kafka/topic/monitor.rs`. Lost offsets: `connectors/kafka/topic/partition_bounds.rs`. Errors of a
-//!   consumer: `connectors/kafka/fault.rs`. The consumer group: `connectors/kafka/group/refusal.rs`. Redis:
+//!   consumer: `connectors/kafka/fault.rs`. The consumer group: `connectors/kafka/group/refusal_reason.rs`. Redis:
 //!   `connectors/redis/fault.rs`. Claims by others: `engine/worker/fencing.rs`. Stored state:
 //!   `engine/checkpoint/find_checkpoint.rs`, `engine/checkpoint/restore_shard.rs`.
 //! - **A halt with an existing exit code**: a variant of the fault's type in `engine/halt/`: `InputFault` in

@@ -56,10 +56,10 @@
 //! | file | content |
 //! |---|---|
 //! | `catalogue.rs` | products and their prices |
+//! | `click_times.rs` | when clicks happen, at the requested rate |
 //! | `delivery.rs` | delay and disorder; which events are late or malformed |
 //! | `generator.rs` | the stream: from click to payload |
 //! | `malformed.rs` | the payloads of malformed events |
-//! | `pace.rs` | when clicks happen, at the requested rate |
 //! | `payload.rs` | an event as JSON |
 //! | `random.rs` | random numbers from a seed |
 //! | `rhythm.rs` | pauses between clicks and between sessions |

@@ -28,7 +28,7 @@ impl ReferencedFiles<'_> {
         missing
     }
 
-    /// Returns a text for each constant in a table row that no file of the row contains.
+    /// Returns a text for each constant in a table row that no file of the row contains. Skips rows without a file.
     ///
     /// # Errors
     /// Fails when a file cannot be read.
@@ -38,6 +38,9 @@ impl ReferencedFiles<'_> {
             let mut sources = String::new();
             for path in code_spans(line).filter_map(|code| self.find_path(code)).filter(|path| path.is_file()) {
                 sources.push_str(&read_text_file(&path)?);
+            }
+            if sources.is_empty() {
+                continue;
             }
             let constants = code_spans(line).filter(|code| is_constant(code) && !sources.contains(code));
             missing.extend(constants.map(|constant| format!("line {number}: {constant}")));

@@ -11,7 +11,7 @@ use crate::module_tree::{ModuleTree, SourceFile};
 /// Returns a text for each file that no table names, and for each row that names no file of the crate.
 #[must_use]
 pub fn describe_file_list_mistakes(tree: &ModuleTree) -> Vec<String> {
-    let paths: BTreeSet<&str> = tree.files.iter().map(|file| path_in_src(file)).collect();
+    let paths: BTreeSet<&str> = tree.files.iter().map(path_in_src).collect();
     let mut named = BTreeSet::new();
     let mut mistakes = Vec::new();
     for (index, file) in tree.files.iter().enumerate() {

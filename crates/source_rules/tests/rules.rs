@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use windrow_source_rules::crate_dependencies::{describe_undrawn_dependencies, read_drawn_dependencies};
 use windrow_source_rules::declarations::{FunctionDeclaration, FunctionVisibility};
+use windrow_source_rules::document_references::ReferencedFiles;
 use windrow_source_rules::file_lists::describe_file_list_mistakes;
 use windrow_source_rules::forbidden_words::find_forbidden_phrases;
 use windrow_source_rules::module_tree::ModuleTree;
@@ -70,6 +71,41 @@ fn the_docs_of_a_crate_name_all_its_files() {
         mistakes.extend(found.into_iter().map(|mistake| format!("crates/{}: {mistake}", folder.name)));
     }
     assert_none("mistakes in tables of files", &mistakes);
+}
+
+/// The documents whose paths and constants must exist.
+const DOCUMENTS_WITH_PATHS: [&str; 4] = ["ARCHITECTURE.md", "CONTRIBUTING.md", "docs/limits.md", "docs/testing.md"];
+
+#[test]
+fn documents_name_only_what_exists() {
+    let root = workspace_root();
+    let crates = list_crates(&root).expect("the crates");
+    let files = ReferencedFiles { root: &root, crates: &crates };
+    let mut mistakes = Vec::new();
+    for document in DOCUMENTS_WITH_PATHS {
+        let text = read_text_file(&root.join(document)).expect("text");
+        let mut found = files.describe_missing_paths(&text);
+        found.extend(files.describe_missing_constants(&text).expect("text files"));
+        mistakes.extend(found.into_iter().map(|mistake| format!("{document}, {mistake}")));
+    }
+    assert_none("paths and constants that do not exist", &mistakes);
+}
+
+#[test]
+fn a_path_or_constant_that_does_not_exist_is_found() {
+    let root = workspace_root();
+    let crates = list_crates(&root).expect("the crates");
+    let files = ReferencedFiles { root: &root, crates: &crates };
+    let text =
+        "| `core/view.rs`, `core/gone.rs` | `MAX_WINDOW_MS`, `MAX_GONE` |\n`docs/faults.md` `docs/gone.txt` `a/b`";
+    assert_eq!(files.describe_missing_paths(text), ["line 1: core/gone.rs", "line 2: docs/gone.txt"]);
+    assert_eq!(files.describe_missing_constants(text).expect("text files"), ["line 1: MAX_GONE"]);
+}
+
+#[test]
+fn architecture_md_is_read_in_one_sitting() {
+    let text = read_text_file(&workspace_root().join("ARCHITECTURE.md")).expect("text");
+    assert!(text.lines().count() <= 150, "{} lines", text.lines().count());
 }
 
 #[test]

@@ -63,6 +63,7 @@
 //! | `query.rs` | a URL's query parameters |
 //! | `answers.rs` | the two kinds of answers: data as JSON, or a fault |
 //! | `health.rs` | `/healthz`, `/readyz` |
+//! | `health_probe.rs` | asks the health checks of a running job |
 //! | `random.rs` | random ids |
 //! | `login_redaction.rs` | removes logins from what is shown |
 //!
@@ -150,7 +151,7 @@
 //! | file | content |
 //! |---|---|
 //! | `flink.rs` | a part of Flink's monitoring REST API |
-//! | `flink/checkpoint_triggers.rs` | requests for checkpoints, and whether they are complete |
+//! | `flink/checkpoint_requests.rs` | requests for checkpoints, and whether they are complete |
 //! | `flink/checkpoints.rs` | renders `/jobs/:id/checkpoints` |
 //! | `flink/checkpoints/config.rs` | renders `/jobs/:id/checkpoints/config` |
 //! | `flink/checkpoints/round.rs` | groups the checkpoints of single partitions into rounds |

@@ -52,6 +52,8 @@
 //! | `commands/demo.rs` | `windrow demo`: a complete job in one process that needs no Kafka |
 //! | `commands/features.rs` | `windrow features`: shows the rows that Redis holds for a user |
 //! | `commands/generate.rs` | `windrow generate`: writes realistic events to Kafka or a file |
+//! | `commands/generate/backlog_start.rs` | where a backlog begins in a topic that holds events |
+//! | `commands/health.rs` | `windrow health`: whether a running job is healthy |
 //! | `commands/kafka_ui.rs` | `windrow kafka-ui`: serves pages about a Kafka cluster, independent of any job |
 //! | `commands/replay.rs` | `windrow replay`: runs a pipeline over a file or a pipe, without Kafka and Redis |
 //! | `commands/run.rs` | `windrow run`: reads events from Kafka, computes windows and writes rows to Redis |
@@ -95,12 +97,12 @@
 //! | `format.rs` | numbers, sizes, times and durations for the terminal and the log |
 //! | `halt_message.rs` | the exit code and the text of a halt, and the flags and settings that help |
 //! | `logging.rs` | log lines to stderr; keeps the newest warnings and errors for the pages |
+//! | `number_conversions.rs` | conversions between durations, counts and numbers of reports |
 //! | `print.rs` | data to stdout, everything else to stderr |
 //! | `progress_bar.rs` | progress bars on stderr |
 //! | `state_problem.rs` | why stored state cannot be used |
 //! | `table.rs` | tables for the terminal |
 //! | `terminal_rows.rs` | the demo's rows in the terminal |
-//! | `units.rs` | conversions between durations, counts and numbers of reports |
 //! | `wall_clock.rs` | the wall clock |
 //!
 //! # Where a change goes
