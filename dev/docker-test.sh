@@ -23,7 +23,7 @@ source dev/lib/standins.sh
 
 usage() {
     cat <<'EOF_USAGE'
-usage: dev/docker-test.sh [--real-images] [--no-seed]
+usage: dev/docker-test.sh [--real-images]
 
 Copies the project, builds its Dockerfile and runs ./start.sh with Docker in the copy: rows in Redis, the image's user
 and health check, a crash, Ctrl-C, ./stop.sh, a second start that continues from the checkpoints, ./stop.sh --delete-data.
@@ -33,16 +33,14 @@ By default it needs no image registry: it starts a Docker engine of its own, in 
 of Debian's packages, this machine's Rust toolchain and Kafka's jars. That needs root, and no other Docker engine.
 
   --real-images   use the Docker engine that runs here, which fetches the real images
-  --no-seed       do not give the build the crates that this machine has, nor the libraries that an earlier run compiled
 exit codes: 0 all checks passed, 1 a check failed, 2 wrong arguments, 3 Docker cannot be had here
 EOF_USAGE
 }
 
-REAL_IMAGES=0 SEED=1
+REAL_IMAGES=0
 for argument; do
     case $argument in
         --real-images) REAL_IMAGES=1 ;;
-        --no-seed) SEED=0 ;;
         -h | --help) usage; exit 0 ;;
         *) say_error "unknown argument: $argument"; usage >&2; exit 2 ;;
     esac
@@ -241,7 +239,7 @@ check 'Docker Compose' compose_plugin "$CACHE"
 copy_project
 if ((REAL_IMAGES == 0)); then
     check 'stand-ins for the base images' standins_make "$TEMP/standins" "$CACHE"
-    ((SEED == 0)) || check "this machine's crates in the build's caches" seed_cargo_caches "$TEMP/seed" "$CACHE"
+    check "this machine's crates in the build's cache" seed_cargo_registry "$TEMP/seed"
     rm -rf -- "$TEMP/standins" "$TEMP/seed"
 fi
 ((FAILURES == 0)) || exit 1
@@ -257,7 +255,6 @@ check 'the image is small and runs as a numeric user' image_is_small_and_unprivi
 check 'the container writes only below /data' writes_only_below_data
 check 'start.sh again is harmless' second_start_changes_nothing
 check 'a crash restarts the job' restarts_after_a_crash
-((REAL_IMAGES)) || check 'the compiled libraries are kept for the next run' keep_cargo_cache "$TEMP/kept" "$CACHE"
 check 'stop.sh leaves no container' stop_leaves_no_container
 check 'Ctrl-C while start.sh waits for the services' interrupted 8
 check 'a second start succeeds' start

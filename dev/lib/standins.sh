@@ -38,6 +38,9 @@ standin_debian() {
     if [[ ! -s $3 ]]; then
         debootstrap --variant=minbase "${release%%-*}" "$2" || return
         rm -rf "$2"/var/cache/apt/archives/*.deb "$2"/var/lib/apt/lists/*
+        # As in the official image, apt keeps no caches.
+        printf '%s\n' 'Dir::Cache::pkgcache "";' 'Dir::Cache::srcpkgcache "";' \
+            'DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb"; };' >"$2/etc/apt/apt.conf.d/docker-clean"
         mkdir -p "$(dirname "$3")"
         tar -C "$2" --numeric-owner -cf "$3.new" . && mv "$3.new" "$3" && rm -rf "$2" || return
     fi
@@ -120,27 +123,15 @@ CMD ["redis-server"]
 END
 }
 
-# seed_cargo_caches DIR CACHE: fills the cache mounts of the Dockerfile's build with this machine's downloads of crates and
-# with the libraries that an earlier run compiled. Cargo decides what of it is up to date.
-seed_cargo_caches() {
+# seed_cargo_registry DIR: fills the registry's cache mount of the Dockerfile's build with the crates that this machine has
+# downloaded. Compiled libraries cannot be reused: cargo compiles again what lies under another path.
+seed_cargo_registry() {
     local registry=${CARGO_HOME:-$HOME/.cargo}/registry
-    mkdir -p "$1"/{registry,target}
+    mkdir -p "$1/registry"
     [[ ! -d $registry/cache ]] || cp -a "$registry/"{cache,index} "$1/registry/" || return
-    [[ ! -s $2/libraries.tar ]] || tar -C "$1/target" -xf "$2/libraries.tar" || return
     standin_build windrow-seed "$1" <<END
 FROM $(image_name Dockerfile rust:)
 RUN --mount=type=bind,target=/seed --mount=type=cache,target=/usr/local/cargo/registry \\
-    --mount=type=cache,target=/src/target cp -a /seed/registry/. /usr/local/cargo/registry/ && cp -a /seed/target/. /src/target/
+    cp -a /seed/registry/. /usr/local/cargo/registry/
 END
-}
-
-# keep_cargo_cache DIR CACHE: keeps the libraries that the build compiled, without the project's own, for the next run.
-keep_cargo_cache() {
-    mkdir -p "$1"
-    standin_build windrow-kept "$1" <<END || return
-FROM $(image_name Dockerfile rust:)
-RUN --mount=type=cache,target=/src/target tar -C /src/target -cf /kept.tar --exclude='*windrow*' \\
-    release/.fingerprint release/build release/deps
-END
-    docker run --rm windrow-kept cat /kept.tar >"$2/libraries.tar.new" && mv "$2/libraries.tar.new" "$2/libraries.tar"
 }
