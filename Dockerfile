@@ -12,7 +12,7 @@ COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
     cargo build --release --locked --package windrow \
-    && install --strip target/release/windrow /usr/local/bin/windrow
+    && install target/release/windrow /usr/local/bin/windrow
 
 FROM debian:bookworm-20260824-slim
 LABEL org.opencontainers.image.title="Windrow" \

@@ -209,6 +209,27 @@ continues_from_the_checkpoints() {
 
 all_restored() { (($(restored_offsets | wc -l) == 4)); }
 
+# metric NAME: prints the sum of a counter over its labels.
+metric() {
+    local token
+    token=$(<"$CLONE/.windrow/token")
+    exec 3<>"/dev/tcp/127.0.0.1/$WINDROW_UI_PORT" || return
+    printf 'GET /metrics HTTP/1.0\r\nHost: localhost:%s\r\nAuthorization: Bearer %s\r\n\r\n' "$WINDROW_UI_PORT" "$token" >&3
+    timeout 20 cat <&3 | awk -v name="$1" '$1 ~ "^" name "({|$)" { sum += $2; found = 1 } END { if (found) printf "%d\n", sum; else exit 1 }'
+    exec 3>&-
+}
+
+# The sample of a second start continues where the first one ended, so few of its events are late.
+few_events_are_late() {
+    local read late
+    within 60 has_read_events || return
+    read=$(metric windrow_worker_records_total) && late=$(metric windrow_feature_view_late_events_total) || return
+    echo "$late of $read events were late"
+    ((late * 20 <= read))
+}
+
+has_read_events() { local read; read=$(metric windrow_worker_records_total) && ((read > 100)); }
+
 # interrupted SECONDS: presses Ctrl-C after SECONDS of ./start.sh; nothing may stay half-running.
 interrupted() {
     local pid code=0
@@ -259,5 +280,6 @@ check 'stop.sh leaves no container' stop_leaves_no_container
 check 'Ctrl-C while start.sh waits for the services' interrupted 8
 check 'a second start succeeds' start
 check 'the job continues from its checkpoints' continues_from_the_checkpoints
+check 'the second start brings few late events' few_events_are_late
 check 'stop.sh --delete-data leaves no volume' deletes_all_data
 exit $((FAILURES > 0))
