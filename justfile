@@ -12,6 +12,10 @@ test *options:
 unit *words:
     cargo test --workspace -- {{ words }}
 
+# Checks the image and ./start.sh with Docker; --real-images takes the engine that runs here
+docker *options:
+    dev/docker-test.sh {{ options }}
+
 # Checks format, Rust, scripts, spelling, workflows, Dockerfile, licences
 lint:
     cargo fmt --all --check

@@ -172,13 +172,30 @@ writes_only_below_data() {
     compose exec -T windrow sh -c 'touch /data/written && rm /data/written'
 }
 
-# Kills the job's process from outside, as the kernel would for lack of memory.
+# metric NAME: prints the sum of a metric over its labels, and the number of its series.
+metric() {
+    local token
+    token=$(<"$CLONE/.windrow/token")
+    exec 3<>"/dev/tcp/127.0.0.1/$WINDROW_UI_PORT" || return
+    printf 'GET /metrics HTTP/1.0\r\nHost: localhost:%s\r\nAuthorization: Bearer %s\r\n\r\n' "$WINDROW_UI_PORT" "$token" >&3
+    timeout 20 cat <&3 | awk -v name="$1" '$1 ~ "^" name "({|$)" { sum += $2; count++ } END { printf "%d %d\n", sum, count }'
+    exec 3>&-
+}
+
+# The job owns all partitions and has read what they hold, but for the last seconds of the sample.
+has_caught_up() {
+    local lag partitions
+    read -r lag partitions < <(metric windrow_partition_lag_records) && ((partitions == 4 && lag < 200))
+}
+
+# Kills the job's process from outside, as the kernel would for lack of memory. The consumer group keeps the partitions for
+# the dead member until its session times out, 45 s.
 restarts_after_a_crash() {
     local id pid
     id=$(container windrow)
     pid=$(docker inspect --format '{{.State.Pid}}' "$id")
     docker run --rm --pid host --user 0 --entrypoint sh windrow -c "kill -KILL $pid" || return
-    within 60 restarted "$id" && within 120 is_healthy
+    within 60 restarted "$id" && within 60 is_healthy && within 180 has_caught_up
 }
 
 restarted() { [[ $(docker inspect --format '{{.RestartCount}} {{.State.Running}}' "$1") == '1 true' ]]; }
@@ -209,26 +226,17 @@ continues_from_the_checkpoints() {
 
 all_restored() { (($(restored_offsets | wc -l) == 4)); }
 
-# metric NAME: prints the sum of a counter over its labels.
-metric() {
-    local token
-    token=$(<"$CLONE/.windrow/token")
-    exec 3<>"/dev/tcp/127.0.0.1/$WINDROW_UI_PORT" || return
-    printf 'GET /metrics HTTP/1.0\r\nHost: localhost:%s\r\nAuthorization: Bearer %s\r\n\r\n' "$WINDROW_UI_PORT" "$token" >&3
-    timeout 20 cat <&3 | awk -v name="$1" '$1 ~ "^" name "({|$)" { sum += $2; found = 1 } END { if (found) printf "%d\n", sum; else exit 1 }'
-    exec 3>&-
-}
-
 # The sample of a second start continues where the first one ended, so few of its events are late.
 few_events_are_late() {
     local read late
     within 60 has_read_events || return
-    read=$(metric windrow_worker_records_total) && late=$(metric windrow_feature_view_late_events_total) || return
+    read -r read _ < <(metric windrow_worker_records_total)
+    read -r late _ < <(metric windrow_feature_view_late_events_total)
     echo "$late of $read events were late"
     ((late * 20 <= read))
 }
 
-has_read_events() { local read; read=$(metric windrow_worker_records_total) && ((read > 100)); }
+has_read_events() { local read; read -r read _ < <(metric windrow_worker_records_total) && ((read > 100)); }
 
 # interrupted SECONDS: presses Ctrl-C after SECONDS of ./start.sh; nothing may stay half-running.
 interrupted() {
