@@ -1,6 +1,6 @@
 //! Clouds that refuse, fail, hang or are not there: what is told, and when.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use windrow_engine::StoreFault;
 use windrow_test_support::HANG_TIMEOUT;

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 use windrow_test_support::wait_until;
 
 use crate::support::kafka::{TestKafka, kafka_or_skip, key_events_by_user};

@@ -8,7 +8,7 @@ use crate::support::expected::{closing_events, replay_expected_rows};
 use crate::support::kafka::{TestKafka, kafka_or_skip, key_events_by_user};
 use crate::support::redis::{Redis, RowsByKey, free_port};
 use crate::support::rows::{assert_same_rows, last_row_per_key};
-use crate::support::windrow::{TestJob, run_generate, shipped_pipeline};
+use crate::support::windrow::{STOP_GRACE_PERIOD, TestJob, run_generate, shipped_pipeline};
 
 fn replay_rows(kafka: &TestKafka, topic: &str, partitions: i32) -> RowsByKey {
     replay_expected_rows(kafka, topic, partitions, &shipped_pipeline()).contents

@@ -2,7 +2,6 @@
 //! lags. The job detects the loss with the next row and writes all rows since its last checkpoint again.
 
 use std::path::Path;
-use std::time::Duration;
 use windrow_test_support::wait_until;
 
 use crate::support::expected::{closing_events, partition_payloads};

@@ -1,6 +1,5 @@
 //! Records that are far larger than an event, and compressed batches that expand to a huge size (fault row 24).
 
-use std::time::Duration;
 use windrow_test_support::wait_until;
 
 use crate::support::kafka::{OutgoingRecord, kafka_or_skip};

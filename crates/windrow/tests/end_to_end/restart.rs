@@ -9,7 +9,7 @@ use crate::support::expected::{closing_events, replay_expected_rows};
 use crate::support::kafka::{OutgoingRecord, TestKafka, kafka_or_skip};
 use crate::support::redis::Redis;
 use crate::support::rows::await_same_rows;
-use crate::support::windrow::{TestJob, shipped_pipeline};
+use crate::support::windrow::{STOP_GRACE_PERIOD, TestJob, shipped_pipeline};
 use crate::topic::read_log;
 
 const PARTITIONS: i32 = 2;

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use jiff::{SignedDuration, Timestamp};
 
-use windrow_test_support::kafka::{TestTransaction, TransactionEnd};
+use windrow_test_support::kafka::{TestTransaction, TransactionOutcome};
 
 use crate::support::kafka::{OutgoingRecord, TestKafka, kafka_or_skip};
 use crate::support::redis::Redis;
@@ -68,11 +68,13 @@ fn the_newest_event_is_found_at_any_end_of_a_partition() {
     };
     kafka.produce(&topic, &vec![other(Some(b"not an event".to_vec())); 700]);
     kafka.produce(&topic, &[other(None)]);
-    let transaction =
-        |minutes, transaction_end| TestTransaction { records: vec![event_at(1, before_end(minutes))], transaction_end };
+    let transaction = |minutes, transaction_outcome| TestTransaction {
+        records: vec![event_at(1, before_end(minutes))],
+        transaction_outcome,
+    };
     kafka.produce_transactions(
         &topic,
-        &[transaction(30, TransactionEnd::Commit), transaction(1, TransactionEnd::Abort)],
+        &[transaction(30, TransactionOutcome::Commit), transaction(1, TransactionOutcome::Abort)],
     );
     kafka.produce(&topic, &[event_at(2, before_end(2))]);
     kafka.delete_records_before(&topic, 2, 1);
