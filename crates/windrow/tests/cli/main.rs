@@ -1,7 +1,9 @@
 //! The command line from outside, one module per command. These tests need neither Kafka nor Redis.
 
-#[path = "../support/folders.rs"]
-mod folders;
+#[path = "../support/folder_copy.rs"]
+mod folder_copy;
+#[path = "../support/folder_files.rs"]
+mod folder_files;
 #[path = "../support/rows.rs"]
 mod rows;
 #[path = "../support/windrow.rs"]

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::folders::{copy_folder, read_files};
+use crate::folder_copy::copy_folder;
+use crate::folder_files::read_files;
 use crate::windrow::{FinishedCommand, run};
 
 const PIPELINE: &str = "crates/windrow/tests/fixtures/state-v1/pipeline.toml";

@@ -7,8 +7,8 @@
 
 #[path = "../support/conformance_cases.rs"]
 mod conformance_cases;
-#[path = "../support/folders.rs"]
-mod folders;
+#[path = "../support/folder_files.rs"]
+mod folder_files;
 
 mod bounded;
 mod contested;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 use windrow_test_support::wait_until;
 
-use crate::folders::read_files;
+use crate::folder_files::read_files;
 use crate::support::kafka::{OutgoingRecord, TestKafka, kafka_or_skip, key_events_by_user};
 use crate::support::redis::{Redis, RowsByKey};
 use crate::support::rows::{assert_same_rows, last_row_per_key};

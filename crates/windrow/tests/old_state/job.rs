@@ -26,7 +26,6 @@ use crate::shared_job::{define_job, open_folder_store};
 pub(crate) const PARTITIONS: [Partition; 2] = [0, 1];
 /// The reason with which a killed worker halts.
 const KILLED: &str = "killed";
-/// How long a step may take.
 
 /// Records by partition and offset. The first ones may be missing.
 pub(crate) type Records = BTreeMap<(Partition, Offset), String>;

@@ -3,8 +3,8 @@
 //! Every folder `tests/fixtures/state-v*` holds such a state. They are never changed or removed, and their README says how
 //! they were created. A new version of the format adds another folder.
 
-#[path = "../support/folders.rs"]
-mod folders;
+#[path = "../support/folder_copy.rs"]
+mod folder_copy;
 #[path = "../support/job.rs"]
 mod shared_job;
 
@@ -18,7 +18,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use folders::copy_folder;
+use folder_copy::copy_folder;
 use job::{PARTITIONS, PartitionRows, checkpoint_config, read_pipeline, run_steps};
 use kept::{KeptRows, KeptState};
 use shared_job::open_folder_store;

@@ -8,7 +8,7 @@ use windrow_engine::Halt;
 use windrow_engine::checkpoint::{ObjectDamage, ObjectFault};
 use windrow_engine::halt::DamagedState;
 
-use crate::folders::copy_folder;
+use crate::folder_copy::copy_folder;
 use crate::job::{JobSetup, RunOutcome};
 use crate::scripted_source::{ScriptAction, ScriptedSource};
 

@@ -8,8 +8,8 @@
 
 #[path = "../support/conformance_cases.rs"]
 mod conformance_cases;
-#[path = "../support/folders.rs"]
-mod folders;
+#[path = "../support/folder_copy.rs"]
+mod folder_copy;
 #[path = "../support/job.rs"]
 mod shared_job;
 

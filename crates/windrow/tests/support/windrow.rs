@@ -4,7 +4,6 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 use windrow_test_support::HANG_TIMEOUT;
 
 /// Returns the project's root, in which the documentation runs its commands.
