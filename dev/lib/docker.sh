@@ -52,7 +52,7 @@ docker_sample() {
         say_done 'already flowing'
     else
         compose --profile sample up --detach generate || return
-        say_done 'what the topic lacks of the last two hours at once, then 20 events/s until ./stop.sh'
+        say_done 'past events up to now at once, then 20 events/s until ./stop.sh'
     fi
     wait_for_features compose exec -T redis redis-cli
 }

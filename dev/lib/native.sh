@@ -234,7 +234,7 @@ native_sample() {
         keep_old_log "$SAMPLE_LOG"
         process_start "$SAMPLE_PID" "$SAMPLE_LOG" "$WINDROW" generate --to kafka --backlog 2h --rate 20 --users 500 \
             --pipeline "$PIPELINE" "${SETTINGS[@]}"
-        say_done 'what the topic lacks of the last two hours at once, then 20 events/s until ./stop.sh'
+        say_done 'past events up to now at once, then 20 events/s until ./stop.sh'
     fi
     wait_for_features redis-cli -p "$REDIS_PORT"
 }
