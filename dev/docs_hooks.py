@@ -1,4 +1,5 @@
-"""Hooks of MkDocs (mkdocs.yml): papers of the root folder become pages, and links leave no file of the site.
+"""Hooks of MkDocs (mkdocs.yml): papers of the root folder become pages, and links leave no file of the site. A picture in
+two colours follows the site's switch for light and dark.
 
 In the repository, a link from docs/ leads to ARCHITECTURE.md, to a source file or to the README of a folder. The site has
 only the pages of docs/ and the papers below. A link to any other file becomes the path as text.
@@ -26,6 +27,7 @@ MARK = "crates/web/assets/shared/mark.svg"
 
 FENCED_BLOCK = re.compile(r"(^ *```.*?^ *```[^\n]*$)", re.DOTALL | re.MULTILINE)
 INLINE_LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^()\s]+)\)")
+PICTURE = re.compile(r'<picture>\s*<source[^>]* srcset="([^"]+)">\s*<img alt="([^"]*)" src="([^"]+)">\s*</picture>')
 TABLE_CELL = re.compile(r"<td[^>]*>.*?</td>", re.DOTALL)
 
 
@@ -39,7 +41,8 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Turns the links of the repository into links of the site."""
+    """Turns the links of the repository into links of the site, and each `<picture>` into an image for each colour."""
+    markdown = PICTURE.sub(r"![\2](\3#only-light)\n![\2](\1#only-dark)", markdown)
     parts = FENCED_BLOCK.split(markdown)
     # The parts with odd numbers are fenced blocks.
     parts[::2] = [INLINE_LINK.sub(lambda link: rewrite_link(link, page.file, files), part) for part in parts[::2]]
