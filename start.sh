@@ -80,7 +80,7 @@ finish() {
 folder_need "$STACK_HOME" WINDROW_HOME || exit 1
 disk_need "$STACK_HOME" 100 WINDROW_HOME || exit 1
 disk_need "${TMPDIR:-/tmp}" 20 TMPDIR || exit 1
-# The lock lasts until this script ends: background processes do not inherit it.
+# The lock lasts until this script and its background process (servers.sh) end. The servers do not inherit it.
 exec 9>"$STACK_HOME/start.lock"
 flock --nonblock 9 || { say_error 'another ./start.sh is running'; exit 1; }
 

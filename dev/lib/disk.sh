@@ -1,11 +1,13 @@
 # shellcheck shell=bash
 # Free space of disks. Uses say.sh.
 
-# disk_free_mb PATH: prints the free megabytes of the disk that holds PATH, or will hold it.
+# disk_free_mb PATH: prints the free megabytes of the disk that holds PATH, or will hold it; nothing if df does not know.
 disk_free_mb() {
     local path=$1
     while [[ ! -e $path && $path == */* ]]; do path=${path%/*}; done
-    df -Pk -- "${path:-/}" 2>/dev/null | awk 'NR == 2 { print int($4 / 1024) }'
+    # Of a path that does not exist, an absolute one leaves nothing here, and a relative one its first folder.
+    if [[ -z $path ]]; then path=/; elif [[ ! -e $path ]]; then path=.; fi
+    df -Pk -- "$path" 2>/dev/null | awk 'NR == 2 { print int($4 / 1024) }' || true
 }
 
 # disk_need PATH MB SETTING: fails if the disk of PATH has less than MB megabytes free. SETTING is the variable that names

@@ -284,6 +284,7 @@ native_start() {
     servers_show kafka 'fetching and starting Kafka'
     say_step "Topic $TOPIC"
     servers_show topic 'creating the topic'
+    servers_end
     without_kafka || true
     native_kafka_ui
     native_job

@@ -22,6 +22,18 @@ process_pid() {
 # process_alive PIDFILE: returns whether the file's process lives.
 process_alive() { process_pid "$1" >/dev/null; }
 
+# process_group_alive GROUP: returns whether a process of the group lives. A zombie does not.
+process_group_alive() {
+    local file stat fields
+    kill -0 -- "-$1" 2>/dev/null || return
+    for file in /proc/[0-9]*/stat; do
+        { stat=$(<"$file"); } 2>/dev/null || continue
+        read -ra fields <<<"${stat##*) }"
+        [[ ${fields[2]} != "$1" || ${fields[0]} == [ZX] ]] || return 0
+    done
+    return 1
+}
+
 # process_start PIDFILE LOG COMMAND…: starts the command in the background and appends its output to LOG. The command
 # runs in a new session, so a Ctrl-C in this terminal does not reach it. It does not inherit descriptor 9, start.sh's lock.
 # A signal that arrives meanwhile takes effect once the pid file is written: no process is left without one.

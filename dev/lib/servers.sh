@@ -3,11 +3,12 @@
 # part in order, after the build.
 #
 # Owns: the background process, and one file per part with its output. The functions of the parts are in native.sh. Uses
-# say.sh and stack.sh. Ctrl-C does not reach the background process, which has a process group of its own:
-# servers_stop ends it.
+# say.sh, process.sh and stack.sh. Ctrl-C does not reach the background process, which has a process group of its own:
+# servers_stop ends it. If the script is killed, the background process ends after the part that it is doing.
 
 SERVERS_DIR=$STACK_HOME/servers
-SERVERS_PID=''
+# The background process and its start time (see process.sh); empty if there is none.
+SERVERS_PID='' SERVERS_BORN=''
 SERVERS_PARTS=(packages redis kafka topic)
 
 # servers_prepare: forgets the files of an earlier run.
@@ -19,13 +20,19 @@ servers_begin() {
     servers_run </dev/null >/dev/null 2>&1 &
     SERVERS_PID=$!
     set +m
+    SERVERS_BORN=$(process_born "$SERVERS_PID") || SERVERS_BORN=gone
 }
+
+# servers_live: returns whether the background process lives. Another process may have its pid later.
+servers_live() { [[ -n $SERVERS_PID && $(process_born "$SERVERS_PID") == "$SERVERS_BORN" ]]; }
 
 servers_run() {
     local part code
     trap - EXIT INT TERM
     STEP_LOG=$SERVERS_DIR/step.log
     for part in "${SERVERS_PARTS[@]}"; do
+        # $$ is the script. A killed one cannot stop what would start now.
+        kill -0 "$$" 2>/dev/null || return
         STEP_BEGAN=$SECONDS code=0
         "native_$part" >"$SERVERS_DIR/$part.out" 2>&1 || code=$?
         echo "$code" >"$SERVERS_DIR/$part.code"
@@ -38,7 +45,7 @@ servers_show() {
     local part=$1 code
     if [[ ! -s $SERVERS_DIR/$part.code ]]; then
         ticker_start "$2"
-        while [[ ! -s $SERVERS_DIR/$part.code ]] && kill -0 "$SERVERS_PID" 2>/dev/null; do sleep 0.1; done
+        while [[ ! -s $SERVERS_DIR/$part.code ]] && servers_live; do sleep 0.1; done
         ticker_stop
     fi
     code=$(cat "$SERVERS_DIR/$part.code" 2>/dev/null) || code=''
@@ -51,11 +58,25 @@ servers_show() {
     return 1
 }
 
+# servers_end: forgets the background process once all its parts are done.
+servers_end() {
+    wait "$SERVERS_PID" 2>/dev/null || true
+    SERVERS_PID=''
+}
+
 # servers_stop: ends the background process and what it is running now. A server that has started keeps running.
 servers_stop() {
-    [[ -n $SERVERS_PID ]] || return 0
+    local tries=100
+    servers_live || return 0
+    # As root apt-get runs. A signal in the middle of an installation leaves half-installed packages.
+    if ((EUID == 0)) && [[ ! -s $SERVERS_DIR/packages.code ]]; then
+        say_info 'waiting until the packages are installed: an interrupted installation would break the next one'
+        while [[ ! -s $SERVERS_DIR/packages.code ]] && servers_live; do sleep 0.1; done
+    fi
     kill -TERM -- "-$SERVERS_PID" 2>/dev/null || true
     wait "$SERVERS_PID" 2>/dev/null || true
+    # The process itself ends first. One of its group may still be writing the pid file of a server.
+    while process_group_alive "$SERVERS_PID" && ((tries-- > 0)); do sleep 0.1; done
     SERVERS_PID=''
 }
 
