@@ -238,18 +238,20 @@ few_events_are_late() {
 
 has_read_events() { local read; read -r read _ < <(metric windrow_worker_records_total) && ((read > 100)); }
 
-# interrupted SECONDS: presses Ctrl-C after SECONDS of ./start.sh; nothing may stay half-running.
-interrupted() {
-    local pid code=0
+# interrupted_at REGEX: presses Ctrl-C after ./start.sh has printed such a line; nothing may stay half-running.
+interrupted_at() {
+    local pid code=0 tries=6000 log=$TEMP/start.log
     # With job control the background process has its own group, and does not ignore SIGINT.
     set -m
-    start & pid=$!
+    start >"$log" 2>&1 & pid=$!
     set +m
-    sleep "$1"
-    kill -INT -- "-$pid" || { echo 'start.sh ended before Ctrl-C'; return 1; }
+    until grep -qE -- "$1" "$log" || ((--tries == 0)) || ! kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
+    sleep 0.5
+    kill -INT -- "-$pid" 2>/dev/null || true
     wait "$pid" || code=$?
-    ((code == 130)) && no_container_left && [[ ! -e $CLONE/.windrow/mode ]] && return
-    echo "exit code $code; $(containers | wc -l) containers left"
+    grep -qE -- "$1" "$log" && ((code == 130)) && no_container_left && [[ ! -e $CLONE/.windrow/mode ]] && return
+    tail -n 20 -- "$log"
+    echo "exit code $code (130 expected) after the line $1; $(containers | wc -l) containers left"
     return 1
 }
 
@@ -274,7 +276,7 @@ fi
 ((FAILURES == 0)) || exit 1
 choose_ports
 check 'docker-compose.yml is valid' compose config --quiet
-check 'Ctrl-C while start.sh builds' interrupted 3
+check 'Ctrl-C while start.sh builds' interrupted_at 'load build definition'
 check 'start.sh ends with rows in Redis' start_ends_with_rows
 # Without a stack all other checks would fail slowly.
 ((FAILURES == 0)) || exit 1
@@ -285,7 +287,7 @@ check 'the container writes only below /data' writes_only_below_data
 check 'start.sh again is harmless' second_start_changes_nothing
 check 'a crash restarts the job' restarts_after_a_crash
 check 'stop.sh leaves no container' stop_leaves_no_container
-check 'Ctrl-C while start.sh waits for the services' interrupted 8
+check 'Ctrl-C while start.sh waits for the services' interrupted_at 'Container .* Waiting'
 check 'a second start succeeds' start
 check 'the job continues from its checkpoints' continues_from_the_checkpoints
 check 'the second start brings few late events' few_events_are_late

@@ -6,7 +6,7 @@
 
 COMPOSE_VERSION=v2.40.3
 ENGINE_DIR=''
-# What the engine changes on this machine, as it was before.
+# What the engine changes on this machine, as it was before. The rules of the firewall are in $ENGINE_DIR/*.before.
 FORWARD_POLICY='' IP_FORWARD='' BRIDGES=''
 
 need_engine() {
@@ -19,9 +19,12 @@ need_engine() {
 
 # engine_start DIR: starts the engine and exports what `docker` needs to reach it.
 engine_start() {
-    local tries=300
+    local tries=300 tables
     ENGINE_DIR=$1
     mkdir -p "$ENGINE_DIR/config"
+    for tables in iptables ip6tables; do
+        "$tables-save" >"$ENGINE_DIR/$tables.before" 2>/dev/null || true
+    done
     FORWARD_POLICY=$(iptables -S FORWARD | sed -n 's/^-P FORWARD //p')
     IP_FORWARD=$(</proc/sys/net/ipv4/ip_forward)
     BRIDGES=$(bridges)
@@ -49,10 +52,24 @@ engine_stop() {
     while read -r bridge; do ip link delete "$bridge" || true; done < <(comm -13 <(echo "$BRIDGES") <(bridges))
     for tables in iptables ip6tables; do
         # One restore for each family: the other rules stay as they are at this moment.
-        "$tables-save" 2>/dev/null | grep -vE 'DOCKER|docker0|br-[0-9a-f]{12}' | "$tables-restore" 2>/dev/null || true
+        "$tables-save" 2>/dev/null | without_new_rules "$ENGINE_DIR/$tables.before" | "$tables-restore" 2>/dev/null || true
     done
     [[ -z $FORWARD_POLICY ]] || iptables -P FORWARD "$FORWARD_POLICY"
     [[ -z $IP_FORWARD ]] || printf '%s\n' "$IP_FORWARD" >/proc/sys/net/ipv4/ip_forward
+}
+
+# without_new_rules BEFORE: copies the output of iptables-save without the chains and rules of Docker, except for those of
+# the same table in the file BEFORE. An earlier Docker engine of this machine may have left such rules.
+without_new_rules() {
+    local hex
+    hex=$(printf '[0-9a-f]%.0s' {1..12})
+    # The counters of a chain change.
+    awk -v docker="DOCKER|docker0|br-$hex" '
+        /^\*/           { table = $0 }
+                        { rule = $0; sub(/ \[[0-9]*:[0-9]*\]$/, "", rule); rule = table " " rule }
+        FILENAME != "-" { before[rule]; next }
+        $0 ~ docker && !(rule in before) { next }
+                        { print }' "$1" -
 }
 
 # bridges: prints the bridges of this machine, sorted.
