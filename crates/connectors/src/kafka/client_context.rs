@@ -4,7 +4,6 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::topic_partition_list::TopicPartitionList;
 use tracing::{debug, error, info, warn};
 
 /// An error that librdkafka calls fatal: the client cannot be used after it.
@@ -16,11 +15,7 @@ pub(super) struct FatalClientError {
 /// A client context whose callbacks only write log lines.
 pub(super) struct LoggingContext;
 
-impl ConsumerContext for LoggingContext {
-    fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
-        log_failed_commit(result);
-    }
-}
+impl ConsumerContext for LoggingContext {}
 
 impl ClientContext for LoggingContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {

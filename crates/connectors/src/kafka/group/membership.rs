@@ -211,10 +211,6 @@ impl ConsumerContext for RebalanceEventQueue {
         };
         self.pending_events.lock().unwrap_or_else(PoisonError::into_inner).push_back(event);
     }
-
-    fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
-        client_context::log_failed_commit(result);
-    }
 }
 
 impl ClientContext for RebalanceEventQueue {

@@ -6,7 +6,7 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 use windrow_engine::{CommitWait, Halt, Offset, Partition, PartitionOffsets, PollOutcome};
 
 use super::bounded_partitions::BoundedPartitions;
-use super::offset_commit::{CommitOutcome, commit_offsets};
+use super::offset_commit::{CommitOutcome, OffsetCommitter};
 use super::record_consumer::RecordConsumer;
 use crate::kafka::client_context::FatalClientError;
 use crate::kafka::group::membership::{GroupMembership, RebalanceEvent};
@@ -131,13 +131,14 @@ impl AssignmentMode {
     /// commits through `records`, the consumer that reads its records.
     pub(super) fn commit_offsets(
         &self,
+        committer: &OffsetCommitter,
         records: &RecordConsumer,
         offsets: TopicPartitionList,
         wait: CommitWait,
     ) -> CommitOutcome {
         match self {
-            Self::Group(member) => commit_offsets(member.clone_consumer_handle(), offsets, wait),
-            Self::Bounded(_) => commit_offsets(records.clone_consumer_handle(), offsets, wait),
+            Self::Group(member) => committer.commit(member.clone_consumer_handle(), offsets, wait),
+            Self::Bounded(_) => committer.commit(records.clone_consumer_handle(), offsets, wait),
         }
     }
 }

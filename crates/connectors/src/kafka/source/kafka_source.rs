@@ -12,7 +12,7 @@ use windrow_engine::{CommitWait, Halt, Offset, Partition, PartitionOffsets, Poll
 use windrow_spec::{KafkaSourceSpec, StartPosition};
 
 use super::assignment_mode::{AssignmentMode, BoundedAssignment};
-use super::offset_commit::CommitOutcome;
+use super::offset_commit::{CommitOutcome, OffsetCommitter};
 use super::record_consumer::RecordConsumer;
 use crate::kafka::group::membership::GroupMembership;
 use crate::kafka::group::monitor::UnassignedPartitionMonitor;
@@ -28,6 +28,7 @@ const MAX_RECORDS_PER_POLL: usize = 1024;
 pub struct KafkaSource {
     pub(super) record_consumer: RecordConsumer,
     pub(super) assignment_mode: AssignmentMode,
+    offset_committer: OffsetCommitter,
     pub(super) settings: KafkaSourceSpec,
     pub(super) static_member_name: Option<String>,
     pub(super) topic_monitor: Arc<TopicMonitor>,
@@ -76,6 +77,7 @@ impl KafkaSource {
         Ok(Self {
             record_consumer: RecordConsumer::new(settings)?,
             assignment_mode: assignment,
+            offset_committer: OffsetCommitter::default(),
             settings: settings.clone(),
             static_member_name: static_member_name.map(str::to_owned),
             topic_monitor,
@@ -98,6 +100,10 @@ impl KafkaSource {
     pub(super) fn note_next_offset(&mut self, partition: Partition, position: Offset) {
         self.record_consumer.read_progress.note_progress(partition, position);
         self.assignment_mode.note_next_offset(partition, position);
+    }
+
+    fn commit(&self, offsets: TopicPartitionList, wait: CommitWait) -> CommitOutcome {
+        self.assignment_mode.commit_offsets(&self.offset_committer, &self.record_consumer, offsets, wait)
     }
 
     fn build_offset_list(&self, positions: &PartitionOffsets) -> Result<TopicPartitionList, Halt> {
@@ -237,15 +243,12 @@ impl Source for KafkaSource {
 
     fn confirm_ownership_by_commit(&mut self, positions: &PartitionOffsets) -> Result<bool, Halt> {
         let offsets = self.build_offset_list(positions)?;
-        Ok(matches!(
-            self.assignment_mode.commit_offsets(&self.record_consumer, offsets, CommitWait::AwaitAnswer),
-            CommitOutcome::Committed
-        ))
+        Ok(matches!(self.commit(offsets, CommitWait::AwaitAnswer), CommitOutcome::Committed))
     }
 
     fn commit_offsets(&mut self, positions: &PartitionOffsets, wait: CommitWait) -> Result<(), Halt> {
         let offsets = self.build_offset_list(positions)?;
-        match self.assignment_mode.commit_offsets(&self.record_consumer, offsets, wait) {
+        match self.commit(offsets, wait) {
             CommitOutcome::Committed => {}
             // The job continues, because a later commit covers these offsets. If the broker removed this member from
             // the group, the new owners of the partitions commit their own offsets.
