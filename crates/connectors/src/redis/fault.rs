@@ -119,9 +119,11 @@ impl RedisFault {
     }
 
     /// Returns whether a running writer retries after the fault. A running writer also retries when Redis denies
-    /// access, so that a change of the password or certificate does not end the job.
+    /// access, so that a change of the password or certificate does not end the job. The same holds for a database that
+    /// a Redis after a failover does not offer.
     pub(crate) fn is_retried_while_running(&self) -> bool {
-        self.fault_class().may_retry() || self.is_access_denied()
+        let is_lost_database = matches!(self, Self::NoSuchDatabase { .. });
+        self.fault_class().may_retry() || self.is_access_denied() || is_lost_database
     }
 
     fn is_access_denied(&self) -> bool {
@@ -136,8 +138,12 @@ impl RedisFault {
     }
 
     /// Returns the fault for the error reply to a `SELECT` of `database`.
-    pub(crate) fn no_such_database(database: i64, error: &ServerError) -> Self {
-        Self::NoSuchDatabase { database, error_reply: format_server_error(error) }
+    pub(crate) fn for_refused_database(database: i64, error: &ServerError) -> Self {
+        let error_reply = format_server_error(error);
+        if error_reply.contains("cluster mode") {
+            return Self::ClusterMode { error_reply };
+        }
+        Self::NoSuchDatabase { database, error_reply }
     }
 }
 
@@ -182,12 +188,19 @@ pub(crate) fn classify_error_reply(error: &ServerError) -> RedisFault {
     classify_server_error(error.code(), error.details().unwrap_or_default(), format_server_error(error))
 }
 
-/// Returns the fault for the error reply to `AUTH`. Also the refusal of a whole connection arrives as this reply.
-pub(crate) fn classify_login_error(error: &ServerError) -> RedisFault {
-    if matches!(error.code(), "ERR" | "WRONGPASS") && !is_refused_connection(error) {
-        return RedisFault::LoginRefused { error_reply: format_server_error(error) };
+/// Returns the fault for the error reply to `AUTH` with `password`. Also the refusal of a whole connection arrives as
+/// this reply. The fault does not contain the password, even if the server has repeated it.
+pub(crate) fn classify_login_error(error: &ServerError, password: &str) -> RedisFault {
+    let detail = error.details().unwrap_or_default();
+    let error_reply = match password {
+        "" => format_server_error(error),
+        password => format_server_error(error).replace(password, "***"),
+    };
+    let is_refused_login = matches!(error.code(), "ERR" | "WRONGPASS") && !is_unknown_command_error(detail);
+    if is_refused_login && !is_refused_connection(error) {
+        return RedisFault::LoginRefused { error_reply };
     }
-    classify_error_reply(error)
+    classify_server_error(error.code(), detail, error_reply)
 }
 
 /// Returns whether `error` says that Redis serves no command on this connection before the login, or at all.
@@ -231,7 +244,9 @@ fn classify_server_error(code: &str, detail: &str, error_reply: String) -> Redis
     }
     match code {
         "MOVED" | "ASK" | "CROSSSLOT" => RedisFault::ClusterMode { error_reply },
-        _ if is_unknown_command_error(detail) => RedisFault::UnknownCommand { error_reply },
+        _ if is_unknown_command_error(detail) => {
+            RedisFault::UnknownCommand { error_reply: without_command_arguments(&error_reply).to_owned() }
+        }
         _ if is_too_many_clients_error(detail) => RedisFault::TooManyClients { error_reply },
         // Redis adds a page of advice to this reply.
         "DENIED" => RedisFault::ProtectedMode { error_reply: first_sentence(&error_reply).to_owned() },
@@ -244,6 +259,11 @@ fn classify_server_error(code: &str, detail: &str, error_reply: String) -> Redis
 
 fn is_unknown_command_error(detail: &str) -> bool {
     detail.starts_with("unknown command")
+}
+
+/// Cuts the arguments that Redis repeats after an unknown command. They are a password, or fields of a user.
+fn without_command_arguments(error_reply: &str) -> &str {
+    error_reply.split_once(", with args").map_or(error_reply, |(command, _)| command)
 }
 
 fn is_too_many_clients_error(detail: &str) -> bool {

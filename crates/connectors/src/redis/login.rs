@@ -69,9 +69,11 @@ fn log_in(connection: &mut Connection, login: &RedisConnectionInfo) -> Result<()
     for command in commands {
         match read_reply(connection) {
             Ok(Value::ServerError(error)) => match command {
-                LoginCommand::Auth => return Err(classify_login_error(&error)),
+                LoginCommand::Auth => {
+                    return Err(classify_login_error(&error, login.password().unwrap_or_default()));
+                }
                 LoginCommand::Select(database) if error.code() == "ERR" && !is_refused_connection(&error) => {
-                    return Err(RedisFault::no_such_database(database, &error));
+                    return Err(RedisFault::for_refused_database(database, &error));
                 }
                 // A user without the permission for PING may write rows.
                 LoginCommand::Ping if !is_refused_connection(&error) => {}

@@ -86,6 +86,17 @@ fn a_wrong_password_is_refused_without_repeating_it() {
     start(&format!("redis://:right@127.0.0.1:{}", server.port), settings(), StopSignal::default()).expect("let in");
 }
 
+/// Redis repeats the arguments of a command that it does not know.
+#[test]
+fn a_redis_without_auth_is_refused_without_repeating_the_password() {
+    let server = RedisServer::start(&["--rename-command", "AUTH", ""]);
+    for login in [":hunter2@", "me:hunter2@"] {
+        let message = refusal_message(&format!("redis://{login}127.0.0.1:{}", server.port));
+        assert!(message.contains("unknown command 'AUTH'"), "{message}");
+        assert!(!message.contains("hunter2"), "{message}");
+    }
+}
+
 /// Without a password, Redis serves only connections from the loopback interface, and says so before it closes others.
 #[test]
 fn protected_mode_is_refused_with_the_way_out() {
