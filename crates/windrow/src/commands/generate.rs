@@ -42,7 +42,8 @@ pub(crate) fn run(args: &GenerateArgs) -> Result<ExitStatus, CommandFailure> {
         "-" => generate_to_writer(args, "standard output", stdout().lock(), &stop),
         path => {
             // Check the flags before the file is truncated, so that a wrong flag destroys no data.
-            create_generator(args, BacklogSpan::from_args(args, DEFAULT_FILE_BACKLOG_END_TIME.as_millisecond()))?;
+            let backlog = BacklogSpan::from_args(args, DEFAULT_FILE_BACKLOG_END_TIME.as_millisecond());
+            create_generator(args, choose_rate(args, backlog), backlog.start_ms)?;
             event_count_for_file(args)?;
             let file = File::create(path).map_err(|error| {
                 CommandFailure::new(ExitStatus::UnwritableOutput, format!("error: cannot write {path}: {error}"))
@@ -75,18 +76,36 @@ impl BacklogSpan {
     fn length_ms(self) -> i64 {
         self.end_ms - self.start_ms
     }
+
+    /// Returns how many of `count` events, spread evenly over `whole`, lie in this part of `whole`.
+    fn share_of(self, count: u64, whole: Self) -> u64 {
+        let length = |span: Self| u128::from(span.length_ms().unsigned_abs());
+        match length(whole) {
+            0 => count,
+            whole_length => {
+                let share = u128::from(count) * length(self) / whole_length;
+                u64::try_from(share).unwrap_or(count)
+            }
+        }
+    }
 }
 
-/// Creates the generator for the flags in `args`. The stream of events starts at the start of `backlog`.
-fn create_generator(args: &GenerateArgs, backlog: BacklogSpan) -> Result<EventGenerator, CommandFailure> {
-    let rate = args.events_per_second.unwrap_or_else(|| match (backlog.length_ms(), args.event_count) {
+/// Returns the events per second of event time. Without `--rate`, `--count` events are spread over the span of
+/// `--backlog`, which is `requested`.
+fn choose_rate(args: &GenerateArgs, requested: BacklogSpan) -> f64 {
+    args.events_per_second.unwrap_or_else(|| match (requested.length_ms(), args.event_count) {
         (length_ms @ 1.., Some(count)) => count as f64 * 1_000.0 / length_ms as f64,
         _ => DEFAULT_EVENTS_PER_SECOND,
-    });
+    })
+}
+
+/// Creates the generator for the flags in `args`, with `rate` events per second. The stream of events starts at the epoch
+/// time `start_ms`.
+fn create_generator(args: &GenerateArgs, rate: f64, start_ms: i64) -> Result<EventGenerator, CommandFailure> {
     EventGenerator::new(GeneratorSettings {
         user_count: args.user_count,
         seed: args.seed,
-        start_ms: backlog.start_ms,
+        start_ms,
         events_per_second: rate,
         disorder_ms: signed_milliseconds(args.max_disorder),
         late_percent: args.late_percent,
@@ -123,7 +142,8 @@ fn generate_to_writer(
 ) -> Result<ExitStatus, CommandFailure> {
     let now_ms = args.backlog_end_event_time.unwrap_or(DEFAULT_FILE_BACKLOG_END_TIME).as_millisecond();
     let events = event_count_for_file(args)?;
-    let mut generator = create_generator(args, BacklogSpan::from_args(args, now_ms))?;
+    let backlog = BacklogSpan::from_args(args, now_ms);
+    let mut generator = create_generator(args, choose_rate(args, backlog), backlog.start_ms)?;
     let failed =
         |error| CommandFailure::new(ExitStatus::UnwritableOutput, format!("error: cannot write {name}: {error}"));
     let mut writer = BufWriter::with_capacity(WRITE_BUFFER_BYTES, writer);
@@ -154,21 +174,27 @@ fn generate_to_kafka(args: &GenerateArgs, stop: &StopSignal) -> Result<ExitStatu
         BacklogSpan::from_args(args, end.as_millisecond())
     };
     // Check the flags before the wait for Kafka, which may take any time.
-    create_generator(args, find_backlog())?;
+    let requested = find_backlog();
+    let rate = choose_rate(args, requested);
+    create_generator(args, rate, requested.start_ms)?;
     let Some(topic) = wait_for_topic(&source.brokers, &source.topic, None, stop)? else {
         return Ok(ExitStatus::Success);
     };
-    let mut backlog = find_backlog();
+    let (mut backlog, mut event_count) = (find_backlog(), args.event_count);
     if args.backlog_event_time_span.is_some() {
-        backlog = backlog_start::continue_after_newest_event(&pipeline, &topic, backlog)?;
+        let requested = backlog;
+        backlog = backlog_start::continue_after_newest_event(&pipeline, &topic, requested, stop)?;
+        if args.events_per_second.is_none() {
+            event_count = event_count.map(|count| backlog.share_of(count, requested));
+        }
     }
-    let mut generator = create_generator(args, backlog)?;
+    let mut generator = create_generator(args, rate, backlog.start_ms)?;
     let producer = EventProducer::new(&source.brokers, &source.topic, stop.clone())?;
-    let bar = create_event_progress_bar(args.event_count);
+    let bar = create_event_progress_bar(event_count);
     let started = Instant::now();
     let clock_offset_ms = args.backlog_end_event_time.map_or(0, |now| now.as_millisecond() - now_ms());
     let mut sent = 0;
-    while args.event_count.is_none_or(|count| sent < count) && !stop.is_requested() {
+    while event_count.is_none_or(|count| sent < count) && !stop.is_requested() {
         let event = generator.next();
         if wait_until_due(&event, clock_offset_ms, stop) == WaitOutcome::Stopped {
             break;
@@ -182,7 +208,7 @@ fn generate_to_kafka(args: &GenerateArgs, stop: &StopSignal) -> Result<ExitStatu
     producer.flush(KAFKA_FLUSH_TIMEOUT)?;
     bar.finish_and_clear();
     print_summary(sent, &format!("topic {} on {}", source.topic, source.brokers), started.elapsed());
-    Ok(if args.event_count.is_none_or(|count| sent == count) { ExitStatus::Success } else { ExitStatus::PartialOutput })
+    Ok(if event_count.is_none_or(|count| sent == count) { ExitStatus::Success } else { ExitStatus::PartialOutput })
 }
 
 /// Why a wait ended: a generated event became due, or a stop was requested.

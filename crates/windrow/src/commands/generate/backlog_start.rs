@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use windrow_connectors::kafka::TopicIdentity;
 use windrow_connectors::kafka::browse::{BrowseError, read_newest_records};
 use windrow_core::EventTime;
-use windrow_engine::{EventDecoder, Partition};
+use windrow_engine::{EventDecoder, Partition, StopSignal};
 use windrow_spec::Pipeline;
 
 use super::BacklogSpan;
@@ -17,18 +17,23 @@ use crate::exit::{CommandFailure, ExitStatus};
 use crate::format::{format_duration_ms, format_event_time};
 use crate::{pipeline_file, print};
 
+/// An event at most this far after the end of the backlog counts as present. It was sent while the topic was read, or by
+/// a machine whose clock is ahead.
+const CLOCK_TOLERANCE_MS: i64 = 60_000;
+
 /// Returns the part of `requested` that comes after the newest event of `topic`. Writes a line to stderr that says what
-/// was chosen. Events after the end of `requested` do not count, but are mentioned: without this rule, a single event
-/// with a wrong date would end all sample traffic.
+/// was chosen. Events in the future do not count, but are mentioned: without this rule, a single event with a wrong date
+/// would end all sample traffic. Ends early if `stop` is requested.
 pub(super) fn continue_after_newest_event(
     pipeline: &Pipeline,
     topic: &TopicIdentity,
     requested: BacklogSpan,
+    stop: &StopSignal,
 ) -> Result<BacklogSpan, CommandFailure> {
     let mut newest = NewestEvents::new(requested.end_ms);
     let decoder = pipeline_file::create_event_decoder(pipeline);
     let brokers = &pipeline.source.kafka().brokers;
-    let read = read_newest_records(brokers, &topic.name, topic.partition_count, |partition, payload| {
+    let read = read_newest_records(brokers, &topic.name, topic.partition_count, stop, |partition, payload| {
         newest.add_record(&decoder, partition, payload)
     });
     match read {
@@ -60,7 +65,7 @@ pub(super) fn continue_after_newest_event(
 struct NewestEvents {
     backlog_end_ms: i64,
     latest_past_event_time: Option<EventTime>,
-    /// The largest event time after the end of the backlog, for each partition that has one.
+    /// The largest event time in the future, for each partition that has one.
     future_event_times: BTreeMap<Partition, EventTime>,
 }
 
@@ -73,7 +78,7 @@ impl NewestEvents {
     /// that is not in the future.
     fn add_record(&mut self, decoder: &EventDecoder, partition: Partition, payload: Option<&[u8]>) -> ControlFlow<()> {
         let Some(time) = decoder.decode_event_time(payload) else { return ControlFlow::Continue(()) };
-        if time.ms() > self.backlog_end_ms {
+        if time.ms() > self.backlog_end_ms + CLOCK_TOLERANCE_MS {
             let largest = self.future_event_times.entry(partition).or_insert(time);
             *largest = time.max(*largest);
             return ControlFlow::Continue(());
@@ -122,6 +127,14 @@ mod tests {
             (Some(5), "backlog: 2 h; the newest event of topic t is older (1970-01-01T00:00:00.005Z)"),
         ] {
             assert_eq!(choose(newest), (REQUESTED, line.to_owned()));
+        }
+    }
+
+    #[test]
+    fn events_are_spread_over_the_requested_span() {
+        for (newest_ms, share) in [(8_140_000, 833), (8_199_998, 0), (8_200_000, 0), (0, 100_000)] {
+            let chosen = REQUESTED.after(Some(EventTime::from_ms(newest_ms)));
+            assert_eq!(chosen.share_of(100_000, REQUESTED), share, "{newest_ms}");
         }
     }
 
