@@ -47,8 +47,13 @@ pub enum HealthProbeError {
     #[error("did not answer in HTTP")]
     Http(#[from] hyper::Error),
     /// The server answered, but is not a job of Windrow.
-    #[error("answered with HTTP {0}, which no health check of Windrow does")]
+    #[error("answered with HTTP {0}, but not as a health check of Windrow does")]
     ForeignAnswer(StatusCode),
+}
+
+#[derive(Deserialize)]
+struct HealthyBody {
+    status: String,
 }
 
 #[derive(Deserialize)]
@@ -90,8 +95,9 @@ async fn request_health(address: SocketAddr, check: HealthCheck) -> Result<Healt
     let status = answer.status();
     // A body that cannot be read is not an answer of Windrow either.
     let body = to_bytes(Body::new(answer.into_body()), ANSWER_BYTES_MAX).await.unwrap_or_default();
+    let is_healthy = || serde_json::from_slice::<HealthyBody>(&body).is_ok_and(|body| body.status == "ok");
     match (status, serde_json::from_slice::<UnhealthyBody>(&body)) {
-        (StatusCode::OK, _) => Ok(HealthAnswer::Healthy),
+        (StatusCode::OK, _) if is_healthy() => Ok(HealthAnswer::Healthy),
         (StatusCode::SERVICE_UNAVAILABLE, Ok(body)) => Ok(HealthAnswer::Unhealthy(body.errors)),
         (status, _) => Err(HealthProbeError::ForeignAnswer(status)),
     }

@@ -41,6 +41,7 @@ fn serve_once(answer: &'static str) -> SocketAddr {
 #[test]
 fn another_server_is_no_healthy_job() {
     for answer in [
+        "HTTP/1.1 200 OK\r\ncontent-length: 15\r\n\r\n{\"title\":\"home\"}",
         "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n",
         "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 4\r\n\r\nbusy",
     ] {
