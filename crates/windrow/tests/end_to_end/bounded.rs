@@ -15,13 +15,13 @@ fn conformance_cases_through_one_partition() {
         let topic = kafka.create_unique_topic(1, &[]);
         kafka.produce(&topic, &key_events_by_user(&events, Some(0)));
         let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
-        run.run_bounded(&[]);
+        let log = run.run_bounded(&[]);
         let expected = last_row_per_key(answers.lines());
         assert_same_rows(&expected, &redis.read_rows(), &name);
         assert_eq!(
             kafka.committed_offsets(&run.group, &topic, 1),
             [i64::try_from(events.len()).expect("small")],
-            "{name}"
+            "{name}: {log}"
         );
     }
 }
