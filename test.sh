@@ -30,15 +30,18 @@ usage() {
 usage: ./test.sh [--fast]
 
 Installs what it needs (as root; otherwise it prints the command) and runs everything: format, lints, docs, scripts,
-JavaScript, unit, property, conformance and end-to-end tests, ./start.sh and the notebooks. The tests use their own Kafka,
-Redis and S3, on free ports and in a temporary folder; all of them are stopped at the end. The last line is
-`N passed, N failed`.
+JavaScript, unit, property, conformance and end-to-end tests, installation with pip and cargo, ./start.sh and the
+notebooks. The tests use their own Kafka, Redis and S3, on free ports and in a temporary folder; all of them are stopped
+at the end. The last line is `N passed, N failed`.
 
-  --fast   for developers: no Kafka, S3, browser, JavaScript checks or notebooks; their tests are skipped
+  --fast   for developers: no Kafka, S3, browser, JavaScript checks, installation or notebooks; their tests are skipped
 
-If Apache Kafka, the S3 (moto) or Node.js 20 is not available, a loud line says so and their tests are skipped; with
-CI=true that is a failure. The checks of Docker (dev/docker-test.sh) run where a Docker engine runs, and with
-WINDROW_TEST_DOCKER=1 on an engine of their own; otherwise a line says that they are left out. WINDROW_TEST_SEED seeds the faults of one S3; without it a new seed is printed.
+If Apache Kafka, Flink's command line, the S3 (moto), MkDocs or Node.js 20 is not available, a loud line says so and
+their tests are skipped. With CI=true, and without --fast, every skipped test is a failure.
+
+The checks of Docker (dev/docker-test.sh) run where a Docker engine runs, and with WINDROW_TEST_DOCKER=1 on an engine
+of their own. Otherwise a line says that they are left out, also with CI=true. WINDROW_TEST_SEED seeds the faults of
+one S3; without it a new seed is printed.
 EOF
 }
 
@@ -79,8 +82,10 @@ finish() {
     ((code == 0)) || disk_explain "$TEMP" "$ROOT/.windrow" "${CARGO_TARGET_DIR:-$ROOT/target}"
     if ((FAILED > 0)); then echo "logs: $TEMP"; else rm -rf -- "$TEMP"; fi
     if ((SKIPPED > 0)); then
-        printf '%s!!! %d tests SKIPPED%s%s%s\n' "$YELLOW" "$SKIPPED" \
-            "${WITHOUT_KAFKA:+; no Apache Kafka: $WITHOUT_KAFKA}" "${WITHOUT_S3:+; no S3: $WITHOUT_S3}${WITHOUT_BROWSER:+; no browser: $WITHOUT_BROWSER}" "$PLAIN"
+        printf '%s!!! %d tests SKIPPED%s%s%s%s%s%s\n' "$YELLOW" "$SKIPPED" \
+            "${WITHOUT_KAFKA:+; no Apache Kafka: $WITHOUT_KAFKA}" "${WITHOUT_FLINK:+; no Flink: $WITHOUT_FLINK}" \
+            "${WITHOUT_S3:+; no S3: $WITHOUT_S3}" "${WITHOUT_MKDOCS:+; no MkDocs: $WITHOUT_MKDOCS}" \
+            "${WITHOUT_BROWSER:+; no browser: $WITHOUT_BROWSER}" "$PLAIN"
     fi
     echo "$PASSED passed, $FAILED failed"
     ((code != 0 || FAILED == 0)) || code=1
@@ -274,6 +279,7 @@ stage 'metrics and alert rules' count_lines deploy/monitoring/check.sh
 stage 'servers for the tests' count_none servers
 stage 'unit, property, conformance and end-to-end tests' count_cargo cargo_tests
 if ((FAST == 0)); then
+    stage 'installation with pip and cargo' count_lines dev/check-packages.sh
     if [[ -z $WITHOUT_BROWSER ]]; then
         stage 'pages in a browser' count_node pages
     else

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# The binary of the profile `profiling` (`release` with symbols) and the generated events that the benchmarks share. Source it in the project's root.
+# The binary of the profile `profiling` (`release` with symbols) and the generated events that the benchmarks share.
+# Source it in the project's root.
 
 TARGET=${CARGO_TARGET_DIR:-$PWD/target}
 BINARY=$TARGET/profiling/windrow
@@ -9,12 +10,13 @@ build_binary() {
     cargo build --profile profiling --locked --quiet -p windrow
 }
 
-# generate_command FILE COUNT USERS [BACKLOG]: sets GENERATE to the words of the command. The same flags give the same bytes.
+# generate_command FILE COUNT USERS [BACKLOG]: sets GENERATE to the words of the command. The same flags give the same
+# bytes.
 generate_command() {
     GENERATE=("$BINARY" generate --to "$1" --count "$2" --users "$3" --backlog "${4:-2h}" --seed 1)
 }
 
-# events_file COUNT USERS: prints the path of the events. It generates them if they are missing or older than the binary.
+# events_file COUNT USERS: prints the path of the events. Generates them if they are missing or older than the binary.
 events_file() {
     local file=$CACHE/events-$1-$2.jsonl
     mkdir -p "$CACHE"

@@ -64,20 +64,27 @@ wheel() {
 
 check_shellcheck() { shellcheck -x -a ./*.sh dev/*.sh bench/*.sh deploy/monitoring/*.sh .ci/run; }
 
+# only_version NAME VERSION FILE: fails unless VERSION follows NAME on each line of FILE with NAME, and prints the wrong
+# lines. Both are regular expressions. A file without such a line fails too.
+only_version() {
+    grep -q -- "$1" "$3" || { echo "$3 has no line with $1"; return 1; }
+    ! grep -- "$1" "$3" | grep -v -- "$1$2"
+}
+
 # Compares the versions that stand in several files: Kafka's and Rust's.
 check_versions() {
     local kafka rust minimum code=0
     kafka=$(dev/kafka.sh version)
     rust=$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
     minimum=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
-    if grep -n 'image: apache/kafka:' docker-compose.yml | grep -v "apache/kafka:$kafka\$"; then
+    only_version 'image: apache/kafka:' "$kafka\$" docker-compose.yml || {
         echo "docker-compose.yml and dev/pom.xml ($kafka) name different versions of Kafka"
         code=1
-    fi
-    if grep -n '^FROM rust:[0-9]*\.' Dockerfile | grep -v "rust:$rust-"; then
+    }
+    only_version '^FROM rust:' "$rust-" Dockerfile || {
         echo "Dockerfile and rust-toolchain.toml ($rust) name different versions of Rust"
         code=1
-    fi
+    }
     if ! grep -qF "toolchain: [\"$rust\", \"$minimum\"]" .github/workflows/ci.yml; then
         echo "ci.yml does not test Rust $rust (rust-toolchain.toml) and $minimum (Cargo.toml)"
         code=1
@@ -87,8 +94,10 @@ check_versions() {
 
 # Every task of the justfile has a line of help.
 check_just() {
+    local list
     wheel just --unstable --fmt --check || return
-    ! "$VENV/bin/just" --list --list-heading '' | grep -v ' # '
+    list=$("$VENV/bin/just" --list --list-heading '') || { echo 'just --list failed'; return 1; }
+    ! grep -v ' # ' <<<"$list"
 }
 
 check_ruff() { wheel ruff check --no-cache .; }
@@ -129,7 +138,10 @@ run() {
 }
 
 venv_make "$VENV" dev/requirements-lint.txt >"$TEMP/venv" 2>&1 || say_log_end "$TEMP/venv" 4
-if ((FIX)); then
+if ((FIX)) && [[ ! -e $VENV/.complete ]]; then
+    say_error 'nothing is corrected: dev/requirements-lint.txt could not be installed'
+    exit 1
+elif ((FIX)); then
     "$VENV/bin/ruff" check --quiet --fix . || true
     "$VENV/bin/ruff" format --quiet .
     "$VENV/bin/just" --unstable --fmt

@@ -127,7 +127,7 @@ find_rust() {
         say_hint "run:  curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y && . ~/.cargo/env"
         return 1
     fi
-    pinned_rust || default_rust
+    pinned_rust || default_rust || return
     have=$(cargo --version | sed 's/^cargo \([0-9.]*\).*/\1/')
     if [[ $(printf '%s\n' "$wanted" "$have" | sort -V | head -n 1) != "$wanted" ]]; then
         say_error "cargo $have is too old; Windrow needs Rust $wanted or newer"
@@ -137,11 +137,27 @@ find_rust() {
 }
 
 # pinned_rust: succeeds if the toolchain of rust-toolchain.toml works. rustup fetches a missing one, where it may.
-pinned_rust() { ! has_command rustup || cargo --version >/dev/null 2>&1; }
+pinned_rust() {
+    local channel toolchains text='looking at the Rust toolchain'
+    has_command rustup || return 0
+    channel=${RUSTUP_TOOLCHAIN:-$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)}
+    toolchains=$(rustup toolchain list 2>/dev/null) || toolchains=''
+    if [[ $'\n'$toolchains != *$'\n'"$channel"* ]]; then
+        text="fetching the Rust toolchain $channel"
+        say_info "the Rust toolchain $channel is not installed: rustup fetches it (once, some minutes)"
+    fi
+    with_ticker "$text" /dev/null cargo --version
+}
 
 # default_rust: selects rustup's default toolchain instead of the pinned one.
 default_rust() {
-    RUSTUP_TOOLCHAIN=$(rustup default 2>/dev/null | sed 's/ .*//')
-    export RUSTUP_TOOLCHAIN
-    say_warn "the Rust toolchain of rust-toolchain.toml is not installed and could not be fetched: using $RUSTUP_TOOLCHAIN"
+    local toolchain
+    toolchain=$(rustup default 2>/dev/null | sed 's/ .*//') || toolchain=''
+    if [[ -z $toolchain ]]; then
+        say_error 'the Rust toolchain of rust-toolchain.toml could not be fetched, and rustup has no default toolchain'
+        say_hint 'check that this machine reaches static.rust-lang.org, or run:  rustup default TOOLCHAIN'
+        return 1
+    fi
+    export RUSTUP_TOOLCHAIN=$toolchain
+    say_warn "the Rust toolchain of rust-toolchain.toml is not installed and could not be fetched: using $toolchain"
 }
