@@ -30,6 +30,8 @@ COPY pipelines /opt/windrow/pipelines
 # Checkpoints are written below the working folder: mount a volume here to keep them.
 USER 999:999
 WORKDIR /data
+# The command below listens inside the container only. `--listen 0.0.0.0:8081` opens the port; it requires a token
+# (WINDROW_TOKEN), as in docker-compose.yml.
 EXPOSE 8081
 # It asks /healthz on 127.0.0.1:8081. A container that does not run a job there disables it (--no-healthcheck).
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["windrow", "health"]

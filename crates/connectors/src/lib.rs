@@ -22,8 +22,6 @@
 //!
 //! The tables name every file. Paths are relative to `src`.
 //!
-//! The tables name every file. Paths are relative to `src`.
-//!
 //! ## Kafka: `kafka`
 //!
 //! | file | content |

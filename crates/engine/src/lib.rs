@@ -30,8 +30,6 @@
 //!
 //! The tables name every file. Paths are relative to `src`.
 //!
-//! The tables name every file. Paths are relative to `src`.
-//!
 //! ## The worker: `worker`
 //!
 //! | file | content |

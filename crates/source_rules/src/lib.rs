@@ -5,7 +5,7 @@
 //!                                  │                └──────► declarations ──► summary     names and signatures
 //!                                  │                └──────► file_lists                  tables of files in crate docs
 //!                                  ├───────► crate_dependencies ◄── ARCHITECTURE.md       dependencies between crates
-//!                                  └───────► document_references ◄── documents            paths and constants in documents
+//!                                  └───────► document_references ◄── documents            paths and constants
 //!  all text files ───────────────────────► forbidden_words                                words that no text may have
 //! ```
 //!

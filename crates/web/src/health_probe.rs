@@ -14,7 +14,7 @@ use thiserror::Error;
 use tokio::net::TcpStream;
 
 /// The largest size of an answer that is read, in bytes.
-const ANSWER_BYTES_MAX: usize = 64 * 1024;
+const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
 /// The health check to ask.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -94,7 +94,7 @@ async fn request_health(address: SocketAddr, check: HealthCheck) -> Result<Healt
     let answer = sender.send_request(request).await?;
     let status = answer.status();
     // A body that cannot be read is not an answer of Windrow either.
-    let body = to_bytes(Body::new(answer.into_body()), ANSWER_BYTES_MAX).await.unwrap_or_default();
+    let body = to_bytes(Body::new(answer.into_body()), MAX_ANSWER_BYTES).await.unwrap_or_default();
     let is_healthy = || serde_json::from_slice::<HealthyBody>(&body).is_ok_and(|body| body.status == "ok");
     match (status, serde_json::from_slice::<UnhealthyBody>(&body)) {
         (StatusCode::OK, _) if is_healthy() => Ok(HealthAnswer::Healthy),

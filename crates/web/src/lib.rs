@@ -38,8 +38,6 @@
 //!
 //! The tables name every file. Paths are relative to `src`.
 //!
-//! The tables name every file. Paths are relative to `src`.
-//!
 //! ## The server and who may ask it: `server`, `guard`
 //!
 //! | file | content |
@@ -129,7 +127,8 @@
 //!
 //! Beside `src`: `assets/job/` and `assets/kafka/` hold one HTML file and a module per page, `assets/login/` the login,
 //! which works without JavaScript, and `assets/shared/` what both UIs share (elements, numbers, tables, live streams,
-//! theme). `types/` holds the JSON of the pages and the shapes of their modules for `tsc`; it is not part of the binary.
+//! theme). `types/` holds the JSON of the pages and the shapes of their modules for `tsc`. The binary does not contain
+//! it.
 //!
 //! ## Requests to the job: `controls`
 //!

@@ -11,7 +11,7 @@
 //!                                │         │
 //!                                │         └──► job_state_folder: checkpoints in a directory or bucket
 //!                                │
-//!                                ├──► instance_monitor: metrics ──► InstanceReport ──► job_web_server: pages, JSON, REST
+//!                                ├──► instance_monitor: metrics ─► InstanceReport ─► job_web_server: pages, JSON, REST
 //!                                └──► exit: ExitStatus or CommandFailure ──► stderr and the exit code
 //! ```
 //!
