@@ -12,7 +12,8 @@ COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
     cargo build --release --locked --package windrow \
-    && install target/release/windrow /usr/local/bin/windrow
+    && install target/release/windrow /usr/local/bin/windrow \
+    && dev/third-party.sh >/THIRD-PARTY.txt
 
 FROM debian:bookworm-20260824-slim
 LABEL org.opencontainers.image.title="Windrow" \
@@ -26,6 +27,8 @@ RUN apt-get update \
     && groupadd --system --gid 999 windrow \
     && useradd --system --uid 999 --gid 999 --create-home --home-dir /data --shell /usr/sbin/nologin windrow
 COPY --from=build /usr/local/bin/windrow /usr/local/bin/windrow
+COPY LICENSE /usr/share/doc/windrow/
+COPY --from=build /THIRD-PARTY.txt /usr/share/doc/windrow/
 COPY pipelines /opt/windrow/pipelines
 # Checkpoints are written below the working folder: mount a volume here to keep them.
 USER 999:999

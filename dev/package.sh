@@ -11,7 +11,7 @@ usage() {
 usage: dev/package.sh [--binary FILE]
 
 Builds windrow with the profile `profiling` (the machine code of `release`, with symbols), and writes to target/package:
-  windrow-VERSION-TARGET.tar.gz           the stripped binary, the licence, README.md and pipelines/
+  windrow-VERSION-TARGET.tar.gz           the stripped binary, the licences, README.md and pipelines/
   windrow-VERSION-TARGET-symbols.tar.gz   its symbols, for backtraces and profilers
 
   --binary FILE   packs this binary instead of a build
@@ -44,6 +44,7 @@ fi
 rm -rf -- "$OUT"
 mkdir -p "$OUT/$NAME" "$OUT/$NAME-symbols"
 cp -R LICENSE README.md pipelines "$OUT/$NAME"
+dev/third-party.sh >"$OUT/$NAME/THIRD-PARTY.txt"
 cp "$BINARY" "$OUT/$NAME/windrow"
 if [[ $TARGET == *-apple-* ]]; then
     dsymutil -o "$OUT/$NAME-symbols/windrow.dSYM" "$OUT/$NAME/windrow"
