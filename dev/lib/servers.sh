@@ -32,7 +32,7 @@ servers_run() {
     STEP_LOG=$SERVERS_DIR/step.log
     for part in "${SERVERS_PARTS[@]}"; do
         # $$ is the script. A killed one cannot stop what would start now.
-        kill -0 "$$" 2>/dev/null || return
+        kill -0 "$$" 2>/dev/null && [[ ! -e $SERVERS_DIR/stop ]] || return
         STEP_BEGAN=$SECONDS code=0
         "native_$part" >"$SERVERS_DIR/$part.out" 2>&1 || code=$?
         echo "$code" >"$SERVERS_DIR/$part.code"
@@ -70,8 +70,13 @@ servers_stop() {
     servers_live || return 0
     # As root apt-get runs. A signal in the middle of an installation leaves half-installed packages.
     if ((EUID == 0)) && [[ ! -s $SERVERS_DIR/packages.code ]]; then
-        say_info 'waiting until the packages are installed: an interrupted installation would break the next one'
-        while [[ ! -s $SERVERS_DIR/packages.code ]] && servers_live; do sleep 0.1; done
+        : >"$SERVERS_DIR/stop" || true
+        while [[ ! -s $SERVERS_DIR/packages.code ]] && servers_live; do
+            ((tries-- != 90)) ||
+                say_info 'waiting until the packages are installed: an interrupted installation would break the next one'
+            sleep 0.1
+        done
+        tries=100
     fi
     kill -TERM -- "-$SERVERS_PID" 2>/dev/null || true
     wait "$SERVERS_PID" 2>/dev/null || true
