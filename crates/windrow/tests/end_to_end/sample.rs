@@ -43,10 +43,14 @@ fn a_second_backlog_continues_where_the_topic_ends() {
     assert!(first.contains(&format!("backlog: 2 h; topic {topic} holds no earlier event")), "{first}");
     run.run_bounded(&[]);
 
-    let second = generate_backlog(&kafka, &topic, FIRST_END + SignedDuration::from_mins(10), 600);
+    // 7,200 events in two hours are one each second, of which the ten minutes after the newest event are sent.
+    let second = generate_backlog(&kafka, &topic, FIRST_END + SignedDuration::from_mins(10), 7_200);
     assert!(second.contains(&format!("after the newest event of topic {topic}")), "{second}");
+    let sent =
+        second.lines().find_map(|line| line.split_once(" events to topic")?.0.parse::<u32>().ok()).expect("a count");
+    assert!((590..=605).contains(&sent), "{second}");
     let log = run.run_bounded(&[]);
-    assert!(log.contains("all workers ended records=\"600\""), "{log}");
+    assert!(log.contains(&format!("all workers ended records=\"{sent}\"")), "{log}");
     for view in ["user_features", "session_features"] {
         let line = log.lines().find(|line| line.contains(&format!("{view}: "))).expect(view);
         assert!(line.ends_with(", 0 late events"), "{second}{log}");
