@@ -1,9 +1,10 @@
 //! What a worker publishes while it runs: late events, dead letters, the status of partitions, where its time goes.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use windrow_core::{Aggregate, EventFormat, EventSchema, EventTime, Feature, FeatureView, Row, ViewId, WindowKind};
 use windrow_engine::{
     Clock, CommitWait, Counter, DeadLetterRecord, EventDecoder, FenceToken, FlushTicket, Halt, JobDefinition,
@@ -120,7 +121,7 @@ impl Default for SlowSink {
 
 impl Sink for SlowSink {
     fn write_row(&mut self, _: FenceToken, _: Row<'_>) {
-        self.row_triggers.lock().expect("one thread").push(self.trigger);
+        self.row_triggers.lock().push(self.trigger);
         self.clock.sleep(self.per_row);
         self.blocked_ns.add(u64::try_from(self.per_row.as_nanos()).expect("short"));
     }
@@ -304,7 +305,7 @@ fn rows_are_due_to_the_record_that_made_their_window_fire() {
     run_worker(sink, [first, ScriptStep::Records(vec![stamped(2_100, None)])]);
     let due = |event_ms, appended_ms| Some(TriggerRecord { event_time_ms: event_ms, record_timestamp_ms: appended_ms });
     // Both users' first window, and the second one of `a`.
-    assert_eq!(*causes.lock().expect("one thread"), [due(1_010, Some(7)), due(1_010, Some(7)), due(2_100, None)]);
+    assert_eq!(*causes.lock(), [due(1_010, Some(7)), due(1_010, Some(7)), due(2_100, None)]);
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! A stop that is requested while records are delivered.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use windrow_core::{Aggregate, EventFormat, EventSchema, Feature, FeatureView, Row, WindowKind};
 use windrow_engine::{
     CommitWait, EventDecoder, FenceToken, FlushTicket, Halt, JobDefinition, ManualClock, NoDeadLetterSink, Partition,
@@ -74,7 +75,7 @@ impl Source for TenEventSource {
     }
 
     fn commit_offsets(&mut self, positions: &PartitionOffsets, _: CommitWait) -> Result<(), Halt> {
-        self.committed.lock().expect("one thread").push(positions.clone());
+        self.committed.lock().push(positions.clone());
         Ok(())
     }
 }
@@ -86,7 +87,7 @@ struct CollectedRows(Arc<Mutex<Vec<String>>>);
 impl Sink for CollectedRows {
     fn write_row(&mut self, _: FenceToken, row: Row<'_>) {
         let first = row.feature_values().next().expect("a feature");
-        self.0.lock().expect("one thread").push(format!("{first:?}"));
+        self.0.lock().push(format!("{first:?}"));
     }
 
     fn start_flush(&mut self) -> Result<FlushTicket, Halt> {
@@ -132,8 +133,8 @@ fn run_worker(stop_at: Option<i64>) -> (WorkerOutcome, Vec<String>, Vec<Partitio
     assert!(!metrics.time_use.has_ended());
     let ended = worker.run().expect("nothing halts it");
     assert!(metrics.time_use.has_ended(), "a monitor must not take it for a worker that hangs");
-    let rows = rows.0.lock().expect("one thread").clone();
-    let committed = committed.lock().expect("one thread").clone();
+    let rows = rows.0.lock().clone();
+    let committed = committed.lock().clone();
     (ended, rows, committed)
 }
 

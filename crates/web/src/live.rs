@@ -8,13 +8,14 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{Stream, unfold};
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -71,11 +72,11 @@ impl LiveFeeds {
     /// Returns the number of pages for which a task builds messages. Only tests call this function.
     #[must_use]
     pub fn active_page_count(&self) -> usize {
-        self.lock_feeds().len()
+        self.0.lock().len()
     }
 
     fn subscribe_to_page(&self, page: String, period: Duration, builder: MessageBuilder) -> watch::Receiver<Arc<str>> {
-        let mut feeds = self.lock_feeds();
+        let mut feeds = self.0.lock();
         if let Some(sender) = feeds.get(&page) {
             return sender.subscribe();
         }
@@ -103,7 +104,7 @@ impl LiveFeeds {
                 _ = ticks.tick() => {}
             }
             {
-                let mut feeds = self.lock_feeds();
+                let mut feeds = self.0.lock();
                 if sender.receiver_count() == 0 {
                     feeds.remove(&page);
                     return;
@@ -111,9 +112,5 @@ impl LiveFeeds {
             }
             sender.send_replace(builder(number).await.into());
         }
-    }
-
-    fn lock_feeds(&self) -> MutexGuard<'_, HashMap<String, watch::Sender<Arc<str>>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -19,11 +19,12 @@ mod kept;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use windrow_connectors::object_store::ObjectStoreOpener;
 use windrow_engine::checkpoint::{CurrentSavepointRequest, SavepointParameters, take_savepoint};
@@ -109,14 +110,14 @@ fn uninterrupted_rows(kept: &KeptState, records: &Records) -> BTreeMap<Partition
         let (rows, marks) = (rows.clone(), Arc::clone(&marks));
         let now = move || {
             let counts = PARTITIONS.map(|partition| rows.lines(partition).len());
-            marks.lock().unwrap_or_else(PoisonError::into_inner).push(counts);
+            marks.lock().push(counts);
             true
         };
         Step::Until(Box::new(now))
     };
     let steps = vec![Step::Read(SAVEPOINT), mark(), Step::Read(CHECKPOINT), mark()];
     run_steps(&read_pipeline(&kept.pipeline()), None, records, steps, &rows);
-    let marks = marks.lock().unwrap_or_else(PoisonError::into_inner);
+    let marks = marks.lock();
     let rows_of = |(index, partition): (usize, Partition)| {
         let (saved, kept) = (marks[0][index], marks[1][index]);
         let read = |line: &String| serde_json::from_str(line).expect("a row");

@@ -21,10 +21,11 @@ mod worker_heartbeats;
 
 use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use windrow_connectors::kafka::{TopicIdentity, TopicMonitor};
 use windrow_connectors::outage::SharedOutageTracker;
 use windrow_connectors::redis::RedisWriterObserver;
@@ -163,14 +164,10 @@ impl InstanceMonitor {
                 .max(),
             row_age_since_kafka_timestamp: counters.freshness_histograms.row_age_since_kafka_timestamp,
         };
-        let mut samples = self.lock_samples();
+        let mut samples = self.recent_samples.lock();
         samples.heartbeats.record_progress(&self.worker_metrics, now);
         samples.history.add_sample(now_ms, progress);
         samples.rates.add_sample(CounterSample { taken_at: now, counter_values: counters });
-    }
-
-    fn lock_samples(&self) -> MutexGuard<'_, RecentSamples> {
-        self.recent_samples.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Builds a report of each partition that a worker of this process owns, ordered by partition number. Without
@@ -222,7 +219,7 @@ impl InstanceMonitor {
 impl ReportSource for InstanceMonitor {
     fn current_report(&self) -> InstanceReport {
         let now_ms = now_ms();
-        let samples = self.lock_samples();
+        let samples = self.recent_samples.lock();
         let rates = &samples.rates;
         let worker_report = |(index, worker): (usize, &Arc<WorkerMetrics>)| {
             reports::build_worker_report(index, worker, rates, samples.heartbeats.time_since_progress(index))

@@ -5,9 +5,9 @@
 use std::collections::VecDeque;
 use std::fmt::{Debug, Write};
 use std::io::{IsTerminal, stderr};
-use std::sync::{Mutex, PoisonError};
 
 use clap::ValueEnum;
+use parking_lot::Mutex;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber};
@@ -56,7 +56,7 @@ pub(crate) fn start_logging(verbosity: LogVerbosity, format: LogFormat) {
 
 /// Returns the warnings and errors that are kept for the pages, newest first.
 pub(crate) fn recent_warnings_and_errors() -> Vec<LoggedProblemReport> {
-    RECENT_WARNINGS_AND_ERRORS.lock().unwrap_or_else(PoisonError::into_inner).iter().rev().cloned().collect()
+    RECENT_WARNINGS_AND_ERRORS.lock().iter().rev().cloned().collect()
 }
 
 /// Warnings and errors of this process, oldest first.
@@ -75,7 +75,7 @@ impl<S: Subscriber> Layer<S> for WarningAndErrorRecorder {
             logging_module: metadata.target().to_owned(),
             log_message: words.message + &words.fields,
         };
-        let mut recent = RECENT_WARNINGS_AND_ERRORS.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut recent = RECENT_WARNINGS_AND_ERRORS.lock();
         if recent.len() == MAX_RECENT_WARNINGS_AND_ERRORS {
             recent.pop_front();
         }

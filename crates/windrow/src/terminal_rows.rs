@@ -1,9 +1,10 @@
 //! Collects the rows of `windrow demo`, and shows the newest rows in the terminal.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use windrow_core::{LateEvent, Row, Value};
 use windrow_engine::{FenceToken, FlushTicket, Halt, Sink};
 use windrow_spec::Pipeline;
@@ -78,7 +79,7 @@ impl TerminalRowDisplay {
     /// Prints the rows that fired since the last call, or redraws the table of the newest rows. The drawing style
     /// decides which of the two.
     pub(crate) fn draw_new_rows(&self) -> Result<(), CommandFailure> {
-        let mut recent = self.recent_rows.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut recent = self.recent_rows.lock();
         let text = match self.style {
             DrawingStyle::Lines => self.format_new_rows_as_lines(&mut recent),
             DrawingStyle::Screen => self.format_rows_as_screen(&recent),
@@ -145,7 +146,7 @@ impl Sink for RecentRowsSink {
             Value::Boolean(truth) => truth.to_string(),
         });
         let clock = |at| format_event_time(at).get(11..19).unwrap_or_default().to_owned();
-        let mut recent = self.recent_rows.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut recent = self.recent_rows.lock();
         recent.fired_row_count += 1;
         let shown = FormattedRow {
             row_number: recent.fired_row_count,
@@ -162,7 +163,7 @@ impl Sink for RecentRowsSink {
     }
 
     fn write_late_event(&mut self, _late: LateEvent<'_>) {
-        self.recent_rows.lock().unwrap_or_else(PoisonError::into_inner).late_event_count += 1;
+        self.recent_rows.lock().late_event_count += 1;
     }
 
     fn start_flush(&mut self) -> Result<FlushTicket, Halt> {

@@ -10,10 +10,11 @@
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use parking_lot::Mutex;
 use windrow_engine::halt::{OutputFault, share_error};
 use windrow_engine::{DeadLetter, DeadLetterSink, Halt, RefusedRow};
 
@@ -66,7 +67,7 @@ impl FileDeadLetters {
     }
 
     fn run_with_locked_file(&self, work: impl FnOnce(&mut BufferedFile) -> std::io::Result<()>) -> Result<(), Halt> {
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut file = self.file.lock();
         work(&mut file).map_err(|error| {
             OutputFault::DeadLetterFileUnwritable { path: self.path.clone(), source: share_error(error) }.into()
         })

@@ -1,8 +1,9 @@
 //! What every store promises. [`check_contract`] is the contract where nothing goes wrong; [`check_contract_under_faults`] is what is
 //! left of it, by reading back, where requests fail before and after they took effect.
 
-use std::sync::{Barrier, Mutex};
+use std::sync::Barrier;
 
+use parking_lot::Mutex;
 use windrow_engine::{ListedObject, StoreFault};
 
 use crate::stores::{
@@ -153,12 +154,12 @@ fn one_of_many_wins(store: &SharedStore, race: usize) {
                 let mine = random_bytes(10_000 + thread, thread as u64);
                 start.wait();
                 if create_and_settle(store, name, &mine) == ObjectOwner::Me {
-                    winners.lock().expect("no thread panicked").push(thread);
+                    winners.lock().push(thread);
                 }
             });
         }
     });
-    let winners = winners.into_inner().expect("no thread panicked");
+    let winners = winners.into_inner();
     assert_eq!(winners.len(), 1, "race {race}: {winners:?}");
     let found = retry_until_done(|| store.read_object(&name));
     assert!(found == Some(random_bytes(10_000 + winners[0], winners[0] as u64)), "race {race}: the winner's bytes");

@@ -2,9 +2,11 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::thread;
+
+use parking_lot::Mutex;
 
 /// What happens to the next connection that sends the second half of a batch or of a claim.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -44,22 +46,22 @@ impl FaultyNetwork {
 
     /// Applies `trouble` to the next connection that writes.
     pub(crate) fn inject(&self, trouble: NetworkFault) {
-        *self.next.lock().expect("no panic") = Some(trouble);
+        *self.next.lock() = Some(trouble);
     }
 
     /// Whether the fault has been applied.
     pub(crate) fn was_injected(&self) -> bool {
-        self.next.lock().expect("no panic").is_none()
+        self.next.lock().is_none()
     }
 
     /// Takes the data held back, with its destination, and stops holding data back.
     pub(crate) fn take_held(&self) -> Option<(TcpStream, Vec<u8>)> {
-        self.held.lock().expect("no panic").take()
+        self.held.lock().take()
     }
 
     /// Delivers the data held back.
     pub(crate) fn release(&self) {
-        let mut held = self.held.lock().expect("no panic");
+        let mut held = self.held.lock();
         let (mut far, bytes) = held.take().expect("something is held back");
         far.write_all(&bytes).expect("the server listens");
     }
@@ -70,17 +72,17 @@ impl FaultyNetwork {
         while let Ok(length @ 1..) = near.read(&mut buffer) {
             let bytes = &buffer[..length];
             let writes = bytes.windows(4).any(|part| part == b"HSET" || part == b"\nSET");
-            let trouble = if writes { self.next.lock().expect("no panic").take() } else { None };
+            let trouble = if writes { self.next.lock().take() } else { None };
             match trouble {
                 Some(NetworkFault::Held) => {
                     holding = true;
-                    *self.held.lock().expect("no panic") = Some((far.try_clone().expect("clone"), Vec::new()));
+                    *self.held.lock() = Some((far.try_clone().expect("clone"), Vec::new()));
                 }
                 Some(NetworkFault::Unanswered) => unanswered.store(true, Ordering::Release),
                 None => {}
             }
             if holding {
-                if let Some((_, held)) = &mut *self.held.lock().expect("no panic") {
+                if let Some((_, held)) = &mut *self.held.lock() {
                     held.extend_from_slice(bytes);
                     continue;
                 }

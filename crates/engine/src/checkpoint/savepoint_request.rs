@@ -9,10 +9,11 @@
 //! After a crash of a partition's owner, the next owner writes the partition to the savepoint. After a crash of the
 //! requesting process, the request expires.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
@@ -84,7 +85,7 @@ impl CurrentSavepointRequest {
     /// Returns the current request, or `None` if no savepoint is requested.
     #[must_use]
     pub fn current_request(&self) -> Option<Arc<SavepointRequest>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.lock().clone()
     }
 
     /// Replaces the current request by the request in `store`. If `store` holds no valid request, clears the current
@@ -121,7 +122,7 @@ impl CurrentSavepointRequest {
                 }
             },
         };
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = next;
+        *self.0.lock() = next;
     }
 }
 

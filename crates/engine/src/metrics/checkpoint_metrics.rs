@@ -4,8 +4,9 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use super::counter::Counter;
 use crate::checkpoint::{CheckpointId, CheckpointSize};
@@ -133,13 +134,13 @@ impl CheckpointMetrics {
 
     pub(crate) fn record_partition_restored(&self, record: RestoreRecord) {
         self.partitions_restored.add(1);
-        push_bounded(&mut self.lock_history().restores, record);
+        push_bounded(&mut self.history.lock().restores, record);
     }
 
     /// Adds `record` to the checkpoints in progress. The record describes a checkpoint, or the copy of a partition's
     /// state for a savepoint.
     pub(crate) fn record_checkpoint_started(&self, record: CheckpointRecord) {
-        self.lock_history().in_progress_by_partition.insert(record.partition, record);
+        self.history.lock().in_progress_by_partition.insert(record.partition, record);
     }
 
     /// Moves the checkpoint of `partition` that is in progress to the ended checkpoints. `fill_outcome` writes the
@@ -149,7 +150,7 @@ impl CheckpointMetrics {
         partition: Partition,
         fill_outcome: impl FnOnce(&mut CheckpointRecord),
     ) {
-        let mut history = self.lock_history();
+        let mut history = self.history.lock();
         if let Some(mut record) = history.in_progress_by_partition.remove(&partition) {
             fill_outcome(&mut record);
             push_bounded(&mut history.ended_checkpoints, record);
@@ -159,14 +160,14 @@ impl CheckpointMetrics {
     /// Removes the checkpoint of `partition`, if there is one, from the checkpoints in progress. This checkpoint counts
     /// neither as complete nor as failed.
     pub(crate) fn forget_checkpoint_in_progress(&self, partition: Partition) {
-        self.lock_history().in_progress_by_partition.remove(&partition);
+        self.history.lock().in_progress_by_partition.remove(&partition);
     }
 
     /// Returns the checkpoints in progress and the newest ended checkpoints. The checkpoint that started last comes
     /// first.
     #[must_use]
     pub fn recent_checkpoints(&self) -> Vec<CheckpointRecord> {
-        let history = self.lock_history();
+        let history = self.history.lock();
         let mut records: Vec<_> =
             history.in_progress_by_partition.values().chain(&history.ended_checkpoints).cloned().collect();
         drop(history);
@@ -177,17 +178,13 @@ impl CheckpointMetrics {
     /// Returns the number of checkpoints in progress.
     #[must_use]
     pub fn checkpoints_in_progress_count(&self) -> usize {
-        self.lock_history().in_progress_by_partition.len()
+        self.history.lock().in_progress_by_partition.len()
     }
 
     /// Returns the most recent restores of partitions, newest first.
     #[must_use]
     pub fn recent_restores(&self) -> Vec<RestoreRecord> {
-        self.lock_history().restores.iter().rev().cloned().collect()
-    }
-
-    fn lock_history(&self) -> MutexGuard<'_, CheckpointHistory> {
-        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+        self.history.lock().restores.iter().rev().cloned().collect()
     }
 
     /// Returns the size in bytes of the newest layer of the checkpoint that the worker completed last, of any

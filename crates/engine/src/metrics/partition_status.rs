@@ -1,7 +1,6 @@
 //! The status of a worker's partitions.
 
-use std::sync::{Mutex, PoisonError};
-
+use parking_lot::Mutex;
 use windrow_core::EventTime;
 
 use crate::{Epoch, Offset, Partition};
@@ -46,7 +45,7 @@ pub struct PartitionStatuses(Mutex<Vec<PartitionStatus>>);
 
 impl PartitionStatuses {
     pub(crate) fn publish(&self, statuses: impl Iterator<Item = PartitionStatus>) {
-        let mut published = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut published = self.0.lock();
         published.clear();
         published.extend(statuses);
     }
@@ -54,6 +53,6 @@ impl PartitionStatuses {
     /// Returns the statuses that the worker has published last.
     #[must_use]
     pub fn list_published(&self) -> Vec<PartitionStatus> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.lock().clone()
     }
 }

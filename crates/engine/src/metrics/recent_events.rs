@@ -4,8 +4,8 @@
 //! when many occur in a short time ([`RecordingBudget`]).
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
 
+use parking_lot::Mutex;
 use windrow_core::ViewId;
 
 use crate::{DeadLetter, Offset, Partition, RefusedRow, SourceRecord};
@@ -245,7 +245,7 @@ impl<T> Default for BoundedHistory<T> {
 
 impl<T: Clone> BoundedHistory<T> {
     fn push(&self, item: T) {
-        let mut items = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut items = self.0.lock();
         if items.len() == MAX_REMEMBERED_EVENTS {
             items.pop_front();
         }
@@ -253,6 +253,6 @@ impl<T: Clone> BoundedHistory<T> {
     }
 
     fn newest_first(&self) -> Vec<T> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().rev().cloned().collect()
+        self.0.lock().iter().rev().cloned().collect()
     }
 }

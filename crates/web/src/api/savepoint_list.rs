@@ -1,9 +1,10 @@
 //! Caches the list of the savepoints in the job's checkpoint store, so that a slow store delays pages only briefly.
 
 use std::cmp::Reverse;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use windrow_engine::checkpoint::{SavepointSummary, default_savepoint_folder, inspect};
 
@@ -40,11 +41,11 @@ impl SavepointListCache {
             let refresh = tokio::task::spawn_blocking(move || cache.refresh_list(&context));
             let _ = tokio::time::timeout(MAX_WAIT_FOR_SAVEPOINT_LIST, refresh).await;
         }
-        self.lock_list().savepoints.clone()
+        self.0.lock().savepoints.clone()
     }
 
     fn try_begin_listing(&self) -> bool {
-        let mut list = self.lock_list();
+        let mut list = self.0.lock();
         let is_due =
             !list.is_listing && list.last_listed_at.is_none_or(|listed| listed.elapsed() >= SAVEPOINT_LIST_INTERVAL);
         list.is_listing |= is_due;
@@ -60,15 +61,11 @@ impl SavepointListCache {
             let location = context.checkpoint_store.place().trim_end_matches('/');
             readable.iter().take(MAX_SAVEPOINTS_SHOWN).map(|savepoint| render_savepoint(location, savepoint)).collect()
         });
-        let mut list = self.lock_list();
+        let mut list = self.0.lock();
         (list.is_listing, list.last_listed_at) = (false, Some(Instant::now()));
         if let Some(savepoints) = savepoints {
             list.savepoints = savepoints;
         }
-    }
-
-    fn lock_list(&self) -> MutexGuard<'_, SavepointList> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,8 +1,10 @@
 //! Shares the savepoint requests of this process between HTTP handlers and the threads that take savepoints.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
+
+use parking_lot::{Mutex, MutexGuard};
 
 use super::remembered_savepoints::{OutcomeServingTimes, RememberedSavepoints};
 use crate::report::RequestedSavepointReport;
@@ -40,6 +42,6 @@ impl SavepointRegistry {
     }
 
     pub(super) fn lock_requests(&self) -> MutexGuard<'_, RememberedSavepoints> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }

@@ -7,8 +7,9 @@
 //! needs no further checkpoint.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use super::checkpoints::{CHECKPOINT_TIMEOUT_MS, CheckpointRound, collect_checkpoint_rounds};
@@ -23,7 +24,7 @@ use crate::report::CheckpointStatus;
 /// The largest number of remembered checkpoint requests. A further request replaces the oldest request.
 const MAX_REMEMBERED_CHECKPOINT_REQUESTS: usize = 50;
 
-/// The checkpoint requests that this instance received. Clones share the same requests.
+/// The checkpoint requests that this instance received, oldest first. Clones share the same requests.
 #[derive(Clone, Default)]
 pub(super) struct CheckpointRequests(Arc<Mutex<VecDeque<CheckpointRequest>>>);
 
@@ -46,13 +47,6 @@ enum CheckpointRequestState {
     },
 }
 
-impl CheckpointRequests {
-    /// Locks the list of requests. The oldest request is the first in the list.
-    fn lock_requests(&self) -> MutexGuard<'_, VecDeque<CheckpointRequest>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// Answers POST `/jobs/:id/checkpoints`. Remembers the request, and returns the id of the request.
 pub(super) fn remember_checkpoint_request(
     job: &FlinkJob<'_>,
@@ -65,7 +59,7 @@ pub(super) fn remember_checkpoint_request(
             "The job is stopping and takes its last checkpoint, so no other checkpoint can be requested.",
         ));
     }
-    let mut known = requests.lock_requests();
+    let mut known = requests.0.lock();
     if !known.iter().any(|request| request.id == id) {
         if known.len() == MAX_REMEMBERED_CHECKPOINT_REQUESTS {
             known.pop_front();
@@ -83,7 +77,7 @@ pub(super) fn render_checkpoint_request_status(
 ) -> Result<Value, HttpFault> {
     let id = parse_trigger_id_in_path(trigger_id)?;
     let requested_at_ms =
-        requests.lock_requests().iter().find(|request| request.id == id).map(|request| request.requested_at_ms);
+        requests.0.lock().iter().find(|request| request.id == id).map(|request| request.requested_at_ms);
     let requested_at_ms = requested_at_ms.ok_or_else(|| {
         not_found(format!("There is no checkpoint operation with triggerId={id} for job {}.", job.id))
     })?;

@@ -1,8 +1,9 @@
 //! Reads the reports of the job's other instances, and asks those instances to stop.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::time::timeout;
 use tracing::warn;
 use windrow_engine::{CheckpointStore, StoreFault};
@@ -84,6 +85,6 @@ impl PeerInstances {
     }
 
     pub(super) fn lock_known_instances(&self) -> MutexGuard<'_, KnownInstances> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 /// The largest number of open connections from one remote machine. The server closes further connections from this
 /// machine at once.
@@ -17,19 +19,14 @@ impl ConnectionCounts {
     /// local connections is not limited, because local connections may come from a proxy that serves many clients.
     pub(super) fn is_at_limit(&self, machine: IpAddr) -> bool {
         let machine = machine.to_canonical();
-        !machine.is_loopback()
-            && self.lock_counts().get(&machine).is_some_and(|open| *open >= MAX_CONNECTIONS_PER_MACHINE)
+        !machine.is_loopback() && self.0.lock().get(&machine).is_some_and(|open| *open >= MAX_CONNECTIONS_PER_MACHINE)
     }
 
     /// Counts a connection from the client machine `machine` as open until the caller drops the result.
     pub(super) fn count_connection(&self, machine: IpAddr) -> ConnectionSlot {
         let machine = machine.to_canonical();
-        *self.lock_counts().entry(machine).or_default() += 1;
+        *self.0.lock().entry(machine).or_default() += 1;
         ConnectionSlot { counts: self.clone(), machine }
-    }
-
-    fn lock_counts(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -41,7 +38,7 @@ pub(super) struct ConnectionSlot {
 
 impl Drop for ConnectionSlot {
     fn drop(&mut self) {
-        let mut counts = self.counts.lock_counts();
+        let mut counts = self.counts.0.lock();
         if let Some(count) = counts.get_mut(&self.machine) {
             *count -= 1;
             if *count == 0 {
@@ -70,6 +67,6 @@ mod tests {
             (0..MAX_CONNECTIONS_PER_MACHINE).map(|_| counts.count_connection(here)).collect();
         assert!(!counts.is_at_limit(here));
         drop(slots);
-        assert!(!counts.lock_counts().contains_key(&one));
+        assert!(!counts.0.lock().contains_key(&one));
     }
 }

@@ -92,7 +92,7 @@ fn a_checkpoint_that_was_asked_for_is_the_next_of_every_partition() {
     assert_eq!((status, value), (StatusCode::ACCEPTED, json!({ "request-id": TRIGGER })));
     let polled = || job.get(&format!("{path}/{TRIGGER}"));
     let advance = |checkpoint: CheckpointReport| {
-        let mut says = job.report_source.0.lock().expect("unpoisoned");
+        let mut says = job.report_source.0.lock();
         says.reported_at_ms = checkpoint.began_at_ms + 1_000;
         says.recent_checkpoints.insert(0, checkpoint);
     };
@@ -117,7 +117,7 @@ fn a_checkpoint_that_fails_says_why() {
         failure: Some("the store is full".to_owned()),
         ..checkpoint_report(0, 10, NOW + 18_000)
     };
-    job.report_source.0.lock().expect("unpoisoned").recent_checkpoints.insert(0, failed);
+    job.report_source.0.lock().recent_checkpoints.insert(0, failed);
     let polled = job.get(&format!("{path}/{trigger}"));
     let why = polled["operation"]["failureCause"]["stack-trace"].as_str().expect("a reason");
     assert!(why.contains("partition 0: the store is full"), "{polled}");

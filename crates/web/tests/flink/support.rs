@@ -1,10 +1,11 @@
 //! A job that consists of reports, and asking it.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
+use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 use tower::ServiceExt;
@@ -20,7 +21,7 @@ pub(crate) struct ChangeableReport(pub(crate) Arc<Mutex<InstanceReport>>);
 
 impl ReportSource for ChangeableReport {
     fn current_report(&self) -> InstanceReport {
-        self.0.lock().expect("unpoisoned").clone()
+        self.0.lock().clone()
     }
 }
 

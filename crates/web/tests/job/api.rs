@@ -155,8 +155,8 @@ fn health_tells_stuck_from_waiting() {
     let site = TestServer::start();
     assert_eq!((site.get("/healthz").status, site.get("/readyz").status), (200, 200));
     let change = |change: &dyn Fn(&mut windrow_web::InstanceReport)| {
-        *site.report_source.0.lock().expect("unpoisoned") = instance_report("00000000000000aa", &[0]);
-        change(&mut site.report_source.0.lock().expect("unpoisoned"));
+        *site.report_source.0.lock() = instance_report("00000000000000aa", &[0]);
+        change(&mut site.report_source.0.lock());
     };
     let away = |reason: &str| ReachabilityReport {
         unreachable_since_ms: Some(now_ms()),

@@ -2,9 +2,10 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use serde_json::Value;
 use windrow_connectors::object_store::ObjectStoreOpener;
 use windrow_connectors::redis::WrittenRow;
@@ -25,7 +26,7 @@ pub(crate) struct FixedReport(pub(crate) Mutex<InstanceReport>);
 
 impl ReportSource for FixedReport {
     fn current_report(&self) -> InstanceReport {
-        let mut report = self.0.lock().expect("unpoisoned").clone();
+        let mut report = self.0.lock().clone();
         report.reported_at_ms = now_ms();
         report
     }

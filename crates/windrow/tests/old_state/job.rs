@@ -5,10 +5,11 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use windrow_connectors::file::JsonLinesSink;
 use windrow_core::{FeatureView, Row};
 use windrow_engine::checkpoint::{CurrentSavepointRequest, RestoreSource, StateIdentity};
@@ -48,7 +49,7 @@ pub(crate) struct PartitionRows(Arc<Mutex<BTreeMap<Partition, Vec<u8>>>>);
 
 impl PartitionRows {
     pub(crate) fn lines(&self, partition: Partition) -> Vec<String> {
-        let rows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let rows = self.0.lock();
         let bytes = rows.get(&partition).cloned().unwrap_or_default();
         String::from_utf8(bytes).expect("JSON lines").lines().map(str::to_owned).collect()
     }
@@ -260,7 +261,7 @@ struct PartitionWriter(PartitionRows, Partition);
 
 impl Write for PartitionWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut rows = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rows = self.0.0.lock();
         rows.entry(self.1).or_default().extend_from_slice(bytes);
         Ok(bytes.len())
     }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use windrow_connectors::file::JsonLinesSink;
 use windrow_core::{FeatureView, Row, Window};
 use windrow_engine::{
@@ -28,28 +29,24 @@ struct RowStoreState {
 }
 
 impl MemoryRowStore {
-    fn lock_state(&self) -> MutexGuard<'_, RowStoreState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Returns all rows as JSON lines, in the order of writing.
     pub(crate) fn lines(&self) -> String {
-        String::from_utf8(self.lock_state().lines.clone()).expect("JSON lines")
+        String::from_utf8(self.0.lock().lines.clone()).expect("JSON lines")
     }
 
     /// Number of rows of former owners that the fence refused.
     pub(crate) fn refused_rows(&self) -> u64 {
-        self.lock_state().refused
+        self.0.lock().refused
     }
 
     /// Copies the content to an independent store.
     pub(crate) fn copy(&self) -> Self {
-        Self(Arc::new(Mutex::new(self.lock_state().clone())))
+        Self(Arc::new(Mutex::new(self.0.lock().clone())))
     }
 
     /// Loses everything, as a restarted Redis without persistence does.
     pub(crate) fn clear(&self) {
-        *self.lock_state() = RowStoreState::default();
+        *self.0.lock() = RowStoreState::default();
     }
 
     pub(crate) fn sink(&self, views: &[FeatureView], key: &str) -> MemorySink {
@@ -63,7 +60,7 @@ struct JsonLineWriter(MemoryRowStore);
 
 impl Write for JsonLineWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock_state().lines.extend_from_slice(bytes);
+        self.0.0.lock().lines.extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
@@ -74,7 +71,7 @@ impl Write for JsonLineWriter {
 
 impl RowFence for MemoryRowStore {
     fn claim_partition(&self, claim: &PartitionClaim) -> Result<ClaimOutcome, Halt> {
-        let mut state = self.lock_state();
+        let mut state = self.0.lock();
         let stored = state.fences.get(&claim.partition);
         if let Some((epoch, _)) = stored
             && *epoch >= claim.epoch
@@ -104,7 +101,7 @@ pub(crate) struct MemorySink {
 
 impl Sink for MemorySink {
     fn write_row(&mut self, origin: FenceToken, row: Row<'_>) {
-        let mut state = self.store.lock_state();
+        let mut state = self.store.0.lock();
         let why = match state.fences.get(&origin.partition) {
             Some((epoch, _)) if *epoch == origin.epoch => None,
             Some((epoch, _)) if *epoch > origin.epoch => Some(PartitionLossReason::Fenced(*epoch)),

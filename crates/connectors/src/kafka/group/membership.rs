@@ -12,10 +12,11 @@
 //! before that, the worker does.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
@@ -182,7 +183,7 @@ pub(crate) struct RebalanceEventQueue {
 
 impl RebalanceEventQueue {
     fn pop_pending_event(&self) -> Option<RebalanceEvent> {
-        self.pending_events.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+        self.pending_events.lock().pop_front()
     }
 }
 
@@ -209,7 +210,7 @@ impl ConsumerContext for RebalanceEventQueue {
         } else {
             RebalanceEvent::Revoked(partitions)
         };
-        self.pending_events.lock().unwrap_or_else(PoisonError::into_inner).push_back(event);
+        self.pending_events.lock().push_back(event);
     }
 }
 

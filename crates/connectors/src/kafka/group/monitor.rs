@@ -11,9 +11,9 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaResult;
 use tracing::{debug, warn};
@@ -79,7 +79,7 @@ impl UnassignedPartitionMonitor {
             debug!(group = self.group, %error, "could not fetch the assignments of the group");
             None
         });
-        let mut unassigned = self.unassigned_at_last_check.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut unassigned = self.unassigned_at_last_check.lock();
         // Without an answer, or during a rebalance, the unassigned partitions are unknown. So the 20 s begin again.
         let Some(assigned) = assigned else {
             *unassigned = None;

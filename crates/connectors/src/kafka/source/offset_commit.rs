@@ -5,10 +5,11 @@
 //! and waits for its answer on a thread of its own.
 
 use std::fmt;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use parking_lot::{Condvar, Mutex};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::topic_partition_list::TopicPartitionList;
@@ -90,7 +91,7 @@ impl OffsetCommitter {
         consumer: Arc<BaseConsumer<C>>,
         offsets: TopicPartitionList,
     ) -> KafkaResult<()> {
-        let mut state = self.background.lock();
+        let mut state = self.background.state.lock();
         match &mut state.pending {
             Some(pending) => replace_offsets(pending, &offsets)?,
             None => state.pending = Some(offsets),
@@ -106,14 +107,10 @@ impl OffsetCommitter {
 }
 
 impl BackgroundCommits {
-    fn lock(&self) -> MutexGuard<'_, BackgroundState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Commits until no offsets are pending.
     fn commit_pending<C: ConsumerContext>(&self, consumer: &BaseConsumer<C>) {
         loop {
-            let mut state = self.lock();
+            let mut state = self.state.lock();
             let Some(offsets) = state.pending.take() else {
                 state.has_thread = false;
                 self.thread_ended.notify_all();
@@ -126,15 +123,9 @@ impl BackgroundCommits {
 
     /// Waits until no commit is pending or in flight. Returns whether this was so before `deadline`.
     fn wait_for_thread_end(&self, deadline: Instant) -> bool {
-        let mut state = self.lock();
-        while state.has_thread {
-            let remaining = deadline.saturating_duration_since(Instant::now());
-            if remaining.is_zero() {
-                return false;
-            }
-            state = self.thread_ended.wait_timeout(state, remaining).unwrap_or_else(PoisonError::into_inner).0;
-        }
-        true
+        let mut state = self.state.lock();
+        self.thread_ended.wait_while_until(&mut state, |state| state.has_thread, deadline);
+        !state.has_thread
     }
 }
 

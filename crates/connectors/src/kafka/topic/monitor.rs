@@ -6,9 +6,10 @@
 //! earlier events of these keys stay in the old partition.
 //! Owns: the comparison with the expected topic, and how long a topic may be missing. Does not own: how often to check.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
 use tracing::{info, warn};
@@ -122,19 +123,19 @@ impl TopicMonitor {
             &partitions,
             TOPIC_REQUEST_TIMEOUT,
         );
-        self.last_end_offsets.lock().unwrap_or_else(PoisonError::into_inner).extend(found.unwrap_or_default());
+        self.last_end_offsets.lock().extend(found.unwrap_or_default());
     }
 
     /// Returns the number of partitions found by the last check.
     #[must_use]
     pub fn last_partition_count(&self) -> Partition {
-        self.last_observation.lock().unwrap_or_else(PoisonError::into_inner).last_partition_count
+        self.last_observation.lock().last_partition_count
     }
 
     /// Returns the end offsets found by the last refresh.
     #[must_use]
     pub fn last_end_offsets(&self) -> PartitionOffsets {
-        self.last_end_offsets.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.last_end_offsets.lock().clone()
     }
 
     /// Returns the tracker of Kafka's outages, which this monitor and the sources update.
@@ -151,7 +152,7 @@ impl TopicMonitor {
     }
 
     fn verify_metadata_unchanged(&self, described: &TopicMetadata) -> Result<(), Halt> {
-        let mut observation = self.last_observation.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut observation = self.last_observation.lock();
         if observation.missing_since.take().is_some() {
             info!(topic = self.expected.name, "the topic exists again");
         }
@@ -190,7 +191,7 @@ impl TopicMonitor {
     }
 
     fn halt_if_missing_too_long(&self) -> Result<(), Halt> {
-        let mut observation = self.last_observation.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut observation = self.last_observation.lock();
         let since = *observation.missing_since.get_or_insert_with(|| {
             warn!(topic = self.expected.name, "the topic does not exist");
             Instant::now()

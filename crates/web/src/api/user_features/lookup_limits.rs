@@ -1,9 +1,10 @@
 //! Limits the load that all lookups of users' rows together put on Redis.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
+use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::scan_budget::{ScanBudget, ScanStepPermission};
@@ -47,22 +48,18 @@ impl LookupLimits {
     /// Sets the rate at which all searches together may scan Redis. `pace` says whether the job keeps up with its input
     /// or is behind. The rate is lower while the job is behind, so that Redis has more time for the job's rows.
     pub(super) fn set_scan_rate_for_pace(&self, pace: JobPace) {
-        self.lock_scan_budget().set_rate_for_pace(pace);
+        self.scan_budget.lock().set_rate_for_pace(pace);
     }
 
     /// Blocks the thread until the scan budget permits another scan step, which is one `SCAN` command. Takes this step
     /// from the budget.
     pub(super) fn block_until_scan_step_granted(&self) {
         loop {
-            let step = self.lock_scan_budget().try_take_scan_step(Instant::now());
+            let step = self.scan_budget.lock().try_take_scan_step(Instant::now());
             match step {
                 ScanStepPermission::Granted => return,
                 ScanStepPermission::RetryAfter(wait) => thread::sleep(wait),
             }
         }
-    }
-
-    fn lock_scan_budget(&self) -> MutexGuard<'_, ScanBudget> {
-        self.scan_budget.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -7,9 +7,10 @@
 //! forgotten. (4) A search counts as complete only after the search has scanned all keys of Redis.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use windrow_connectors::redis::{RowKey, StoredRow};
@@ -32,7 +33,7 @@ pub(super) struct SharedRememberedUsers(Arc<Mutex<RememberedUsers>>);
 
 impl SharedRememberedUsers {
     pub(super) fn lock(&self) -> MutexGuard<'_, RememberedUsers> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 
