@@ -12,7 +12,6 @@ use super::address::RedisAddress;
 use super::fault::{
     RedisFault, classify_connection_error, classify_error_reply, classify_login_error, is_refused_connection,
 };
-use super::wire::CommandBuffer;
 
 /// The commands of a login, in the order in which they are sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,24 +42,21 @@ pub(crate) fn open_connection(
 /// Sends the user, the password and the number of the database in `login`. Fails with the reason if Redis refuses the
 /// connection or the login.
 fn log_in(connection: &mut Connection, login: &RedisConnectionInfo) -> Result<(), RedisFault> {
-    let mut buffer = CommandBuffer::default();
+    let mut encoded = Vec::new();
     let mut commands = Vec::new();
-    match (login.username(), login.password()) {
-        (Some(user), Some(password)) => buffer.append_command(&[b"AUTH", user.as_bytes(), password.as_bytes()]),
-        (None, Some(password)) => buffer.append_command(&[b"AUTH", password.as_bytes()]),
-        (_, None) => {}
-    }
     if login.password().is_some() {
+        // A missing user is no argument.
+        redis::cmd("AUTH").arg(login.username()).arg(login.password()).write_packed_command(&mut encoded);
         commands.push(LoginCommand::Auth);
     }
     if login.db() != 0 {
-        buffer.append_command(&[b"SELECT", login.db().to_string().as_bytes()]);
+        redis::cmd("SELECT").arg(login.db()).write_packed_command(&mut encoded);
         commands.push(LoginCommand::Select(login.db()));
     }
-    buffer.append_command(&[b"PING"]);
+    redis::cmd("PING").write_packed_command(&mut encoded);
     commands.push(LoginCommand::Ping);
 
-    let sent = connection.send_packed_command(buffer.encoded_bytes());
+    let sent = connection.send_packed_command(&encoded);
     if let Err(error) = &sent
         && !error.is_connection_dropped()
     {

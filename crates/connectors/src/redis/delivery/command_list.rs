@@ -2,6 +2,8 @@
 //!
 //! Invariant: a list expects exactly one reply for each pushed command, so callers need not count the replies.
 
+use redis::Cmd;
+
 use crate::redis::wire::CommandBuffer;
 
 /// The commands of one round trip. A value of type `R` says what a reply means.
@@ -33,10 +35,9 @@ impl<R: Copy> CommandList<R> {
         self.reply_count = 0;
     }
 
-    /// Appends a command. `words` contains the command's name and then its arguments. `meaning` says what the reply to
-    /// the command means.
-    pub(crate) fn push_command(&mut self, meaning: R, words: &[&[u8]]) {
-        self.push_commands_with_meaning(meaning, |commands| commands.append_command(words));
+    /// Appends `command`. `meaning` says what the reply to the command means.
+    pub(crate) fn push_command(&mut self, meaning: R, command: &Cmd) {
+        self.push_commands_with_meaning(meaning, |commands| commands.append_command(command));
     }
 
     /// Appends the commands that `append` writes into the buffer. `meaning` says what the reply to each of these
@@ -51,8 +52,8 @@ impl<R: Copy> CommandList<R> {
 
     /// Appends the command `last` and returns all encoded commands. The reply to `last` is not included in
     /// [`Self::reply_count`] and [`Self::expected_reply_meanings`].
-    pub(crate) fn encode_with_last_command(&mut self, last: &[u8]) -> &[u8] {
-        self.commands.append_command(&[last]);
+    pub(crate) fn encode_with_last_command(&mut self, last: &Cmd) -> &[u8] {
+        self.commands.append_command(last);
         self.commands.encoded_bytes()
     }
 

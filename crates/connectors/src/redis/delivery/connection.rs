@@ -6,14 +6,13 @@
 //! therefore never executes these commands one by one. (2) The writer uses a new connection only after Redis has killed
 //! the previous connection, or after the previous connection has ended.
 
-use redis::{Connection, ServerError, Value};
+use redis::{Cmd, Connection, ConnectionLike, ServerError, Value};
 
 use super::command_list::CommandList;
 use crate::redis::address::RedisAddress;
 use crate::redis::fault::{RedisFault, classify_connection_error, classify_error_reply};
 use crate::redis::login::open_connection;
 use crate::redis::settings::RedisWriterSettings;
-use crate::redis::wire::CommandBuffer;
 
 /// Identifies a connection on the server, so that a later connection can kill this connection by `CLIENT KILL`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -56,13 +55,14 @@ impl RedisConnection {
         let connection = open_connection(address, settings.connect_timeout, settings.response_timeout)?;
         let mut opened = Self { connection, identity: None };
         if let Some(ConnectionIdentity { client_id, client_address }) = abandoned {
-            let kill = ["CLIENT", "KILL", "ID", client_id.as_str(), "ADDR", client_address.as_str()];
+            let mut kill = redis::cmd("CLIENT");
+            kill.arg("KILL").arg("ID").arg(client_id).arg("ADDR").arg(client_address);
             if let Value::ServerError(error) = opened.run_command(&kill)? {
                 tracing::debug!(error = error.code(), "Redis did not kill the abandoned connection");
             }
         }
         *abandoned = None;
-        if let Value::BulkString(info) = opened.run_command(&["CLIENT", "INFO"])? {
+        if let Value::BulkString(info) = opened.run_command(redis::cmd("CLIENT").arg("INFO"))? {
             opened.identity = parse_client_info(&String::from_utf8_lossy(&info));
         }
         Ok(opened)
@@ -81,7 +81,7 @@ impl RedisConnection {
         questions: &mut CommandList<R>,
         mut handle_reply: impl FnMut(R, Value) -> Result<(), RedisFault>,
     ) -> Result<OpenTransaction<'_>, RedisFault> {
-        self.send_commands(questions.encode_with_last_command(b"MULTI"))?;
+        self.send_commands(questions.encode_with_last_command(&redis::cmd("MULTI")))?;
         for meaning in questions.expected_reply_meanings() {
             handle_reply(meaning, self.read_reply()?)?;
         }
@@ -89,12 +89,8 @@ impl RedisConnection {
         Ok(OpenTransaction { connection: self })
     }
 
-    fn run_command(&mut self, words: &[&str]) -> Result<Value, RedisFault> {
-        let mut commands = CommandBuffer::default();
-        let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
-        commands.append_command(&words);
-        self.send_commands(commands.encoded_bytes())?;
-        self.read_reply()
+    fn run_command(&mut self, command: &Cmd) -> Result<Value, RedisFault> {
+        self.connection.req_command(command).map_err(|error| classify_connection_error(&error))
     }
 
     fn send_commands(&mut self, commands: &[u8]) -> Result<(), RedisFault> {
@@ -128,7 +124,7 @@ impl OpenTransaction<'_> {
         mut handle_reply: impl FnMut(R, Value) -> Result<(), RedisFault>,
     ) -> Result<ExecOutcome, RedisFault> {
         let connection = self.connection;
-        connection.send_commands(commands.encode_with_last_command(b"EXEC"))?;
+        connection.send_commands(commands.encode_with_last_command(&redis::cmd("EXEC")))?;
         (0..commands.reply_count()).try_for_each(|_| connection.expect_success())?;
         match connection.read_reply()? {
             Value::Nil => Ok(ExecOutcome::WatchedKeyChanged),
@@ -146,7 +142,7 @@ impl OpenTransaction<'_> {
     /// Sends `commands` and then `DISCARD`. Redis checks the commands, but does not execute them.
     pub(crate) fn send_and_discard_transaction<R: Copy>(self, commands: &mut CommandList<R>) -> Result<(), RedisFault> {
         let connection = self.connection;
-        connection.send_commands(commands.encode_with_last_command(b"DISCARD"))?;
+        connection.send_commands(commands.encode_with_last_command(&redis::cmd("DISCARD")))?;
         (0..=commands.reply_count()).try_for_each(|_| connection.expect_success())
     }
 }

@@ -120,7 +120,7 @@ impl TransactionClient {
         let mut lengths = CommandList::default();
         for view in views {
             for entity_key in ["a", "b", "c"] {
-                lengths.push_command((), &[b"HLEN", &redis_key(view, entity_key)]);
+                lengths.push_command((), redis::cmd("HLEN").arg(redis_key(view, entity_key)));
             }
         }
         transaction.send_and_execute_transaction(&mut lengths, |(), _| Ok(()))?;
@@ -132,13 +132,13 @@ impl TransactionClient {
         push_fence_watch_and_get(questions, &[fence_key]);
         let transaction = connection.query_and_open_transaction(questions, expect_fence_reply)?;
         writes.clear();
-        writes.push_command(ExecReplyMeaning::Fence, &[b"SET", fence_key.as_bytes(), b""]);
-        let field = schema.entity_key_name().as_bytes();
+        writes.push_command(ExecReplyMeaning::Fence, redis::cmd("SET").arg(fence_key).arg(""));
+        let field = schema.entity_key_name();
         for (index, view) in views.iter().enumerate() {
             let key = redis_key(view, "a");
-            writes.push_command(ExecReplyMeaning::Row(index), &[b"HSET", &key, field, b""]);
-            writes.push_command(ExecReplyMeaning::Row(index), &[b"HDEL", &key, field]);
-            writes.push_command(ExecReplyMeaning::Row(index), &[b"PEXPIRE", &key, b"1"]);
+            writes.push_command(ExecReplyMeaning::Row(index), redis::cmd("HSET").arg(&key).arg(field).arg(""));
+            writes.push_command(ExecReplyMeaning::Row(index), redis::cmd("HDEL").arg(&key).arg(field));
+            writes.push_command(ExecReplyMeaning::Row(index), redis::cmd("PEXPIRE").arg(&key).arg(1));
         }
         transaction.send_and_discard_transaction(writes)
     }
@@ -256,7 +256,7 @@ impl TransactionClient {
             },
         };
         let text = granted.to_canonical_text();
-        writes.push_command(ExecReplyMeaning::Fence, &[b"SET", key.as_bytes(), text.as_bytes()]);
+        writes.push_command(ExecReplyMeaning::Fence, redis::cmd("SET").arg(key).arg(&text));
         *sent_text = Some(text);
         match transaction.send_and_execute_transaction(writes, |_, reply| expect_success(reply))? {
             ExecOutcome::Executed => Ok(AttemptOutcome::Done(FenceClaimResult::Granted(granted))),
@@ -270,14 +270,9 @@ fn push_fence_watch_and_get(questions: &mut CommandList<PreflightReplyMeaning>, 
     if keys.is_empty() {
         return;
     }
-    questions.push_commands_with_meaning(PreflightReplyMeaning::ExpectSuccess, |commands| {
-        commands.start_command(b"WATCH", keys.len());
-        for key in keys {
-            commands.append_argument(key.as_bytes());
-        }
-    });
+    questions.push_command(PreflightReplyMeaning::ExpectSuccess, redis::cmd("WATCH").arg(keys));
     for (position, key) in keys.iter().enumerate() {
-        questions.push_command(PreflightReplyMeaning::FenceValue(position), &[b"GET", key.as_bytes()]);
+        questions.push_command(PreflightReplyMeaning::FenceValue(position), redis::cmd("GET").arg(key));
     }
 }
 
@@ -317,8 +312,9 @@ fn push_batch_write_commands(
     // The row counts of the new fence include refused rows, because the next owner of the partition need not write
     // refused rows again.
     for update in &verdict.writable_partitions {
-        let value = update.next_fence_text.as_bytes();
-        writes.push_command(ExecReplyMeaning::Fence, &[b"SET", update.fence_key.as_bytes(), value]);
+        let mut set = redis::cmd("SET");
+        set.arg(&update.fence_key).arg(&update.next_fence_text);
+        writes.push_command(ExecReplyMeaning::Fence, &set);
     }
 }
 

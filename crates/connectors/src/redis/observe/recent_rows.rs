@@ -8,12 +8,13 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use memchr::memmem::Finder;
 use parking_lot::Mutex;
+use redis::Parser;
 use windrow_core::ViewId;
 
 use crate::redis::rows::batch::{InFlightBatch, RowBatch};
 use crate::redis::settings::MAX_RECENT_ROWS_BYTES;
-use crate::redis::wire::CommandParser;
 
 /// A row that Redis has acknowledged.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -54,7 +55,8 @@ impl RecentRows {
     #[must_use]
     pub fn newest_rows(&self, limit: usize, entity_key: Option<&str>) -> Vec<WrittenRow> {
         let batches: Vec<_> = self.0.lock().batches.iter().rev().cloned().collect();
-        batches.iter().flat_map(|recent| recent.decode_rows_newest_first(entity_key)).take(limit).collect()
+        let finder = entity_key.map(Finder::new);
+        batches.iter().flat_map(|recent| recent.decode_rows_newest_first(finder.as_ref())).take(limit).collect()
     }
 
     /// Keeps the rows of `in_flight`, except the refused rows. `refused` contains the positions of the refused rows in
@@ -87,30 +89,41 @@ impl RecentRows {
 }
 
 impl RecentBatch {
-    /// Decodes the rows, newest first. If `entity_key` is set, decodes only rows of that entity.
-    fn decode_rows_newest_first<'a>(&'a self, entity_key: Option<&'a str>) -> impl Iterator<Item = WrittenRow> + 'a {
+    /// Decodes the rows, newest first. If `key_finder` is set, decodes only rows of the entity whose key it finds.
+    fn decode_rows_newest_first<'a>(
+        &'a self,
+        key_finder: Option<&'a Finder<'_>>,
+    ) -> impl Iterator<Item = WrittenRow> + 'a {
         let rows: Vec<_> = self.batch.rows_with_runs().enumerate().collect();
         rows.into_iter().rev().filter_map(move |(position, (row, run))| {
             if self.refused_row_positions.binary_search(&position).is_ok() {
                 return None;
             }
-            let mut commands = CommandParser::new(self.batch.row_commands(row));
-            let hset = commands.next_command()?;
-            let (redis_key, values) = hset.get(1).zip(hset.get(2..))?;
-            if entity_key.is_some_and(|key| values.get(1) != Some(&key.as_bytes())) {
+            let encoded = self.batch.row_commands(row);
+            // Parsing a row takes some 70 times as long as this search (measured).
+            if key_finder.is_some_and(|finder| finder.find(encoded).is_none()) {
+                return None;
+            }
+            let mut commands = parse_commands(encoded);
+            let hset = commands.next()?;
+            let [_, redis_key, values @ ..] = hset.as_slice() else { return None };
+            if key_finder.is_some_and(|finder| values.get(1).is_none_or(|key| key != finder.needle())) {
                 return None;
             }
             let field_values =
-                values.chunks_exact(2).map(|pair| (decode_utf8_lossy(pair[0]), decode_utf8_lossy(pair[1]))).collect();
-            let mut last = commands.next_command()?;
-            while let Some(next) = commands.next_command() {
-                last = next;
-            }
-            let ttl_ms = last.last().and_then(|ttl| std::str::from_utf8(ttl).ok()?.parse().ok())?;
+                values.chunks_exact(2).map(|pair| (decode_utf8_lossy(&pair[0]), decode_utf8_lossy(&pair[1]))).collect();
+            let pexpire = commands.last()?;
+            let ttl_ms = std::str::from_utf8(pexpire.last()?).ok()?.parse().ok()?;
             let (acknowledged_at_ms, redis_key) = (self.acknowledged_at_ms, decode_utf8_lossy(redis_key));
             Some(WrittenRow { acknowledged_at_ms, view: run.view, redis_key, field_values, ttl_ms })
         })
     }
+}
+
+/// Returns the name and the arguments of each command in `encoded`. Ends early if the bytes are not a command.
+fn parse_commands(mut encoded: &[u8]) -> impl Iterator<Item = Vec<Vec<u8>>> {
+    let mut parser = Parser::new();
+    std::iter::from_fn(move || redis::from_redis_value(parser.parse_value(&mut encoded).ok()?).ok())
 }
 
 fn decode_utf8_lossy(bytes: &[u8]) -> String {
