@@ -15,10 +15,10 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use parking_lot::Mutex;
+use serde::Serializer;
+use serde_json::{Value, json};
 use windrow_engine::halt::{OutputFault, share_error};
 use windrow_engine::{DeadLetter, DeadLetterSink, Halt, RefusedRow};
-
-use crate::value_text;
 
 /// A file into which all workers write their dead letters.
 #[derive(Clone, Debug)]
@@ -59,10 +59,15 @@ impl FileDeadLetters {
         Ok(Self { path: path.to_owned(), file: Arc::new(Mutex::new(buffered)) })
     }
 
-    fn append_line(&self, line: &[u8]) -> Result<(), Halt> {
+    /// Appends a JSON object with `members`, in their order. The line enters the buffer at once, so that the buffer reaches
+    /// the file at ends of lines.
+    fn append_line<const N: usize>(&self, members: [(&str, Value); N]) -> Result<(), Halt> {
         self.run_with_locked_file(|file| {
+            let mut line = Vec::new();
+            serde_json::Serializer::new(&mut line).collect_map(members)?;
+            line.push(b'\n');
             file.has_unsynced_data = true;
-            file.writer.write_all(line)
+            file.writer.write_all(&line)
         })
     }
 
@@ -76,11 +81,20 @@ impl FileDeadLetters {
 
 impl DeadLetterSink for FileDeadLetters {
     fn write_record(&mut self, letter: DeadLetter<'_>) -> Result<(), Halt> {
-        self.append_line(&encode_record_line(&letter))
+        let record = letter.record;
+        self.append_line([
+            ("topic", json!(letter.source_topic)),
+            ("partition", json!(record.partition)),
+            ("offset", json!(record.offset)),
+            ("reason", json!(letter.reason)),
+            text_or_base64("key", "key_base64", record.key),
+            text_or_base64("payload", "payload_base64", record.payload),
+        ])
     }
 
     fn write_refused_row(&mut self, row: &RefusedRow) -> Result<(), Halt> {
-        self.append_line(&encode_refused_row_line(row))
+        let redis_key = text_or_base64("redis_key", "redis_key_base64", Some(&row.row_key));
+        self.append_line([("reason", json!(row.reason)), redis_key])
     }
 
     fn flush(&mut self) -> Result<(), Halt> {
@@ -98,38 +112,67 @@ impl DeadLetterSink for FileDeadLetters {
     }
 }
 
-fn encode_record_line(letter: &DeadLetter<'_>) -> Vec<u8> {
-    let record = &letter.record;
-    let mut line = b"{\"topic\":".to_vec();
-    value_text::append_json_string(&mut line, letter.source_topic);
-    line.extend_from_slice(b",\"partition\":");
-    value_text::append_decimal_integer(&mut line, record.partition.into());
-    line.extend_from_slice(b",\"offset\":");
-    value_text::append_decimal_integer(&mut line, record.offset);
-    line.extend_from_slice(b",\"reason\":");
-    value_text::append_json_string(&mut line, letter.reason);
-    append_utf8_or_base64_member(&mut line, "key", record.key);
-    append_utf8_or_base64_member(&mut line, "payload", record.payload);
-    line.extend_from_slice(b"}\n");
-    line
+/// Returns the member of a line for `bytes`: `name` with text or `null`. If the bytes are not UTF-8, the member is
+/// `base64_name` with base64 text.
+fn text_or_base64<'a>(name: &'a str, base64_name: &'a str, bytes: Option<&[u8]>) -> (&'a str, Value) {
+    match bytes.map(str::from_utf8).transpose() {
+        Ok(text) => (name, json!(text)),
+        Err(_) => (base64_name, json!(bytes.map(|bytes| BASE64_STANDARD.encode(bytes)))),
+    }
 }
 
-fn encode_refused_row_line(row: &RefusedRow) -> Vec<u8> {
-    let mut line = b"{\"reason\":".to_vec();
-    value_text::append_json_string(&mut line, &row.reason);
-    append_utf8_or_base64_member(&mut line, "redis_key", Some(&row.row_key));
-    line.extend_from_slice(b"}\n");
-    line
-}
+#[cfg(test)]
+mod tests {
+    use windrow_engine::SourceRecord;
 
-fn append_utf8_or_base64_member(line: &mut Vec<u8>, name: &str, bytes: Option<&[u8]>) {
-    let text = bytes.map(std::str::from_utf8);
-    line.extend_from_slice(b",\"");
-    line.extend_from_slice(name.as_bytes());
-    line.extend_from_slice(if matches!(text, Some(Err(_))) { b"_base64\":" } else { b"\":" });
-    match (text, bytes) {
-        (Some(Ok(text)), _) => value_text::append_json_string(line, text),
-        (Some(Err(_)), Some(bytes)) => value_text::append_json_string(line, &BASE64_STANDARD.encode(bytes)),
-        _ => line.extend_from_slice(b"null"),
+    use super::*;
+
+    fn written_lines(write: impl FnOnce(&mut FileDeadLetters)) -> String {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("dead_letters.jsonl");
+        let mut letters = FileDeadLetters::open_truncated(&path).expect("opened");
+        write(&mut letters);
+        letters.flush().expect("flushed");
+        std::fs::read_to_string(path).expect("JSON is UTF-8")
+    }
+
+    #[test]
+    fn a_rejected_record_keeps_its_bytes() {
+        let lines = written_lines(|letters| {
+            let texts: [[Option<&[u8]>; 2]; 3] = [
+                [None, None],
+                [Some(b"a \"b\"\n\x01\x7f"), Some("한 </x>".as_bytes())],
+                [Some(b"\xff"), Some(b"\0\xc3")],
+            ];
+            for ([key, payload], offset) in texts.into_iter().zip(-1..) {
+                let (timestamp_ms, unreadable_reason) = (None, None);
+                let record = SourceRecord { partition: 7, offset, key, payload, timestamp_ms, unreadable_reason };
+                letters
+                    .write_record(DeadLetter { source_topic: "t\u{2028}", record, reason: "`x` is \\" })
+                    .expect("written");
+            }
+        });
+        let expected = [
+            r#"{"topic":"t@","partition":7,"offset":-1,"reason":"`x` is \\","key":null,"payload":null}"#,
+            r#"{"topic":"t@","partition":7,"offset":0,"reason":"`x` is \\","key":"a \"b\"\n\u0001^","payload":"한 </x>"}"#,
+            r#"{"topic":"t@","partition":7,"offset":1,"reason":"`x` is \\","key_base64":"/w==","payload_base64":"AMM="}"#,
+        ];
+        let expected = expected.map(|line| line.replace('@', "\u{2028}").replace('^', "\x7f") + "\n");
+        assert_eq!(lines, expected.concat());
+    }
+
+    #[test]
+    fn a_refused_row_keeps_its_key() {
+        let lines = written_lines(|letters| {
+            for row_key in [b"user:\t1".to_vec(), b"user:\xff".to_vec(), Vec::new()] {
+                letters.write_refused_row(&RefusedRow { row_key, reason: "WRONGTYPE".to_owned() }).expect("written");
+            }
+        });
+        let expected = [
+            r#"{"reason":"WRONGTYPE","redis_key":"user:\t1"}"#,
+            r#"{"reason":"WRONGTYPE","redis_key_base64":"dXNlcjr/"}"#,
+            r#"{"reason":"WRONGTYPE","redis_key":""}"#,
+        ];
+        assert_eq!(lines, expected.map(|line| line.to_owned() + "\n").concat());
     }
 }
