@@ -8,11 +8,12 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
+# `release` is what is shipped. docker-compose.yml builds `dev`, which compiles faster.
+ARG PROFILE=release
 # The caches stay with the builder: a second build compiles only what changed.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
-    cargo build --release --locked --package windrow \
-    && install target/release/windrow /usr/local/bin/windrow \
+    cargo install --locked --no-track --profile "$PROFILE" --root /usr/local --path crates/windrow \
     && dev/third-party.sh >/THIRD-PARTY.txt
 
 FROM debian:bookworm-20260824-slim
