@@ -175,6 +175,12 @@ servers() {
     [[ -n $WITHOUT_KAFKA ]] || dev/kafka.sh start --port "$TEST_KAFKA_PORT" --dir "$TEMP/kafka"
 }
 
+# Prints the path of cargo-nextest: an installed one, or the one that dev/lint.sh installed. Fails if there is none.
+nextest_path() {
+    local wheel=$ROOT/.windrow/venv-lint/bin/cargo-nextest
+    command -v cargo-nextest || { [[ -x $wheel ]] && echo "$wheel"; }
+}
+
 cargo_tests() {
     export WINDROW_TEST_REDIS=localhost:$TEST_REDIS_PORT
     [[ -n $WITHOUT_KAFKA ]] || export WINDROW_TEST_KAFKA=localhost:$TEST_KAFKA_PORT
@@ -183,11 +189,19 @@ cargo_tests() {
         echo "the faults of S3 have the seed $SEED; to repeat them: WINDROW_TEST_SEED=$SEED ./test.sh"
         export WINDROW_TEST_S3=http://localhost:$TEST_S3_PORT WINDROW_TEST_S3_FAULTS=http://localhost:$TEST_S3_FAULTS_PORT
     fi
-    # --show-output prints the lines of skipped tests, which are counted. The time of each test is an unstable option of the
-    # test programs: only they get the permission, because it would change the compiler's fingerprints.
-    export "CARGO_TARGET_$(rustc -vV | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')_RUNNER=env RUSTC_BOOTSTRAP=1"
-    local code=0
-    cargo test --workspace --locked --no-fail-fast --all-targets -- --show-output -Z unstable-options --report-time || code=$?
+    local code=0 nextest
+    if nextest=$(nextest_path); then
+        # The output of passed tests has the lines of skipped tests, which are counted.
+        "$nextest" nextest run --workspace --locked --no-fail-fast --all-targets --no-tests=fail \
+            --success-output=immediate --failure-output=final --final-status-level=slow --hide-progress-bar || code=$?
+    else
+        echo 'cargo test runs the tests: cargo-nextest is not here'
+        # The time of each test is an unstable option of the test programs: only they get the permission, because it would
+        # change the compiler's fingerprints.
+        export "CARGO_TARGET_$(rustc -vV | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')_RUNNER=env RUSTC_BOOTSTRAP=1"
+        cargo test --workspace --locked --no-fail-fast --all-targets -- --show-output -Z unstable-options --report-time ||
+            code=$?
+    fi
     cargo test --workspace --locked --no-fail-fast --doc || code=$?
     return "$code"
 }

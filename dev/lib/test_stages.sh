@@ -29,7 +29,9 @@ stage() {
 
 # Shows why a stage failed: the reports of the failed tests, or else the end of the log.
 show_failure() {
-    if grep -q '^failures:$' "$1"; then
+    if grep -q '^ *Summary \[.* failed' "$1"; then
+        awk '/^ *Summary \[/ { show = 1 } /^running [0-9]+ tests?$/ { exit } show { print "   │ " $0 }' "$1" | sed -n '1,300p' >&2
+    elif grep -q '^failures:$' "$1"; then
         awk '/^failures:$/ { show = 1 } show { print "   │ " $0 } /^test result:/ { show = 0 }' "$1" | sed -n '1,300p' >&2
     elif grep -q '^ *not ok ' "$1"; then
         # A report ends with `...` two columns right of its first line; deeper ones belong to the report.
@@ -47,12 +49,21 @@ count_one() { (($2 == 0)) && PASSED=$((PASSED + 1)) || FAILED=$((FAILED + 1)); }
 # Counts a preparation only if it fails.
 count_none() { :; }
 
-# Counts cargo's summaries. A test that skipped itself did not pass. With CI=true it fails the run.
+# Counts the summaries of cargo-nextest and `cargo test`. A test that skipped itself did not pass. With CI=true it fails
+# the run.
 count_cargo() {
     local passed failed skipped
     read -r passed failed skipped < <(awk '
+        # "Summary [ 9.1s] 12 tests run: 9 passed (1 slow), 2 failed, 1 timed out, 0 skipped"
+        /^ *Summary \[/ {
+            sub(/^.*run: /, "")
+            for (count = split($0, parts, ", "); count > 0; count--) {
+                if (parts[count] ~ / passed/) passed += parts[count]
+                if (parts[count] ~ / (failed|timed out|exec failed)/) failed += parts[count]
+            }
+        }
         /^test result:/ { passed += $4; failed += $6 }
-        /^skipped: /    { skipped++ }
+        /^ *skipped: /  { skipped++ }
         END             { print passed + 0, failed + 0, skipped + 0 }' "$1")
     PASSED=$((PASSED + passed - skipped))
     FAILED=$((FAILED + failed))
@@ -61,9 +72,12 @@ count_cargo() {
         FAILED=$((FAILED + skipped))
         say_error "CI=true: $skipped tests skipped themselves"
     fi
-    grep -E '^test result:|^     Running|^   Doc-tests|^skipped: ' "$1" | sed 's/^ */   /' || true
+    grep -E '^test result:|^     Running|^   Doc-tests|^ *skipped: |^ *Summary \[|^cargo test runs' "$1" | sed 's/^ */   /' || true
     echo '   the ten slowest tests:'
-    sed -n 's/^test \(.*\) \.\.\. .* <\([0-9.]*\)s>$/\2 \1/p' "$1" | sort -rn | awk 'NR <= 10 { printf "   %7.1f s  %s\n", $1, $2 }'
+    {
+        sed -n 's/^test \(.*\) \.\.\. .* <\([0-9.]*\)s>$/\2 \1/p' "$1"
+        sed -nE 's|^ *[A-Z]+ \[ *([0-9.]+)s\] (\([^)]*\) )?(.*)$|\1 \3|p' "$1"
+    } | sort -rn | uniq | awk 'NR <= 10 { time = $1; $1 = ""; printf "   %7.1f s %s\n", time, $0 }'
 }
 
 # Counts the lines `ok …` and `FAILED …`, and shows those that say what was left out.

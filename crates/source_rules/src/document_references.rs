@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 
 use crate::workspace::{CrateFolder, SourceError, read_text_file};
 
+/// The folders that scripts and the compiler make. What they hold depends on the machine.
+const GENERATED_FOLDERS: [&str; 2] = [".windrow", "target"];
+
 /// The parts of a repository that documents refer to.
 pub struct ReferencedFiles<'a> {
     /// The root of the repository.
@@ -49,11 +52,13 @@ impl ReferencedFiles<'_> {
     }
 
     /// Returns whether `code` begins with a folder of the repository or with the name of a crate, and has no wildcard.
+    /// A path within a generated folder is not checked.
     fn is_path(&self, code: &str) -> bool {
         let Some((first, _)) = code.split_once('/') else { return false };
         let is_crate = self.crates.iter().any(|folder| folder.name == first);
         let has_other_characters = code.contains(|c: char| !c.is_alphanumeric() && !"/._-".contains(c));
-        !has_other_characters && !first.is_empty() && (is_crate || self.root.join(first).is_dir())
+        let is_checked = !first.is_empty() && !GENERATED_FOLDERS.contains(&first);
+        !has_other_characters && is_checked && (is_crate || self.root.join(first).is_dir())
     }
 
     fn find_path(&self, code: &str) -> Option<PathBuf> {

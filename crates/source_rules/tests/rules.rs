@@ -96,8 +96,7 @@ fn a_path_or_constant_that_does_not_exist_is_found() {
     let root = workspace_root();
     let crates = list_crates(&root).expect("the crates");
     let files = ReferencedFiles { root: &root, crates: &crates };
-    let text =
-        "| `core/view.rs`, `core/gone.rs` | `MAX_WINDOW_MS`, `MAX_GONE` |\n`docs/faults.md` `docs/gone.txt` `a/b`";
+    let text = "| `core/view.rs`, `core/gone.rs` | `MAX_WINDOW_MS`, `MAX_GONE` |\n`docs/faults.md` `docs/gone.txt` `a/b` `target/gone`";
     assert_eq!(files.describe_missing_paths(text), ["line 1: core/gone.rs", "line 2: docs/gone.txt"]);
     assert_eq!(files.describe_missing_constants(text).expect("text files"), ["line 1: MAX_GONE"]);
 }

@@ -51,7 +51,7 @@ pub(crate) fn endpoint_from_env(variable: &str) -> Option<String> {
 fn unique() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let run = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_micros();
-    format!("run-{run}-{}", NEXT.fetch_add(1, Ordering::Relaxed))
+    format!("run-{run}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// Makes `call` until it does not fail.

@@ -55,7 +55,9 @@ impl TestKafka {
     pub fn generate_unique_name(prefix: &str) -> String {
         static NEXT_NAME_NUMBER: AtomicU32 = AtomicU32::new(0);
         let run = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_micros();
-        format!("{prefix}-{run}-{}", NEXT_NAME_NUMBER.fetch_add(1, Ordering::Relaxed))
+        let number = NEXT_NAME_NUMBER.fetch_add(1, Ordering::Relaxed);
+        // With cargo-nextest each test is a process, and two of them may start in the same microsecond.
+        format!("{prefix}-{run}-{}-{number}", std::process::id())
     }
 
     pub(super) fn client_config(&self) -> ClientConfig {

@@ -64,13 +64,21 @@ pub(crate) fn kill_repeatedly(
         // Rare checkpoints mean much repeated work, in which a row that goes back would be seen.
         let every = if dice.between(0, 2) == 0 { "checkpoint.every=250ms" } else { "checkpoint.every=2s" };
         let running = run.start(&[&arguments[..], &["--set", every]].concat(), &log);
-        // Kill every third process early: while it starts, restores, or takes its first checkpoints. Kill the others once they
-        // process records, which takes seconds with a slow store.
-        let after = if kill % 3 == 1 {
-            dice.between(20, 700)
-        } else {
-            wait_until("it works", || read_log(&log).contains("reading partitions"));
-            dice.between(0, 2_300)
+        // In turn: some time after it reads records, which takes seconds with a slow store; early, while it starts or
+        // restores; soon after every partition has a checkpoint, which the next process then restores.
+        let is_reading = || read_log(&log).contains("reading partitions");
+        let has_checkpoints =
+            || kafka.committed_offsets(&run.group, topic, PARTITIONS).iter().all(|&offset| offset > 0);
+        let after = match kill % 3 {
+            0 => {
+                wait_until("it reads records", is_reading);
+                dice.between(0, 2_300)
+            }
+            1 => dice.between(20, 700),
+            _ => {
+                wait_until("every partition has a checkpoint", || is_reading() && has_checkpoints());
+                dice.between(0, 700)
+            }
         };
         std::thread::sleep(Duration::from_millis(after));
         // Sometimes stop it instead, which must work at any moment too.
