@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use windrow_engine::Halt;
 use windrow_engine::checkpoint::{ObjectDamage, ObjectFault};
@@ -80,6 +81,9 @@ fn create_two_checkpoints() -> (tempfile::TempDir, JobSetup) {
     (folder, setup)
 }
 
+/// How many damaged folders are resumed at a time. A job mostly waits until the disk has its files.
+const CONCURRENT_JOBS: usize = 8;
+
 /// Flips one bit in every byte of the newest manifest and the newest state object, and cuts both at many lengths.
 #[test]
 fn every_flipped_byte_and_every_cut_is_survived() {
@@ -89,19 +93,32 @@ fn every_flipped_byte_and_every_cut_is_survived() {
         let bytes = fs::read(&newest).expect("readable");
         let name = newest.strip_prefix(made.0.path()).expect("inside");
         println!("{}: {} bytes", name.display(), bytes.len());
-        for at in 0..bytes.len() {
-            assert_resumes_after_damage(&made, &expected, &format!("{kind}, byte {at}"), |folder| {
-                let mut bytes = bytes.clone();
-                bytes[at] ^= 1 << (at % 8);
-                fs::write(folder.join(name), bytes).expect("written");
+        let assert_resumes_with = |what: &str, damaged: &[u8]| {
+            assert_resumes_after_damage(&made, &expected, &format!("{kind}, {what}"), |folder| {
+                fs::write(folder.join(name), damaged).expect("written");
             });
+        };
+        let damage_at = |at: usize| {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 1 << (at % 8);
+            assert_resumes_with(&format!("byte {at}"), &flipped);
             // Cut at every length near the end, and at every third length elsewhere.
             if at % 3 == 0 || at + 40 > bytes.len() {
-                assert_resumes_after_damage(&made, &expected, &format!("{kind}, cut at {at}"), |folder| {
-                    fs::write(folder.join(name), &bytes[..at]).expect("written");
+                assert_resumes_with(&format!("cut at {at}"), &bytes[..at]);
+            }
+        };
+        let next = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..CONCURRENT_JOBS {
+                scope.spawn(|| {
+                    while let at = next.fetch_add(1, Ordering::Relaxed)
+                        && at < bytes.len()
+                    {
+                        damage_at(at);
+                    }
                 });
             }
-        }
+        });
     }
 }
 
