@@ -71,6 +71,7 @@ finish() {
     trap - EXIT
     trap '' INT TERM
     ticker_stop
+    stages_kill
     dev/kafka.sh stop --dir "$TEMP/kafka" || true
     dev/redis.sh stop --dir "$TEMP/redis" || true
     dev/s3.sh stop --dir "$TEMP/s3" || true
@@ -181,6 +182,15 @@ nextest_path() {
     command -v cargo-nextest || { [[ -x $wheel ]] && echo "$wheel"; }
 }
 
+compile_tests() {
+    local nextest
+    if nextest=$(nextest_path); then
+        "$nextest" nextest run --workspace --locked --all-targets --no-run
+    else
+        cargo test --workspace --locked --all-targets --no-run
+    fi
+}
+
 cargo_tests() {
     export WINDROW_TEST_REDIS=localhost:$TEST_REDIS_PORT
     [[ -n $WITHOUT_KAFKA ]] || export WINDROW_TEST_KAFKA=localhost:$TEST_KAFKA_PORT
@@ -272,6 +282,8 @@ docs_tools
 browser_tools
 { read -r TEST_REDIS_PORT && read -r TEST_KAFKA_PORT && read -r TEST_S3_PORT && read -r TEST_S3_FAULTS_PORT; } < <(ports_free 4)
 
+# Mostly a download, so it runs beside the first stages.
+((FAST)) || [[ -n $WITHOUT_KAFKA ]] || stage_begin 'python for the notebooks' count_none notebooks_venv
 stage 'format' count_one cargo fmt --all --check
 stage 'lints' count_one cargo clippy --workspace --all-targets --locked -- -D warnings
 stage 'docs' count_one env RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
@@ -291,15 +303,18 @@ else
 fi
 stage 'metrics and alert rules' count_lines deploy/monitoring/check.sh
 stage 'servers for the tests' count_none servers
+stage 'compilation of the tests' count_none compile_tests
+# Most of these tests wait: the pages use the cores meanwhile.
+((FAST)) || [[ -n $WITHOUT_BROWSER ]] || stage_begin 'pages in a browser' count_node pages
 stage 'unit, property, conformance and end-to-end tests' count_cargo cargo_tests
 if ((FAST == 0)); then
-    stage 'installation with pip and cargo' count_lines dev/check-packages.sh
     if [[ -z $WITHOUT_BROWSER ]]; then
-        stage 'pages in a browser' count_node pages
+        stage_end 'pages in a browser'
     else
         SKIPPED=$((SKIPPED + 2))
     fi
-    if [[ -z $WITHOUT_KAFKA ]]; then stage 'python for the notebooks' count_none notebooks_venv; else SKIPPED=$((SKIPPED + 2)); fi
+    stage 'installation with pip and cargo' count_lines dev/check-packages.sh
+    if [[ -z $WITHOUT_KAFKA ]]; then stage_end 'python for the notebooks'; else SKIPPED=$((SKIPPED + 2)); fi
     stage 'start.sh, notebooks, stop.sh' count_lines newcomer
     docker_stage
 fi

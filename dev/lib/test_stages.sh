@@ -1,21 +1,73 @@
 # shellcheck shell=bash
 # The stages of ./test.sh: each runs one command, counts what passed and failed, and ends the run if something failed.
 #
-# Owns the counts. Uses say.sh; TEMP is the folder of the logs, and FAST is 1 with --fast.
+# Owns the counts. Uses say.sh and process.sh; TEMP is the folder of the logs, and FAST is 1 with --fast.
 
 PASSED=0 FAILED=0 SKIPPED=0
 # The title of the stage that runs; empty between stages.
 CURRENT=''
 
+# The stages that run in the background, by title: their process groups, counts, logs, and when they began.
+declare -A BACKGROUND_GROUP=() BACKGROUND_COUNT=() BACKGROUND_LOG=() BACKGROUND_BEGAN=()
+
+stage_log() { printf '%s\n' "$TEMP/${1//[^a-z0-9]/-}.log"; }
+
 # stage TITLE COUNT COMMAND…: runs the command and shows its output only on failure. `set -e` is off inside the command.
 # COUNT LOG CODE adds to PASSED and FAILED. The first failing stage ends the run.
 stage() {
-    local title=$1 count=$2 began=$SECONDS code=0 failed_before=$FAILED
-    local log=$TEMP/${title//[^a-z0-9]/-}.log
+    local title=$1 count=$2 began=$SECONDS code=0 log
+    log=$(stage_log "$title")
     shift 2
-    CURRENT=$title
-    printf '%s── %s%s\n' "$BOLD" "$title" "$PLAIN"
+    stage_title "$title"
     with_ticker "$title" "$log" "$@" || code=$?
+    stage_result "$title" "$count" "$log" "$code" "$began"
+}
+
+# stage_begin TITLE COUNT COMMAND…: begins a stage that runs beside others until stage_end.
+stage_begin() {
+    local title=$1 count=$2 log
+    log=$(stage_log "$title")
+    shift 2
+    # With job control the command gets a process group of its own, which can be ended as a whole.
+    set -m
+    (
+        trap - EXIT INT TERM
+        "$@"
+    ) >"$log" 2>&1 </dev/null &
+    BACKGROUND_GROUP[$title]=$!
+    set +m
+    BACKGROUND_COUNT[$title]=$count
+    BACKGROUND_LOG[$title]=$log
+    BACKGROUND_BEGAN[$title]=$SECONDS
+}
+
+# stage_end TITLE: waits for a stage that stage_begin began, and counts it.
+stage_end() {
+    local title=$1 code=0 group=${BACKGROUND_GROUP[$1]}
+    stage_title "$title"
+    with_ticker "$title" /dev/null wait_for_exit "$group"
+    wait "$group" || code=$?
+    unset "BACKGROUND_GROUP[$title]"
+    stage_result "$title" "${BACKGROUND_COUNT[$title]}" "${BACKGROUND_LOG[$title]}" "$code" "${BACKGROUND_BEGAN[$title]}"
+}
+
+wait_for_exit() { while process_born "$1" >/dev/null; do sleep 0.2; done; }
+
+# Ends the stages that still run in the background.
+stages_kill() {
+    local group
+    for group in "${BACKGROUND_GROUP[@]}"; do kill -TERM -- "-$group" 2>/dev/null || true; done
+    for group in "${BACKGROUND_GROUP[@]}"; do wait "$group" 2>/dev/null || true; done
+}
+
+stage_title() {
+    CURRENT=$1
+    printf '%s── %s%s\n' "$BOLD" "$1" "$PLAIN"
+}
+
+# stage_result TITLE COUNT LOG CODE BEGAN: counts a stage that has ended, and ends the run if it failed.
+stage_result() {
+    local title=$1 count=$2 log=$3 code=$4 began=$5 failed_before=$FAILED
     "$count" "$log" "$code"
     if ((code != 0 || FAILED > failed_before)); then
         ((FAILED > failed_before)) || FAILED=$((FAILED + 1))
