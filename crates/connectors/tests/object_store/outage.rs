@@ -17,7 +17,7 @@ const CALLS: [fn(&SharedStore) -> Option<StoreFault>; 4] = [
     |store| store.delete_objects(&["n".to_owned()]).err(),
 ];
 
-fn refusal_messages(status: &'static str, code: &'static str) -> [String; 4] {
+fn refusal_messages(status: u16, code: &'static str) -> [String; 4] {
     let web = FakeS3Server::answering(FakeAnswer::Status(status, code));
     let store = open_s3_store_at(&web.endpoint(), PLACE);
     CALLS.map(|call| match call(&store) {
@@ -28,7 +28,7 @@ fn refusal_messages(status: &'static str, code: &'static str) -> [String; 4] {
 
 #[test]
 fn a_missing_right_is_refused() {
-    for (status, code) in [("403 Forbidden", "AccessDenied"), ("401 Unauthorized", "InvalidAccessKeyId")] {
+    for (status, code) in [(403, "AccessDenied"), (401, "InvalidAccessKeyId")] {
         for text in refusal_messages(status, code) {
             assert!(text.contains("credentials of the environment") && text.contains(PLACE), "{text}");
             assert!(text.contains(&format!("{code}: as asked")), "{text}");
@@ -39,23 +39,23 @@ fn a_missing_right_is_refused() {
 
 #[test]
 fn a_missing_bucket_is_refused() {
-    for text in refusal_messages("404 Not Found", "NoSuchBucket") {
+    for text in refusal_messages(404, "NoSuchBucket") {
         assert!(text.contains("the bucket or container does not exist"), "{text}");
     }
 }
 
 #[test]
 fn a_missing_object_is_none() {
-    let web = FakeS3Server::answering(FakeAnswer::Status("404 Not Found", "NoSuchKey"));
+    let web = FakeS3Server::answering(FakeAnswer::Status(404, "NoSuchKey"));
     assert_eq!(open_s3_store_at(&web.endpoint(), PLACE).read_object("n"), Ok(None));
 }
 
 #[test]
 fn a_lost_race_that_nobody_won_yet_is_no_object() {
-    let web = FakeS3Server::answering(FakeAnswer::Status("409 Conflict", "ConditionalRequestConflict"));
+    let web = FakeS3Server::answering(FakeAnswer::Status(409, "ConditionalRequestConflict"));
     let fault = open_s3_store_at(&web.endpoint(), PLACE).create_object("n", Vec::new());
     assert!(matches!(fault, Err(StoreFault::Failed(_))), "{fault:?}");
-    let web = FakeS3Server::answering(FakeAnswer::Status("412 Precondition Failed", "PreconditionFailed"));
+    let web = FakeS3Server::answering(FakeAnswer::Status(412, "PreconditionFailed"));
     assert_eq!(open_s3_store_at(&web.endpoint(), PLACE).create_object("n", Vec::new()), Err(StoreFault::Exists));
 }
 
@@ -67,7 +67,7 @@ const MAX_SILENCE_TIME: Duration = Duration::from_secs(3 * 30);
 /// Tried again for some ten seconds, not for ever.
 #[test]
 fn a_failing_store_is_tried_for_a_while() {
-    let web = FakeS3Server::answering(FakeAnswer::Status("503 Slow Down", "SlowDown"));
+    let web = FakeS3Server::answering(FakeAnswer::Status(503, "SlowDown"));
     let began = Instant::now();
     let fault = open_s3_store_at(&web.endpoint(), PLACE).create_object("n", b"x".to_vec());
     let Err(StoreFault::Failed(error)) = fault else { panic!("{fault:?}") };

@@ -1,15 +1,22 @@
 //! A server that gives the answers a test wants, to show what each of them means.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use hyper::Response;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+use tokio::runtime::Builder;
 
 /// What it does with a request.
 #[derive(Clone, Copy)]
 pub(crate) enum FakeAnswer {
-    /// A status line's end, and S3's code for it.
-    Status(&'static str, &'static str),
+    /// A status, and S3's code for it.
+    Status(u16, &'static str),
     /// Never.
     Silence,
     /// Closes the connection.
@@ -24,15 +31,22 @@ pub(crate) struct FakeS3Server {
 impl FakeS3Server {
     /// Answers so until the test's process ends.
     pub(crate) fn answering(answer: FakeAnswer) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let runtime = Builder::new_current_thread().enable_io().build().expect("a runtime");
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port");
         let port = listener.local_addr().expect("bound").port();
         let requests = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&requests);
-        std::thread::spawn(move || {
-            for connection in listener.incoming().flatten() {
-                let counted = Arc::clone(&counted);
-                std::thread::spawn(move || serve(connection, answer, &counted));
-            }
+        thread::spawn(move || {
+            runtime.block_on(async {
+                while let Ok((connection, _)) = listener.accept().await {
+                    let counted = Arc::clone(&counted);
+                    let service = service_fn(move |_| {
+                        counted.fetch_add(1, Ordering::Relaxed);
+                        answer_request(answer)
+                    });
+                    tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(connection), service));
+                }
+            });
         });
         Self { port, requests }
     }
@@ -46,45 +60,14 @@ impl FakeS3Server {
     }
 }
 
-fn serve(connection: TcpStream, answer: FakeAnswer, counted: &AtomicUsize) {
-    let mut reader = BufReader::new(connection);
-    while let Some(length) = read_request_head(&mut reader) {
-        counted.fetch_add(1, Ordering::Relaxed);
-        let mut body = vec![0; length];
-        if reader.read_exact(&mut body).is_err() {
-            return;
+/// hyper closes the connection after an error.
+async fn answer_request(answer: FakeAnswer) -> io::Result<Response<String>> {
+    match answer {
+        FakeAnswer::Status(status, code) => {
+            let text = format!("<Error><Code>{code}</Code><Message>as asked</Message></Error>");
+            Response::builder().status(status).body(text).map_err(io::Error::other)
         }
-        match answer {
-            FakeAnswer::Status(status, code) => {
-                let text = format!("<Error><Code>{code}</Code><Message>as asked</Message></Error>");
-                let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n", text.len());
-                if reader.get_mut().write_all(format!("{head}{text}").as_bytes()).is_err() {
-                    return;
-                }
-            }
-            // Holds the connection open.
-            FakeAnswer::Silence => {}
-            FakeAnswer::Nothing => return,
-        }
-    }
-}
-
-/// Reads the head of a request; the length of its body.
-fn read_request_head(reader: &mut impl BufRead) -> Option<usize> {
-    let (mut length, mut lines) = (0, 0);
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line).ok()? == 0 {
-            return None;
-        }
-        if line.trim_end().is_empty() {
-            return (lines > 0).then_some(length);
-        }
-        lines += 1;
-        if let Some((name, value)) = line.split_once(':')
-            && name.eq_ignore_ascii_case("content-length")
-        {
-            length = value.trim().parse().ok()?;
-        }
+        FakeAnswer::Silence => std::future::pending().await,
+        FakeAnswer::Nothing => Err(io::Error::other("as asked")),
     }
 }
