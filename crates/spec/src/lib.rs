@@ -50,8 +50,10 @@
 //! | `read/checkpoint.rs` | `[checkpoint]`: the interval and the store of checkpoints |
 //! | `read/condition.rs` | `where`: the steps from SQL text to the core's condition |
 //! | `read/condition/compile.rs` | types and meaning of SQL expressions |
-//! | `read/condition/context.rs` | mistakes in a condition; `SUPPORTED_SQL`, the list in hints |
-//! | `read/condition/supported_tokens.rs` | the words and symbols that are allowed |
+//! | `read/condition/grammar.rs` | from tokens to a tree: precedence and nesting |
+//! | `read/condition/mistake.rs` | a mistake in a condition; `SUPPORTED_SQL`, the list in messages |
+//! | `read/condition/supported_tokens.rs` | the words and symbols that are not allowed |
+//! | `read/condition/tokens.rs` | from text to tokens |
 //! | `read/dead_letters.rs` | `[dead_letters]`: the destination of dead letters |
 //! | `read/duration.rs` | durations such as `"10s"` |
 //! | `read/event.rs` | `[event]`, `[event.fields]`: format, key, time, fields |
@@ -88,10 +90,11 @@
 //! - **A section of the pipeline file**: as above, with a new file in `spec/read/` that `spec/read.rs` calls.
 //! - **A kind of mistake**: `spec/diagnostics/code.rs`, and an example in `spec/tests/mistakes` (a test demands one for
 //!   every code).
-//! - **A word or an operator of `where`**: `spec/read/condition/supported_tokens.rs`: allow it.
-//!   `spec/read/condition/context.rs`: `SUPPORTED_SQL`, the list in hints. `spec/read/condition/compile.rs`: its types
-//!   and meaning. `core/condition.rs`: evaluate it. `core/definition.rs`: its text in stored state.
-//!   `spec/tests/condition.rs`, `spec/tests/mistakes/where.toml`, `README.md`.
+//! - **A word or an operator of `where`**: `spec/read/condition/tokens.rs`: its token. `spec/read/condition/grammar.rs`:
+//!   its place and precedence. `spec/read/condition/compile.rs`: its types and meaning.
+//!   `spec/read/condition/supported_tokens.rs`: no hint against it any more. `spec/read/condition/mistake.rs`:
+//!   `SUPPORTED_SQL`, the list in messages. `core/condition.rs`: evaluate it. `core/definition.rs`: its text in stored
+//!   state. `spec/tests/condition.rs`, `spec/tests/mistakes/where.toml`, `docs/pipeline.md`.
 
 mod diagnostics;
 mod document;

@@ -1,10 +1,11 @@
-//! `where` has the meaning of SQL: random conditions against an evaluation that follows the standard.
+//! `where` has the meaning of SQL: random conditions against an evaluation that follows the standard, and against the
+//! core's own way to write a condition as SQL.
 
 #![expect(clippy::panic, reason = "a refused pipeline fails the test with its rendered mistakes")]
 
 use proptest::prelude::*;
 use windrow_core::{Condition, Value};
-use windrow_spec::{SHIPPED_PIPELINE, parse};
+use windrow_spec::{Diagnostics, Pipeline, SHIPPED_PIPELINE, parse};
 
 /// A condition before it is written as SQL.
 #[derive(Clone, Debug)]
@@ -54,6 +55,7 @@ impl SqlTerm {
 }
 
 impl SqlCondition {
+    /// Writes the condition with as few parentheses as the precedence of the operators allows.
     fn to_sql(&self) -> String {
         match self {
             Self::Compare(left, sign, right) => format!("{} {sign} {}", left.to_sql(), right.to_sql()),
@@ -63,10 +65,20 @@ impl SqlCondition {
             }
             Self::IsNull(term, negated) => format!("{} IS {}NULL", term.to_sql(), if *negated { "not " } else { "" }),
             Self::Flag(term) => term.to_sql(),
-            Self::Not(inner) => format!("NOT ({})", inner.to_sql()),
-            Self::And(left, right) => format!("({}) AND ({})", left.to_sql(), right.to_sql()),
-            Self::Or(left, right) => format!("({}) or ({})", left.to_sql(), right.to_sql()),
+            Self::Not(inner) => format!("NOT {}", inner.to_member_sql(2)),
+            Self::And(left, right) => format!("{} AND {}", left.to_member_sql(1), right.to_member_sql(1)),
+            Self::Or(left, right) => format!("{} or {}", left.to_member_sql(0), right.to_member_sql(0)),
         }
+    }
+
+    /// Writes the condition as a member of a condition whose operator has the precedence `outer`.
+    fn to_member_sql(&self, outer: u8) -> String {
+        let precedence = match self {
+            Self::Or(..) => 0,
+            Self::And(..) => 1,
+            _ => 2,
+        };
+        if precedence < outer { format!("({})", self.to_sql()) } else { self.to_sql() }
     }
 
     /// Returns 0 for false, 1 for unknown, 2 for true. AND is the minimum, OR the maximum, NOT the distance from 2.
@@ -156,21 +168,27 @@ fn condition() -> impl Strategy<Value = SqlCondition> {
     })
 }
 
-fn compile_condition(condition: &str) -> Condition {
+fn parse_pipeline(condition: &str) -> Result<Pipeline, Diagnostics> {
     let fields = r#"
         order = "string"
         "a \"b\"" = "double"
         amount = "long"
         flag = "boolean"
+        in = "long"
+        "not" = "boolean"
         event_type = "string"
         price = "double"
     "#;
     let declared = "event_type = \"string\"\nprice      = \"double\"";
     assert!(SHIPPED_PIPELINE.contains(declared));
-    let condition = condition.replace('"', "\\\"");
-    let more = format!("more = {{ count = \"*\", where = \"{condition}\" }}\n");
-    let text = SHIPPED_PIPELINE.replace(declared, fields) + &more;
-    let pipeline = parse("p.toml", &text, &[]).unwrap_or_else(|mistakes| panic!("{condition}\n{mistakes}"));
+    // A JSON string is a TOML string.
+    let condition = serde_json::Value::from(condition);
+    let more = format!("more = {{ count = \"*\", where = {condition} }}\n");
+    parse("p.toml", &(SHIPPED_PIPELINE.replace(declared, fields) + &more), &[])
+}
+
+fn compile_condition(condition: &str) -> Condition {
+    let pipeline = parse_pipeline(condition).unwrap_or_else(|mistakes| panic!("{condition}\n{mistakes}"));
     pipeline.views[1].features[2].condition.clone().expect("a condition")
 }
 
@@ -188,6 +206,95 @@ proptest! {
         let fields = [Value::String("ab"), text, double, long, flag];
         let sql = condition.to_sql();
         prop_assert_eq!(compile_condition(&sql).matches(&fields), condition.truth_value(&fields) == 2, "{}", sql);
+    }
+
+    #[test]
+    fn a_compiled_condition_is_written_and_compiled_to_itself(condition in condition()) {
+        let pipeline = parse_pipeline(&condition.to_sql()).expect("a valid condition");
+        let compiled = pipeline.views[1].features[2].condition.clone().expect("a condition");
+        let written = compiled.format_condition_as_sql(&pipeline.event.schema);
+        prop_assert_eq!(compile_condition(&written), compiled, "{}", written);
+    }
+}
+
+#[test]
+fn one_condition_has_several_spellings() {
+    for (spelling, usual) in [
+        ("amount=1", "amount = 1"),
+        ("(amount)=((1))", "amount = 1"),
+        ("\tamount\r\n=\u{a0}1\n", "amount = 1"),
+        ("amount = 1AND flag", "amount = 1 AND flag"),
+        ("order='a'OR'b'=order", "order = 'a' OR 'b' = order"),
+        ("Not flag And TRUE", "NOT flag AND true"),
+        ("amount<-1", "amount < -1"),
+        ("amount > - 1", "amount > -1"),
+        ("amount = 007", "amount = 7"),
+        ("price = 5. OR price = .5", "price = 5.0 OR price = 0.5"),
+        ("price = 1.e2 OR price = 1E-2", "price = 100.0 OR price = 0.01"),
+        ("price = 9223372036854775808", "price = 9223372036854775808.0"),
+        ("amount NOT NULL", "amount IS NOT NULL"),
+        ("\"amount\" = 1", "amount = 1"),
+        ("in > 5 AND in IN (in, 7)", "\"in\" > 5 AND \"in\" IN (\"in\", 7)"),
+        ("NOT \"not\"", "NOT (\"not\")"),
+        ("flag OR flag AND NOT flag", "flag OR (flag AND (NOT flag))"),
+        ("NOT amount = 1", "NOT (amount = 1)"),
+        ("NOT amount IS NULL", "NOT (amount IS NULL)"),
+    ] {
+        assert_eq!(compile_condition(spelling), compile_condition(usual), "{spelling}");
+    }
+}
+
+#[test]
+fn texts_that_are_not_conditions_are_refused() {
+    for condition in [
+        "amount",
+        "amount = 1 flag",
+        "flag AND",
+        "flag AND NOT",
+        "flag AND AND flag",
+        "NOT",
+        "not = flag",
+        "amount = - - 1",
+        "amount = -(1)",
+        "amount = 1 - 1",
+        "amount = 1L",
+        "amount = 0x1F",
+        "amount = 1 /* one */",
+        "amount = 1 -- one",
+        "amount IN ()",
+        "amount IN (1,)",
+        "amount IN 1",
+        "amount NOT 1",
+        "amount IS 1",
+        "flag IS NOT TRUE",
+        "(amount, amount) = 1",
+        "order = N'a'",
+        "order = X'1F'",
+        "order = 'a' 'b'",
+        "order = \"a\"",
+        "order = 'a",
+        "\"order = 'a'",
+        "flag = (flag = flag)",
+        "flag = NOT flag",
+        "amount = amount = amount",
+        "amount IN (amount = 1)",
+        "flag IS NULL IS NULL",
+        "_ 'a'",
+        "flag()",
+        "()",
+        "(flag",
+        "flag)",
+    ] {
+        assert!(parse_pipeline(condition).is_err(), "{condition}");
+    }
+}
+
+#[test]
+fn parentheses_and_not_nest_32_levels_deep() {
+    for (open, close, levels) in [("(", ")", 1), ("NOT ", "", 1), ("flag AND (", ")", 1), ("NOT (", ")", 2)] {
+        let nested = |count| format!("{}flag{}", open.repeat(count), close.repeat(count));
+        compile_condition(&nested(32 / levels));
+        assert!(parse_pipeline(&nested(32 / levels + 1)).is_err(), "{open}");
     }
 }
 

@@ -1,102 +1,105 @@
-//! Checks that a condition contains only supported words and symbols.
+//! Finds the words and symbols of a condition that are not supported.
 //!
-//! Owns: reporting every unsupported word by name, and distinguishing fields from keywords. Does not own: the grammar
-//! (the parser).
+//! Owns: the mistakes that name a single token, with a hint what to write instead. Does not own: the order of the tokens
+//! (`grammar`).
 
 use std::ops::Range;
 
-use sqlparser::{
-    keywords::Keyword,
-    tokenizer::{Token, TokenWithSpan, Whitespace, Word},
-};
+use windrow_core::Literal;
 
 use crate::diagnostics::code::DiagnosticCode;
-use crate::read::condition::context::{ConditionContext, MAX_NESTING, SUPPORTED_SQL};
-use crate::read::event::FieldLookupResult;
+use crate::read::condition::mistake::{ConditionMistake, quote_text};
+use crate::read::condition::tokens::{ConditionToken, TokenKind};
+use crate::read::event::{EventFields, FieldLookupResult};
 
-const SUPPORTED_KEYWORDS: [Keyword; 8] =
-    [Keyword::AND, Keyword::OR, Keyword::NOT, Keyword::IN, Keyword::IS, Keyword::NULL, Keyword::TRUE, Keyword::FALSE];
+/// Returns a mistake for each token that is not supported, and for each name that is not a field. If a quote is
+/// unterminated, returns only this mistake, because it may begin at a wrong place and turn text into names.
+pub(super) fn find_unsupported_tokens(
+    tokens: &[ConditionToken<'_>],
+    event_fields: &EventFields,
+) -> Vec<ConditionMistake> {
+    if let Some(token) = tokens.iter().find(|token| token.kind == TokenKind::UnterminatedQuote) {
+        let what = if token.text.starts_with('"') { "field name" } else { "string literal" };
+        let (message, expected) = (format!("unterminated {what}"), "its closing quote");
+        return vec![ConditionMistake::new(DiagnosticCode::BadCondition, token.range.clone(), message, expected)];
+    }
+    (0..tokens.len()).filter_map(|index| find_mistake_of_token(tokens, index, event_fields)).collect()
+}
 
-/// Returns the tokens without blanks if every token is supported: a field, a literal, a keyword or a symbol. Otherwise
-/// reports every unsupported token and returns `None`.
-pub(super) fn require_supported_tokens(
-    tokens: Vec<TokenWithSpan>,
-    context: &mut ConditionContext<'_, '_, '_>,
-) -> Option<Vec<TokenWithSpan>> {
-    let mut checked = Vec::with_capacity(tokens.len());
-    let mut valid = true;
-    let blank =
-        |token: &Token| matches!(token, Token::Whitespace(Whitespace::Space | Whitespace::Tab | Whitespace::Newline));
-    let mut rest = tokens.into_iter().filter(|token| !blank(&token.token)).peekable();
-    while let Some(mut token) = rest.next() {
-        let range = context.byte_range(token.span);
-        let next = rest.peek().map(|next| &next.token);
-        let dotted = next == Some(&Token::Period)
-            || checked.last().is_some_and(|before: &TokenWithSpan| before.token == Token::Period);
-        match &mut token.token {
-            // In `a.b`, only the dot is reported as a mistake, and not also the words `a` and `b`.
-            Token::Word(_) if dotted => {}
-            Token::Word(word) => valid &= require_supported_word(word, range, next, context),
-            other => valid &= require_supported_symbol(other, range, context),
+fn find_mistake_of_token(
+    tokens: &[ConditionToken<'_>],
+    index: usize,
+    event_fields: &EventFields,
+) -> Option<ConditionMistake> {
+    let (before, token, next) = (&tokens[..index], &tokens[index], tokens.get(index + 1));
+    let is_dot = |token: &ConditionToken<'_>| token.text == ".";
+    let range = token.range.clone();
+    match &token.kind {
+        // In `a.b`, only the dot is reported as a mistake, and not also the words `a` and `b`.
+        TokenKind::Name(_) if before.last().is_some_and(is_dot) || next.is_some_and(is_dot) => None,
+        TokenKind::Name(name) => find_mistake_of_name(name, token, next, event_fields),
+        TokenKind::Literal(Some(Literal::Long(_) | Literal::Double(_)))
+            if token.text.starts_with('-') && before.last().is_some_and(ends_operand) =>
+        {
+            Some(build_unsupported_symbol("-", range.start..range.start + 1))
         }
-        checked.push(token);
+        TokenKind::Literal(Some(Literal::Double(number))) if number.is_infinite() => {
+            let expected = "a number within the range of a double";
+            Some(ConditionMistake::new(DiagnosticCode::OutOfRange, range, "this number is too large", expected))
+        }
+        TokenKind::Literal(Some(Literal::Boolean(_))) => {
+            let is = find_is_before(before)?;
+            let hint = "write only the boolean field: `flag` or `NOT flag`";
+            let mistake = ConditionMistake::unsupported(is.range.start..range.end, "IS TRUE and IS FALSE");
+            Some(mistake.with_hint(Some(hint)))
+        }
+        TokenKind::Unsupported => Some(build_unsupported_symbol(token.text, range)),
+        _ => None,
     }
-    if valid && is_nested_too_deeply(&checked) {
-        context.report_too_deep();
-        valid = false;
-    }
-    valid.then_some(checked)
 }
 
-/// Returns whether too many NOT, `-` and `(` follow directly after each other. Without this check, the parser would
-/// parse a NOT beyond its nesting limit as a name.
-fn is_nested_too_deeply(tokens: &[TokenWithSpan]) -> bool {
-    let nests = |token: &Token| match token {
-        Token::Word(word) => word.keyword == Keyword::NOT,
-        other => matches!(other, Token::LParen | Token::Minus),
-    };
-    tokens.chunk_by(|left, right| nests(&left.token) && nests(&right.token)).any(|run| run.len() > MAX_NESTING / 2)
+/// Returns whether `token` is the last token of an operand, so that a minus sign after it subtracts.
+fn ends_operand(token: &ConditionToken<'_>) -> bool {
+    matches!(token.kind, TokenKind::Literal(_) | TokenKind::Name(_) | TokenKind::ClosingParenthesis)
 }
 
-/// Returns `true` if `word` is a supported keyword or a field. Otherwise reports a mistake. A field may have the name
-/// of a keyword, so the function marks the word of a field: the parser then reads it as a name. `next` is the token
-/// after the word.
-fn require_supported_word(
-    word: &mut Word,
-    range: Range<usize>,
-    next: Option<&Token>,
-    context: &mut ConditionContext<'_, '_, '_>,
-) -> bool {
-    let quoted = word.quote_style.is_some();
-    if !quoted && SUPPORTED_KEYWORDS.contains(&word.keyword) {
-        return true;
-    }
-    word.keyword = Keyword::NoKeyword;
-    let name = word.value.as_str();
-    let (expected, hint) = match context.event_fields.find_field(name) {
-        FieldLookupResult::Found(..) | FieldLookupResult::Undetermined => return true,
-        FieldLookupResult::Undeclared { expected, hint } => (expected, hint),
+/// Returns the IS of `IS` or `IS NOT`, if `tokens` end with it.
+fn find_is_before<'t, 'a>(tokens: &'t [ConditionToken<'a>]) -> Option<&'t ConditionToken<'a>> {
+    let tokens = match tokens {
+        [before @ .., ConditionToken { kind: TokenKind::Not, .. }] => before,
+        _ => tokens,
     };
-    if quoted && word.quote_style == Some('"') {
-        let message = format!("events have no field `{name}`");
-        let hint = format!("double quotes are for fields; write text in single quotes: '{name}'");
-        context.report(DiagnosticCode::UndeclaredField, range, &message, &expected).set_hint(hint);
+    tokens.last().filter(|token| token.kind == TokenKind::Is)
+}
+
+/// Returns a mistake if `name`, the name in `token`, is not a field or is used as a function.
+fn find_mistake_of_name(
+    name: &str,
+    token: &ConditionToken<'_>,
+    next: Option<&ConditionToken<'_>>,
+    event_fields: &EventFields,
+) -> Option<ConditionMistake> {
+    let range = token.range.clone();
+    let is_function = next.is_some_and(|next| next.kind == TokenKind::OpeningParenthesis);
+    let FieldLookupResult::Undeclared { expected, hint } = event_fields.find_field(name) else {
+        return is_function.then(|| build_unsupported_function(name, range));
+    };
+    let hint = if token.text.starts_with('"') {
+        Some(format!("double quotes are for fields; write text in single quotes: '{name}'"))
     } else if let Some(hint) = suggest_alternative(name) {
-        let message = format!("a condition cannot use `{}`", name.to_uppercase());
-        context.report(DiagnosticCode::UnsupportedCondition, range, &message, SUPPORTED_SQL).set_hint(hint.to_owned());
-    } else if next == Some(&Token::LParen) {
-        context.report(
-            DiagnosticCode::UnsupportedCondition,
-            range,
-            &format!("a condition cannot use functions such as `{name}`"),
-            SUPPORTED_SQL,
-        );
+        let what = format!("`{}`", name.to_uppercase());
+        return Some(ConditionMistake::unsupported(range, &what).with_hint(Some(hint)));
+    } else if is_function {
+        return Some(build_unsupported_function(name, range));
     } else {
-        context
-            .report(DiagnosticCode::UndeclaredField, range, &format!("events have no field `{name}`"), &expected)
-            .set_hint(hint);
-    }
-    false
+        hint
+    };
+    let message = format!("events have no field `{name}`");
+    Some(ConditionMistake::new(DiagnosticCode::UndeclaredField, range, message, expected).with_hint(hint))
+}
+
+fn build_unsupported_function(name: &str, range: Range<usize>) -> ConditionMistake {
+    ConditionMistake::unsupported(range, &format!("functions such as `{name}`"))
 }
 
 /// Returns, for a common SQL word that is not supported, a hint what to write instead. Returns `None` for all other
@@ -115,39 +118,16 @@ fn suggest_alternative(word: &str) -> Option<&'static str> {
     })
 }
 
-fn require_supported_symbol(token: &Token, range: Range<usize>, context: &mut ConditionContext<'_, '_, '_>) -> bool {
-    let hint = match token {
-        Token::Number(_, false)
-        | Token::SingleQuotedString(_)
-        | Token::Eq
-        | Token::Neq
-        | Token::Lt
-        | Token::Gt
-        | Token::LtEq
-        | Token::GtEq
-        | Token::LParen
-        | Token::RParen
-        | Token::Comma
-        | Token::Minus => return true,
-        Token::DoubleEq => Some("SQL compares with a single `=`"),
-        Token::Overlap => Some("write AND"),
-        Token::StringConcat => Some("write OR"),
-        Token::ExclamationMark => Some("write NOT"),
-        Token::Plus | Token::Mul | Token::Div | Token::Mod => {
-            Some("conditions have no arithmetic; compare the unchanged field")
-        }
-        Token::Char('`') => Some("write fields in double quotes and text in single quotes"),
-        Token::Period => Some("write a field name that contains a dot in double quotes: \"a.b\""),
+fn build_unsupported_symbol(symbol: &str, range: Range<usize>) -> ConditionMistake {
+    let hint = match symbol {
+        "==" => Some("SQL compares with a single `=`"),
+        "&&" => Some("write AND"),
+        "||" => Some("write OR"),
+        "!" => Some("write NOT"),
+        "+" | "-" | "*" | "/" | "%" => Some("conditions have no arithmetic; compare the unchanged field"),
+        "`" => Some("write fields in double quotes and text in single quotes"),
+        "." => Some("write a field name that contains a dot in double quotes: \"a.b\""),
         _ => None,
     };
-    let shown = context.text[range.clone()].escape_debug().to_string();
-    context
-        .report(
-            DiagnosticCode::UnsupportedCondition,
-            range,
-            &format!("a condition cannot use `{shown}`"),
-            SUPPORTED_SQL,
-        )
-        .set_hint(hint.map(str::to_owned));
-    false
+    ConditionMistake::unsupported(range, &quote_text(symbol)).with_hint(hint)
 }
