@@ -249,21 +249,21 @@ describe("every page", () => {
 				{ scenario },
 			));
 	}
-	test("a browser gets less than 200 KB for all of them", async () => {
+	test("a browser gets less than 100 KB for all of them", async () => {
 		const page = await openPage(browser);
-		/** @type {Promise<Buffer>[]} */
-		const bodies = [];
-		page.on("response", (response) => {
-			if (!response.url().includes("/api/")) bodies.push(response.body());
+		/** @type {Promise<{ responseBodySize: number }>[]} */
+		const sizes = [];
+		page.on("requestfinished", (request) => {
+			if (!request.url().includes("/api/")) sizes.push(request.sizes());
 		});
 		await page.goto(`${mock.url}/`, { waitUntil: "load" });
 		await settled(page);
-		const bytes = (await Promise.all(bodies)).reduce(
-			(sum, body) => sum + body.length,
+		const bytes = (await Promise.all(sizes)).reduce(
+			(sum, size) => sum + size.responseBodySize,
 			0,
 		);
 		await page.done();
-		assert.ok(bytes > 50_000 && bytes < 200_000, `${bytes} bytes`);
+		assert.ok(bytes > 50_000 && bytes < 100_000, `${bytes} bytes`);
 	});
 	test("the first paint waits for the frame's files, and nothing is asked for before them", async () => {
 		// How long it takes is for bench/first_paint.mjs.

@@ -45,7 +45,7 @@
 //! | `server.rs` | the HTTP server: one thread, with bounds for each client |
 //! | `server/connection.rs` | one connection, with its bounds |
 //! | `server/connection_counts.rs` | open connections of each client machine |
-//! | `server/http_server.rs` | the thread of an HTTP server, which accepts connections until the shutdown |
+//! | `server/http_server.rs` | the thread of an HTTP server, which accepts connections until the shutdown, and compression |
 //! | `server/listen_address.rs` | parses the address of a server, and opens its listening socket |
 //! | `guard.rs` | who may send requests, with the invariants |
 //! | `guard/headers.rs` | the security headers of every answer |

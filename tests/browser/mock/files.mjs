@@ -17,26 +17,6 @@ const CONTENT_TYPES = {
 };
 
 /**
- * Empties the lines of a script that hold only comments, as crates/web/src/assets.rs does.
- * @param {string} script
- */
-export function withoutCommentLines(script) {
-	let inside = false;
-	const lines = script.split("\n").map((line) => {
-		const text = line.trim();
-		const begins = text.startsWith("/*");
-		const ends = text.includes("*/");
-		const whole =
-			inside ||
-			text.startsWith("//") ||
-			(begins && (!ends || text.endsWith("*/")));
-		inside = (inside || begins) && !ends;
-		return whole ? "" : line;
-	});
-	return lines.join("\n");
-}
-
-/**
  * Reads a file; null where there is none.
  * @param {string} path below the folder of the pages
  */
@@ -44,11 +24,9 @@ export async function readAsset(path) {
 	const clean = normalize(path);
 	const extension = clean.split(".").pop() ?? "";
 	try {
-		const content = await readFile(join(ASSETS, clean));
 		return {
 			contentType: CONTENT_TYPES[extension] ?? "application/octet-stream",
-			content:
-				extension === "js" ? withoutCommentLines(String(content)) : content,
+			content: await readFile(join(ASSETS, clean)),
 		};
 	} catch {
 		return null;

@@ -1,6 +1,7 @@
 // The mock's HTTP server: files, JSON, streams, the login and savepoints.
 
 import { createServer } from "node:http";
+import { gzipSync } from "node:zlib";
 import { features, writtenRows } from "./features.mjs";
 import { readAsset } from "./files.mjs";
 import { overview } from "./overview.mjs";
@@ -61,8 +62,9 @@ async function sendFile(response, path) {
 		"content-type": file.contentType,
 		"content-security-policy": CSP,
 		"x-content-type-options": "nosniff",
+		"content-encoding": "gzip",
 	});
-	response.end(file.content);
+	response.end(gzipSync(file.content));
 }
 
 /**

@@ -14,6 +14,7 @@ use tokio::runtime::Builder;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use tower_http::compression::CompressionLayer;
 
 use super::connection::{end_event_stream_at_shutdown, serve_connection, wait_for_shutdown};
 use super::connection_counts::ConnectionCounts;
@@ -85,10 +86,12 @@ pub async fn serve_until(listener: TcpListener, router: Router, stop: impl Futur
     let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let counts = ConnectionCounts::default();
     let (begin_shutdown, shutdown) = watch::channel(false);
-    let router = router.layer(map_response(move |answer| {
+    let end_event_streams = map_response(move |answer| {
         let shutdown = shutdown.clone();
         async move { end_event_stream_at_shutdown(shutdown, answer) }
-    }));
+    });
+    // The layer does not compress event streams. An encoder would delay their messages.
+    let router = router.layer(CompressionLayer::new()).layer(end_event_streams);
     let mut connections = JoinSet::new();
     let mut stop = pin!(stop);
     loop {

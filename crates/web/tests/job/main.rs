@@ -3,6 +3,7 @@
 #![expect(clippy::panic, reason = "an answer that is no JSON fails the test, and is shown")]
 
 mod api;
+mod compression;
 mod controls;
 mod guard;
 mod health_probe;

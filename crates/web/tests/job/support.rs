@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use flate2::read::GzDecoder;
 use parking_lot::Mutex;
 use serde_json::Value;
 use windrow_connectors::object_store::ObjectStoreOpener;
@@ -186,17 +187,28 @@ pub(crate) struct HttpAnswer {
     /// 0 where the connection was closed without one.
     pub(crate) status: u16,
     pub(crate) headers: String,
+    /// The body without its transfer and content encodings.
     pub(crate) body: String,
+    /// The number of bytes of the body before the content encoding is undone.
+    pub(crate) encoded_length: usize,
 }
 
 impl HttpAnswer {
     fn parse(bytes: &[u8]) -> Self {
-        let text = String::from_utf8_lossy(bytes).into_owned();
-        let (headers, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+        let head_end = bytes.windows(4).position(|end| end == b"\r\n\r\n").unwrap_or(bytes.len());
+        let headers = String::from_utf8_lossy(&bytes[..head_end]).into_owned();
         let status = headers.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
-        let chunked = headers.to_lowercase().contains("transfer-encoding: chunked");
-        let body = if chunked { decode_chunked(body) } else { body.to_owned() };
-        Self { status, headers: headers.to_owned(), body }
+        let body = bytes.get(head_end + 4..).unwrap_or_default();
+        let lowercase = headers.to_lowercase();
+        let encoded =
+            if lowercase.contains("transfer-encoding: chunked") { decode_chunked(body) } else { body.to_vec() };
+        let mut decoded = encoded.clone();
+        if lowercase.contains("content-encoding: gzip") {
+            decoded.clear();
+            GzDecoder::new(encoded.as_slice()).read_to_end(&mut decoded).expect("gzip");
+        }
+        let body = String::from_utf8_lossy(&decoded).into_owned();
+        Self { status, headers, body, encoded_length: encoded.len() }
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
@@ -213,16 +225,17 @@ impl HttpAnswer {
     }
 }
 
-fn decode_chunked(body: &str) -> String {
-    let mut out = String::new();
+fn decode_chunked(body: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
     let mut rest = body;
-    while let Some((size, more)) = rest.split_once("\r\n") {
-        let size = usize::from_str_radix(size, 16).unwrap_or(0);
+    while let Some(end) = rest.windows(2).position(|end| end == b"\r\n") {
+        let size = str::from_utf8(&rest[..end]).ok().and_then(|size| usize::from_str_radix(size, 16).ok()).unwrap_or(0);
         if size == 0 {
             break;
         }
-        out.push_str(&more[..size]);
-        rest = more[size..].trim_start_matches("\r\n");
+        let chunk = &rest[end + 2..];
+        out.extend_from_slice(&chunk[..size]);
+        rest = &chunk[size + 2..];
     }
     out
 }
