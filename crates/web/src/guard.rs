@@ -22,7 +22,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
 
 use crate::answers;
 
@@ -71,5 +71,5 @@ pub fn protect(router: Router, protection: &ServerProtection) -> Router {
     if protection.address.ip().is_loopback() {
         router = router.layer(from_fn(host::require_local_host));
     }
-    router.layer(from_fn(headers::add_security_headers))
+    router.layer(map_response(headers::add_security_headers))
 }

@@ -1,8 +1,6 @@
 //! The security headers of all responses.
 
-use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware::Next;
 use axum::response::Response;
 
 /// Allows a page to load scripts and styles only from this server. Forbids other pages to show the page in a frame.
@@ -19,8 +17,7 @@ const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
 ];
 
 /// Adds the security headers to every response. Also closes the connection after a response that refuses the request.
-pub(super) async fn add_security_headers(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
+pub(super) async fn add_security_headers(mut response: Response) -> Response {
     let is_refusal = matches!(
         response.status(),
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Form, Query, Request, State};
+use axum::extract::{Form, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, map_response};
 use axum::response::{Html, IntoResponse, Redirect, Response};
@@ -18,6 +18,7 @@ use super::session::{SessionCookie, create_session_cookie, is_valid_session};
 use super::token::AccessToken;
 use crate::answers::HttpFault;
 use crate::assets;
+use crate::query::QueryParameters;
 
 /// The delay before the answer to a request with a wrong token. The delay slows down a client that guesses tokens.
 const WRONG_TOKEN_DELAY: Duration = Duration::from_secs(1);
@@ -143,13 +144,13 @@ enum LoginNotice {
     WrongToken,
 }
 
-async fn get_login_page(Query(query): Query<LoginQuery>) -> Html<String> {
+async fn get_login_page(QueryParameters(query): QueryParameters<LoginQuery>) -> Html<String> {
     render_login_page(&query.to, LoginNotice::Nothing)
 }
 
 async fn log_in(
     State(gate): State<Arc<LoginChecker>>,
-    Query(query): Query<LoginQuery>,
+    QueryParameters(query): QueryParameters<LoginQuery>,
     Form(form): Form<LoginForm>,
 ) -> Response {
     if !gate.token.matches(&form.token) {

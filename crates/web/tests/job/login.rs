@@ -91,6 +91,9 @@ fn a_login_leads_nowhere_else() {
         let page = site.get(&format!("/login?to={to}"));
         assert!(page.body.contains("action=\"/login?to=/\""), "{to}");
     }
+    let twice = site.get("/login?to=/features&to=//evil.example");
+    assert_eq!(twice.status, 400);
+    assert!(twice.errors().contains("`to`"), "{}", twice.body);
 }
 
 #[test]
