@@ -181,7 +181,7 @@
 //! | `metrics.rs` | `/metrics`, with the rules for names, units and labels |
 //! | `metrics/checkpoints.rs` | checkpoints and restored partitions |
 //! | `metrics/dependencies.rs` | whether Kafka, Redis and the checkpoint store are reachable |
-//! | `metrics/families.rs` | Prometheus' text encoder |
+//! | `metrics/families.rs` | metric families in a registry of `prometheus-client` |
 //! | `metrics/freshness.rs` | how long rows take to reach Redis |
 //! | `metrics/instance.rs` | version, pipeline, state, times of start and report |
 //! | `metrics/partitions.rs` | the partitions of this instance |

@@ -20,6 +20,7 @@ mod views;
 mod workers;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use axum::Router;
@@ -27,16 +28,12 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use prometheus::{Result, TextEncoder};
+use prometheus_client::encoding::prometheus_text;
 use windrow_spec::Pipeline;
 
 use self::families::MetricFamilies;
 use crate::report::{InstanceReport, PartitionReport};
 use crate::server_context::{JobServerContext, SharedContext};
-
-/// The content type of Prometheus' text format. The content type declares UTF-8, because labels may contain any
-/// character.
-const PROMETHEUS_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Returns the route `/metrics`.
 pub fn router() -> Router<Arc<JobServerContext>> {
@@ -46,8 +43,8 @@ pub fn router() -> Router<Arc<JobServerContext>> {
 async fn get_metrics(State(context): SharedContext) -> Response {
     let mut families = collect_metric_families(&context.report_source.current_report(), &context.pipeline);
     process::add_process_metrics(&mut families);
-    match encode_metric_families(&families) {
-        Ok(text) => ([(header::CONTENT_TYPE, PROMETHEUS_CONTENT_TYPE)], text).into_response(),
+    match families.encode() {
+        Ok(text) => ([(header::CONTENT_TYPE, prometheus_text::CONTENT_TYPE)], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
 }
@@ -57,8 +54,8 @@ async fn get_metrics(State(context): SharedContext) -> Response {
 ///
 /// # Errors
 /// Fails if a metric cannot be encoded. No report is known to cause this error.
-pub fn render_metrics(report: &InstanceReport, pipeline: &Pipeline) -> Result<String> {
-    encode_metric_families(&collect_metric_families(report, pipeline))
+pub fn render_metrics(report: &InstanceReport, pipeline: &Pipeline) -> Result<String, fmt::Error> {
+    collect_metric_families(report, pipeline).encode()
 }
 
 fn collect_metric_families(report: &InstanceReport, pipeline: &Pipeline) -> MetricFamilies {
@@ -86,8 +83,4 @@ fn select_largest_epoch_per_partition(report: &InstanceReport) -> Vec<&Partition
         }
     }
     latest.into_values().collect()
-}
-
-fn encode_metric_families(families: &MetricFamilies) -> Result<String> {
-    TextEncoder::new().encode_to_string(families.as_slice())
 }

@@ -1,115 +1,133 @@
-//! Metric families for Prometheus' text encoder. A family has a name, a help text and samples.
-//!
-//! Invariant: a family has at least one sample, because the text format cannot represent a family without samples.
+//! Metric families in a registry of `prometheus-client`. A family has a name, a help text and samples.
 
-use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType, Summary};
+use std::fmt;
+
+use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet, prometheus_text};
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::{MetricType, TypedMetric};
+use prometheus_client::registry::{Metric, Registry};
 
 use crate::report::DelayHistogramReport;
 
 /// A value of a metric, with its labels.
-pub(super) struct MetricSample {
-    labels: Vec<LabelPair>,
-    value: f64,
+#[derive(Debug)]
+pub(super) struct MetricSample<V> {
+    labels: Vec<(&'static str, String)>,
+    value: V,
 }
 
-impl MetricSample {
+impl<V> MetricSample<V> {
     /// Creates a sample. Each label is a pair of the label's name and the label's value.
-    pub(super) fn new<const N: usize>(labels: [(&str, String); N], value: f64) -> Self {
-        let pair = |(name, value): (&str, String)| {
-            let mut pair = LabelPair::default();
-            pair.set_name(name.to_owned());
-            pair.set_value(value);
-            pair
-        };
-        Self { labels: labels.into_iter().map(pair).collect(), value }
+    pub(super) fn new<const N: usize>(labels: [(&'static str, String); N], value: V) -> Self {
+        Self { labels: labels.into(), value }
     }
 }
 
 /// Creates a sample without labels, for a family with a single sample.
-impl From<f64> for MetricSample {
-    fn from(value: f64) -> Self {
+impl<V> From<V> for MetricSample<V> {
+    fn from(value: V) -> Self {
         Self::new([], value)
+    }
+}
+
+/// The samples of a family, in the order in which they are written. A family without samples is not written.
+#[derive(Debug)]
+struct FamilySamples<M>(Vec<MetricSample<M>>);
+
+impl<M: EncodeMetric + TypedMetric> EncodeMetric for FamilySamples<M> {
+    fn encode(&self, mut encoder: MetricEncoder) -> fmt::Result {
+        self.0.iter().try_for_each(|sample| sample.value.encode(encoder.encode_family(&sample.labels)?))
+    }
+
+    fn metric_type(&self) -> MetricType {
+        M::TYPE
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// The values of a histogram.
+#[derive(Debug)]
+pub(super) struct HistogramSample {
+    /// The upper bound of each bucket, with the number of values between the previous bound and this bound.
+    pub(super) buckets: Vec<(f64, u64)>,
+    /// The number of all values, including those above the last bound.
+    pub(super) count: u64,
+    /// The sum of all values.
+    pub(super) sum: f64,
+}
+
+impl From<&DelayHistogramReport> for HistogramSample {
+    fn from(report: &DelayHistogramReport) -> Self {
+        let buckets = report.bucket_bounds_s.iter().copied().zip(report.bucket_counts.iter().copied());
+        Self { buckets: buckets.collect(), count: report.bucket_counts.iter().sum(), sum: report.sum_s }
+    }
+}
+
+impl EncodeMetric for HistogramSample {
+    fn encode(&self, mut encoder: MetricEncoder) -> fmt::Result {
+        encoder.encode_histogram::<NoLabelSet>(self.sum, self.count, &self.buckets, None)
+    }
+
+    fn metric_type(&self) -> MetricType {
+        MetricType::Histogram
     }
 }
 
 /// Metric families in the order in which they were added.
 #[derive(Default)]
-pub(super) struct MetricFamilies(Vec<MetricFamily>);
+pub(super) struct MetricFamilies(Registry);
 
 impl MetricFamilies {
-    /// Adds a family of counters: values that only grow while the process lives.
-    pub(super) fn add_counter(&mut self, name: &str, help: &str, samples: impl IntoIterator<Item = MetricSample>) {
-        let metric = |sample: MetricSample| {
-            let mut counter = Counter::default();
-            counter.set_value(sample.value);
-            let mut metric = Metric::from_label(sample.labels);
-            metric.set_counter(counter);
-            metric
-        };
-        self.add_family(name, help, MetricType::COUNTER, samples.into_iter().map(metric).collect());
+    /// Adds a family of counters: values that only grow while the process lives. The name must end with `_total`.
+    pub(super) fn add_counter<V>(&mut self, name: &str, help: &str, samples: impl IntoIterator<Item = MetricSample<V>>)
+    where
+        ConstCounter<V>: Metric,
+    {
+        // The encoder adds the suffix again.
+        self.add_family(name.trim_end_matches("_total"), help, samples, ConstCounter::new);
     }
 
     /// Adds a family of gauges: values that go up and down.
-    pub(super) fn add_gauge(&mut self, name: &str, help: &str, samples: impl IntoIterator<Item = MetricSample>) {
-        let metric = |sample: MetricSample| {
-            let mut gauge = Gauge::default();
-            gauge.set_value(sample.value);
-            let mut metric = Metric::from_label(sample.labels);
-            metric.set_gauge(gauge);
-            metric
-        };
-        self.add_family(name, help, MetricType::GAUGE, samples.into_iter().map(metric).collect());
+    pub(super) fn add_gauge<V>(&mut self, name: &str, help: &str, samples: impl IntoIterator<Item = MetricSample<V>>)
+    where
+        ConstGauge<V>: Metric,
+    {
+        self.add_family(name, help, samples, ConstGauge::new);
     }
 
-    /// Adds a summary without quantiles. It consists of the number of values and the sum of the values.
-    pub(super) fn add_summary(&mut self, name: &str, help: &str, count: u64, sum: f64) {
-        let mut summary = Summary::default();
-        summary.set_sample_count(count);
-        summary.set_sample_sum(sum);
-        let mut metric = Metric::default();
-        metric.set_summary(summary);
-        self.add_family(name, help, MetricType::SUMMARY, vec![metric]);
+    pub(super) fn add_histogram(&mut self, name: &str, help: &str, sample: impl Into<HistogramSample>) {
+        self.register(name, help, sample.into());
     }
 
-    /// Adds a histogram. A bucket in `report` counts only the values between the bounds of the previous bucket and this
-    /// bucket. A bucket in Prometheus counts all values up to its bound. So each bucket in Prometheus gets its own
-    /// count in `report`, plus the counts of all previous buckets.
-    pub(super) fn add_histogram(&mut self, name: &str, help: &str, report: &DelayHistogramReport) {
-        let mut count = 0;
-        let bucket = |(&bound, &within): (&f64, &u64)| {
-            count += within;
-            let mut bucket = Bucket::default();
-            bucket.set_upper_bound(bound);
-            bucket.set_cumulative_count(count);
-            bucket
-        };
-        let mut histogram = Histogram::default();
-        histogram.set_bucket(report.bucket_bounds_s.iter().zip(&report.bucket_counts).map(bucket).collect());
-        histogram.set_sample_count(report.bucket_counts.iter().sum());
-        histogram.set_sample_sum(report.sum_s);
-        let mut metric = Metric::default();
-        metric.set_histogram(histogram);
-        self.add_family(name, help, MetricType::HISTOGRAM, vec![metric]);
+    /// Renders the families in Prometheus' text format.
+    pub(super) fn encode(&self) -> Result<String, fmt::Error> {
+        let mut text = String::new();
+        prometheus_text::encode(&mut text, &self.0)?;
+        Ok(text)
     }
 
-    pub(super) fn as_slice(&self) -> &[MetricFamily] {
-        &self.0
+    fn add_family<V, M: Metric + TypedMetric>(
+        &mut self,
+        name: &str,
+        help: &str,
+        samples: impl IntoIterator<Item = MetricSample<V>>,
+        create_metric: fn(V) -> M,
+    ) {
+        let create = |MetricSample { labels, value }| MetricSample { labels, value: create_metric(value) };
+        self.register(name, help, FamilySamples(samples.into_iter().map(create).collect()));
     }
 
-    fn add_family(&mut self, name: &str, help: &str, kind: MetricType, metrics: Vec<Metric>) {
-        if metrics.is_empty() {
-            return;
-        }
-        let mut family = MetricFamily::default();
-        family.set_name(name.to_owned());
-        family.set_help(help.to_owned());
-        family.set_field_type(kind);
-        family.set_metric(metrics);
-        self.0.push(family);
+    fn register(&mut self, name: &str, help: &str, metric: impl Metric) {
+        // The registry adds the full stop again.
+        self.0.register(name, help.trim_end_matches('.'), metric);
     }
 }
 
-/// Converts a count to a float, the number type of the text format. Counts above 2^53 are rounded.
+/// Converts a count to a float, the number type of quotients. Counts above 2^53 are rounded.
 pub(super) fn count_as_f64(n: u64) -> f64 {
     n as f64
 }

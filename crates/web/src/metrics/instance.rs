@@ -9,7 +9,7 @@ pub(super) fn add_instance_metrics(families: &mut MetricFamilies, report: &Insta
     families.add_gauge(
         "windrow_build_info",
         "1; the label holds the version of Windrow.",
-        [MetricSample::new([("version", report.version.clone())], 1.0)],
+        [MetricSample::new([("version", report.version.clone())], 1u64)],
     );
     families.add_gauge(
         "windrow_pipeline_info",
@@ -20,7 +20,7 @@ pub(super) fn add_instance_metrics(families: &mut MetricFamilies, report: &Insta
                 ("topic", pipeline.source.kafka().topic.clone()),
                 ("group", pipeline.source.kafka().consumer_group.clone()),
             ],
-            1.0,
+            1u64,
         )],
     );
     families.add_gauge(
@@ -33,7 +33,7 @@ pub(super) fn add_instance_metrics(families: &mut MetricFamilies, report: &Insta
                 ("pid", report.pid.to_string()),
                 ("listen", report.listen_address.clone()),
             ],
-            1.0,
+            1u64,
         )],
     );
     let states = [
@@ -44,9 +44,7 @@ pub(super) fn add_instance_metrics(families: &mut MetricFamilies, report: &Insta
     families.add_gauge(
         "windrow_instance_state",
         "1 for the state of the instance, 0 for all other states.",
-        states.map(|(name, state)| {
-            MetricSample::new([("state", name.to_owned())], if report.state == state { 1.0 } else { 0.0 })
-        }),
+        states.map(|(name, state)| MetricSample::new([("state", name.to_owned())], u64::from(report.state == state))),
     );
     families.add_gauge(
         "windrow_start_timestamp_seconds",

@@ -34,14 +34,10 @@ mod linux {
         families.add_gauge(
             "process_resident_memory_bytes",
             "Resident memory in bytes.",
-            [count_as_f64(stat.rss * page_size()).into()],
+            [(stat.rss * page_size()).into()],
         );
-        families.add_gauge(
-            "process_virtual_memory_bytes",
-            "Virtual memory in bytes.",
-            [count_as_f64(stat.vsize).into()],
-        );
-        families.add_gauge("process_threads", "Threads.", [(stat.num_threads as f64).into()]);
+        families.add_gauge("process_virtual_memory_bytes", "Virtual memory in bytes.", [stat.vsize.into()]);
+        families.add_gauge("process_threads", "Threads.", [stat.num_threads.into()]);
         families.add_gauge(
             "process_start_time_seconds",
             "When the process started, as Unix time.",
@@ -51,9 +47,9 @@ mod linux {
     }
 
     pub(super) fn add_file_descriptor_metrics(families: &mut MetricFamilies, process: &Process) -> ProcResult<()> {
-        families.add_gauge("process_open_fds", "Open file descriptors.", [(process.fd_count()? as f64).into()]);
+        families.add_gauge("process_open_fds", "Open file descriptors.", [process.fd_count()?.into()]);
         if let LimitValue::Value(limit) = process.limits()?.max_open_files.soft_limit {
-            families.add_gauge("process_max_fds", "File descriptors that may be open.", [count_as_f64(limit).into()]);
+            families.add_gauge("process_max_fds", "File descriptors that may be open.", [limit.into()]);
         }
         Ok(())
     }

@@ -1,25 +1,25 @@
 //! Metrics of each feature view: rows and late events.
 
-use super::families::{MetricFamilies, MetricSample, count_as_f64};
+use super::families::{MetricFamilies, MetricSample};
 use crate::report::ViewReport;
 
 pub(super) fn add_view_metrics(families: &mut MetricFamilies, views: &[ViewReport]) {
-    let samples = |value: fn(&ViewReport) -> f64| {
+    let samples = |value: fn(&ViewReport) -> u64| {
         views.iter().map(move |view| MetricSample::new([("feature_view", view.name.clone())], value(view)))
     };
     families.add_counter(
         "windrow_feature_view_rows_total",
         "Rows that fired, one for each entity in each window.",
-        samples(|view| count_as_f64(view.rows_fired)),
+        samples(|view| view.rows_fired),
     );
     families.add_counter(
         "windrow_feature_view_late_events_total",
         "Events that arrived after all their windows in the view had closed, so no row contains them.",
-        samples(|view| count_as_f64(view.late_event_count)),
+        samples(|view| view.late_event_count),
     );
     families.add_gauge(
         "windrow_feature_view_entities",
         "Entities (users) that have state in the view.",
-        samples(|view| count_as_f64(view.entity_count)),
+        samples(|view| view.entity_count),
     );
 }

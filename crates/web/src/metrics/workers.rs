@@ -4,41 +4,35 @@ use super::families::{MetricFamilies, MetricSample, count_as_f64};
 use crate::report::WorkerReport;
 
 pub(super) fn add_worker_metrics(families: &mut MetricFamilies, workers: &[WorkerReport]) {
-    let samples = |value: fn(&WorkerReport) -> f64| {
-        workers
-            .iter()
-            .enumerate()
-            .map(move |(number, worker)| MetricSample::new([("worker", number.to_string())], value(worker)))
-    };
     families.add_counter(
         "windrow_worker_records_total",
         "Records read from Kafka, dead letters included.",
-        samples(|worker| count_as_f64(worker.records_read)),
+        samples_by_worker(workers, |worker| worker.records_read),
     );
     families.add_counter(
         "windrow_worker_read_bytes_total",
         "Bytes of the records read from Kafka.",
-        samples(|worker| count_as_f64(worker.bytes_read)),
+        samples_by_worker(workers, |worker| worker.bytes_read),
     );
     families.add_counter(
         "windrow_worker_dead_letters_total",
         "Records that were not events and became dead letters.",
-        samples(|worker| count_as_f64(worker.undecodable_record_count)),
+        samples_by_worker(workers, |worker| worker.undecodable_record_count),
     );
     families.add_counter(
         "windrow_worker_refused_rows_total",
         "Rows that Redis refused and the worker gave up.",
-        samples(|worker| count_as_f64(worker.refused_row_count)),
+        samples_by_worker(workers, |worker| worker.refused_row_count),
     );
     families.add_counter(
         "windrow_worker_rows_there_total",
         "Rows computed again after a restart that were already in Redis and were not written again.",
-        samples(|worker| count_as_f64(worker.rows_already_written)),
+        samples_by_worker(workers, |worker| worker.rows_already_written),
     );
     families.add_gauge(
         "windrow_worker_entities",
         "Entities (users) that have state in the worker.",
-        samples(|worker| count_as_f64(worker.entity_count)),
+        samples_by_worker(workers, |worker| worker.entity_count),
     );
     families.add_counter(
         "windrow_worker_time_seconds_total",
@@ -58,16 +52,26 @@ pub(super) fn add_worker_metrics(families: &mut MetricFamilies, workers: &[Worke
     families.add_gauge(
         "windrow_worker_decode_ratio",
         "The share of busy time that goes into decoding, between 0 and 1; the rest goes into windows.",
-        samples(|worker| worker.decode_share_of_busy_time),
+        samples_by_worker(workers, |worker| worker.decode_share_of_busy_time),
     );
     families.add_gauge(
         "windrow_worker_checkpoint_pause_max_seconds",
         "The longest that saving state has kept the worker from its records since the start.",
-        samples(|worker| worker.longest_snapshot_pause_ms / 1_000.0),
+        samples_by_worker(workers, |worker| worker.longest_snapshot_pause_ms / 1_000.0),
     );
     families.add_gauge(
         "windrow_worker_beat_age_seconds",
         "Time since the worker's loop last completed a turn; a large value means that it hangs.",
-        samples(|worker| count_as_f64(worker.heartbeat_age_ms) / 1_000.0),
+        samples_by_worker(workers, |worker| count_as_f64(worker.heartbeat_age_ms) / 1_000.0),
     );
+}
+
+fn samples_by_worker<V>(
+    workers: &[WorkerReport],
+    value: impl Fn(&WorkerReport) -> V,
+) -> impl Iterator<Item = MetricSample<V>> {
+    workers
+        .iter()
+        .enumerate()
+        .map(move |(number, worker)| MetricSample::new([("worker", number.to_string())], value(worker)))
 }
