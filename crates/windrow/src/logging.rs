@@ -11,9 +11,10 @@ use parking_lot::Mutex;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer, fmt, registry};
+use tracing_subscriber::{Layer, fmt, registry};
 use windrow_web::report::LoggedProblemReport;
 
 use crate::wall_clock::now_ms;
@@ -41,10 +42,11 @@ pub(crate) enum LogVerbosity {
 /// Starts logging. The environment variable `RUST_LOG` overrides `verbosity`.
 pub(crate) fn start_logging(verbosity: LogVerbosity, format: LogFormat) {
     let default = match verbosity {
-        LogVerbosity::Normal => "info",
-        LogVerbosity::Detailed => "debug",
+        LogVerbosity::Normal => LevelFilter::INFO,
+        LogVerbosity::Detailed => LevelFilter::DEBUG,
     };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    let from_environment = std::env::var("RUST_LOG").ok().and_then(|filter| filter.parse().ok());
+    let filter = from_environment.unwrap_or_else(|| Targets::new().with_default(default));
     let lines = match format {
         LogFormat::Text => {
             fmt::layer().with_target(false).with_ansi(stderr().is_terminal()).with_writer(stderr).boxed()

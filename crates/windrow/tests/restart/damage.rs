@@ -103,7 +103,7 @@ fn every_flipped_byte_and_every_cut_is_survived() {
             flipped[at] ^= 1 << (at % 8);
             assert_resumes_with(&format!("byte {at}"), &flipped);
             // Cut at every length near the end, and at every third length elsewhere.
-            if at % 3 == 0 || at + 40 > bytes.len() {
+            if at.is_multiple_of(3) || at + 40 > bytes.len() {
                 assert_resumes_with(&format!("cut at {at}"), &bytes[..at]);
             }
         };
