@@ -13,7 +13,7 @@ use crate::query::QueryParameters;
 
 const DEFAULT_RECORD_LIMIT: usize = 50;
 const MAX_RECORD_LIMIT: usize = 500;
-const VALUE_BYTES_DEFAULT: usize = 4 << 10;
+const DEFAULT_VALUE_BYTES: usize = 4 << 10;
 const MAX_VALUE_BYTES: usize = 64 << 10;
 /// If a request asks for a single record, the answer holds at most this many bytes of the record's value.
 const MAX_SINGLE_RECORD_VALUE_BYTES: usize = 8 << 20;
@@ -116,15 +116,15 @@ fn bad_query_fault(reason: impl Into<String>) -> HttpFault {
 pub(super) fn parse_record_page_request(parameters: RawParameters) -> Result<PageRequest, HttpFault> {
     let query = KnownParameters::new(parameters, &RECORD_PAGE_PARAMETER_NAMES)?;
     let limit = query.parse_bounded_number("limit", DEFAULT_RECORD_LIMIT, MAX_RECORD_LIMIT)?;
-    let bytes_max = if limit == 1 { MAX_SINGLE_RECORD_VALUE_BYTES } else { MAX_VALUE_BYTES };
+    let max_bytes = if limit == 1 { MAX_SINGLE_RECORD_VALUE_BYTES } else { MAX_VALUE_BYTES };
     let patience_ms =
         query.parse_parameter("patience_ms", "use a number of milliseconds")?.unwrap_or(DEFAULT_READ_TIMEOUT_MS);
     Ok(PageRequest {
         start: query.parse_record_page_start()?,
         partition: query.parse_partition()?,
         search_text: query.parse_search_text()?,
-        records_max: limit,
-        value_bytes_max: query.parse_bounded_number("bytes", VALUE_BYTES_DEFAULT, bytes_max)?,
+        max_records: limit,
+        max_value_bytes: query.parse_bounded_number("bytes", DEFAULT_VALUE_BYTES, max_bytes)?,
         timeout: Duration::from_millis(patience_ms.min(MAX_READ_TIMEOUT_MS)),
     })
 }
@@ -135,6 +135,6 @@ pub(super) fn parse_tail_request(parameters: RawParameters) -> Result<TailReques
     Ok(TailRequest {
         partition: query.parse_partition()?,
         search_text: query.parse_search_text()?,
-        value_bytes_max: query.parse_bounded_number("bytes", VALUE_BYTES_DEFAULT, MAX_VALUE_BYTES)?,
+        max_value_bytes: query.parse_bounded_number("bytes", DEFAULT_VALUE_BYTES, MAX_VALUE_BYTES)?,
     })
 }

@@ -85,8 +85,8 @@ impl<C: PartitionCursor> PageReader<C> {
         let ranges = &plan.readable_offsets.offset_ranges;
         let partition_count = ranges.len().max(1);
         let limits = BufferLimits {
-            records_max: plan.request.records_max,
-            bytes_max: (MAX_BUFFERED_BYTES / partition_count).max(1),
+            max_records: plan.request.max_records,
+            max_bytes: (MAX_BUFFERED_BYTES / partition_count).max(1),
         };
         let piece = choose_first_piece_size(&plan, i64::try_from(partition_count).unwrap_or(i64::MAX));
         let new_cursor = |partition: i32, readable: &std::ops::Range<i64>| {
@@ -139,7 +139,7 @@ impl<C: PartitionCursor> PageReader<C> {
     }
 
     fn is_full(&self) -> bool {
-        self.records.len() >= self.plan.request.records_max
+        self.records.len() >= self.plan.request.max_records
     }
 
     /// Returns the partitions that have unread offsets and no buffered record.
@@ -174,13 +174,13 @@ impl<C: PartitionCursor> PageReader<C> {
             .iter()
             .filter_map(|partition| self.cursors.get(partition).map(|cursor| (*partition, cursor.next_piece_offsets())))
             .collect();
-        let value_bytes_max = self.plan.request.value_bytes_max;
+        let max_value_bytes = self.plan.request.max_value_bytes;
         let read = consumer.read_ranges(&pieces, Instant::now() + ROUND_TIMEOUT, |message| {
             self.examined_record_count += 1;
             let Some(cursor) = self.cursors.get_mut(&message.partition()) else { return };
             let matches = |search: &Finder<'_>| message_contains(message, search);
             if cursor.wants_records() && self.search.as_ref().is_none_or(matches) {
-                cursor.push_record(BrowsedRecord::from_message(message, value_bytes_max));
+                cursor.push_record(BrowsedRecord::from_message(message, max_value_bytes));
             }
         })?;
         for (partition, piece) in &pieces {
@@ -237,7 +237,7 @@ impl<C: PartitionCursor> PageReader<C> {
 /// Returns the number of offsets in the first piece of each partition. If the request does not search for a text, this
 /// number is twice the page's maximum number of records, divided by the number of partitions.
 fn choose_first_piece_size(plan: &PagePlan, partition_count: i64) -> PieceSize {
-    let limit = i64::try_from(plan.request.records_max).unwrap_or(i64::MAX);
+    let limit = i64::try_from(plan.request.max_records).unwrap_or(i64::MAX);
     let wanted = match plan.request.search_text {
         Some(_) => FIRST_SEARCH_PIECE_OFFSETS,
         None => (2 * limit / partition_count).max(MIN_FIRST_PIECE_OFFSETS),

@@ -7,8 +7,8 @@ use crate::kafka::browse::records::BrowsedRecord;
 /// The most records in the buffer of one partition, and the most bytes of these records.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BufferLimits {
-    pub(super) records_max: usize,
-    pub(super) bytes_max: usize,
+    pub(super) max_records: usize,
+    pub(super) max_bytes: usize,
 }
 
 /// Records of one partition. The record at the front comes first on the page.
@@ -32,10 +32,10 @@ impl RecordBuffer {
     }
 
     /// Returns whether the buffer must drop a record. The buffer keeps a single record even if this record exceeds
-    /// `bytes_max`.
+    /// `max_bytes`.
     pub(super) fn is_over_limits(&self) -> bool {
-        self.records.len() > self.limits.records_max
-            || (self.total_bytes > self.limits.bytes_max && self.records.len() > 1)
+        self.records.len() > self.limits.max_records
+            || (self.total_bytes > self.limits.max_bytes && self.records.len() > 1)
     }
 
     pub(super) fn push_front(&mut self, record: BrowsedRecord) {

@@ -31,9 +31,9 @@ pub struct PageRequest {
     /// If given, the page contains only records with this text in their key, value or headers.
     pub search_text: Option<String>,
     /// The most records on the page.
-    pub records_max: usize,
+    pub max_records: usize,
     /// The most bytes of a record's value that are returned. Longer values are truncated.
-    pub value_bytes_max: usize,
+    pub max_value_bytes: usize,
     /// How long reading may take. After this time, the page ends even if it is not full.
     pub timeout: Duration,
 }

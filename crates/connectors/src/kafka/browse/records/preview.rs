@@ -23,13 +23,13 @@ pub struct BytePreview {
 }
 
 impl BytePreview {
-    /// Creates a preview of the first `bytes_max` bytes of `bytes`. A preview of text ends after a whole character.
+    /// Creates a preview of the first `max_bytes` bytes of `bytes`. A preview of text ends after a whole character.
     #[must_use]
-    pub fn new_truncated(bytes: &[u8], bytes_max: usize) -> Self {
-        let kept = &bytes[..bytes.len().min(bytes_max)];
+    pub fn new_truncated(bytes: &[u8], max_bytes: usize) -> Self {
+        let kept = &bytes[..bytes.len().min(max_bytes)];
         let text = match std::str::from_utf8(kept) {
             Ok(text) => Some(text),
-            // `bytes_max` cuts a character in two, so the preview ends before that character.
+            // `max_bytes` cuts a character in two, so the preview ends before that character.
             Err(error) if error.error_len().is_none() && kept.len() < bytes.len() => {
                 std::str::from_utf8(&kept[..error.valid_up_to()]).ok()
             }

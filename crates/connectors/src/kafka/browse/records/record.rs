@@ -56,8 +56,8 @@ pub struct RecordHeader {
 }
 
 impl BrowsedRecord {
-    /// Copies `message` with at most `value_bytes_max` bytes of its value.
-    pub(crate) fn from_message(message: &BorrowedMessage<'_>, value_bytes_max: usize) -> Self {
+    /// Copies `message` with at most `max_value_bytes` bytes of its value.
+    pub(crate) fn from_message(message: &BorrowedMessage<'_>, max_value_bytes: usize) -> Self {
         let (timestamp_ms, timestamp_origin) = match message.timestamp() {
             Timestamp::CreateTime(ms) => (Some(ms), "create"),
             Timestamp::LogAppendTime(ms) => (Some(ms), "append"),
@@ -69,7 +69,7 @@ impl BrowsedRecord {
         for (name, value) in header_entries(message) {
             header_bytes += name.len() + value.map_or(0, <[u8]>::len);
             if headers.len() < MAX_HEADERS_SHOWN {
-                headers.push(RecordHeader::new_truncated(name, value, value_bytes_max.min(MAX_HEADER_VALUE_BYTES)));
+                headers.push(RecordHeader::new_truncated(name, value, max_value_bytes.min(MAX_HEADER_VALUE_BYTES)));
             }
         }
         Self {
@@ -77,8 +77,8 @@ impl BrowsedRecord {
             offset: message.offset(),
             timestamp_ms,
             timestamp_origin,
-            key: key.map(|key| BytePreview::new_truncated(key, value_bytes_max.max(MAX_HEADER_VALUE_BYTES))),
-            value: value.map(|value| BytePreview::new_truncated(value, value_bytes_max)),
+            key: key.map(|key| BytePreview::new_truncated(key, max_value_bytes.max(MAX_HEADER_VALUE_BYTES))),
+            value: value.map(|value| BytePreview::new_truncated(value, max_value_bytes)),
             headers,
             header_count: message.headers().map_or(0, Headers::count),
             total_bytes: key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len) + header_bytes,
@@ -96,13 +96,13 @@ impl BrowsedRecord {
 }
 
 impl RecordHeader {
-    fn new_truncated(name: &str, value: Option<&[u8]>, value_bytes_max: usize) -> Self {
+    fn new_truncated(name: &str, value: Option<&[u8]>, max_value_bytes: usize) -> Self {
         let escaped = || name.escape_debug().take(MAX_HEADER_NAME_BYTES).collect();
         Self {
             header_name: BytePreview::new_truncated(name.as_bytes(), MAX_HEADER_NAME_BYTES)
                 .text
                 .unwrap_or_else(escaped),
-            value: value.map(|value| BytePreview::new_truncated(value, value_bytes_max)),
+            value: value.map(|value| BytePreview::new_truncated(value, max_value_bytes)),
         }
     }
 }

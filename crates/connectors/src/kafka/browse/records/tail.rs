@@ -28,7 +28,7 @@ pub struct TailRequest {
     /// If given, only records with this text in their key, value or headers are returned.
     pub search_text: Option<String>,
     /// The most bytes of a record's value that are returned. Longer values are truncated.
-    pub value_bytes_max: usize,
+    pub max_value_bytes: usize,
 }
 
 /// The new records that arrived since the previous batch.
@@ -97,7 +97,7 @@ impl TailPlan {
                     batch.omitted_record_count += 1;
                     return;
                 }
-                let record = BrowsedRecord::from_message(message, self.request.value_bytes_max);
+                let record = BrowsedRecord::from_message(message, self.request.max_value_bytes);
                 bytes += record.estimate_memory_bytes();
                 batch.records.push(record);
             })?;
