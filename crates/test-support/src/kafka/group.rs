@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::test_kafka::{KAFKA_TIMEOUT, TestKafka};
@@ -83,7 +84,8 @@ impl TestKafka {
     /// committed offset.
     pub fn commit_offsets(&self, group: &str, topic: &str, offsets: &[(i32, i64)]) {
         let consumer: BaseConsumer = self.client_config().set("group.id", group).create().expect("a consumer");
-        consumer.commit(&build_offset_list(topic, offsets), CommitMode::Sync).expect("committed");
+        let offsets = build_offset_list(topic, offsets);
+        ask_coordinator(|| consumer.commit(&offsets, CommitMode::Sync));
     }
 
     /// Returns the offsets that `group` has committed for the first `partitions` partitions of `topic`, in the order of
@@ -95,9 +97,29 @@ impl TestKafka {
         for partition in 0..partitions {
             list.add_partition(topic, partition);
         }
-        let committed = consumer.committed_offsets(list, KAFKA_TIMEOUT).expect("Kafka answers");
+        let committed = ask_coordinator(|| consumer.committed_offsets(list.clone(), KAFKA_TIMEOUT));
         committed.elements().iter().map(|element| element.offset().to_raw().unwrap_or(-1).max(-1)).collect()
     }
+}
+
+/// Repeats `request` until a group coordinator answers. The first group of a new Kafka has none for a moment.
+fn ask_coordinator<T>(request: impl Fn() -> KafkaResult<T>) -> T {
+    let mut answer = None;
+    wait_until("a group coordinator answers", || {
+        answer = match request() {
+            Ok(answered) => Some(answered),
+            Err(error) => match error.rdkafka_error_code() {
+                Some(
+                    RDKafkaErrorCode::NotCoordinator
+                    | RDKafkaErrorCode::CoordinatorNotAvailable
+                    | RDKafkaErrorCode::CoordinatorLoadInProgress,
+                ) => None,
+                _ => panic!("Kafka refuses the request: {error}"),
+            },
+        };
+        answer.is_some()
+    });
+    answer.expect("just answered")
 }
 
 fn build_offset_list(topic: &str, offsets: &[(i32, i64)]) -> TopicPartitionList {
