@@ -46,6 +46,7 @@ check() {
     return "$code"
 }
 
+[[ ${2:-} != -h && ${2:-} != --help ]] || set -- --help
 case ${1:-} in
     build)
         site=$(realpath -m -- "${2:-$ROOT/.windrow/site}")

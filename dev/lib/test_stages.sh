@@ -10,7 +10,7 @@ CURRENT=''
 # The stages that run in the background, by title: their process groups, counts, logs, and when they began.
 declare -A BACKGROUND_GROUP=() BACKGROUND_COUNT=() BACKGROUND_LOG=() BACKGROUND_BEGAN=()
 
-stage_log() { printf '%s\n' "$TEMP/${1//[^a-z0-9]/-}.log"; }
+stage_log() { printf '%s\n' "$TEMP/${1//[^[:alnum:]]/-}.log"; }
 
 # stage TITLE COUNT COMMAND…: runs the command and shows its output only on failure. `set -e` is off inside the command.
 # COUNT LOG CODE adds to PASSED and FAILED. The first failing stage ends the run.
