@@ -222,6 +222,7 @@ fn checkpoints(store: Arc<dyn CheckpointStore>, every: Duration) -> CheckpointCo
         restore_source: None,
         droppable_view_names: Default::default(),
         accepts_added_partitions: false,
+        snapshot_limits: Default::default(),
         process_name: "bench".to_owned(),
     }
 }

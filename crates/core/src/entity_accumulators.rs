@@ -125,16 +125,39 @@ impl EntityAccumulators {
         }
     }
 
-    /// Appends the number of entries to a snapshot, and then every entry. An entry begins with the distance from the
-    /// span start of the previous entry to its own span start. The length of its span, the words of its fixed-size
-    /// accumulators, and its variable accumulators follow.
-    pub(crate) fn save(&self, aggregators: &FeatureAggregators, out: &mut Vec<u8>) {
-        let entries = self.entry_count(aggregators);
-        write_unsigned(out, entries as u64);
+    /// Moves the entries with the indexes `0..count` to the end of `older`. The entries of `older` start earlier.
+    pub(crate) fn move_oldest_entries(&mut self, aggregators: &FeatureAggregators, count: usize, older: &mut Self) {
+        if older.is_empty() && count == self.entry_count(aggregators) {
+            *older = std::mem::take(self);
+            return;
+        }
+        older.entry_words.extend(self.entry_words.drain(..count * words_per_entry(aggregators)));
+        let variable_count = aggregators.variable_accumulator_count();
+        if variable_count > 0 {
+            older.variable_accumulators.extend(self.variable_accumulators.drain(..count * variable_count));
+        }
+        if self.entry_words.is_empty() {
+            *self = Self::default();
+        }
+    }
+
+    /// Appends the number of entries in `older` and `newer` to a snapshot, and then every entry of both. An entry
+    /// begins with the distance from the span start of the previous entry to its own span start. The length of its
+    /// span, the words of its fixed-size accumulators, and its variable accumulators follow.
+    pub(crate) fn save_consecutive(
+        older: Option<&Self>,
+        newer: &Self,
+        aggregators: &FeatureAggregators,
+        out: &mut Vec<u8>,
+    ) {
+        let tables = || older.into_iter().chain([newer]);
+        write_unsigned(out, tables().map(|table| table.entry_count(aggregators) as u64).sum());
         let mut before = 0;
-        for entry in 0..entries {
+        for (table, entry) in
+            tables().flat_map(|table| (0..table.entry_count(aggregators)).map(move |entry| (table, entry)))
+        {
             let (span, accumulators) =
-                (self.entry_span(aggregators, entry), self.entry_accumulators(aggregators, entry));
+                (table.entry_span(aggregators, entry), table.entry_accumulators(aggregators, entry));
             write_signed(out, span.span_start.wrapping_sub(before));
             write_signed(out, span.span_end.wrapping_sub(span.span_start));
             before = span.span_start;
@@ -143,7 +166,7 @@ impl EntityAccumulators {
         }
     }
 
-    /// Reads the accumulators of one entity that [`Self::save`] wrote.
+    /// Reads the accumulators of one entity that [`Self::save_consecutive`] wrote.
     pub(crate) fn load(
         aggregators: &FeatureAggregators,
         reader: &mut SnapshotReader<'_>,

@@ -42,8 +42,16 @@ impl SlotState for EntityEntry {
         self.key.is_none()
     }
 
-    fn save(&self, (): &(), out: &mut Vec<u8>) {
-        write_bytes(out, self.key().as_bytes());
+    fn remove_oldest_entries(&mut self, (): &(), _: usize) {
+        self.key = None;
+    }
+
+    fn move_oldest_entries(&mut self, (): &(), _: usize, expired: &mut Self) {
+        expired.key = self.key.take();
+    }
+
+    fn save(&self, expired: Option<&Self>, (): &(), out: &mut Vec<u8>) {
+        write_bytes(out, expired.unwrap_or(self).key().as_bytes());
     }
 
     fn load((): &(), reader: &mut SnapshotReader<'_>) -> Result<Self, DamagedSnapshot> {
@@ -137,7 +145,7 @@ impl EntityTable {
         let hash = hash_entity_key(&self.hash_key, entity.key());
         if let Ok(entry) = self.slots_by_key.find_entry(hash, |stored| *stored == slot) {
             entry.remove();
-            self.entities_by_slot.open_for_expiry(slot, &()).key = None;
+            self.entities_by_slot.expire_oldest_entries(slot, &(), 1);
             self.free_slots.push(Reverse(slot));
         }
     }

@@ -50,6 +50,7 @@
 //! | `snapshot.rs` | a shard's state as bytes, written while the shard continues |
 //! | `snapshot/encoding.rs` | numbers, texts and bytes within a snapshot |
 //! | `snapshot/format.rs` | the tables of a snapshot, and the state outside the slots |
+//! | `snapshot/layer_blocks.rs` | the blocks of a layer, read from its parts |
 //! | `snapshot/restore.rs` | rebuilding a shard from the layers of its snapshots |
 //! | `snapshot/slots.rs` | saving a slot before it changes |
 //! | `snapshot/table_progress.rs` | the slots that a running snapshot has not saved yet |
@@ -102,7 +103,8 @@ pub use event::{ENTITY_KEY_FIELD, Event, EventField, EventFormat, EventSchema, F
 pub use row::{LateEvent, Row, ShardOutput, ViewId};
 pub use shard::Shard;
 pub use snapshot::encoding::DamagedSnapshot;
-pub use snapshot::format::{BaseOrDelta, ShardMetadata, SnapshotStorageOutcome, count_snapshot_bytes_by_table};
+pub use snapshot::format::{BaseOrDelta, ShardMetadata, SnapshotStorageOutcome};
+pub use snapshot::layer_blocks::LayerByteCounter;
 pub use snapshot::restore::ShardRestore;
 pub use time::{EventTime, Window};
 pub use value::{FieldType, Literal, Value};

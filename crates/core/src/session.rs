@@ -58,8 +58,17 @@ impl SlotState for EntitySessions {
         self.session_entries.is_empty()
     }
 
-    fn save(&self, aggregators: &FeatureAggregators, out: &mut Vec<u8>) {
-        self.session_entries.save(aggregators, out);
+    fn remove_oldest_entries(&mut self, aggregators: &FeatureAggregators, count: usize) {
+        self.session_entries.remove_entries(aggregators, 0, count);
+    }
+
+    fn move_oldest_entries(&mut self, aggregators: &FeatureAggregators, count: usize, expired: &mut Self) {
+        self.session_entries.move_oldest_entries(aggregators, count, &mut expired.session_entries);
+    }
+
+    fn save(&self, expired: Option<&Self>, aggregators: &FeatureAggregators, out: &mut Vec<u8>) {
+        let expired = expired.map(|expired| &expired.session_entries);
+        EntityAccumulators::save_consecutive(expired, &self.session_entries, aggregators, out);
     }
 
     fn load(aggregators: &FeatureAggregators, reader: &mut SnapshotReader<'_>) -> Result<Self, DamagedSnapshot> {
@@ -169,11 +178,7 @@ impl SessionViewState {
                     feature_aggregators: aggregators,
                     accumulators,
                 });
-                self.sessions_by_slot.open_for_expiry(slot, aggregators).session_entries.remove_entries(
-                    aggregators,
-                    0,
-                    1,
-                );
+                self.sessions_by_slot.expire_oldest_entries(slot, aggregators, 1);
             }
             let table = &self.sessions_by_slot[slot].session_entries;
             let next_due = (!table.is_empty()).then(|| table.entry_span(aggregators, 0).span_end + self.gap_ms - 1);

@@ -158,37 +158,35 @@ impl Shard {
         }
     }
 
-    /// Saves slots to the running snapshot. Stops when all slots are saved, or when the shard holds about `limit` saved
-    /// bytes. The caller then takes these bytes with [`Self::take_snapshot_bytes`]. Returns `true` when all slots are
-    /// saved.
-    pub fn continue_snapshot(&mut self, limit: usize) -> bool {
-        let mut room = limit.saturating_sub(self.entity_table.entities_by_slot.buffered_byte_count());
-        for view in &self.views {
-            room = room.saturating_sub(match &view.windows {
-                WindowState::Sliding(state) => state.panes_by_slot.buffered_byte_count(),
-                WindowState::Session(state) => state.sessions_by_slot.buffered_byte_count(),
-            });
-        }
-        while room > 0 {
-            let Some(saved) = self.entity_table.entities_by_slot.save_next_pending_slot(&()) else {
-                return self.views.iter_mut().all(|view| view.save_pending_slots(&mut room));
-            };
-            room = room.saturating_sub(saved);
-        }
-        false
-    }
-
-    /// Moves the saved bytes of the running snapshot from the shard to the end of `out`.
-    pub fn take_snapshot_bytes(&mut self, out: &mut Vec<u8>) {
-        self.entity_table.entities_by_slot.take_snapshot_block(ENTITY_KEY_TABLE_NUMBER, out);
+    /// Saves slots to the running snapshot, and appends about `limit` saved bytes to `out`. Exceeds the limit by
+    /// at most one block or slot. The slots that events have changed come first. Returns `true` when all slots are saved and appended.
+    pub fn continue_snapshot(&mut self, limit: usize, out: &mut Vec<u8>) -> bool {
+        let full_length = out.len().saturating_add(limit);
+        let entities = &mut self.entity_table.entities_by_slot;
+        entities.take_saved_blocks(ENTITY_KEY_TABLE_NUMBER, full_length, out);
         for (index, view) in self.views.iter_mut().enumerate() {
+            let table = view_table_number(index);
             match &mut view.windows {
-                WindowState::Sliding(state) => state.panes_by_slot.take_snapshot_block(view_table_number(index), out),
-                WindowState::Session(state) => {
-                    state.sessions_by_slot.take_snapshot_block(view_table_number(index), out);
-                }
+                WindowState::Sliding(state) => state.panes_by_slot.take_saved_blocks(table, full_length, out),
+                WindowState::Session(state) => state.sessions_by_slot.take_saved_blocks(table, full_length, out),
             }
         }
+        entities.continue_snapshot(ENTITY_KEY_TABLE_NUMBER, &(), full_length, out)
+            && self
+                .views
+                .iter_mut()
+                .enumerate()
+                .all(|(index, view)| view.continue_snapshot(view_table_number(index), full_length, out))
+    }
+
+    /// Returns the number of saved bytes that [`Self::continue_snapshot`] has not appended yet.
+    #[cfg(test)]
+    pub(crate) fn buffered_snapshot_byte_count(&self) -> usize {
+        let views = self.views.iter().map(|view| match &view.windows {
+            WindowState::Sliding(state) => state.panes_by_slot.buffered_byte_count(),
+            WindowState::Session(state) => state.sessions_by_slot.buffered_byte_count(),
+        });
+        views.sum::<usize>() + self.entity_table.entities_by_slot.buffered_byte_count()
     }
 
     /// Ends the running snapshot, even if some slots are not saved yet. `result` says whether the caller has stored the
@@ -222,19 +220,15 @@ impl Shard {
 }
 
 impl ViewState {
-    /// Saves slots of the view to the running snapshot. `room` is the number of bytes that may still be saved; every
-    /// saved slot reduces it. Stops when `room` is 0 or all slots of the view are saved. Returns `true` if all slots of
-    /// the view are saved.
-    fn save_pending_slots(&mut self, room: &mut usize) -> bool {
-        while *room > 0 {
-            let saved = match &mut self.windows {
-                WindowState::Sliding(state) => state.panes_by_slot.save_next_pending_slot(&self.aggregators),
-                WindowState::Session(state) => state.sessions_by_slot.save_next_pending_slot(&self.aggregators),
-            };
-            let Some(saved) = saved else { return true };
-            *room = room.saturating_sub(saved);
+    /// Saves slots of the view, as [`crate::snapshot::slots::SlotTable::continue_snapshot`] does.
+    fn continue_snapshot(&mut self, table: u64, full_length: usize, out: &mut Vec<u8>) -> bool {
+        let aggregators = &self.aggregators;
+        match &mut self.windows {
+            WindowState::Sliding(state) => state.panes_by_slot.continue_snapshot(table, aggregators, full_length, out),
+            WindowState::Session(state) => {
+                state.sessions_by_slot.continue_snapshot(table, aggregators, full_length, out)
+            }
         }
-        false
     }
 
     /// Loads the state of the view from one block of a snapshot, during a restore.
@@ -291,3 +285,6 @@ impl<O: ShardOutput> ShardOutput for UnnumberedOutput<'_, O> {
         self.0.emit_late_event(late);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -71,8 +71,16 @@ impl SlotState for EntityAccumulators {
         self.is_empty()
     }
 
-    fn save(&self, aggregators: &FeatureAggregators, out: &mut Vec<u8>) {
-        self.save(aggregators, out);
+    fn remove_oldest_entries(&mut self, aggregators: &FeatureAggregators, count: usize) {
+        self.remove_entries(aggregators, 0, count);
+    }
+
+    fn move_oldest_entries(&mut self, aggregators: &FeatureAggregators, count: usize, expired: &mut Self) {
+        self.move_oldest_entries(aggregators, count, expired);
+    }
+
+    fn save(&self, expired: Option<&Self>, aggregators: &FeatureAggregators, out: &mut Vec<u8>) {
+        Self::save_consecutive(expired, self, aggregators, out);
     }
 
     fn load(aggregators: &FeatureAggregators, reader: &mut SnapshotReader<'_>) -> Result<Self, DamagedSnapshot> {
@@ -235,8 +243,7 @@ impl SlidingViewState {
                 done += 1;
             }
             if done > 0 {
-                let panes = panes.open_for_expiry(aggregators);
-                panes.remove_entries(aggregators, 0, done);
+                let panes = panes.expire_oldest_entries(aggregators, done);
                 if panes.is_empty() {
                     entities.remove_view_from_slot(slot);
                     *entity_count -= 1;

@@ -64,6 +64,7 @@ mod retention;
 mod row_numbering_fingerprint;
 mod savepoint_request;
 mod savepoint_summary;
+mod snapshot_limits;
 mod state_object;
 pub(crate) mod store;
 mod store_retry;
@@ -79,6 +80,7 @@ pub(crate) use opened_partition::OpenedPartition;
 pub(crate) use row_numbering_fingerprint::derive_fingerprint_after_restart;
 pub use savepoint_request::{CurrentSavepointRequest, SavepointRequest};
 pub use savepoint_summary::SavepointSummary;
+pub use snapshot_limits::SnapshotLimits;
 pub use store::{CheckpointStore, CheckpointStoreOpener, ListedObject, StoreFault};
 pub use take_savepoint::{SavepointParameters, SavepointProgress, take_savepoint};
 pub(crate) use thread_messages::{

@@ -75,6 +75,7 @@
 //! | `checkpoint/row_numbering_fingerprint.rs` | whether row numbers are comparable with those in Redis |
 //! | `checkpoint/savepoint_request.rs` | how a savepoint is requested from all instances |
 //! | `checkpoint/savepoint_summary.rs` | the object that describes a complete savepoint |
+//! | `checkpoint/snapshot_limits.rs` | how many bytes of a snapshot are saved, cut and waiting |
 //! | `checkpoint/state_object.rs` | the format of state objects, with its version |
 //! | `checkpoint/store.rs` | the interface to the checkpoint store |
 //! | `checkpoint/store_retry.rs` | retries while the store is unreachable, until a stop is requested |

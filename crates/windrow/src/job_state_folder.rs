@@ -106,6 +106,7 @@ impl JobStateFolder {
             restore_source: None,
             droppable_view_names: Default::default(),
             accepts_added_partitions: false,
+            snapshot_limits: Default::default(),
             process_name: create_process_name()?,
         })
     }

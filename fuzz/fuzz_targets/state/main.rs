@@ -11,7 +11,7 @@ mod stream;
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use windrow_core::{EventTime, Shard, ShardMetadata, ShardRestore, count_snapshot_bytes_by_table};
+use windrow_core::{EventTime, LayerByteCounter, Shard, ShardMetadata, ShardRestore};
 use windrow_engine::checkpoint::CheckpointManifest;
 
 use stream::FuzzedInput;
@@ -21,7 +21,8 @@ struct State {
     views: FuzzedInput,
     slots: u16,
     watermark: Option<i32>,
-    layers: Vec<Vec<u8>>,
+    /// Each element is one layer, as a list of parts.
+    layers: Vec<Vec<Vec<u8>>>,
 }
 
 fuzz_target!(|state: State| {
@@ -35,9 +36,13 @@ fuzz_target!(|state: State| {
     };
     let mut restore = ShardRestore::new(empty, metadata.slot_count, (0..views.len()).map(Some).collect());
     let whole = state.layers.iter().all(|layer| {
-        let _ = count_snapshot_bytes_by_table(layer);
-        let _ = CheckpointManifest::decode(layer);
-        restore.load_layer_part(layer).is_ok()
+        let mut counter = LayerByteCounter::default();
+        for part in layer {
+            let _ = counter.count_part(part);
+            let _ = CheckpointManifest::decode(part);
+        }
+        let _ = counter.finish_layer();
+        layer.iter().all(|part| restore.load_layer_part(part).is_ok()) && restore.finish_layer().is_ok()
     });
     if whole && let Ok(shard) = restore.finish(&metadata) {
         assert!(shard.entity_count() <= usize::from(state.slots), "more entities than slots");

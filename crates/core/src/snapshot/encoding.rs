@@ -49,6 +49,11 @@ impl<'a> SnapshotReader<'a> {
         self.0.is_empty()
     }
 
+    /// Returns the number of bytes that have not been read.
+    pub(crate) const fn remaining_byte_count(&self) -> usize {
+        self.0.len()
+    }
+
     pub(crate) fn read_unsigned(&mut self) -> Result<u64, DamagedSnapshot> {
         let (mut number, mut shift) = (0_u64, 0);
         for (at, &byte) in self.0.iter().enumerate() {

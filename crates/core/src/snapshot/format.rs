@@ -1,8 +1,5 @@
 //! Parts of the snapshot format: base or delta, the numbers that identify tables, and the state outside the slots.
 
-use std::collections::BTreeMap;
-
-use super::encoding::{DamagedSnapshot, SnapshotReader};
 use crate::time::EventTime;
 
 /// Whether a snapshot holds all state or only changes.
@@ -42,20 +39,4 @@ pub(crate) const ENTITY_KEY_TABLE_NUMBER: u64 = 0;
 /// Returns the number of the table that holds the state of the view with the index `index`.
 pub(crate) const fn view_table_number(index: usize) -> u64 {
     index as u64 + 1
-}
-
-/// Returns the size of each table in a part of a snapshot, as a map from table number to bytes. Table 0 holds the
-/// entity keys, table `n + 1` the state of view `n`. The function does not decode the saved slots.
-///
-/// # Errors
-/// Fails when the bytes are not those of a snapshot.
-pub fn count_snapshot_bytes_by_table(bytes: &[u8]) -> Result<BTreeMap<usize, usize>, DamagedSnapshot> {
-    let mut tables = BTreeMap::new();
-    let mut blocks = SnapshotReader::new(bytes);
-    while !blocks.is_empty() {
-        let (table, records) = (blocks.read_unsigned()?, blocks.read_bytes()?);
-        let table = usize::try_from(table).map_err(|_| DamagedSnapshot("a table number that is too large"))?;
-        *tables.entry(table).or_insert(0) += records.len();
-    }
-    Ok(tables)
 }

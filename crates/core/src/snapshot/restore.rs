@@ -3,18 +3,21 @@
 //! Owns: the order of the steps of a restore. Does not own: the decoding of a slot (the table of the slot decodes it).
 //! Invariant: no bytes make a restore panic. Bytes that are not a snapshot of these views give an error.
 
-use super::encoding::{DamagedSnapshot, SnapshotReader};
+use super::encoding::DamagedSnapshot;
 use super::format::{ENTITY_KEY_TABLE_NUMBER, ShardMetadata};
+use super::layer_blocks::LayerBlockReader;
 use super::slots::{RestorePermit, SlotRecordBlock};
 use crate::shard::Shard;
 use crate::watermark::Watermark;
 
 /// A shard during its restore. The caller loads every layer, the oldest first, and then calls [`ShardRestore::finish`].
+/// After the last part of each layer, it calls [`ShardRestore::finish_layer`].
 #[derive(Debug)]
 pub struct ShardRestore {
     shard: Shard,
     slot_count: u32,
     target_view_by_saved_view: Vec<Option<usize>>,
+    layer_blocks: LayerBlockReader,
 }
 
 impl ShardRestore {
@@ -23,7 +26,7 @@ impl ShardRestore {
     /// `empty` that gets the saved state, or `None` to drop the saved state.
     #[must_use]
     pub fn new(empty: Shard, slot_count: u32, target_view_by_saved_view: Vec<Option<usize>>) -> Self {
-        Self { shard: empty, slot_count, target_view_by_saved_view }
+        Self { shard: empty, slot_count, target_view_by_saved_view, layer_blocks: LayerBlockReader::default() }
     }
 
     /// Loads one part of a layer. The caller must load the parts of a layer in the order in which they were saved.
@@ -31,28 +34,36 @@ impl ShardRestore {
     /// # Errors
     /// Fails when the bytes are not those of a snapshot.
     pub fn load_layer_part(&mut self, bytes: &[u8]) -> Result<(), DamagedSnapshot> {
-        let mut blocks = SnapshotReader::new(bytes);
-        while !blocks.is_empty() {
-            let (table, records) =
-                (blocks.read_unsigned()?, SlotRecordBlock::new(self.slot_count, blocks.read_bytes()?));
+        let Self { shard, slot_count, target_view_by_saved_view, layer_blocks } = self;
+        layer_blocks.add_part(bytes, |table, records| {
+            let records = SlotRecordBlock::new(*slot_count, records);
             if table == ENTITY_KEY_TABLE_NUMBER {
-                self.shard.entity_table.load_entity_keys(records)?;
-                continue;
+                return shard.entity_table.load_entity_keys(records);
             }
-            let view = usize::try_from(table - 1).ok().and_then(|view| self.target_view_by_saved_view.get(view));
-            if let Some(view) = view.ok_or(DamagedSnapshot("a table of a view that the checkpoint does not list"))? {
-                self.shard.views[*view].load_slot_records(records)?;
+            let view = usize::try_from(table - 1).ok().and_then(|view| target_view_by_saved_view.get(view));
+            match view.ok_or(DamagedSnapshot("a table of a view that the checkpoint does not list"))? {
+                Some(view) => shard.views[*view].load_slot_records(records),
+                None => Ok(()),
             }
-        }
-        Ok(())
+        })
+    }
+
+    /// Ends a layer, after its last part.
+    ///
+    /// # Errors
+    /// Fails when the last part ends inside a block.
+    pub fn finish_layer(&mut self) -> Result<(), DamagedSnapshot> {
+        self.layer_blocks.finish_layer()
     }
 
     /// Returns the restored shard. `metadata` supplies the watermark and the number of rows that each view has emitted,
     /// in the order of the shard's views.
     ///
     /// # Errors
-    /// Fails when a slot has state but no entity key, or when two slots have the same entity key.
+    /// Fails when a slot has state but no entity key, when two slots have the same entity key, or when the last layer
+    /// ends inside a block.
     pub fn finish(mut self, metadata: &ShardMetadata) -> Result<Shard, DamagedSnapshot> {
+        self.layer_blocks.finish_layer()?;
         let permit = RestorePermit::new();
         let watermark = metadata.watermark.unwrap_or(Watermark::BEFORE_ALL_EVENTS);
         self.shard.watermark.set_time(watermark);

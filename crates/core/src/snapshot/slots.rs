@@ -2,11 +2,14 @@
 //!
 //! Owns: all write access to the slots of a table. Does not own: the content of a slot and its encoding
 //! ([`SlotState`]).
-//! Invariant: while a snapshot may run, the state in a slot changes only through [`SlotTable::open_for_change`],
-//! [`SlotTable::open_for_expiry`] or [`ReadOnlySlot::open_for_expiry`]. If the running snapshot has not saved the slot
-//! yet, these methods save the slot first. During a restore no snapshot runs. A restore therefore changes slots
-//! directly, with a [`SlotRecordBlock`] or a [`RestorePermit`], which only [`super::restore`] creates.
+//! Invariants: (1) While a snapshot may run, the state in a slot changes only through [`SlotTable::open_for_change`],
+//! [`SlotTable::expire_oldest_entries`] or [`ReadOnlySlot::expire_oldest_entries`]. If the running snapshot has not
+//! saved the slot yet, the first saves the slot, and the others keep the removed entries. During a restore no snapshot
+//! runs. A restore therefore changes slots directly, with a [`SlotRecordBlock`] or a [`RestorePermit`], which only
+//! [`super::restore`] creates. (2) A window that fires saves no slot, however many slots it changes: only
+//! [`SlotTable::continue_snapshot`] and changes by events add saved bytes.
 
+use std::collections::BTreeMap;
 use std::ops::{Deref, Index};
 
 use super::encoding::{DamagedSnapshot, SnapshotReader};
@@ -21,8 +24,12 @@ pub(crate) trait SlotState: Default {
 
     /// Returns whether the slot holds no state.
     fn is_empty(&self) -> bool;
-    /// Appends the slot's state to a snapshot.
-    fn save(&self, context: &Self::EncodingContext, out: &mut Vec<u8>);
+    /// Removes the `count` oldest entries (panes or sessions; the key of an entity is its only entry).
+    fn remove_oldest_entries(&mut self, context: &Self::EncodingContext, count: usize);
+    /// Moves the `count` oldest entries to the end of `expired`, which holds older entries of the same slot.
+    fn move_oldest_entries(&mut self, context: &Self::EncodingContext, count: usize, expired: &mut Self);
+    /// Appends the slot's state to a snapshot: the entries of `expired`, then the entries of `self`.
+    fn save(&self, expired: Option<&Self>, context: &Self::EncodingContext, out: &mut Vec<u8>);
     /// Reads the state of a slot that [`Self::save`] wrote.
     fn load(context: &Self::EncodingContext, reader: &mut SnapshotReader<'_>) -> Result<Self, DamagedSnapshot>;
 }
@@ -42,11 +49,20 @@ pub(crate) trait HasDerivedState: SlotState {
 pub(crate) struct SlotTable<S> {
     slots: Vec<S>,
     snapshot_progress: TableSnapshotProgress,
+    expired_entries: ExpiredEntries<S>,
 }
+
+/// For each pending slot, the entries that fired windows have removed from it. The running snapshot still has to save
+/// them. Moving them here takes no bytes for the snapshot and almost no time, whatever the size of the entries.
+type ExpiredEntries<S> = BTreeMap<EntitySlot, S>;
 
 impl<S> Default for SlotTable<S> {
     fn default() -> Self {
-        Self { slots: Vec::new(), snapshot_progress: TableSnapshotProgress::default() }
+        Self {
+            slots: Vec::new(),
+            snapshot_progress: TableSnapshotProgress::default(),
+            expired_entries: ExpiredEntries::new(),
+        }
     }
 }
 
@@ -77,18 +93,23 @@ impl<S: SlotState> SlotTable<S> {
     #[inline]
     pub(crate) fn open_for_change(&mut self, slot: EntitySlot, context: &S::EncodingContext) -> &mut S {
         let state = &mut self.slots[slot.index()];
-        if self.snapshot_progress.mark_changed(slot) && !state.is_empty() {
-            self.snapshot_progress.write_slot_record(slot, |out| state.save(context, out));
+        if self.snapshot_progress.mark_changed(slot) {
+            save_pending_slot(slot, state, &mut self.expired_entries, &mut self.snapshot_progress, context);
         }
         state
     }
 
-    /// Returns write access to `slot` for the removal of state whose last window has fired. A restore repeats the
-    /// removal, so the next delta (a snapshot of changes) need not include the slot.
+    /// Removes the `count` oldest entries of `slot`, whose last window has fired, and returns the slot. A restore
+    /// repeats the removal, so the next delta (a snapshot of changes) need not include the slot.
     #[inline]
-    pub(crate) fn open_for_expiry(&mut self, slot: EntitySlot, context: &S::EncodingContext) -> &mut S {
-        ReadOnlySlot { slot, state: &mut self.slots[slot.index()], snapshot_progress: &mut self.snapshot_progress }
-            .open_for_expiry(context)
+    pub(crate) fn expire_oldest_entries(&mut self, slot: EntitySlot, context: &S::EncodingContext, count: usize) -> &S {
+        ReadOnlySlot {
+            slot,
+            state: &mut self.slots[slot.index()],
+            snapshot_progress: &self.snapshot_progress,
+            expired_entries: &mut self.expired_entries,
+        }
+        .expire_oldest_entries(context, count)
     }
 
     /// Calls `visit` with every slot that holds state, in ascending order of the slots.
@@ -99,7 +120,8 @@ impl<S: SlotState> SlotTable<S> {
                 visit(ReadOnlySlot {
                     slot: EntitySlot::from_index(index),
                     state,
-                    snapshot_progress: &mut self.snapshot_progress,
+                    snapshot_progress: &self.snapshot_progress,
+                    expired_entries: &mut self.expired_entries,
                 });
             }
         }
@@ -108,30 +130,51 @@ impl<S: SlotState> SlotTable<S> {
     /// Begins a snapshot of the table in its current state.
     pub(crate) fn begin_snapshot(&mut self, base_or_delta: BaseOrDelta) {
         self.snapshot_progress.begin_snapshot(base_or_delta, self.slots.len());
+        self.expired_entries = ExpiredEntries::new();
     }
 
-    /// Saves the next slot that the running snapshot has not saved yet. Returns the number of saved bytes, or `None`
-    /// when all slots are saved.
-    pub(crate) fn save_next_pending_slot(&mut self, context: &S::EncodingContext) -> Option<usize> {
-        let slot = self.snapshot_progress.take_next_pending_slot()?;
-        let state = self.slots.get(slot.index()).filter(|state| !state.is_empty());
-        Some(state.map_or(0, |state| self.snapshot_progress.write_slot_record(slot, |out| state.save(context, out))))
+    /// Moves blocks of saved slots to the end of `out`, until `out` has at least `full_length` bytes or the table holds
+    /// no more saved bytes. The blocks have the table number `table`.
+    pub(crate) fn take_saved_blocks(&mut self, table: u64, full_length: usize, out: &mut Vec<u8>) {
+        while out.len() < full_length && self.snapshot_progress.take_saved_block(table, out) {}
     }
 
-    /// Returns the number of saved bytes that [`Self::take_snapshot_block`] has not taken yet.
+    /// Saves pending slots and moves their blocks to the end of `out`, until `out` has at least `full_length` bytes or
+    /// all slots are saved. Returns `true` if all slots are saved and moved.
+    pub(crate) fn continue_snapshot(
+        &mut self,
+        table: u64,
+        context: &S::EncodingContext,
+        full_length: usize,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        // Slots without state add no bytes. They reduce the room too, so that the call ends soon in a table of them.
+        let mut room = full_length.saturating_sub(out.len());
+        while room > 0 {
+            let Some(slot) = self.snapshot_progress.take_next_pending_slot() else {
+                self.take_saved_blocks(table, usize::MAX, out);
+                return true;
+            };
+            let saved = self.slots.get(slot.index()).map_or(0, |state| {
+                save_pending_slot(slot, state, &mut self.expired_entries, &mut self.snapshot_progress, context)
+            });
+            room = room.saturating_sub(saved.max(1));
+        }
+        self.take_saved_blocks(table, full_length, out);
+        false
+    }
+
+    /// Returns the number of saved bytes that the caller has not taken yet.
+    #[cfg(test)]
     pub(crate) fn buffered_byte_count(&self) -> usize {
         self.snapshot_progress.buffered_byte_count()
-    }
-
-    /// Moves the saved bytes to the end of `out`, where they form one block with the table number `table`.
-    pub(crate) fn take_snapshot_block(&mut self, table: u64, out: &mut Vec<u8>) {
-        self.snapshot_progress.take_saved_block(table, out);
     }
 
     /// Ends the running snapshot, even if some slots are not saved yet. `result` says whether the caller has stored the
     /// bytes of the snapshot.
     pub(crate) fn end_snapshot(&mut self, result: SnapshotStorageOutcome) {
         self.snapshot_progress.end_snapshot(result);
+        self.expired_entries = ExpiredEntries::new();
     }
 
     /// Loads the slots of one block of a snapshot. A loaded slot replaces the slot with the same index. Loading ends
@@ -171,11 +214,28 @@ impl<S: HasDerivedState> SlotTable<S> {
     }
 }
 
-/// One slot of a table, with read access. [`ReadOnlySlot::open_for_expiry`] gives write access.
+/// Saves `slot`, which is pending, to the running snapshot: the entries that fired windows have removed since the
+/// snapshot began, and then `state`. Returns the number of saved bytes.
+fn save_pending_slot<S: SlotState>(
+    slot: EntitySlot,
+    state: &S,
+    expired_entries: &mut ExpiredEntries<S>,
+    snapshot_progress: &mut TableSnapshotProgress,
+    context: &S::EncodingContext,
+) -> usize {
+    let expired = expired_entries.remove(&slot);
+    if expired.is_none() && state.is_empty() {
+        return 0;
+    }
+    snapshot_progress.write_slot_record(slot, |out| state.save(expired.as_ref(), context, out))
+}
+
+/// One slot of a table, with read access. [`ReadOnlySlot::expire_oldest_entries`] removes entries.
 pub(crate) struct ReadOnlySlot<'a, S> {
     slot: EntitySlot,
     state: &'a mut S,
-    snapshot_progress: &'a mut TableSnapshotProgress,
+    snapshot_progress: &'a TableSnapshotProgress,
+    expired_entries: &'a mut ExpiredEntries<S>,
 }
 
 impl<'a, S: SlotState> ReadOnlySlot<'a, S> {
@@ -183,12 +243,14 @@ impl<'a, S: SlotState> ReadOnlySlot<'a, S> {
         self.slot
     }
 
-    /// Returns write access to the slot for the removal of state, as [`SlotTable::open_for_expiry`] does.
+    /// Removes the `count` oldest entries of the slot, as [`SlotTable::expire_oldest_entries`] does.
     #[inline]
-    pub(crate) fn open_for_expiry(self, context: &S::EncodingContext) -> &'a mut S {
-        let Self { slot, state, snapshot_progress: writer } = self;
-        if writer.remove_pending_slot(slot) && !state.is_empty() {
-            writer.write_slot_record(slot, |out| state.save(context, out));
+    pub(crate) fn expire_oldest_entries(self, context: &S::EncodingContext, count: usize) -> &'a S {
+        let Self { slot, state, snapshot_progress, expired_entries } = self;
+        if snapshot_progress.is_pending(slot) {
+            state.move_oldest_entries(context, count, expired_entries.entry(slot).or_default());
+        } else {
+            state.remove_oldest_entries(context, count);
         }
         state
     }

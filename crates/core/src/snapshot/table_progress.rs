@@ -6,11 +6,17 @@
 //! Invariant: until the running snapshot ends, the writer keeps the set of slots that had changed when the snapshot
 //! began. If the snapshot is discarded, the next delta includes these slots too.
 
+use std::collections::VecDeque;
+
 use fixedbitset::FixedBitSet;
 
 use super::encoding::{write_bytes, write_signed, write_unsigned};
 use super::format::{BaseOrDelta, SnapshotStorageOutcome};
 use crate::entity_slot::EntitySlot;
+
+/// A block with at least this number of bytes is full: the next saved slot begins another block. So the worker can take
+/// saved bytes in small pieces, however many slots were saved before.
+const FULL_BLOCK_BYTES: usize = 64 * 1024;
 
 #[derive(Debug, Default)]
 pub(crate) struct TableSnapshotProgress {
@@ -23,6 +29,9 @@ pub(crate) struct TableSnapshotProgress {
     changed_slots_at_start: FixedBitSet,
     /// The index at which the scan for pending slots continues. No slot below this index is pending.
     scan_position: usize,
+    /// The saved slots of full blocks, oldest first.
+    full_blocks: VecDeque<Vec<u8>>,
+    /// The saved slots of the block that is not yet full.
     saved_records: Vec<u8>,
     /// The index of the last slot in `saved_records`; 0 while `saved_records` is empty.
     last_saved_slot: i64,
@@ -32,17 +41,16 @@ impl TableSnapshotProgress {
     /// Records that an event is about to change `slot`. Returns `true` if the caller must save the slot first.
     pub(super) fn mark_changed(&mut self, slot: EntitySlot) -> bool {
         self.changed_slots.grow_and_insert(slot.index());
-        self.remove_pending_slot(slot)
-    }
-
-    /// Removes `slot` from the pending slots. Returns `true` if the slot was pending: then the caller must save the
-    /// slot before changing it.
-    pub(super) fn remove_pending_slot(&mut self, slot: EntitySlot) -> bool {
-        let pending = self.pending_slots.contains(slot.index());
+        let pending = self.is_pending(slot);
         if pending {
             self.pending_slots.remove(slot.index());
         }
         pending
+    }
+
+    /// Returns whether the running snapshot has not saved `slot` yet.
+    pub(super) fn is_pending(&self, slot: EntitySlot) -> bool {
+        self.pending_slots.contains(slot.index())
     }
 
     /// Begins a snapshot of a table with `slot_count` slots.
@@ -57,6 +65,7 @@ impl TableSnapshotProgress {
             }
         };
         self.scan_position = 0;
+        self.full_blocks.clear();
         self.saved_records.clear();
         self.last_saved_slot = 0;
     }
@@ -79,22 +88,35 @@ impl TableSnapshotProgress {
         write_signed(&mut self.saved_records, i64::from(slot.0) - self.last_saved_slot);
         self.last_saved_slot = i64::from(slot.0);
         write(&mut self.saved_records);
-        self.saved_records.len() - before
+        let saved = self.saved_records.len() - before;
+        if self.saved_records.len() >= FULL_BLOCK_BYTES {
+            self.full_blocks.push_back(std::mem::take(&mut self.saved_records));
+            self.last_saved_slot = 0;
+        }
+        saved
     }
 
     /// Returns the number of saved bytes that [`Self::take_saved_block`] has not taken yet.
+    #[cfg(test)]
     pub(super) fn buffered_byte_count(&self) -> usize {
-        self.saved_records.len()
+        self.full_blocks.iter().map(Vec::len).sum::<usize>() + self.saved_records.len()
     }
 
-    /// Moves the saved bytes to the end of `out`, where they form one block with the table number `table`.
-    pub(super) fn take_saved_block(&mut self, table: u64, out: &mut Vec<u8>) {
-        if !self.saved_records.is_empty() {
+    /// Moves the oldest block of saved slots to the end of `out`, with the table number `table`. Returns `false` if no
+    /// saved slot is left.
+    pub(super) fn take_saved_block(&mut self, table: u64, out: &mut Vec<u8>) -> bool {
+        if let Some(records) = self.full_blocks.pop_front() {
+            write_unsigned(out, table);
+            write_bytes(out, &records);
+        } else if self.saved_records.is_empty() {
+            return false;
+        } else {
             write_unsigned(out, table);
             write_bytes(out, &self.saved_records);
             self.saved_records.clear();
             self.last_saved_slot = 0;
         }
+        true
     }
 
     /// Ends the running snapshot, even if some slots are pending. `result` says whether the caller has stored the bytes
@@ -105,6 +127,7 @@ impl TableSnapshotProgress {
             self.changed_slots.union_with(&changes);
         }
         self.pending_slots = FixedBitSet::new();
+        self.full_blocks = VecDeque::new();
         self.saved_records = Vec::new();
     }
 }

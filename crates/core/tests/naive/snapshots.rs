@@ -64,6 +64,7 @@ struct KeptSnapshot {
     layers: Vec<Vec<u8>>,
     facts: ShardMetadata,
     position: usize,
+    part_bytes: usize,
 }
 
 struct ActiveSnapshot {
@@ -76,8 +77,12 @@ struct ActiveSnapshot {
 fn restore_shard(kept: Option<&KeptSnapshot>, empty: Shard, views: usize) -> Shard {
     let Some(kept) = kept else { return empty };
     let mut restoring = ShardRestore::new(empty, kept.facts.slot_count, (0..views).map(Some).collect());
-    for layer in &kept.layers {
-        restoring.load_layer_part(layer).expect("what a shard saved can be read");
+    for (index, layer) in kept.layers.iter().enumerate() {
+        // Parts end anywhere, also within a slot.
+        for part in layer.chunks(kept.part_bytes + index) {
+            restoring.load_layer_part(part).expect("what a shard saved can be read");
+        }
+        restoring.finish_layer().expect("a whole layer");
     }
     restoring.finish(&kept.facts).expect("what a shard saved fits together")
 }
@@ -92,6 +97,7 @@ proptest! {
         (views, max_out_of_orderness_ms) in views(),
         events in stream(),
         thens in snapshot_actions(),
+        part_bytes in 1_usize..200,
     ) {
         let schema = schema();
         let empty = |hash_key| Shard::new(&views, &schema, max_out_of_orderness_ms, hash_key);
@@ -120,23 +126,19 @@ proptest! {
                 }
                 SnapshotAction::Save(limit) => {
                     if let Some(taking) = &mut taking {
-                        shard.continue_snapshot(limit);
-                        shard.take_snapshot_bytes(&mut taking.bytes);
+                        shard.continue_snapshot(limit, &mut taking.bytes);
                     }
                 }
                 SnapshotAction::Keep => {
                     if let Some(mut done) = taking.take() {
-                        while !shard.continue_snapshot(100) {
-                            shard.take_snapshot_bytes(&mut done.bytes);
-                        }
-                        shard.take_snapshot_bytes(&mut done.bytes);
+                        while !shard.continue_snapshot(100, &mut done.bytes) {}
                         shard.end_snapshot(SnapshotStorageOutcome::Stored);
                         let mut layers = match (done.base_or_delta, kept.take()) {
                             (BaseOrDelta::Delta, Some(before)) => before.layers,
                             _ => Vec::new(),
                         };
                         layers.push(done.bytes);
-                        kept = Some(KeptSnapshot { layers, facts: done.facts, position: done.position });
+                        kept = Some(KeptSnapshot { layers, facts: done.facts, position: done.position, part_bytes });
                     }
                 }
                 SnapshotAction::Fail => {
@@ -171,8 +173,7 @@ proptest! {
         }
         let (mut layer, facts) = (Vec::new(), shard.snapshot_metadata());
         shard.begin_snapshot(BaseOrDelta::Base);
-        prop_assert!(shard.continue_snapshot(usize::MAX));
-        shard.take_snapshot_bytes(&mut layer);
+        prop_assert!(shard.continue_snapshot(usize::MAX, &mut layer));
 
         let left: Vec<FeatureView> = views.iter().enumerate().filter(|(index, _)| *index != dropped).map(|(_, view)| view.clone()).collect();
         let map: Vec<Option<usize>> = (0..views.len()).map(|index| match index.cmp(&dropped) {
@@ -209,8 +210,7 @@ proptest! {
         }
         let (mut layer, facts) = (Vec::new(), shard.snapshot_metadata());
         shard.begin_snapshot(BaseOrDelta::Base);
-        shard.continue_snapshot(usize::MAX);
-        shard.take_snapshot_bytes(&mut layer);
+        shard.continue_snapshot(usize::MAX, &mut layer);
         if layer.is_empty() {
             return Ok(());
         }

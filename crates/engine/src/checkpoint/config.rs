@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::savepoint_request::CurrentSavepointRequest;
+use super::snapshot_limits::SnapshotLimits;
 use super::store::CheckpointStore;
 use crate::{Halt, RowFence};
 
@@ -61,6 +62,8 @@ pub struct CheckpointConfig {
     pub droppable_view_names: BTreeSet<String>,
     /// Whether the job accepts checkpoints that were taken when the topic had another number of partitions.
     pub accepts_added_partitions: bool,
+    /// The bounds within which the workers save snapshots.
+    pub snapshot_limits: SnapshotLimits,
     /// The unique name of this process. Windrow writes the name into epoch objects and manifests.
     pub process_name: String,
 }

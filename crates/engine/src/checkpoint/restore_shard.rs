@@ -41,13 +41,16 @@ pub(super) fn restore_shard(
     let indexes = match_stored_views(retry, job, manifest)?;
     let targets = (0..manifest.views.len()).map(|stored| indexes.iter().position(|index| *index == Some(stored)));
     let mut restore = ShardRestore::new(job.new_shard(), manifest.slot_count, targets.collect());
-    for part in manifest.layers.iter().flat_map(|layer| &layer.parts) {
+    for (layer, part) in manifest.layers.iter().flat_map(|layer| layer.parts.iter().map(move |part| (layer, part))) {
         let bytes = retry.retry_while_unreachable(|| store.read_object(&part.object_name))?;
         let applied = match &bytes {
             None => Err(ObjectDamage::Missing.into()),
             Some(bytes) if !part.matches_size_and_checksum(bytes) => Err(ObjectDamage::ManifestMismatch.into()),
             Some(bytes) => state_object::unpack_state(bytes).and_then(|state| {
-                restore.load_layer_part(&state).map_err(|damage| ObjectDamage::InvalidSnapshot(damage).into())
+                let loaded = restore.load_layer_part(&state);
+                let is_last = layer.parts.last() == Some(part);
+                let loaded = loaded.and_then(|()| if is_last { restore.finish_layer() } else { Ok(()) });
+                loaded.map_err(|damage| ObjectDamage::InvalidSnapshot(damage).into())
             }),
         };
         if let Err(fault) = applied {

@@ -1,20 +1,21 @@
-//! The format of state objects. A state object holds one piece of a snapshot in compressed form.
+//! The format of state objects. A state object holds one part of a snapshot in compressed form.
 //!
-//! Format (version 1): a header of 20 bytes, then the content compressed with Zstandard. The header is the text
+//! Format (version 2): a header of 20 bytes, then the content compressed with Zstandard. The header is the text
 //! `windrow`, a newline, and three little-endian numbers of 4 bytes: the version, the unpacked length, and the
 //! checksum. The checksum is the CRC-32 of the whole object except the 4 bytes of the checksum.
-//! Invariants: (1) An incomplete or altered object is rejected. (2) The unpacked content never exceeds
-//! [`MAX_UNPACKED_BYTES`].
+//! In version 1, every part ends at the end of a block of the snapshot. In version 2, a block may continue in the next
+//! part, so every part has at most [`STATE_PART_BYTES`], however large a slot is.
+//! Invariants: (1) An incomplete or altered object is rejected. (2) The functions that write and read an object refuse
+//! the same parts: what one of them accepts, the other accepts too.
 
 use super::object_errors::{ObjectDamage, ObjectFault};
 
 /// The newest format version. Windrow writes this version, and reads this version and all older versions.
-const STATE_FORMAT_VERSION: u32 = 1;
+const STATE_FORMAT_VERSION: u32 = 2;
+/// The size of a part in bytes, before compression. The last part of a snapshot may be smaller, none is larger.
+pub(crate) const STATE_PART_BYTES: usize = 8 * 1024 * 1024;
 const MAGIC: &[u8; 8] = b"windrow\n";
 const HEADER_BYTES: usize = 20;
-/// The largest accepted unpacked size in bytes. Windrow never writes an object with a larger unpacked size, so a larger
-/// size in a header is damage.
-const MAX_UNPACKED_BYTES: usize = 256 * 1024 * 1024;
 /// A fast level of Zstandard. State consists mostly of small numbers, so higher levels save little space.
 const COMPRESSION_LEVEL: i32 = 1;
 
@@ -27,17 +28,25 @@ pub(crate) enum PackFault {
         /// The error text of the compressor.
         detail: String,
     },
-    /// The length of the piece does not fit into the 4-byte number in the header.
-    #[error("the piece of the snapshot is larger than 4 GiB")]
-    TooLarge,
+    /// The part is larger than the reader accepts.
+    #[error("the part of the snapshot has {byte_count} bytes, more than the {STATE_PART_BYTES} that can be read")]
+    TooLarge {
+        /// The size of the part.
+        byte_count: usize,
+    },
 }
 
-/// Compresses `bytes`, one piece of a snapshot. Returns a state object, which consists of a header and the compressed
-/// bytes.
+/// Compresses `bytes`, one part of a snapshot. Returns a state object, which consists of a header and the compressed
+/// bytes. Refuses every part that [`unpack_state`] would refuse.
 pub(crate) fn pack_state(bytes: &[u8]) -> Result<Vec<u8>, PackFault> {
+    let too_large = PackFault::TooLarge { byte_count: bytes.len() };
+    let Some(length) =
+        u32::try_from(bytes.len()).ok().filter(|_| is_accepted_length(STATE_FORMAT_VERSION, bytes.len()))
+    else {
+        return Err(too_large);
+    };
     let packed = zstd::bulk::compress(bytes, COMPRESSION_LEVEL)
         .map_err(|error| PackFault::Compression { detail: error.to_string() })?;
-    let length = u32::try_from(bytes.len()).map_err(|_| PackFault::TooLarge)?;
     let mut out = Vec::with_capacity(HEADER_BYTES + packed.len());
     out.extend_from_slice(MAGIC);
     out.extend_from_slice(&STATE_FORMAT_VERSION.to_le_bytes());
@@ -62,12 +71,18 @@ pub(crate) fn unpack_state(object: &[u8]) -> Result<Vec<u8>, ObjectFault> {
         return Err(ObjectFault::Newer { found: version, known: STATE_FORMAT_VERSION });
     }
     let length = length as usize;
-    if length > MAX_UNPACKED_BYTES {
+    if !is_accepted_length(version, length) {
         return Err(ObjectDamage::TooLarge.into());
     }
     let bytes = zstd::bulk::decompress(&object[HEADER_BYTES..], length)
         .map_err(|error| ObjectDamage::NotDecompressible { detail: error.to_string() })?;
     if bytes.len() == length { Ok(bytes) } else { Err(ObjectDamage::UnpackedLengthMismatch.into()) }
+}
+
+/// Returns whether an object of the format `version` may have the unpacked size `byte_count`. The writers of version 1
+/// had no limit below 4 GiB, so the reader has none either.
+const fn is_accepted_length(version: u32, byte_count: usize) -> bool {
+    version < 2 || byte_count <= STATE_PART_BYTES
 }
 
 /// Returns the CRC-32 of all bytes of a state object except the 4 bytes of the checksum in the header. The manifest
@@ -102,10 +117,40 @@ mod tests {
     #[test]
     fn a_newer_version_is_not_called_damaged() {
         let mut object = pack_state(b"state").expect("packed");
-        object[8] = 2;
-        let sum = compute_object_checksum(&object);
+        object[8] = 3;
+        restore_checksum(&mut object);
+        assert_eq!(unpack_state(&object), Err(ObjectFault::Newer { found: 3, known: 2 }));
+    }
+
+    fn restore_checksum(object: &mut [u8]) {
+        let sum = compute_object_checksum(object);
         object[16..HEADER_BYTES].copy_from_slice(&sum.to_le_bytes());
-        assert_eq!(unpack_state(&object), Err(ObjectFault::Newer { found: 2, known: 1 }));
+    }
+
+    /// What cannot be read is not written.
+    #[test]
+    fn the_writer_and_the_reader_have_the_same_limit() {
+        let object = pack_state(&vec![0; STATE_PART_BYTES]).expect("packed");
+        assert_eq!(unpack_state(&object).map(|bytes| bytes.len()), Ok(STATE_PART_BYTES));
+        let byte_count = STATE_PART_BYTES + 1;
+        assert_eq!(pack_state(&vec![0; byte_count]), Err(PackFault::TooLarge { byte_count }));
+        let mut object = object;
+        object[12..16].copy_from_slice(&u32::try_from(byte_count).expect("small").to_le_bytes());
+        restore_checksum(&mut object);
+        assert_eq!(unpack_state(&object), Err(ObjectDamage::TooLarge.into()));
+    }
+
+    /// An earlier version wrote parts of any size, which its own reader refused from 256 MiB on.
+    #[test]
+    fn large_parts_of_version_1_are_read() {
+        let bytes = vec![7; STATE_PART_BYTES + 1];
+        let mut object = pack_state(&bytes[1..]).expect("packed");
+        object.truncate(HEADER_BYTES);
+        object[8] = 1;
+        object[12..16].copy_from_slice(&u32::try_from(bytes.len()).expect("small").to_le_bytes());
+        object.extend(zstd::bulk::compress(&bytes, COMPRESSION_LEVEL).expect("compressed"));
+        restore_checksum(&mut object);
+        assert_eq!(unpack_state(&object), Ok(bytes));
     }
 
     #[test]

@@ -27,6 +27,23 @@ pub(super) struct ActiveSnapshot {
     pub(super) stage: SnapshotStage,
 }
 
+impl ActiveSnapshot {
+    /// Cuts the unsent bytes into parts of `part_bytes` bytes, and removes and returns these parts. While the snapshot
+    /// is being saved, the bytes that do not fill a part stay. Afterwards they are the last part.
+    pub(super) fn take_unsent_parts(&mut self, part_bytes: usize) -> Vec<Vec<u8>> {
+        let is_whole = self.stage != SnapshotStage::Saving;
+        if self.unsent_bytes.len() < part_bytes && !is_whole {
+            return Vec::new();
+        }
+        let mut parts: Vec<Vec<u8>> = self.unsent_bytes.chunks(part_bytes.max(1)).map(<[u8]>::to_vec).collect();
+        self.unsent_bytes.clear();
+        if let Some(rest) = parts.pop_if(|last| last.len() < part_bytes && !is_whole) {
+            self.unsent_bytes = rest;
+        }
+        parts
+    }
+}
+
 /// The stage of a snapshot in progress.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum SnapshotStage {

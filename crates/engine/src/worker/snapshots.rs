@@ -4,7 +4,8 @@
 //! Owns: when snapshots start, how fast they are saved, the wait until rows are acknowledged. Does not own: encoding
 //! the shard's state (the shard), writing objects to the checkpoint store (the checkpoint thread).
 //! Invariants: (1) A partition has at most one snapshot in progress, and a worker saves the bytes of at most one
-//! snapshot at a time. (2) A worker saves about [`SAVE_BYTES_PER_LOOP`] bytes between two polls. (3) The worker
+//! snapshot at a time. (2) A worker saves about [`SnapshotLimits::save_bytes_per_poll`] bytes between two polls, also
+//! while windows fire. It sends parts of [`SnapshotLimits::state_part_bytes`], whatever a slot holds. (3) The worker
 //! requests the completion of a snapshot only after the row store has acknowledged all rows before the cut and has lost
 //! none. (4) Before this request, the worker flushes all dead letters before the cut.
 
@@ -17,22 +18,15 @@ use super::active_snapshot::{ActiveSnapshot, SnapshotStage};
 use super::owned_partition::CheckpointProgress;
 use super::partition_phase::{PartitionPhase, TrackedPartition};
 use super::state::{Worker, WorkerOutcome};
-use crate::checkpoint::{CheckpointCommand, CheckpointEvent, SnapshotOutcome, SnapshotPurpose, SnapshotToComplete};
+use crate::checkpoint::{
+    CheckpointCommand, CheckpointEvent, SnapshotLimits, SnapshotOutcome, SnapshotPurpose, SnapshotToComplete,
+};
 use crate::halt::ErrorChain;
 use crate::{
     CheckpointRecord, CheckpointState, CommitWait, DeadLetterSink, FenceToken, Halt, Partition, PartitionOffsets, Sink,
     Source,
 };
 
-/// The approximate number of snapshot bytes that the worker saves between two polls. Saving this many bytes takes about
-/// a millisecond.
-const SAVE_BYTES_PER_LOOP: usize = 256 * 1024;
-/// The approximate size of a part in bytes. The worker sends a whole part to the checkpoint thread, and the thread
-/// writes the part as one state object.
-const STATE_PART_BYTES: usize = 8 * 1024 * 1024;
-/// The worker pauses saving while the checkpoint thread holds at least this many snapshot bytes that are not yet
-/// written.
-const MAX_UNWRITTEN_BYTES: usize = 64 * 1024 * 1024;
 /// The delay before the worker repeats a failed savepoint of a partition.
 const SAVEPOINT_RETRY_DELAY: Duration = Duration::from_secs(5);
 /// The maximum time that a poll waits for records while no snapshot is in progress.
@@ -44,11 +38,10 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
     /// Returns the maximum time for which the next poll waits for records. This time is short while a snapshot is in
     /// progress, so that a poll does not delay the snapshot.
     pub(super) fn choose_poll_timeout(&self) -> Duration {
-        let pending = self.checkpoint_thread.as_ref().map_or(0, |thread| thread.unwritten_snapshot_byte_count());
         let mut snapshots = self.partitions.values().filter_map(TrackedPartition::active_snapshot).peekable();
         if snapshots.peek().is_none() {
             POLL_TIMEOUT
-        } else if pending < MAX_UNWRITTEN_BYTES && snapshots.any(|snapshot| snapshot.stage == SnapshotStage::Saving) {
+        } else if snapshots.any(|snapshot| snapshot.stage == SnapshotStage::Saving && self.has_room_for(snapshot)) {
             Duration::ZERO
         } else {
             POLL_TIMEOUT_DURING_SNAPSHOT
@@ -59,9 +52,20 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         if self.checkpoint_thread.is_none() {
             return Ok(());
         }
-        self.save_snapshot_bytes(SAVE_BYTES_PER_LOOP)?;
+        self.save_snapshot_bytes(self.snapshot_limits().save_bytes_per_poll)?;
         self.begin_due_snapshot()?;
         self.request_snapshot_completions()
+    }
+
+    pub(super) fn snapshot_limits(&self) -> SnapshotLimits {
+        self.checkpoint_config.as_ref().map_or_else(SnapshotLimits::default, |checkpoints| checkpoints.snapshot_limits)
+    }
+
+    /// Returns whether fewer saved bytes than [`SnapshotLimits::max_unwritten_bytes`] are not yet written, including
+    /// the unsent bytes of `snapshot`.
+    fn has_room_for(&self, snapshot: &ActiveSnapshot) -> bool {
+        let unwritten = self.checkpoint_thread.as_ref().map_or(0, |thread| thread.unwritten_snapshot_byte_count());
+        unwritten + snapshot.unsent_bytes.len() < self.snapshot_limits().max_unwritten_bytes
     }
 
     /// Starts the next due snapshot, unless the worker is saving another snapshot.
@@ -144,30 +148,29 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         Ok(())
     }
 
-    /// Saves about `limit` bytes of the snapshot in stage [`SnapshotStage::Saving`], if any. Sends the unsent bytes to
-    /// the checkpoint thread when they fill a part, or when the whole snapshot is saved.
+    /// Saves about `limit` bytes of the snapshot in stage [`SnapshotStage::Saving`], if any. Sends every full part to
+    /// the checkpoint thread, and the last part when the whole snapshot is saved.
     pub(super) fn save_snapshot_bytes(&mut self, limit: usize) -> Result<(), Halt> {
-        let Some(thread) = self
-            .checkpoint_thread
-            .as_ref()
-            .filter(|thread| thread.unwritten_snapshot_byte_count() < MAX_UNWRITTEN_BYTES)
-        else {
+        let part_bytes = self.snapshot_limits().state_part_bytes;
+        let mut active = self.partitions.values().filter_map(TrackedPartition::active_snapshot);
+        let saving = active.find(|snapshot| snapshot.stage == SnapshotStage::Saving);
+        if !saving.is_some_and(|snapshot| self.has_room_for(snapshot)) {
             return Ok(());
-        };
+        }
+        let Some(thread) = &self.checkpoint_thread else { return Ok(()) };
         let saving = self.partitions.values_mut().find(|tracked| tracked.has_snapshot_in_stage(SnapshotStage::Saving));
         let Some((owned, snapshot)) = saving.and_then(TrackedPartition::owned_and_snapshot_mut) else { return Ok(()) };
         let started_at = self.clock.monotonic_now();
-        let all = owned.shard.continue_snapshot(limit);
-        owned.shard.take_snapshot_bytes(&mut snapshot.unsent_bytes);
+        let all = owned.shard.continue_snapshot(limit, &mut snapshot.unsent_bytes);
         self.event_recorder.record_snapshot_pause(self.clock.monotonic_now().saturating_sub(started_at));
         if all {
             snapshot.stage = SnapshotStage::WaitingForRows;
         }
-        if snapshot.unsent_bytes.len() >= STATE_PART_BYTES || (all && !snapshot.unsent_bytes.is_empty()) {
+        for bytes in snapshot.take_unsent_parts(part_bytes) {
             thread.send_command(CheckpointCommand::WriteStatePart {
                 fence_token: owned.fence_token,
                 snapshot_purpose: snapshot.snapshot_purpose.clone(),
-                bytes: std::mem::take(&mut snapshot.unsent_bytes),
+                bytes,
             })?;
         }
         Ok(())
@@ -331,7 +334,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
             if self.stop_signal.is_requested() && self.clock.monotonic_now() >= deadline {
                 break;
             }
-            self.save_snapshot_bytes(STATE_PART_BYTES)?;
+            self.save_snapshot_bytes(self.snapshot_limits().state_part_bytes)?;
             self.request_snapshot_completions()?;
             if !self.is_saving_snapshot() {
                 self.wait_for_checkpoint_event()?;

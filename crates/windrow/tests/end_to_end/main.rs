@@ -9,6 +9,8 @@
 mod conformance_cases;
 #[path = "../support/folder_files.rs"]
 mod folder_files;
+#[path = "../support/seeded_random.rs"]
+mod seeded_random;
 
 mod bounded;
 mod contested;

@@ -83,6 +83,7 @@ pub(crate) fn checkpoint_config(
         restore_source: from.map(|from| RestoreSource { source_store: open_folder_store(from) }),
         droppable_view_names: Default::default(),
         accepts_added_partitions: false,
+        snapshot_limits: Default::default(),
         process_name: "kept".to_owned(),
     }
 }

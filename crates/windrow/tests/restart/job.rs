@@ -56,6 +56,7 @@ impl JobSetup {
             restore_source: None,
             droppable_view_names: Default::default(),
             accepts_added_partitions: false,
+            snapshot_limits: Default::default(),
             process_name: "test".to_owned(),
         };
         Self { pipeline: Arc::new(shipped_pipeline(&[])), rows, checkpoints }

@@ -10,6 +10,8 @@
 mod conformance_cases;
 #[path = "../support/folder_copy.rs"]
 mod folder_copy;
+#[path = "../support/seeded_random.rs"]
+mod seeded_random;
 #[path = "../support/job.rs"]
 mod shared_job;
 
@@ -19,6 +21,7 @@ mod damage;
 mod faults;
 mod faulty_store;
 mod job;
+mod large_state;
 mod memory_rows;
 mod scripted_source;
 mod views;
