@@ -68,7 +68,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         unwritten + snapshot.unsent_bytes.len() < self.snapshot_limits().max_unwritten_bytes
     }
 
-    /// Starts the next due snapshot, unless the worker is saving another snapshot.
+    /// Starts the snapshot that has been due for the longest time, unless the worker is saving another snapshot.
     fn begin_due_snapshot(&mut self) -> Result<(), Halt> {
         if self.is_saving_snapshot() {
             return Ok(());
@@ -78,7 +78,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
             .checkpoint_config
             .as_ref()
             .and_then(|checkpoints| checkpoints.current_savepoint_request.current_request());
-        let due = self.partitions.iter().find_map(|(&partition, tracked)| {
+        let due_snapshots = self.partitions.iter().filter_map(|(&partition, tracked)| {
             let PartitionPhase::Running(owned) = tracked.phase() else { return None };
             if owned.input_finished || owned.next_offset.is_none() {
                 return None;
@@ -88,12 +88,16 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                 && schedule.last_completed_savepoint_id.as_deref() != Some(&*request.savepoint_id)
                 && now >= schedule.savepoint_due_at
             {
-                return Some((partition, SnapshotPurpose::Savepoint(Arc::clone(request))));
+                return Some((schedule.savepoint_due_at, partition, SnapshotPurpose::Savepoint(Arc::clone(request))));
             }
-            (now >= schedule.checkpoint_due_at && owned.has_uncheckpointed_records())
-                .then_some((partition, SnapshotPurpose::Checkpoint))
+            (now >= schedule.checkpoint_due_at && owned.has_uncheckpointed_records()).then_some((
+                schedule.checkpoint_due_at,
+                partition,
+                SnapshotPurpose::Checkpoint,
+            ))
         });
-        due.map_or(Ok(()), |(partition, snapshot_purpose)| self.begin_snapshot(partition, snapshot_purpose))
+        let longest_due = due_snapshots.min_by_key(|&(due_at, ..)| due_at);
+        longest_due.map_or(Ok(()), |(_, partition, purpose)| self.begin_snapshot(partition, purpose))
     }
 
     fn is_saving_snapshot(&self) -> bool {
