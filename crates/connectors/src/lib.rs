@@ -75,6 +75,7 @@
 //! | `kafka/produce/dead_letters.rs` | sending dead letters |
 //! | `kafka/produce/delivery_errors.rs` | the first record that Kafka refused |
 //! | `kafka/produce/events.rs` | sending generated events |
+//! | `kafka/produce/pending_deliveries.rs` | the records of one worker that Kafka has not answered yet |
 //! | `kafka/source.rs` | how a record arrives from Kafka, with its invariants |
 //! | `kafka/source/assignment_mode.rs` | which partitions are read |
 //! | `kafka/source/bounded_partitions.rs` | how far bounded reading has come |

@@ -24,11 +24,11 @@ impl DeadLetterTarget {
         }
     }
 
-    pub(crate) fn create_worker_sink(&self) -> Box<dyn DeadLetterSink + Send> {
-        match self {
+    pub(crate) fn create_worker_sink(&self) -> Result<Box<dyn DeadLetterSink + Send>, Halt> {
+        Ok(match self {
             Self::Nowhere => Box::new(NoDeadLetterSink),
-            Self::File(file) => Box::new(file.clone()),
-            Self::Topic(topic) => Box::new(topic.clone()),
-        }
+            Self::File(file) => Box::new(file.open_worker_sink()?),
+            Self::Topic(topic) => Box::new(topic.create_worker_sink()),
+        })
     }
 }

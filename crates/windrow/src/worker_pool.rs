@@ -147,7 +147,7 @@ impl WorkerPool<'_> {
                 job: job.clone(),
                 source: self.create_source(index, share, group_monitor)?,
                 sink: create_worker_sink(index),
-                dead_letter_sink: dead_letters.create_worker_sink(),
+                dead_letter_sink: dead_letters.create_worker_sink()?,
                 clock: SystemClock::start_shared(),
                 checkpoint_config: Some(self.checkpoint_config.clone()),
                 stop_signal: self.stop_signal.clone(),

@@ -20,17 +20,16 @@ use serde_json::{Value, json};
 use windrow_engine::halt::{OutputFault, share_error};
 use windrow_engine::{DeadLetter, DeadLetterSink, Halt, RefusedRow};
 
-/// A file into which all workers write their dead letters.
-#[derive(Clone, Debug)]
+/// A file into which all workers write their dead letters. Each worker has a sink of its own. The sinks share the
+/// buffer, and a worker syncs the file through a handle of its own, without a lock: no worker waits while another syncs.
+#[derive(Debug)]
 pub struct FileDeadLetters {
     path: PathBuf,
-    file: Arc<Mutex<BufferedFile>>,
-}
-
-#[derive(Debug)]
-struct BufferedFile {
-    writer: BufWriter<File>,
-    has_unsynced_data: bool,
+    buffered_file: Arc<Mutex<BufWriter<File>>>,
+    /// The handle with which this sink syncs the file. The operating system reports a lost write to each handle once.
+    sync_handle: File,
+    /// Whether this sink has written lines since its last flush.
+    has_unsynced_lines: bool,
 }
 
 impl FileDeadLetters {
@@ -51,32 +50,47 @@ impl FileDeadLetters {
     }
 
     fn open_with_options(path: &Path, options: &OpenOptions) -> Result<Self, Halt> {
-        let file = options.open(path).map_err(|error| OutputFault::DeadLetterFileNotOpened {
-            path: path.to_owned(),
-            source: share_error(error),
-        })?;
-        let buffered = BufferedFile { writer: BufWriter::new(file), has_unsynced_data: false };
-        Ok(Self { path: path.to_owned(), file: Arc::new(Mutex::new(buffered)) })
+        let file = open_file(path, options)?;
+        let sync_handle = open_file(path, OpenOptions::new().append(true))?;
+        let buffered_file = Arc::new(Mutex::new(BufWriter::new(file)));
+        Ok(Self { path: path.to_owned(), buffered_file, sync_handle, has_unsynced_lines: false })
+    }
+
+    /// Opens a sink for a worker, with the buffer of this sink. Its flush does nothing if the worker has written no line.
+    ///
+    /// # Errors
+    /// When the file cannot be opened again.
+    pub fn open_worker_sink(&self) -> Result<Self, Halt> {
+        Ok(Self {
+            path: self.path.clone(),
+            buffered_file: Arc::clone(&self.buffered_file),
+            sync_handle: open_file(&self.path, OpenOptions::new().append(true))?,
+            has_unsynced_lines: false,
+        })
     }
 
     /// Appends a JSON object with `members`, in their order. The line enters the buffer at once, so that the buffer reaches
     /// the file at ends of lines.
-    fn append_line<const N: usize>(&self, members: [(&str, Value); N]) -> Result<(), Halt> {
-        self.run_with_locked_file(|file| {
-            let mut line = Vec::new();
-            serde_json::Serializer::new(&mut line).collect_map(members)?;
-            line.push(b'\n');
-            file.has_unsynced_data = true;
-            file.writer.write_all(&line)
-        })
+    fn append_line<const N: usize>(&mut self, members: [(&str, Value); N]) -> Result<(), Halt> {
+        self.has_unsynced_lines = true;
+        let mut line = Vec::new();
+        let serialized = serde_json::Serializer::new(&mut line).collect_map(members);
+        line.push(b'\n');
+        serialized
+            .map_err(std::io::Error::from)
+            .and_then(|()| self.buffered_file.lock().write_all(&line))
+            .map_err(|error| self.build_unwritable_halt(error))
     }
 
-    fn run_with_locked_file(&self, work: impl FnOnce(&mut BufferedFile) -> std::io::Result<()>) -> Result<(), Halt> {
-        let mut file = self.file.lock();
-        work(&mut file).map_err(|error| {
-            OutputFault::DeadLetterFileUnwritable { path: self.path.clone(), source: share_error(error) }.into()
-        })
+    fn build_unwritable_halt(&self, error: std::io::Error) -> Halt {
+        OutputFault::DeadLetterFileUnwritable { path: self.path.clone(), source: share_error(error) }.into()
     }
+}
+
+fn open_file(path: &Path, options: &OpenOptions) -> Result<File, Halt> {
+    options.open(path).map_err(|error| {
+        OutputFault::DeadLetterFileNotOpened { path: path.to_owned(), source: share_error(error) }.into()
+    })
 }
 
 impl DeadLetterSink for FileDeadLetters {
@@ -98,17 +112,19 @@ impl DeadLetterSink for FileDeadLetters {
     }
 
     fn flush(&mut self) -> Result<(), Halt> {
-        self.run_with_locked_file(|file| {
-            if file.has_unsynced_data {
-                file.writer.flush()?;
-                file.writer.get_ref().sync_data().or_else(|error| match error.kind() {
-                    std::io::ErrorKind::InvalidInput => Ok(()), // pipes and terminals cannot be synced
-                    _ => Err(error),
-                })?;
-                file.has_unsynced_data = false;
-            }
-            Ok(())
-        })
+        if !self.has_unsynced_lines {
+            return Ok(());
+        }
+        let written = self.buffered_file.lock().flush();
+        let sync = || {
+            self.sync_handle.sync_data().or_else(|error| match error.kind() {
+                std::io::ErrorKind::InvalidInput => Ok(()), // pipes and terminals cannot be synced
+                _ => Err(error),
+            })
+        };
+        written.and_then(|()| sync()).map_err(|error| self.build_unwritable_halt(error))?;
+        self.has_unsynced_lines = false;
+        Ok(())
     }
 }
 
@@ -159,6 +175,32 @@ mod tests {
         ];
         let expected = expected.map(|line| line.replace('@', "\u{2028}").replace('^', "\x7f") + "\n");
         assert_eq!(lines, expected.concat());
+    }
+
+    /// The lines of several workers do not mix, and each worker's flush writes its own lines.
+    #[test]
+    fn workers_share_a_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("dead_letters.jsonl");
+        let first = FileDeadLetters::open_for_append(&path).expect("opened");
+        std::thread::scope(|scope| {
+            for worker in 0..4 {
+                let mut sink = first.open_worker_sink().expect("opened again");
+                let path = &path;
+                scope.spawn(move || {
+                    for number in 0..50 {
+                        let row_key = format!("{worker}-{number}-{}", "x".repeat(500)).into_bytes();
+                        sink.write_refused_row(&RefusedRow { row_key, reason: "r".to_owned() }).expect("written");
+                        sink.flush().expect("flushed");
+                        let written = std::fs::read_to_string(path).expect("text");
+                        assert!(written.contains(&format!("\"{worker}-{number}-")), "the flush left a line behind");
+                    }
+                });
+            }
+        });
+        let written = std::fs::read_to_string(&path).expect("text");
+        assert_eq!(written.lines().count(), 200);
+        assert!(written.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "mixed lines");
     }
 
     #[test]

@@ -12,12 +12,12 @@ use std::time::Duration;
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, ThreadedProducer};
 use tracing::warn;
 use windrow_engine::halt::{OutputFault, share_error};
 use windrow_engine::{DeadLetter, DeadLetterSink, Halt, RefusedRow, StopSignal};
 
-use super::delivery_errors::FirstDeliveryError;
+use super::pending_deliveries::{DeliveryAnswerContext, PendingDeliveries};
 use crate::kafka::client_config;
 use crate::kafka::halts::build_refused_settings_halt;
 use crate::outage::OutageTracker;
@@ -30,12 +30,13 @@ const MAX_KEY_BYTES: usize = 100_000;
 /// How long a flush waits for Kafka between two checks for a stop request.
 const FLUSH_ATTEMPT_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// A sink that writes dead letters to a topic. Each worker has a clone of the sink, and all clones share one producer.
-#[derive(Clone)]
+/// A sink that writes dead letters to a topic. Each worker has a sink of its own, and all sinks share one producer.
 pub struct KafkaDeadLetters {
-    producer: Arc<ThreadedProducer<FirstDeliveryError>>,
+    producer: Arc<ThreadedProducer<DeliveryAnswerContext>>,
     topic: Arc<str>,
     stop: StopSignal,
+    /// The dead letters of this sink that Kafka has not answered yet.
+    pending_deliveries: Arc<PendingDeliveries>,
 }
 
 impl KafkaDeadLetters {
@@ -49,9 +50,20 @@ impl KafkaDeadLetters {
             .set("linger.ms", "20")
             // 0 means no timeout: while Kafka is unreachable, dead letters are delayed but not lost.
             .set("message.timeout.ms", "0")
-            .create_with_context(FirstDeliveryError::default())
+            .create_with_context(DeliveryAnswerContext)
             .map_err(|error| build_refused_settings_halt(brokers, error))?;
-        Ok(Self { producer: Arc::new(producer), topic: topic.into(), stop })
+        Ok(Self { producer: Arc::new(producer), topic: topic.into(), stop, pending_deliveries: Arc::default() })
+    }
+
+    /// Creates a sink for a worker, with the producer of this sink. Its flush waits only for its own dead letters.
+    #[must_use]
+    pub fn create_worker_sink(&self) -> Self {
+        Self {
+            producer: Arc::clone(&self.producer),
+            topic: Arc::clone(&self.topic),
+            stop: self.stop.clone(),
+            pending_deliveries: Arc::default(),
+        }
     }
 
     fn send_record(&self, key: Option<&[u8]>, payload: Option<&[u8]>, headers: &[(&str, &str)]) -> Result<(), Halt> {
@@ -59,19 +71,23 @@ impl KafkaDeadLetters {
             let headers = headers
                 .iter()
                 .fold(OwnedHeaders::new(), |all, (key, value)| all.insert(Header { key, value: Some(*value) }));
-            let mut record = BaseRecord::<[u8], [u8]>::to(&self.topic).headers(headers);
+            let pending = Arc::clone(&self.pending_deliveries);
+            let mut record = BaseRecord::<[u8], [u8], _>::with_opaque_to(&self.topic, pending).headers(headers);
             if let Some(key) = key {
                 record = record.key(key);
             }
             if let Some(payload) = payload {
                 record = record.payload(payload);
             }
-            match self.producer.send(record) {
-                Ok(()) => return Ok(()),
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) if !self.stop.is_requested() => {
+            // Kafka may answer before `send` returns.
+            self.pending_deliveries.add_record();
+            let Err((error, _)) = self.producer.send(record) else { return Ok(()) };
+            self.pending_deliveries.remove_unsent_record();
+            match error {
+                KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) if !self.stop.is_requested() => {
                     std::thread::sleep(Duration::from_millis(5));
                 }
-                Err((error, _)) => return Err(self.build_send_error_halt(&error)),
+                error => return Err(self.build_send_error_halt(&error)),
             }
         }
     }
@@ -108,17 +124,39 @@ impl DeadLetterSink for KafkaDeadLetters {
 
     fn flush(&mut self) -> Result<(), Halt> {
         let mut outage = OutageTracker::default();
-        loop {
-            match self.producer.flush(FLUSH_ATTEMPT_TIMEOUT) {
-                Ok(()) => break,
-                Err(KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut)) if !self.stop.is_requested() => {
-                    if outage.record_failure("the flush timed out").is_some() {
-                        warn!(topic = &*self.topic, "reading waits until Kafka has stored all dead letters");
-                    }
-                }
-                Err(error) => return Err(self.build_send_error_halt(&error)),
+        while !self.pending_deliveries.wait_for_answers(FLUSH_ATTEMPT_TIMEOUT) {
+            if self.stop.is_requested() {
+                return Err(self.build_send_error_halt(&KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut)));
+            }
+            if outage.record_failure("the flush timed out").is_some() {
+                warn!(topic = &*self.topic, "reading waits until Kafka has stored the dead letters of this worker");
             }
         }
-        self.producer.context().first_error().map_or(Ok(()), |error| Err(self.build_send_error_halt(error)))
+        self.pending_deliveries.first_error().map_or(Ok(()), |error| Err(self.build_send_error_halt(&error)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use windrow_engine::RefusedRow;
+
+    use super::*;
+
+    /// One worker has a dead letter on its way to a Kafka that never answers. Another worker does not wait for it.
+    #[test]
+    fn a_worker_waits_only_for_its_own_dead_letters() {
+        let stop = StopSignal::default();
+        let first = KafkaDeadLetters::new("127.0.0.1:1", "letters", stop.clone()).expect("a producer");
+        let (mut flooded, mut other) = (first.create_worker_sink(), first.create_worker_sink());
+        let row = RefusedRow { row_key: b"user:1".to_vec(), reason: "WRONGTYPE".to_owned() };
+        flooded.write_refused_row(&row).expect("queued");
+        let (flushed, flush_ended) = mpsc::channel();
+        let thread = std::thread::spawn(move || flushed.send(other.flush().is_ok()));
+        assert_eq!(flush_ended.recv_timeout(Duration::from_secs(5)), Ok(true), "the flush waits for another worker");
+        thread.join().expect("no panic").expect("received");
+        stop.request();
+        assert!(flooded.flush().is_err(), "its own dead letter has no answer");
     }
 }
