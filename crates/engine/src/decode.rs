@@ -2,9 +2,9 @@
 //!
 //! Owns: the rules that decide which records are events. Does not own: dead letters (the worker writes a record that is
 //! not an event as a dead letter).
-//! Invariants: (1) No record causes a panic or a recursion deeper than [`MAX_NESTING_DEPTH`]. The memory that decoding
-//! a record needs is at most a small multiple of the record's size. (2) The result depends only on the bytes of the
-//! record and on the pipeline file.
+//! Invariants: (1) No record causes a panic or a recursion that grows with the record. The memory that decoding a record
+//! needs is at most a small multiple of the record's size. (2) The result depends only on the bytes of the record and on
+//! the pipeline file. (3) A member that the schema does not declare never decides the result if the record is JSON.
 
 mod error;
 mod event_decoder;
@@ -15,7 +15,7 @@ mod rules;
 
 pub use error::DecodeError;
 pub use event_decoder::EventDecoder;
-pub use limits::{MAX_NESTING_DEPTH, MAX_RECORD_BYTES};
+pub use limits::MAX_RECORD_BYTES;
 
 #[cfg(test)]
 mod tests;

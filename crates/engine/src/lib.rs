@@ -96,7 +96,7 @@
 //! | `decode/json/event.rs` | the object of a record |
 //! | `decode/json/event_time.rs` | the event time |
 //! | `decode/json/field_value.rs` | the value of a declared field |
-//! | `decode/json/ignored_value.rs` | members that the schema does not declare |
+//! | `decode/json/lone_surrogates.rs` | escapes of half a character in JSON strings |
 //! | `decode/json/reject_other_types.rs` | a macro for visitors of one type of value |
 //! | `decode/limits.rs` | bounds of records |
 //! | `decode/rules.rs` | what a pipeline declares about its records |
@@ -201,7 +201,7 @@ mod worker;
 pub use checkpoint::{CheckpointConfig, CheckpointStore, CheckpointStoreOpener, ListedObject, StoreFault};
 pub use clock::{Clock, SystemClock};
 pub use dead_letters::{DeadLetter, DeadLetterSink, NoDeadLetterSink, RefusedRow};
-pub use decode::{DecodeError, EventDecoder, MAX_NESTING_DEPTH, MAX_RECORD_BYTES};
+pub use decode::{DecodeError, EventDecoder, MAX_RECORD_BYTES};
 pub use fault_class::FaultClass;
 pub use fence::{ClaimOutcome, LostPartition, NoRowFence, PartitionClaim, PartitionLossReason, RowFence, ViewRowCount};
 pub use halt::Halt;

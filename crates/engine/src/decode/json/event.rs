@@ -4,20 +4,56 @@ use std::cell::Cell;
 use std::fmt;
 
 use bumpalo::Bump;
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use windrow_core::{ENTITY_KEY_FIELD, Event, EventTime, Value};
 
 use super::decode_context::JsonDecodeContext;
 use super::entity_key::{self, EntityKeyReader, EntityKeyText};
 use super::event_time::EventTimeReader;
 use super::field_value::FieldValueReader;
-use super::ignored_value::IgnoredValueReader;
+use super::lone_surrogates::replace_lone_surrogates;
 use crate::decode::error::{DecodeError, truncate_for_error};
 use crate::decode::rules::DecodeRules;
 
 /// Decodes the JSON object `text` of one record. The event borrows its strings from `text`. If a string contains JSON
 /// escapes, the decoder writes the unescaped string into `arena`, and the event borrows it from there.
 pub(in crate::decode) fn decode_json_event<'a>(
+    rules: &'a DecodeRules,
+    text: &'a str,
+    arena: &'a Bump,
+) -> Result<Event<'a>, DecodeError> {
+    match decode_json_object(rules, text, arena) {
+        Err(DecodeError::InvalidJson(reason)) => decode_without_lone_surrogates(rules, text, arena, reason),
+        decoded => decoded,
+    }
+}
+
+/// Decodes `text`, which `serde_json` refused for `reason`, with U+FFFD in place of escapes of lone surrogates. Returns
+/// `reason` if there are none, or if the entity key contains one: two entities must not share a key.
+#[cold]
+fn decode_without_lone_surrogates<'a>(
+    rules: &'a DecodeRules,
+    text: &'a str,
+    arena: &'a Bump,
+    reason: Box<str>,
+) -> Result<Event<'a>, DecodeError> {
+    let Some(replaced) = replace_lone_surrogates(text, "\\ufffd") else {
+        return Err(DecodeError::InvalidJson(reason));
+    };
+    let event = decode_json_object(rules, arena.alloc_str(&replaced), arena)?;
+    if event.entity_key.contains(char::REPLACEMENT_CHARACTER) {
+        // The key contains a lone surrogate exactly if another replacement gives another key.
+        let differently_replaced = replace_lone_surrogates(text, "\\ufffe").unwrap_or_default();
+        let other = decode_json_object(rules, arena.alloc_str(&differently_replaced), arena)?;
+        if other.entity_key != event.entity_key {
+            return Err(DecodeError::InvalidJson(reason));
+        }
+    }
+    Ok(event)
+}
+
+/// Decodes `text`, in which every escape of a string must stand for a character.
+fn decode_json_object<'a>(
     rules: &'a DecodeRules,
     text: &'a str,
     arena: &'a Bump,
@@ -87,7 +123,10 @@ impl<'a> Visitor<'a> for JsonDecodeContext<'a, '_> {
                     let value = map.next_value_seed(typed)?;
                     self.set_field_once(&mut found[index], value, &field.name)?;
                 }
-                RecognizedMember::Undeclared => map.next_value_seed(IgnoredValueReader)?,
+                // `serde_json` checks the grammar of an ignored value without recursion, and converts nothing.
+                RecognizedMember::Undeclared => {
+                    map.next_value::<IgnoredAny>()?;
+                }
             }
         }
         let Some(Value::String(key)) = found[ENTITY_KEY_FIELD.0] else {
