@@ -98,10 +98,7 @@ impl<R: BufRead> FileSource<R> {
             };
             let end = memchr::memchr(b'\n', buffer);
             if let (Some(end), None) = (end, &self.accumulated_line) {
-                each(build_source_record(
-                    strip_byte_order_mark(&buffer[..end], self.next_line_number),
-                    self.next_line_number,
-                ))?;
+                each(build_source_record(&buffer[..end], self.next_line_number))?;
                 self.consume_and_count_bytes(end + 1);
                 self.next_line_number += 1;
                 return Ok(LineReadOutcome::LineRead);
@@ -126,8 +123,7 @@ impl<R: BufRead> FileSource<R> {
         line: &AccumulatedLine,
         each: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>,
     ) -> Result<(), Halt> {
-        let record =
-            build_source_record(strip_byte_order_mark(&line.kept_bytes, self.next_line_number), self.next_line_number);
+        let record = build_source_record(&line.kept_bytes, self.next_line_number);
         if line.total_byte_count == line.kept_bytes.len() {
             return each(record);
         }
@@ -142,13 +138,6 @@ impl<R: BufRead> FileSource<R> {
         self.reader.consume(bytes);
         self.bytes_read.add(bytes as u64);
     }
-}
-
-/// Removes the byte order mark from `payload` if `line` is the number of the first line. Some editors write this mark
-/// at the start of a file.
-fn strip_byte_order_mark(payload: &[u8], line: i64) -> &[u8] {
-    const UTF8_BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
-    if line == 0 { payload.strip_prefix(UTF8_BYTE_ORDER_MARK).unwrap_or(payload) } else { payload }
 }
 
 fn build_source_record(payload: &[u8], offset: i64) -> SourceRecord<'_> {

@@ -26,7 +26,10 @@ pub enum DecodeError {
     /// The payload is not valid UTF-8. The variant holds the position of the first invalid byte.
     #[error("the record is not UTF-8: the byte at position {0} is invalid")]
     NotUtf8(usize),
-    /// The payload is not valid JSON, is too deeply nested, or is not a JSON object.
+    /// The payload is a JSON array.
+    #[error("the record is a JSON array; a record must be one JSON object")]
+    JsonArray,
+    /// The payload is not valid JSON, or is neither a JSON object nor a JSON array.
     #[error("malformed JSON: {0}")]
     InvalidJson(Box<str>),
     /// The entity key or the event time is missing or null.

@@ -9,6 +9,9 @@ use super::json;
 use super::limits::MAX_RECORD_BYTES;
 use super::rules::DecodeRules;
 
+/// The byte order mark in front of a text. Some editors and serializers write it.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// Decodes the records of one pipeline into events.
 #[derive(Clone, Debug)]
 pub struct EventDecoder {
@@ -44,7 +47,7 @@ impl EventDecoder {
         format!("{format}, {time_field} in {zone}, keys up to {max_key_bytes} bytes, [{}]", fields.join(", "))
     }
 
-    /// Decodes the payload of one record. The event borrows its texts from `payload`. If a text contains JSON escapes,
+    /// Decodes the payload of one record. A byte order mark in front of it is skipped. The event borrows its texts from `payload`. If a text contains JSON escapes,
     /// the decoder writes the unescaped text into `arena`, and the event borrows it from there.
     ///
     /// # Errors
@@ -55,6 +58,7 @@ impl EventDecoder {
             return Err(DecodeError::TooLarge(payload.len()));
         }
         let text = std::str::from_utf8(payload).map_err(|error| DecodeError::NotUtf8(error.valid_up_to()))?;
+        let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
         if text.trim_ascii().is_empty() {
             return Err(DecodeError::EmptyPayload);
         }

@@ -251,7 +251,8 @@ fn malformed_records_give_a_reason() {
         ("", "the record is empty"),
         (" \n", "the record is empty"),
         ("hello", "malformed JSON: expected value at line 1 column 1"),
-        ("[]", "malformed JSON: invalid type: sequence, expected a JSON object at line 1 column 0"),
+        ("[]", "the record is a JSON array; a record must be one JSON object"),
+        (" [{\"user_id\":\"u\",\"event_time\":0}]", "the record is a JSON array; a record must be one JSON object"),
         ("null", "malformed JSON: invalid type: null, expected a JSON object at line 1 column 4"),
         (r#"{"user_id":"u","event_time":0"#, "malformed JSON: EOF while parsing an object at line 1 column 29"),
         (r#"{"user_id":"u","event_time":0} {}"#, "malformed JSON: trailing characters at line 1 column 32"),
@@ -293,6 +294,20 @@ fn reasons_stay_short_for_long_values() {
     ] {
         let reason = decode_to_text(&record);
         assert!(reason.len() < 400, "{} bytes", reason.len());
+    }
+}
+
+#[test]
+fn one_byte_order_mark_in_front_of_a_record_is_skipped() {
+    let event = decode_to_text(r#"{"user_id":"a","event_time":0}"#);
+    for (record, result) in [
+        ("\u{feff}{\"user_id\":\"a\",\"event_time\":0}", event.as_str()),
+        ("\u{feff} {\"user_id\":\"a\",\"event_time\":0}", &event),
+        ("\u{feff}", "the record is empty"),
+        ("\u{feff}\u{feff}{}", "malformed JSON: expected value at line 1 column 1"),
+        (" \u{feff}{}", "malformed JSON: expected value at line 1 column 2"),
+    ] {
+        assert_eq!(decode_to_text(record), result, "{record}");
     }
 }
 

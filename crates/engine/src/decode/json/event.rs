@@ -23,6 +23,7 @@ pub(in crate::decode) fn decode_json_event<'a>(
     arena: &'a Bump,
 ) -> Result<Event<'a>, DecodeError> {
     match decode_json_object(rules, text, arena) {
+        Err(DecodeError::InvalidJson(_)) if text.trim_ascii_start().starts_with('[') => Err(DecodeError::JsonArray),
         Err(DecodeError::InvalidJson(reason)) => decode_without_lone_surrogates(rules, text, arena, reason),
         decoded => decoded,
     }

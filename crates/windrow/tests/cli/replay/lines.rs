@@ -18,6 +18,7 @@ fn line_ends_do_not_matter() {
         ("no newline at the end", EVENTS.trim_end().to_owned()),
         ("CRLF, none at the end", EVENTS.trim_end().replace('\n', "\r\n")),
         ("a byte order mark in front", format!("\u{feff}{EVENTS}")),
+        ("a byte order mark in front of each line", EVENTS.lines().map(|line| format!("\u{feff}{line}\n")).collect()),
         ("white space around", EVENTS.lines().map(|line| format!(" \t{line}  \n")).collect()),
     ] {
         let replayed = replay(same, &[]);
