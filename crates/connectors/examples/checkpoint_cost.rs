@@ -16,9 +16,9 @@ use windrow_core::Row;
 use windrow_engine::checkpoint::{CheckpointConfig, RestoreSource, StateIdentity};
 use windrow_engine::halt::InputFault;
 use windrow_engine::{
-    CheckpointStore, CheckpointStoreOpener, CommitWait, EventDecoder, FenceToken, FlushTicket, Halt, JobDefinition,
-    NoDeadLetterSink, NoRowFence, Offset, Partition, PartitionOffsets, PollOutcome, Sink, Source, SourceRecord,
-    StopSignal, SystemClock, Worker, WorkerMetrics, WorkerParts,
+    CheckpointStore, CheckpointStoreOpener, CommitWait, DecodeRules, EventDecoder, FenceToken, FlushTicket, Halt,
+    JobDefinition, NoDeadLetterSink, NoRowFence, Offset, Partition, PartitionOffsets, PollOutcome, Sink, Source,
+    SourceRecord, StopSignal, SystemClock, Worker, WorkerMetrics, WorkerParts,
 };
 use windrow_spec::{Pipeline, SHIPPED_PIPELINE, parse};
 
@@ -191,13 +191,14 @@ fn job(pipeline: &Pipeline) -> JobDefinition {
         views: pipeline.views.iter().cloned().collect(),
         schema: event.schema.clone(),
         max_out_of_orderness_ms: pipeline.watermark.max_out_of_orderness_ms,
-        decoder: EventDecoder::new(
-            event.format,
-            event.schema.clone(),
-            &event.time_field,
-            event.time_zone.clone(),
-            event.max_key_bytes,
-        ),
+        decoder: EventDecoder::new(DecodeRules {
+            format: event.format,
+            schema: event.schema.clone(),
+            type_conversion: event.type_conversion,
+            time_field: event.time_field.as_str().into(),
+            time_zone: event.time_zone.clone(),
+            max_key_bytes: event.max_key_bytes,
+        }),
         topic: "events".into(),
         sip_hash_key: [7; 16],
         record_keys_required: false,

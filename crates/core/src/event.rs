@@ -10,6 +10,16 @@ pub enum EventFormat {
     Json,
 }
 
+/// Which values of another type than declared are converted to the declared type.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TypeConversion {
+    /// Values that Flink's JSON format converts and that can be converted exactly: `"29.99"` to a double, `3.0` to a
+    /// long, `42` to a string.
+    Lenient,
+    /// None. A record with a value of another type is a dead letter.
+    Strict,
+}
+
 /// The position of a field in an [`EventSchema`], and of its value in [`Event::field_values`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct FieldId(pub usize);
@@ -22,7 +32,7 @@ pub const ENTITY_KEY_FIELD: FieldId = FieldId(0);
 pub struct EventField {
     /// The name of the JSON member that holds the value.
     pub name: Box<str>,
-    /// The type of the values. A record with a value of another type is a dead letter.
+    /// The type of the values. A record with a value that cannot be read as this type is a dead letter.
     pub field_type: FieldType,
 }
 

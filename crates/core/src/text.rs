@@ -69,6 +69,12 @@ pub fn format_duration_ms(ms: i64) -> String {
     format_duration(Duration::from_millis(ms.unsigned_abs()))
 }
 
+/// Returns `text` without the white space and control characters at its ends that Java's `String.trim` removes.
+#[must_use]
+pub fn trim_as_java(text: &str) -> &str {
+    text.trim_matches(|character| character <= ' ')
+}
+
 /// Returns the first `max_chars` characters of `text`.
 #[must_use]
 pub fn first_chars(text: &str, max_chars: usize) -> &str {

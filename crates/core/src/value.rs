@@ -7,7 +7,7 @@ pub enum FieldType {
     String,
     /// IEEE 754 double; any JSON number.
     Double,
-    /// 64-bit signed integer; a JSON number without fraction or exponent.
+    /// 64-bit signed integer.
     Long,
     /// `true` or `false`.
     Boolean,

@@ -16,6 +16,7 @@ mod rules;
 pub use error::DecodeError;
 pub use event_decoder::EventDecoder;
 pub use limits::MAX_RECORD_BYTES;
+pub use rules::DecodeRules;
 
 #[cfg(test)]
 mod tests;

@@ -98,6 +98,7 @@
 //! | `decode/json/field_value.rs` | the value of a declared field |
 //! | `decode/json/lone_surrogates.rs` | escapes of half a character in JSON strings |
 //! | `decode/json/reject_other_types.rs` | a macro for visitors of one type of value |
+//! | `decode/json/source_text.rs` | values that become texts as they are written |
 //! | `decode/limits.rs` | bounds of records |
 //! | `decode/rules.rs` | what a pipeline declares about its records |
 //!
@@ -145,6 +146,8 @@
 //!
 //! - **An event format**: `core/event.rs`: a variant of `EventFormat`. A file beside `engine/decode/json.rs`, and its
 //!   arm in `engine/decode/event_decoder.rs`. `spec/read/event.rs`.
+//! - **A conversion of a value to another type**: `engine/decode/json/field_value.rs`; the table of types in
+//!   `docs/pipeline.md`, which a test of `engine/decode/tests.rs` runs.
 //! - **A spelling of event times**: `engine/decode/event_time_text.rs`, `engine/decode/tests.rs`.
 //! - **The detection of a halt**: Records: `engine/job.rs`, `engine/worker/run_loop.rs`. The topic:
 //!   `connectors/kafka/topic/monitor.rs`. Lost offsets: `connectors/kafka/topic/partition_bounds.rs`. Errors of a
@@ -201,7 +204,7 @@ mod worker;
 pub use checkpoint::{CheckpointConfig, CheckpointStore, CheckpointStoreOpener, ListedObject, StoreFault};
 pub use clock::{Clock, SystemClock};
 pub use dead_letters::{DeadLetter, DeadLetterSink, NoDeadLetterSink, RefusedRow};
-pub use decode::{DecodeError, EventDecoder, MAX_RECORD_BYTES};
+pub use decode::{DecodeError, DecodeRules, EventDecoder, MAX_RECORD_BYTES};
 pub use fault_class::FaultClass;
 pub use fence::{ClaimOutcome, LostPartition, NoRowFence, PartitionClaim, PartitionLossReason, RowFence, ViewRowCount};
 pub use halt::Halt;

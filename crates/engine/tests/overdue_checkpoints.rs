@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use windrow_core::{Aggregate, EventFormat, EventSchema, Feature, FeatureView, Row, WindowKind};
+use windrow_core::{Aggregate, EventSchema, Feature, FeatureView, Row, WindowKind};
 use windrow_engine::checkpoint::{SnapshotLimits, StateIdentity};
 use windrow_engine::{
-    CheckpointConfig, CheckpointStore, Clock, CommitWait, EventDecoder, FenceToken, FlushTicket, Halt, JobDefinition,
-    ListedObject, NoDeadLetterSink, NoRowFence, Offset, Partition, PartitionOffsets, PollOutcome, Sink, Source,
-    SourceRecord, StopSignal, StoreFault, SystemClock, Worker, WorkerMetrics, WorkerParts,
+    CheckpointConfig, CheckpointStore, Clock, CommitWait, DecodeRules, EventDecoder, FenceToken, FlushTicket, Halt,
+    JobDefinition, ListedObject, NoDeadLetterSink, NoRowFence, Offset, Partition, PartitionOffsets, PollOutcome, Sink,
+    Source, SourceRecord, StopSignal, StoreFault, SystemClock, Worker, WorkerMetrics, WorkerParts,
 };
 
 const PARTITIONS: [Partition; 4] = [0, 1, 2, 3];
@@ -158,7 +158,7 @@ fn every_partition_gets_its_turn() {
     let window = WindowKind::Sliding { size_ms: 1_000, slide_ms: 1_000 };
     let job = JobDefinition {
         views: [FeatureView { name: "v".into(), window, features: vec![count] }].into(),
-        decoder: EventDecoder::new(EventFormat::Json, schema.clone(), "event_time", jiff::tz::TimeZone::UTC, 1_024),
+        decoder: EventDecoder::new(DecodeRules::new(schema.clone(), "event_time")),
         schema,
         max_out_of_orderness_ms: 0,
         topic: "events".into(),

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use windrow_core::{Aggregate, EventFormat, EventSchema, EventTime, Feature, FeatureView, Row, ViewId, WindowKind};
+use windrow_core::{Aggregate, EventSchema, EventTime, Feature, FeatureView, Row, ViewId, WindowKind};
 use windrow_engine::{
-    Clock, CommitWait, Counter, DeadLetterRecord, EventDecoder, FenceToken, FlushTicket, Halt, JobDefinition,
-    ManualClock, NoDeadLetterSink, Partition, PartitionOffsets, PollOutcome, RefusedRow, Sink, Source, SourceRecord,
-    StopSignal, TimelineMarkKind, TriggerRecord, TruncatedBytes, Worker, WorkerMetrics, WorkerParts,
+    Clock, CommitWait, Counter, DeadLetterRecord, DecodeRules, EventDecoder, FenceToken, FlushTicket, Halt,
+    JobDefinition, ManualClock, NoDeadLetterSink, Partition, PartitionOffsets, PollOutcome, RefusedRow, Sink, Source,
+    SourceRecord, StopSignal, TimelineMarkKind, TriggerRecord, TruncatedBytes, Worker, WorkerMetrics, WorkerParts,
 };
 
 /// What happens next in a script.
@@ -165,7 +165,7 @@ fn test_job() -> JobDefinition {
             view("session", WindowKind::Session { gap_ms: 60_000 }),
         ]
         .into(),
-        decoder: EventDecoder::new(EventFormat::Json, schema.clone(), "at", jiff::tz::TimeZone::UTC, 1_024),
+        decoder: EventDecoder::new(DecodeRules::new(schema.clone(), "at")),
         schema,
         max_out_of_orderness_ms: 10,
         topic: "events".into(),

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use windrow_core::{Aggregate, EventFormat, EventSchema, Feature, FeatureView, Row, WindowKind};
+use windrow_core::{Aggregate, EventSchema, Feature, FeatureView, Row, WindowKind};
 use windrow_engine::{
-    CommitWait, EventDecoder, FenceToken, FlushTicket, Halt, JobDefinition, ManualClock, NoDeadLetterSink, Partition,
-    PartitionOffsets, PollOutcome, Sink, Source, SourceRecord, StopSignal, Worker, WorkerMetrics, WorkerOutcome,
-    WorkerParts,
+    CommitWait, DecodeRules, EventDecoder, FenceToken, FlushTicket, Halt, JobDefinition, ManualClock, NoDeadLetterSink,
+    Partition, PartitionOffsets, PollOutcome, Sink, Source, SourceRecord, StopSignal, Worker, WorkerMetrics,
+    WorkerOutcome, WorkerParts,
 };
 
 /// Ten events of one window. A stop is requested before the event at `stop_at`; the source, which does not know of it, then
@@ -110,7 +110,7 @@ fn run_worker(stop_at: Option<i64>) -> (WorkerOutcome, Vec<String>, Vec<Partitio
     let view = FeatureView { name: "v".into(), window, features: vec![count] };
     let job = JobDefinition {
         views: [view].into(),
-        decoder: EventDecoder::new(EventFormat::Json, schema.clone(), "event_time", jiff::tz::TimeZone::UTC, 1_024),
+        decoder: EventDecoder::new(DecodeRules::new(schema.clone(), "event_time")),
         schema,
         max_out_of_orderness_ms: 0,
         topic: "events".into(),

@@ -8,7 +8,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use jiff::tz::TimeZone;
-use windrow_core::{EventFormat, EventSchema, FeatureView};
+use windrow_core::{EventFormat, EventSchema, FeatureView, TypeConversion};
 
 use crate::key_template::KeyTemplate;
 
@@ -114,6 +114,8 @@ pub struct EventSpec {
     pub format: EventFormat,
     /// The entity key and the declared fields.
     pub schema: EventSchema,
+    /// Which values of another type than declared are converted.
+    pub type_conversion: TypeConversion,
     /// The name of the JSON member that holds the event time.
     pub time_field: String,
     /// The time zone of event times that are text without a UTC offset. Its rules come from the time zone database in

@@ -4,7 +4,7 @@
 
 use windrow_core::{
     Aggregate, ComparisonOperator, Condition, DurationUnit, EventTime, Feature, FieldId, FieldType, Literal, Operand,
-    Window, WindowKind,
+    TypeConversion, Window, WindowKind,
 };
 use windrow_spec::{CheckpointSpec, KeySegment, Pipeline, SHIPPED_PIPELINE, StartPosition, parse};
 
@@ -33,6 +33,7 @@ fn source_event_and_sink() {
     assert_eq!(pipeline.event.time_field, "event_time");
     assert_eq!(pipeline.event.time_zone, jiff::tz::TimeZone::UTC);
     assert_eq!(pipeline.event.max_key_bytes, 1_024);
+    assert_eq!(pipeline.event.type_conversion, TypeConversion::Lenient);
     assert_eq!(pipeline.watermark.max_out_of_orderness_ms, 10_000);
     let checkpoint = CheckpointSpec {
         checkpoint_interval_ms: 30_000,

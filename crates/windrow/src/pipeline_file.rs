@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use windrow_core::{FeatureView, SipHashKey};
-use windrow_engine::{EventDecoder, JobDefinition};
+use windrow_engine::{DecodeRules, EventDecoder, JobDefinition};
 use windrow_spec::{Diagnostics, Pipeline, PipelineOverride, RenderStyle, SHIPPED_PIPELINE};
 use windrow_web::login_redaction::redact_pipeline_text;
 
@@ -107,13 +107,14 @@ pub(crate) fn create_job_definition(
 /// Creates the decoder for the records of `pipeline`.
 pub(crate) fn create_event_decoder(pipeline: &Pipeline) -> EventDecoder {
     let event = &pipeline.event;
-    EventDecoder::new(
-        event.format,
-        event.schema.clone(),
-        &event.time_field,
-        event.time_zone.clone(),
-        event.max_key_bytes,
-    )
+    EventDecoder::new(DecodeRules {
+        format: event.format,
+        schema: event.schema.clone(),
+        type_conversion: event.type_conversion,
+        time_field: event.time_field.as_str().into(),
+        time_zone: event.time_zone.clone(),
+        max_key_bytes: event.max_key_bytes,
+    })
 }
 
 fn random_hash_key() -> Result<SipHashKey, CommandFailure> {

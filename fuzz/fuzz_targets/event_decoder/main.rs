@@ -14,8 +14,8 @@ use std::sync::LazyLock;
 use bumpalo::Bump;
 use jiff::tz::TimeZone;
 use libfuzzer_sys::fuzz_target;
-use windrow_core::{Event, EventField, EventFormat, EventSchema, EventTime, FieldType, Value};
-use windrow_engine::{DecodeError, EventDecoder};
+use windrow_core::{Event, EventField, EventSchema, EventTime, FieldType, Value};
+use windrow_engine::{DecodeError, DecodeRules, EventDecoder};
 
 use slow_decoder::{DecodeFault, ExpectedResult};
 
@@ -42,7 +42,11 @@ static BERLIN: LazyLock<EventDecoder> =
     LazyLock::new(|| decoder(TimeZone::get("Europe/Berlin").expect("the time zone database is compiled in")));
 
 fn decoder(zone: TimeZone) -> EventDecoder {
-    EventDecoder::new(EventFormat::Json, SCHEMA.clone(), TIME_FIELD, zone, MAX_KEY_BYTES)
+    EventDecoder::new(DecodeRules {
+        time_zone: zone,
+        max_key_bytes: MAX_KEY_BYTES,
+        ..DecodeRules::new(SCHEMA.clone(), TIME_FIELD)
+    })
 }
 
 fuzz_target!(|record: &[u8]| {
@@ -118,6 +122,7 @@ fn to_fault(malformed: &DecodeError) -> DecodeFault {
         | DecodeError::EmptyPayload
         | DecodeError::TooLarge(_)
         | DecodeError::NotUtf8(_)
+        | DecodeError::JsonArray
         | DecodeError::InvalidJson(_) => DecodeFault::NotJson,
         DecodeError::MissingField(field) => DecodeFault::Missing(field.to_string()),
         DecodeError::DuplicateField(field) => DecodeFault::Duplicate(field.to_string()),

@@ -70,7 +70,8 @@ enum MemberValue {
     Boolean(bool),
     Number(String),
     String(String),
-    Nested,
+    /// An array or object, without white space.
+    Nested(String),
 }
 
 /// Returns what decoding `record` must give.
@@ -83,12 +84,28 @@ pub(crate) fn decode_slowly(
     if record.windows(13).any(|part| part == b"$serde_json::") {
         return ExpectedResult::Unjudged;
     }
-    let Ok(serde_json::Value::Object(_)) = serde_json::from_slice(record) else {
+    let Ok(text) = std::str::from_utf8(record.strip_prefix(b"\xef\xbb\xbf").unwrap_or(record)) else {
         return ExpectedResult::Faults(vec![DecodeFault::NotJson]);
     };
-    let Some(members) = read_members(record) else {
+    // A raw value is checked by JSON's grammar only: any depth, any number, any escape.
+    let Ok(json) = serde_json::from_str::<&RawValue>(text) else {
         return ExpectedResult::Faults(vec![DecodeFault::NotJson]);
     };
+    if !json.get().starts_with('{') {
+        return ExpectedResult::Faults(vec![DecodeFault::NotJson]);
+    }
+    let (text, has_lone_surrogates) = replace_lone_surrogates(json.get());
+    let Some(members) = read_members(text.as_bytes()) else {
+        return ExpectedResult::Faults(vec![DecodeFault::NotJson]);
+    };
+    // The key is refused if it contains a lone surrogate, but not if the replacement character is its own.
+    let key_names = |(name, value): &(String, MemberValue)| {
+        let is_key = name == schema.entity_key_name();
+        is_key && matches!(value, MemberValue::String(text) if text.contains(char::REPLACEMENT_CHARACTER))
+    };
+    if has_lone_surrogates && members.iter().any(key_names) {
+        return ExpectedResult::Unjudged;
+    }
 
     let mut faults = Vec::new();
     let mut only = |name: &str| {
@@ -108,7 +125,7 @@ pub(crate) fn decode_slowly(
             faults.push(DecodeFault::Missing(schema.entity_key_name().to_owned()));
             None
         }
-        Some(MemberValue::Boolean(_) | MemberValue::Nested) => {
+        Some(MemberValue::Boolean(_) | MemberValue::Nested(_)) => {
             faults.push(DecodeFault::WrongType(schema.entity_key_name().to_owned()));
             None
         }
@@ -123,7 +140,17 @@ pub(crate) fn decode_slowly(
                 faults.push(DecodeFault::BadTime);
                 None
             }
-            calendar::Reading::Unjudged => None,
+            calendar::Reading::Unjudged => match text.trim_matches(|c| c <= ' ').parse::<f64>() {
+                // A number in quotation marks.
+                Ok(number) if number.is_finite() => {
+                    let ms = calendar::from_number(text.trim_matches(|c| c <= ' ').trim_start_matches('+'));
+                    if ms.is_none() {
+                        faults.push(DecodeFault::BadTime);
+                    }
+                    ms
+                }
+                _ => None,
+            },
         },
         Some(MemberValue::Number(text)) => {
             let ms = calendar::from_number(text);
@@ -136,7 +163,7 @@ pub(crate) fn decode_slowly(
             faults.push(DecodeFault::Missing(time_field.to_owned()));
             None
         }
-        Some(MemberValue::Boolean(_) | MemberValue::Nested) => {
+        Some(MemberValue::Boolean(_) | MemberValue::Nested(_)) => {
             faults.push(DecodeFault::WrongType(time_field.to_owned()));
             None
         }
@@ -147,6 +174,12 @@ pub(crate) fn decode_slowly(
             Some(value) => fields.push(value),
             None => faults.push(DecodeFault::WrongType(field.name.to_string())),
         }
+    }
+    // A declared number that is no double is refused as malformed.
+    let declared = || values.iter().copied().chain([time]).flatten();
+    if declared().any(|value| matches!(value, MemberValue::Number(text) if text.parse() == Ok(f64::INFINITY) || text.parse() == Ok(f64::NEG_INFINITY)))
+    {
+        faults.push(DecodeFault::NotJson);
     }
     if !faults.is_empty() && time_ms.is_none() {
         // A format that is not judged may be a fault as well.
@@ -164,14 +197,77 @@ fn typed_value(value: Option<&MemberValue>, field_type: FieldType) -> Option<Own
         (None | Some(MemberValue::Null), _) => Some(OwnedValue::Null),
         (Some(MemberValue::String(text)), FieldType::String) => Some(OwnedValue::String(text.clone())),
         (Some(MemberValue::Number(text)), FieldType::Double) => text.parse().ok().map(OwnedValue::Double),
-        // A number with a fraction or an exponent is not an integer, except for minus zero in any form.
+        // A number with a fraction or an exponent is an integer if its double is whole and below 2^53.
         (Some(MemberValue::Number(text)), FieldType::Long) => match text.parse::<f64>() {
             Ok(number) if number == 0.0 && number.is_sign_negative() => Some(OwnedValue::Long(0)),
+            Ok(number) if text.contains(['.', 'e', 'E']) => (number.fract() == 0.0 && number.abs() < 2_f64.powi(53))
+                .then_some(OwnedValue::Long(number as i64)),
             _ => text.parse().ok().map(OwnedValue::Long),
         },
         (Some(MemberValue::Boolean(truth)), FieldType::Boolean) => Some(OwnedValue::Boolean(*truth)),
+        // Values of another type, with lenient types.
+        (Some(MemberValue::Number(text) | MemberValue::Nested(text)), FieldType::String) => {
+            Some(OwnedValue::String(text.clone()))
+        }
+        (Some(MemberValue::Boolean(truth)), FieldType::String) => Some(OwnedValue::String(truth.to_string())),
+        (Some(MemberValue::String(text)), _) => {
+            let text = text.trim_matches(|character| character <= ' ');
+            match field_type {
+                FieldType::Double => text.parse().ok().filter(|number: &f64| number.is_finite()).map(OwnedValue::Double),
+                FieldType::Long => text.parse().ok().map(OwnedValue::Long),
+                FieldType::Boolean => text.to_ascii_lowercase().parse().ok().map(OwnedValue::Boolean),
+                FieldType::String => None,
+            }
+        }
         _ => None,
     }
+}
+
+/// Returns `text` with U+FFFD in place of the escapes of lone surrogates, and whether there were any.
+fn replace_lone_surrogates(text: &str) -> (String, bool) {
+    let (mut replaced, mut found, mut at) = (text.as_bytes().to_vec(), false, 0);
+    let unit = |at: usize| match text.as_bytes().get(at..at + 6) {
+        Some([b'\\', b'u', digits @ ..]) => {
+            std::str::from_utf8(digits).ok().and_then(|digits| u32::from_str_radix(digits, 16).ok())
+        }
+        _ => None,
+    };
+    while at < replaced.len() {
+        at += match (unit(at), unit(at + 6)) {
+            (Some(0xd800..0xdc00), Some(0xdc00..0xe000)) => 12,
+            (Some(0xd800..0xe000), _) => {
+                replaced[at..at + 6].copy_from_slice(b"\\ufffd");
+                found = true;
+                6
+            }
+            (Some(_), _) => 6,
+            (None, _) if replaced[at] == b'\\' => 2,
+            (None, _) => 1,
+        };
+    }
+    (String::from_utf8(replaced).expect("ASCII was replaced by ASCII"), found)
+}
+
+/// Returns a JSON text without white space outside of its strings.
+fn compact(json: &str) -> String {
+    let (mut compact, mut at) = (String::new(), 0);
+    while let Some(character) = json[at..].chars().next() {
+        let length = if character == '"' {
+            let bytes = json[at + 1..].as_bytes();
+            let mut end = 0;
+            while bytes[end] != b'"' {
+                end += if bytes[end] == b'\\' { 2 } else { 1 };
+            }
+            end + 2
+        } else {
+            character.len_utf8()
+        };
+        if !character.is_whitespace() {
+            compact.push_str(&json[at..at + length]);
+        }
+        at += length;
+    }
+    compact
 }
 
 /// Returns every member of the object in order, including duplicates.
@@ -199,7 +295,7 @@ fn read_member_value(text: &str) -> Option<MemberValue> {
         b'n' => MemberValue::Null,
         b't' | b'f' => MemberValue::Boolean(text == "true"),
         b'"' => MemberValue::String(serde_json::from_str(text).ok()?),
-        b'{' | b'[' => MemberValue::Nested,
+        b'{' | b'[' => MemberValue::Nested(compact(text)),
         _ => MemberValue::Number(text.to_owned()),
     })
 }

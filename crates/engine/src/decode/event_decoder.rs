@@ -1,8 +1,7 @@
 //! The decoder for the records of one pipeline. The result for each record is an event or a [`DecodeError`].
 
 use bumpalo::Bump;
-use jiff::tz::TimeZone;
-use windrow_core::{Event, EventFormat, EventSchema, EventTime};
+use windrow_core::{Event, EventFormat, EventTime, TypeConversion};
 
 use super::error::DecodeError;
 use super::json;
@@ -15,36 +14,31 @@ const BYTE_ORDER_MARK: char = '\u{feff}';
 /// Decodes the records of one pipeline into events.
 #[derive(Clone, Debug)]
 pub struct EventDecoder {
-    format: EventFormat,
     rules: DecodeRules,
 }
 
 impl EventDecoder {
-    /// Creates a decoder for records in `format` with the fields of `schema`. The record field `time_field` holds the
-    /// event time. An event time without a UTC offset is a local time in `time_zone`. A record whose entity key has
-    /// more than `max_key_bytes` bytes is not an event.
+    /// Creates a decoder for the records of a pipeline.
     #[must_use]
-    pub fn new(
-        format: EventFormat,
-        schema: EventSchema,
-        time_field: &str,
-        time_zone: TimeZone,
-        max_key_bytes: usize,
-    ) -> Self {
-        Self { format, rules: DecodeRules { schema, time_field: time_field.into(), time_zone, max_key_bytes } }
+    pub const fn new(rules: DecodeRules) -> Self {
+        Self { rules }
     }
 
     /// Returns a text with all decoding rules, for the manifest of a checkpoint. If the texts of two decoders are
     /// equal, both decoders decode every record in the same way.
     pub(crate) fn describe_decoding_rules(&self) -> String {
-        let DecodeRules { schema, time_field, time_zone, max_key_bytes } = &self.rules;
+        let DecodeRules { format, schema, type_conversion, time_field, time_zone, max_key_bytes } = &self.rules;
         let zone = time_zone.iana_name().map_or_else(|| format!("{time_zone:?}"), str::to_owned);
         let fields = schema.fields().iter().map(|field| format!("{} {}", field.name, field.field_type.type_name()));
         let fields: Vec<_> = fields.collect();
-        let format = match self.format {
+        let format = match format {
             EventFormat::Json => "json",
         };
-        format!("{format}, {time_field} in {zone}, keys up to {max_key_bytes} bytes, [{}]", fields.join(", "))
+        let types = match type_conversion {
+            TypeConversion::Lenient => "lenient types",
+            TypeConversion::Strict => "strict types",
+        };
+        format!("{format}, {types}, {time_field} in {zone}, keys up to {max_key_bytes} bytes, [{}]", fields.join(", "))
     }
 
     /// Decodes the payload of one record. A byte order mark in front of it is skipped. The event borrows its texts from `payload`. If a text contains JSON escapes,
@@ -62,7 +56,7 @@ impl EventDecoder {
         if text.trim_ascii().is_empty() {
             return Err(DecodeError::EmptyPayload);
         }
-        match self.format {
+        match self.rules.format {
             EventFormat::Json => json::decode_json_event(&self.rules, text, arena),
         }
     }

@@ -1,15 +1,36 @@
-//! The settings of a pipeline that decide how records of any format are decoded into events.
+//! The settings of a pipeline that decide how records are decoded into events.
 
 use jiff::tz::TimeZone;
-use windrow_core::EventSchema;
+use windrow_core::{EventFormat, EventSchema, TypeConversion};
 
+/// The settings of a pipeline that decide how records are decoded into events.
 #[derive(Clone, Debug)]
-pub(super) struct DecodeRules {
-    pub(super) schema: EventSchema,
+pub struct DecodeRules {
+    /// The encoding of an event in a record.
+    pub format: EventFormat,
+    /// The entity key and the declared fields.
+    pub schema: EventSchema,
+    /// Which values of another type than declared are converted.
+    pub type_conversion: TypeConversion,
     /// The name of the record field that holds the event time.
-    pub(super) time_field: Box<str>,
+    pub time_field: Box<str>,
     /// The time zone of event times without a UTC offset.
-    pub(super) time_zone: TimeZone,
-    /// The maximum length of an entity key in bytes.
-    pub(super) max_key_bytes: usize,
+    pub time_zone: TimeZone,
+    /// The maximum length of an entity key in bytes. A record with a longer key is not an event.
+    pub max_key_bytes: usize,
+}
+
+impl DecodeRules {
+    /// Creates rules for JSON records with the defaults of the pipeline file.
+    #[must_use]
+    pub fn new(schema: EventSchema, time_field: &str) -> Self {
+        Self {
+            format: EventFormat::Json,
+            schema,
+            type_conversion: TypeConversion::Lenient,
+            time_field: time_field.into(),
+            time_zone: TimeZone::UTC,
+            max_key_bytes: 1_024,
+        }
+    }
 }

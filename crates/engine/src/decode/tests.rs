@@ -2,9 +2,13 @@ use bumpalo::Bump;
 use jiff::tz::TimeZone;
 
 use super::*;
-use windrow_core::{EventField, EventFormat, EventSchema, EventTime, FieldType, Value};
+use windrow_core::{EventField, EventSchema, EventTime, FieldType, TypeConversion, Value};
 
 fn create_test_decoder() -> EventDecoder {
+    create_decoder_with_types(TypeConversion::Lenient)
+}
+
+fn create_decoder_with_types(type_conversion: TypeConversion) -> EventDecoder {
     let field = |name: &str, field_type| EventField { name: name.into(), field_type };
     let schema = EventSchema::new(
         "user_id",
@@ -15,12 +19,16 @@ fn create_test_decoder() -> EventDecoder {
             field("member", FieldType::Boolean),
         ],
     );
-    EventDecoder::new(EventFormat::Json, schema, "event_time", TimeZone::UTC, 1024)
+    EventDecoder::new(DecodeRules { type_conversion, ..DecodeRules::new(schema, "event_time") })
 }
 
 /// Decodes `record` and returns the event as a text. If the record is not an event, returns the reason.
 fn decode_to_text(record: &str) -> String {
-    match create_test_decoder().decode(Some(record.as_bytes()), &Bump::new()) {
+    decode_to_text_with(&create_test_decoder(), record)
+}
+
+fn decode_to_text_with(decoder: &EventDecoder, record: &str) -> String {
+    match decoder.decode(Some(record.as_bytes()), &Bump::new()) {
         Ok(event) => format!("{:?} at {} {:?}", event.entity_key, event.time, &event.field_values[1..]),
         Err(malformed) => malformed.to_string(),
     }
@@ -130,10 +138,9 @@ fn a_lone_surrogate_in_a_declared_string_becomes_the_replacement_character() {
 
 #[test]
 fn a_lone_surrogate_in_the_entity_key_is_refused() {
-    for record in [
-        r#"{"user_id":"\ud83d","event_time":0}"#,
-        r#"{"user_id":"\ud83d\ufffd","event_time":0,"x":"\ud83d"}"#,
-    ] {
+    for record in
+        [r#"{"user_id":"\ud83d","event_time":0}"#, r#"{"user_id":"\ud83d\ufffd","event_time":0,"x":"\ud83d"}"#]
+    {
         let reason = decode_to_text(record);
         assert!(reason.starts_with("malformed JSON: "), "{record}: {reason}");
     }
@@ -184,6 +191,11 @@ fn event_times_are_parsed_in_all_spellings() {
         ("1704103200", 1_704_103_200), // Seconds are read as milliseconds, so this is January 1970.
         ("1.7041032e12", 1_704_103_200_000),
         ("1704103200000.9", 1_704_103_200_000),
+        (r#""1704103200000""#, 1_704_103_200_000),
+        (r#"" 1704103200000 ""#, 1_704_103_200_000),
+        (r#""1704103200000.9""#, 1_704_103_200_000),
+        (r#""1.7041032e12""#, 1_704_103_200_000),
+        (r#""-1""#, -1),
         ("-1", -1),
         ("-0.5", -1),
         ("0", 0),
@@ -204,7 +216,13 @@ fn invalid_event_times_are_refused_with_the_field_name() {
         r#""""#,
         r#""2024-13-01T00:00:00Z""#,
         r#""2024-01-01""#,
-        r#""1704103200000""#,
+        r#""20240101""#,
+        r#""1704103200000 ms""#,
+        r#""1,704,103,200,000""#,
+        r#""1704103200000000""#,
+        r#""1e300""#,
+        r#""1e400""#,
+        r#""Infinity""#,
         r#""2024-01-01T10:00:00[Asia/Seoul]""#,
         "1704103200000000", // Microseconds are read as milliseconds, which is out of range.
         "1704103200000000000",
@@ -231,7 +249,7 @@ fn invalid_event_times_are_refused_with_the_field_name() {
 fn a_local_time_is_read_in_the_pipelines_zone() {
     let schema = EventSchema::new("user_id", []);
     let zone = TimeZone::get("Europe/Berlin").expect("the time zone database is compiled in");
-    let decoder = EventDecoder::new(EventFormat::Json, schema, "event_time", zone, 1024);
+    let decoder = EventDecoder::new(DecodeRules { time_zone: zone, ..DecodeRules::new(schema, "event_time") });
     let ms = |text: &str| {
         let record = format!(r#"{{"user_id":"u","event_time":"{text}"}}"#);
         let arena = Bump::new();
@@ -261,12 +279,11 @@ fn malformed_records_give_a_reason() {
         (r#"{"user_id":"u"}"#, "`event_time` is missing"),
         (r#"{"user_id":true,"event_time":0}"#, "`user_id` must be a string or a number but is boolean `true`"),
         (r#"{"user_id":["u"],"event_time":0}"#, "`user_id` must be a string or a number but is an array"),
-        (r#"{"user_id":"u","event_time":0,"price":"9"}"#, "`price` must be a number but is string \"9\""),
-        (r#"{"user_id":"u","event_time":0,"event_type":5}"#, "`event_type` must be a string but is integer `5`"),
+        (r#"{"user_id":"u","event_time":0,"price":"9 EUR"}"#, "`price` must be a number but is string \"9 EUR\""),
         (r#"{"user_id":"u","event_time":0,"price":{}}"#, "`price` must be a number but is an object"),
         (
-            r#"{"user_id":"u","event_time":0,"quantity":1.0}"#,
-            "`quantity` must be an integer between -2^63 and 2^63-1 but is floating point `1.0`",
+            r#"{"user_id":"u","event_time":0,"quantity":1.5}"#,
+            "`quantity` must be an integer between -2^63 and 2^63-1 but is floating point `1.5`",
         ),
         (
             r#"{"user_id":"u","event_time":0,"quantity":9223372036854775808}"#,
@@ -281,6 +298,89 @@ fn malformed_records_give_a_reason() {
     ] {
         assert_eq!(decode_to_text(record), reason, "{record}");
     }
+}
+
+#[test]
+fn strict_types_refuse_values_of_another_type() {
+    let decoder = create_decoder_with_types(TypeConversion::Strict);
+    for (member, reason) in [
+        (r#""price":"9""#, "`price` must be a number but is string \"9\""),
+        (r#""event_type":5"#, "`event_type` must be a string but is integer `5`"),
+        (r#""event_type":5.5"#, "`event_type` must be a string but is floating point `5.5`"),
+        (r#""event_type":{}"#, "`event_type` must be a string but is an object"),
+        (r#""event_type":[]"#, "`event_type` must be a string but is an array"),
+        (r#""event_type":true"#, "`event_type` must be a string but is boolean `true`"),
+        (r#""quantity":1.0"#, "`quantity` must be an integer between -2^63 and 2^63-1 but is floating point `1.0`"),
+        (r#""quantity":"1""#, "`quantity` must be an integer between -2^63 and 2^63-1 but is string \"1\""),
+        (r#""member":"true""#, "`member` must be true or false but is string \"true\""),
+    ] {
+        let record = format!(r#"{{"user_id":"u","event_time":0,{member}}}"#);
+        assert_eq!(decode_to_text_with(&decoder, &record), reason, "{record}");
+    }
+    let quoted_time = r#"{"user_id":"u","event_time":"1704103200000"}"#;
+    let reason = decode_to_text_with(&decoder, quoted_time);
+    assert!(reason.contains("is neither RFC 3339"), "{reason}");
+    let numeric_key = r#"{"user_id":1.50,"event_time":0}"#;
+    assert!(decode_to_text_with(&decoder, numeric_key).starts_with("\"1.50\" at 0"));
+}
+
+/// Returns the rows of the table of types in `docs/pipeline.md`: a JSON value, and a cell for each declared type.
+fn documented_conversions() -> Vec<[&'static str; 5]> {
+    let page = include_str!("../../../../docs/pipeline.md");
+    let table = page.lines().skip_while(|line| !line.starts_with("| in the record |")).skip(2);
+    let rows = table.take_while(|line| line.starts_with('|')).map(|line| {
+        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        cells.try_into().expect("five columns")
+    });
+    rows.collect()
+}
+
+/// A cell in bold also holds with strict types. "dead letter" in a cell means that the record is not an event.
+#[test]
+fn values_are_converted_as_the_table_in_the_documentation_says() {
+    let rows = documented_conversions();
+    assert!(rows.len() > 10, "{rows:?}");
+    for [json, cells @ ..] in rows {
+        let json = json.trim_matches('`');
+        for (index, (name, cell)) in ["event_type", "price", "quantity", "member"].into_iter().zip(cells).enumerate() {
+            let record = format!(r#"{{"user_id":"u","event_time":0,"{name}":{json}}}"#);
+            for conversion in [TypeConversion::Lenient, TypeConversion::Strict] {
+                let arena = Bump::new();
+                let decoder = create_decoder_with_types(conversion);
+                let decoded = decoder.decode(Some(record.as_bytes()), &arena);
+                let shown = decoded.map_or_else(
+                    |_| "dead letter".to_owned(),
+                    |event| match event.field_values[index + 1] {
+                        Value::Null => "NULL".to_owned(),
+                        Value::String(text) => serde_json::to_string(text).expect("a text"),
+                        Value::Double(number) => format!("{number:?}"),
+                        Value::Long(number) => number.to_string(),
+                        Value::Boolean(truth) => truth.to_string(),
+                    },
+                );
+                let in_bold = cell.strip_prefix("**").and_then(|rest| rest.strip_suffix("**"));
+                let expected = match (in_bold, conversion) {
+                    (None, TypeConversion::Strict) => "dead letter",
+                    (in_bold, _) => in_bold.unwrap_or(cell).trim_matches('`'),
+                };
+                assert_eq!(shown, expected, "{json} for {name}, {conversion:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn converted_texts_keep_their_characters_beside_each_other() {
+    assert_eq!(
+        decode_to_text(
+            r#"{"event_type" : [1, "a \" b", {"x" : 1.50}] ,"user_id": 1.50,"event_time":"7","price":" 2 "}"#
+        ),
+        r#""1.50" at 7 [String("[1,\"a \\\" b\",{\"x\":1.50}]"), Double(2.0), Null, Null]"#
+    );
+    let nested = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    assert!(
+        decode_to_text(&format!(r#"{{"event_type":{nested},"user_id":"a","event_time":0}}"#)).starts_with("\"a\" at 0")
+    );
 }
 
 /// The reason must be short, because Windrow logs the reason and writes it into a header of the dead letter.

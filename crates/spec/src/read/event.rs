@@ -1,7 +1,7 @@
 //! `[event]` and `[event.fields]`: the format of an event, and the fields that features and conditions may name.
 
 use jiff::tz::{TimeZone, TimeZoneDatabase};
-use windrow_core::{ENTITY_KEY_FIELD, EventField, EventFormat, EventSchema, FieldId, FieldType};
+use windrow_core::{ENTITY_KEY_FIELD, EventField, EventFormat, EventSchema, FieldId, FieldType, TypeConversion};
 
 use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
@@ -27,7 +27,7 @@ pub(super) static EVENT: SettingDefinition<&SectionDefinition> = SettingDefiniti
     &SectionDefinition {
         expected: "a table: `[event]`",
         alternatives: &[],
-        settings: &[&FORMAT, &KEY, &TIME, &TIME_ZONE, &MAX_KEY_BYTES, &FIELDS],
+        settings: &[&FORMAT, &KEY, &TIME, &TIME_ZONE, &MAX_KEY_BYTES, &TYPES, &FIELDS],
     },
     "The format of an event, and its fields.",
 );
@@ -57,6 +57,16 @@ static MAX_KEY_BYTES: SettingDefinition<IntegerRange> = SettingDefinition::optio
     "max_key_bytes",
     IntegerRange { min: 1, max: MAX_KEY_BYTES_LIMIT, default: 1_024, unit: IntegerUnit::Bytes },
     "The longest entity key, in bytes of UTF-8. A record with a longer key is a dead letter.",
+);
+static TYPES: SettingDefinition<WordChoice<TypeConversion>> = SettingDefinition::optional(
+    "types",
+    WordChoice {
+        words: &[("lenient", TypeConversion::Lenient), ("strict", TypeConversion::Strict)],
+        is_optional: true,
+        noun: None,
+    },
+    "Which values of another type than declared are read: those that Flink's JSON format reads and that can be read \
+     exactly, such as `\"29.99\"` for a double, or none.",
 );
 static FIELDS: SettingDefinition<NamedEntries> = SettingDefinition::optional(
     "fields",
@@ -169,6 +179,7 @@ pub(super) fn read_event(
         None => Some(TimeZone::UTC),
     };
     let max_key_bytes = event.read_setting(&MAX_KEY_BYTES, mistakes);
+    let type_conversion = event.read_setting(&TYPES, mistakes);
     let declared = match event.find_setting(&FIELDS) {
         Some(setting) => read_declared_fields(&setting, key, time, mistakes),
         None => Some(Vec::new()),
@@ -182,13 +193,14 @@ pub(super) fn read_event(
         declared_fields: declared.unwrap_or_default(),
         is_complete,
     };
-    let spec = build_event_spec(&event_fields, format, time_zone, max_key_bytes);
+    let spec = build_event_spec(&event_fields, format, type_conversion, time_zone, max_key_bytes);
     (spec, event_fields)
 }
 
 fn build_event_spec(
     event_fields: &EventFields,
     format: Option<EventFormat>,
+    type_conversion: Option<TypeConversion>,
     time_zone: Option<TimeZone>,
     max_key_bytes: Option<usize>,
 ) -> Option<EventSpec> {
@@ -200,6 +212,7 @@ fn build_event_spec(
     Some(EventSpec {
         format: format?,
         schema: EventSchema::new(event_fields.entity_key_name.as_deref()?, fields),
+        type_conversion: type_conversion?,
         time_field: event_fields.event_time_name.clone()?,
         time_zone: time_zone?,
         max_key_bytes: max_key_bytes?,

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use windrow_connectors::object_store::ObjectStoreOpener;
-use windrow_engine::{CheckpointStore, CheckpointStoreOpener, EventDecoder, JobDefinition};
+use windrow_engine::{CheckpointStore, CheckpointStoreOpener, DecodeRules, EventDecoder, JobDefinition};
 use windrow_spec::Pipeline;
 
 /// Defines the job of `pipeline` over `topic`, with a fixed hash key.
@@ -14,13 +14,14 @@ pub(crate) fn define_job(pipeline: &Pipeline, topic: &str) -> JobDefinition {
         views: pipeline.views.iter().cloned().collect(),
         schema: event.schema.clone(),
         max_out_of_orderness_ms: pipeline.watermark.max_out_of_orderness_ms,
-        decoder: EventDecoder::new(
-            event.format,
-            event.schema.clone(),
-            &event.time_field,
-            event.time_zone.clone(),
-            event.max_key_bytes,
-        ),
+        decoder: EventDecoder::new(DecodeRules {
+            format: event.format,
+            schema: event.schema.clone(),
+            type_conversion: event.type_conversion,
+            time_field: event.time_field.as_str().into(),
+            time_zone: event.time_zone.clone(),
+            max_key_bytes: event.max_key_bytes,
+        }),
         topic: topic.into(),
         sip_hash_key: [7; 16],
         record_keys_required: false,

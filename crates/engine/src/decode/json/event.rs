@@ -1,17 +1,17 @@
 //! Decodes an event from the JSON object of a record.
 
-use std::cell::Cell;
 use std::fmt;
 
 use bumpalo::Bump;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use windrow_core::{ENTITY_KEY_FIELD, Event, EventTime, Value};
 
-use super::decode_context::JsonDecodeContext;
-use super::entity_key::{self, EntityKeyReader, EntityKeyText};
+use super::decode_context::{FirstPassFindings, JsonDecodeContext};
+use super::entity_key::EntityKeyReader;
 use super::event_time::EventTimeReader;
 use super::field_value::FieldValueReader;
 use super::lone_surrogates::replace_lone_surrogates;
+use super::source_text::fill_in_source_texts;
 use crate::decode::error::{DecodeError, truncate_for_error};
 use crate::decode::rules::DecodeRules;
 
@@ -54,51 +54,37 @@ fn decode_without_lone_surrogates<'a>(
 }
 
 /// Decodes `text`, in which every escape of a string must stand for a character.
-fn decode_json_object<'a>(
-    rules: &'a DecodeRules,
-    text: &'a str,
-    arena: &'a Bump,
-) -> Result<Event<'a>, DecodeError> {
-    let decode_error = Cell::new(None);
-    let context = JsonDecodeContext { rules, arena, decode_error: &decode_error };
+fn decode_json_object<'a>(rules: &'a DecodeRules, text: &'a str, arena: &'a Bump) -> Result<Event<'a>, DecodeError> {
+    let findings = FirstPassFindings::default();
+    let context = JsonDecodeContext { rules, arena, findings: &findings };
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let decoded = deserializer.deserialize_map(context).and_then(|event| deserializer.end().map(|()| event));
     match decoded {
-        Ok(FirstPassEvent::Complete(event)) => Ok(event),
-        Ok(FirstPassEvent::FractionalKey(mut event)) => {
-            event.entity_key = entity_key::find_numeric_key_text(rules, text)?;
-            event.field_values = replace_key_field(event, arena);
+        Ok(event) if findings.needs_source_text.get() => {
+            let event = fill_in_source_texts(rules, text, event, arena)?;
             check_entity_key_length(rules, event.entity_key).map(|()| event)
         }
+        Ok(event) => Ok(event),
         Err(error) => {
-            Err(decode_error.take().unwrap_or_else(|| DecodeError::InvalidJson(truncate_for_error(&error.to_string()))))
+            let stored = findings.decode_error.take();
+            Err(stored.unwrap_or_else(|| DecodeError::InvalidJson(truncate_for_error(&error.to_string()))))
         }
     }
 }
 
-/// The result of the first pass over the text of a record.
-pub(super) enum FirstPassEvent<'a> {
-    /// The event has all its values.
-    Complete(Event<'a>),
-    /// The event still lacks its entity key, because `serde_json` read the key as a float. A second pass finds the
-    /// characters of the key in the text.
-    FractionalKey(Event<'a>),
-}
-
 impl<'a> Visitor<'a> for JsonDecodeContext<'a, '_> {
-    type Value = FirstPassEvent<'a>;
+    type Value = Event<'a>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON object")
     }
 
-    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<FirstPassEvent<'a>, A::Error> {
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Event<'a>, A::Error> {
         let schema = &self.rules.schema;
         let found: &mut [Option<Value<'a>>] = self.arena.alloc_slice_fill_copy(schema.fields().len(), None);
         let mut time: Option<EventTime> = None;
         let mut has_time_member = false;
-        let mut key_is_fraction = false;
-        while let Some(member) = map.next_key_seed(MemberNameReader(self))? {
+        while let Some(member) = map.next_key_seed(MemberNameReader(self.rules))? {
             match member {
                 RecognizedMember::Time => {
                     time = map.next_value_seed(EventTimeReader(self))?;
@@ -107,14 +93,7 @@ impl<'a> Visitor<'a> for JsonDecodeContext<'a, '_> {
                     }
                 }
                 RecognizedMember::Field(index) if index == ENTITY_KEY_FIELD.0 => {
-                    let value = match map.next_value_seed(EntityKeyReader(self))? {
-                        EntityKeyText::Text(text) => Value::String(text),
-                        EntityKeyText::Null => Value::Null,
-                        EntityKeyText::FractionalNumber => {
-                            key_is_fraction = true;
-                            Value::String("")
-                        }
-                    };
+                    let value = map.next_value_seed(EntityKeyReader(self))?;
                     self.set_field_once(&mut found[index], value, schema.entity_key_name())?;
                 }
                 RecognizedMember::Field(index) => {
@@ -138,8 +117,7 @@ impl<'a> Visitor<'a> for JsonDecodeContext<'a, '_> {
         };
         check_entity_key_length(self.rules, key).map_err(|error| self.store_decode_error(error))?;
         let fields = self.arena.alloc_slice_fill_iter(found.iter().map(|value| value.unwrap_or(Value::Null)));
-        let event = Event { entity_key: key, time, field_values: fields };
-        Ok(if key_is_fraction { FirstPassEvent::FractionalKey(event) } else { FirstPassEvent::Complete(event) })
+        Ok(Event { entity_key: key, time, field_values: fields })
     }
 }
 
@@ -154,22 +132,17 @@ fn check_entity_key_length(rules: &DecodeRules, key: &str) -> Result<(), DecodeE
     })
 }
 
-fn replace_key_field<'a>(event: Event<'a>, arena: &'a Bump) -> &'a [Value<'a>] {
-    let fields = arena.alloc_slice_copy(event.field_values);
-    fields[ENTITY_KEY_FIELD.0] = Value::String(event.entity_key);
-    fields
-}
-
 /// The meaning of a member of the JSON object, according to the member's name.
-enum RecognizedMember {
+pub(super) enum RecognizedMember {
     Time,
     Field(usize),
     Undeclared,
 }
 
-struct MemberNameReader<'a, 'c>(JsonDecodeContext<'a, 'c>);
+/// Reads the name of a member, and looks it up in the schema.
+pub(super) struct MemberNameReader<'r>(pub(super) &'r DecodeRules);
 
-impl<'a> DeserializeSeed<'a> for MemberNameReader<'a, '_> {
+impl<'a> DeserializeSeed<'a> for MemberNameReader<'_> {
     type Value = RecognizedMember;
 
     fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<RecognizedMember, D::Error> {
@@ -177,7 +150,7 @@ impl<'a> DeserializeSeed<'a> for MemberNameReader<'a, '_> {
     }
 }
 
-impl Visitor<'_> for MemberNameReader<'_, '_> {
+impl Visitor<'_> for MemberNameReader<'_> {
     type Value = RecognizedMember;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -185,14 +158,10 @@ impl Visitor<'_> for MemberNameReader<'_, '_> {
     }
 
     fn visit_str<E: Error>(self, name: &str) -> Result<RecognizedMember, E> {
-        if *name == *self.0.rules.time_field {
+        if *name == *self.0.time_field {
             return Ok(RecognizedMember::Time);
         }
-        Ok(self
-            .0
-            .rules
-            .schema
-            .find_field(name)
-            .map_or(RecognizedMember::Undeclared, |id| RecognizedMember::Field(id.0)))
+        let field = self.0.schema.find_field(name);
+        Ok(field.map_or(RecognizedMember::Undeclared, |id| RecognizedMember::Field(id.0)))
     }
 }

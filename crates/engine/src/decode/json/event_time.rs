@@ -54,7 +54,7 @@ impl<'a> Visitor<'a> for EventTimeReader<'a, '_> {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-        self.event_time_or_decode_error(event_time_text::parse_event_time(text, &self.0.rules.time_zone))
+        self.event_time_or_decode_error(event_time_text::parse_event_time(text, self.0.rules))
     }
 
     fn visit_i64<E: Error>(self, ms: i64) -> Result<Self::Value, E> {

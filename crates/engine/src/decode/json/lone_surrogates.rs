@@ -63,7 +63,8 @@ mod tests {
         ] {
             assert_eq!(replace_lone_surrogates(json, "?").as_deref(), Some(expected), "{json}");
         }
-        for json in [r#""\ud83d\ude00""#, r#""\\ud83d""#, r#""\u00e9""#, r#""\"""#, r"\", r"\한", r"\u12", r"\u한글"] {
+        for json in [r#""\ud83d\ude00""#, r#""\\ud83d""#, r#""\u00e9""#, r#""\"""#, r"\", r"\한", r"\u12", r"\u한글"]
+        {
             assert_eq!(replace_lone_surrogates(json, "?"), None, "{json}");
         }
     }

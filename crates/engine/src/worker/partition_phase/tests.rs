@@ -7,7 +7,7 @@ use super::*;
 use crate::checkpoint::SnapshotPurpose;
 use crate::halt::ErrorChain;
 use crate::worker::owned_partition::ClockReading;
-use crate::{EventDecoder, FenceToken, FlushTicket, JobDefinition};
+use crate::{DecodeRules, EventDecoder, FenceToken, FlushTicket, JobDefinition};
 
 const ALL_PHASES: [PhaseName; 8] = [
     PhaseName::Assigned,
@@ -51,13 +51,7 @@ fn sample_owned_partition() -> Box<OwnedPartition> {
     let schema = EventSchema::new("user_id", []);
     let job = JobDefinition {
         views: Arc::new([]),
-        decoder: EventDecoder::new(
-            windrow_core::EventFormat::Json,
-            schema.clone(),
-            "at",
-            jiff::tz::TimeZone::UTC,
-            1_024,
-        ),
+        decoder: EventDecoder::new(DecodeRules::new(schema.clone(), "at")),
         schema,
         max_out_of_orderness_ms: 0,
         topic: "events".into(),
