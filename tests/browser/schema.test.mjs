@@ -78,6 +78,7 @@ const REFUSALS = {
 		'event.fields: pattern "d\\te"',
 		"event.format: enum",
 		"event.max_key_bytes: minimum",
+		"event.types: enum",
 	],
 	"event_names.toml": [
 		"event.key: not",
@@ -85,6 +86,9 @@ const REFUSALS = {
 		"event.time_zone: type",
 	],
 	"event_same_member.toml": [],
+	"event_time.toml": ["event.time: oneOf"],
+	"event_time_offset.toml": [],
+	"event_time_type.toml": ["event.time: oneOf"],
 	"features.toml": [
 		"feature_view.f.features.default_date.default: type",
 		'feature_view.f.features.misspelt: additionalProperties "counts"',

@@ -20,6 +20,70 @@ pub enum TypeConversion {
     Strict,
 }
 
+/// The unit of an event time that is a number since the epoch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EpochUnit {
+    /// Seconds.
+    Seconds,
+    /// Milliseconds.
+    Milliseconds,
+    /// Microseconds.
+    Microseconds,
+    /// Nanoseconds.
+    Nanoseconds,
+}
+
+impl EpochUnit {
+    /// All units, from the longest to the shortest.
+    pub const ALL: [Self; 4] = [Self::Seconds, Self::Milliseconds, Self::Microseconds, Self::Nanoseconds];
+
+    /// Returns the name of the unit in the pipeline file.
+    #[must_use]
+    pub const fn symbol(self) -> &'static str {
+        match self {
+            Self::Seconds => "s",
+            Self::Milliseconds => "ms",
+            Self::Microseconds => "us",
+            Self::Nanoseconds => "ns",
+        }
+    }
+
+    /// Returns the name of the unit in messages.
+    #[must_use]
+    pub const fn noun(self) -> &'static str {
+        match self {
+            Self::Seconds => "seconds",
+            Self::Milliseconds => "milliseconds",
+            Self::Microseconds => "microseconds",
+            Self::Nanoseconds => "nanoseconds",
+        }
+    }
+
+    /// Converts an integer in this unit to milliseconds, rounded down. `number` fits into 65 bits, so nothing overflows.
+    #[must_use]
+    pub const fn milliseconds_from_integer(self, number: i128) -> i128 {
+        match self {
+            Self::Seconds => number * 1_000,
+            Self::Milliseconds => number,
+            Self::Microseconds => number.div_euclid(1_000),
+            Self::Nanoseconds => number.div_euclid(1_000_000),
+        }
+    }
+
+    /// Converts a double in this unit to milliseconds, rounded down. Seconds are first rounded to microseconds: the
+    /// double nearest to 1704103200.123 is a little smaller than this number.
+    #[must_use]
+    pub fn milliseconds_from_double(self, number: f64) -> f64 {
+        let milliseconds = match self {
+            Self::Seconds => (number * 1e6).round() / 1e3,
+            Self::Milliseconds => number,
+            Self::Microseconds => number / 1e3,
+            Self::Nanoseconds => number / 1e6,
+        };
+        milliseconds.floor()
+    }
+}
+
 /// The position of a field in an [`EventSchema`], and of its value in [`Event::field_values`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct FieldId(pub usize);

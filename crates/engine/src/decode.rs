@@ -12,6 +12,7 @@ mod event_time_text;
 mod json;
 mod limits;
 mod rules;
+mod time_plausibility;
 
 pub use error::DecodeError;
 pub use event_decoder::EventDecoder;

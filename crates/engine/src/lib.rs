@@ -89,7 +89,7 @@
 //! | `decode.rs` | decoding the payload of a record |
 //! | `decode/error.rs` | the reasons why a record is not an event |
 //! | `decode/event_decoder.rs` | from the bytes of a record to an event |
-//! | `decode/event_time_text.rs` | spellings of event times |
+//! | `decode/event_time_text.rs` | event times as texts, numbers and arrays |
 //! | `decode/json.rs` | JSON text to an event |
 //! | `decode/json/decode_context.rs` | what all visitors of a record share |
 //! | `decode/json/entity_key.rs` | the entity key |
@@ -97,10 +97,10 @@
 //! | `decode/json/event_time.rs` | the event time |
 //! | `decode/json/field_value.rs` | the value of a declared field |
 //! | `decode/json/lone_surrogates.rs` | escapes of half a character in JSON strings |
-//! | `decode/json/reject_other_types.rs` | a macro for visitors of one type of value |
 //! | `decode/json/source_text.rs` | values that become texts as they are written |
 //! | `decode/limits.rs` | bounds of records |
 //! | `decode/rules.rs` | what a pipeline declares about its records |
+//! | `decode/time_plausibility.rs` | event times that another unit or format would explain |
 //!
 //! ## Interfaces and identifiers
 //!

@@ -326,3 +326,11 @@ fn time_is_spent_on_records_on_waiting_for_them_or_on_waiting_for_the_store() {
     assert!(times.loop_iterations.get() >= 4);
     assert!((0.0..=1.0).contains(&times.decode_share()), "{}", times.decode_share());
 }
+
+#[test]
+fn event_times_that_another_unit_would_explain_are_counted() {
+    let stamped = |at_ms| (event_json("a", at_ms), Some(1_704_103_200_000));
+    let records = vec![stamped(1_704_103_200_000), stamped(1_704_103_201), stamped(1_704_103_202), stamped(5)];
+    let said = run_worker(SlowSink::default(), [ScriptStep::Records(records)]);
+    assert_eq!(said.misread_event_times.get(), 2);
+}

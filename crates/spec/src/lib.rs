@@ -56,7 +56,8 @@
 //! | `read/condition/tokens.rs` | from text to tokens |
 //! | `read/dead_letters.rs` | `[dead_letters]`: the destination of dead letters |
 //! | `read/duration.rs` | durations such as `"10s"` |
-//! | `read/event.rs` | `[event]`, `[event.fields]`: format, key, time, fields |
+//! | `read/event.rs` | `[event]`, `[event.fields]`: format, key, fields |
+//! | `read/event_time.rs` | `time` and `time_zone` of `[event]` |
 //! | `read/feature.rs` | `[feature_view.NAME.features]`: the features of a view |
 //! | `read/integer.rs` | integers within bounds |
 //! | `read/key.rs` | `key`: the template of the Redis keys of a view's rows |

@@ -7,8 +7,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use jiff::tz::TimeZone;
-use windrow_core::{EventFormat, EventSchema, FeatureView, TypeConversion};
+use jiff::tz::{Offset, TimeZone};
+use windrow_core::{EpochUnit, EventFormat, EventSchema, FeatureView, TypeConversion};
 
 use crate::key_template::KeyTemplate;
 
@@ -118,11 +118,30 @@ pub struct EventSpec {
     pub type_conversion: TypeConversion,
     /// The name of the JSON member that holds the event time.
     pub time_field: String,
+    /// The unit of event times that are numbers since the epoch, or `None` if `time_text_format` applies to integers
+    /// too.
+    pub time_number_unit: Option<EpochUnit>,
+    /// The format of event times that are texts, in the notation of strptime. With `None`, they are RFC 3339, or ISO
+    /// 8601 without an offset.
+    pub time_text_format: Option<String>,
     /// The time zone of event times that are text without a UTC offset. Its rules come from the time zone database in
     /// Windrow's binary, so they are the same on all machines.
     pub time_zone: TimeZone,
     /// The longest entity key, in bytes of UTF-8. A record with a longer key is a dead letter.
     pub max_key_bytes: usize,
+}
+
+impl EventSpec {
+    /// Returns the name of the time zone in the IANA time zone database, or its UTC offset: `+09:00`.
+    #[must_use]
+    pub fn time_zone_name(&self) -> String {
+        if let Some(name) = self.time_zone.iana_name() {
+            return name.to_owned();
+        }
+        let seconds = self.time_zone.to_fixed_offset().map_or(0, Offset::seconds);
+        let (sign, minutes) = (if seconds < 0 { '-' } else { '+' }, seconds.abs() / 60);
+        format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60)
+    }
 }
 
 /// `[watermark]`: how far the event times of a partition may be out of order.

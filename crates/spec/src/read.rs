@@ -9,6 +9,7 @@ mod condition;
 mod dead_letters;
 mod duration;
 mod event;
+mod event_time;
 mod feature;
 mod integer;
 mod key;

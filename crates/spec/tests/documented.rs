@@ -55,6 +55,10 @@ impl PipelineSettings {
         if path.contains(".window.") {
             settings.remove("feature_view.NAME.window");
         }
+        if path.starts_with("event.time.") {
+            settings.remove("event.time");
+            settings.0.insert("event.time.field".to_owned(), "\"event_time\"".to_owned());
+        }
         if path.contains(".window.sliding.") {
             settings.0.insert("feature_view.NAME.window.sliding.size".to_owned(), "\"1h\"".to_owned());
             settings.0.insert("feature_view.NAME.window.sliding.slide".to_owned(), "\"10m\"".to_owned());
@@ -138,9 +142,12 @@ fn values_in(cell: &str) -> Vec<&str> {
 fn collect_known_settings(path: &str, known: &mut BTreeSet<String>) {
     let join = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
     let file = PipelineSettings::prepared_for(&join(""));
-    let is_table = || file.with(path, "true").read_mistakes().iter().any(|one| one.message.contains("must be a table"));
-    if !path.is_empty() && !is_table() {
+    let says = |text: &str| file.with(path, "true").read_mistakes().iter().any(|one| one.message.contains(text));
+    let is_table = path.is_empty() || says("must be a table");
+    if !is_table {
         known.insert(path.to_owned());
+    }
+    if !is_table && !says("must be text or a table") {
         return;
     }
     let mistakes = file.with(&join(UNKNOWN_NAME), "1").read_mistakes();
@@ -170,7 +177,7 @@ fn the_tables_name_exactly_the_settings_of_the_reader() {
 fn the_defaults_are_those_of_the_reader() {
     for DocumentedSetting { path, default, .. } in documented_settings() {
         let mut without = PipelineSettings::from_toml(SMALLEST_FILE);
-        if path.contains(".window.sliding.") {
+        if path.contains(".window.sliding.") || path.starts_with("event.time.") {
             without = PipelineSettings::prepared_for(&path);
         } else if path.contains(".window.session.") {
             without = PipelineSettings::prepared_for(&path).with(&path, "\"1h\"");

@@ -441,7 +441,10 @@ export interface PipelinePlan {
 	event: {
 		key: string;
 		time: string;
-		time_zone: string | null;
+		time_unit: "s" | "ms" | "us" | "ns" | null;
+		time_format: string | null;
+		time_zone: string;
+		types: "lenient" | "strict";
 		fields: { name: string; type: string }[];
 	};
 	watermark: { max_out_of_orderness_ms: number };

@@ -1,7 +1,7 @@
 //! Renders the plan of a pipeline (source, windows, features, sink) as JSON, and parts of the plan as text.
 
 use serde_json::json;
-use windrow_core::{EventSchema, Feature, FeatureView, WindowKind, pane_size_ms};
+use windrow_core::{EpochUnit, EventSchema, Feature, FeatureView, TypeConversion, WindowKind, pane_size_ms};
 use windrow_spec::{GroupProtocol, LostOffsetPolicy, Pipeline, RedisViewSpec};
 use windrow_web::login_redaction::redact_url_credentials_and_query;
 
@@ -68,7 +68,13 @@ pub(crate) fn plan_as_json(pipeline: &Pipeline) -> serde_json::Value {
         "event": {
             "key": schema.entity_key_name(),
             "time": pipeline.event.time_field,
-            "time_zone": pipeline.event.time_zone.iana_name(),
+            "time_unit": pipeline.event.time_number_unit.map(EpochUnit::symbol),
+            "time_format": pipeline.event.time_text_format,
+            "time_zone": pipeline.event.time_zone_name(),
+            "types": match pipeline.event.type_conversion {
+                TypeConversion::Lenient => "lenient",
+                TypeConversion::Strict => "strict",
+            },
             "fields": schema.fields()[1..].iter().map(field).collect::<Vec<_>>(),
         },
         "watermark": { "max_out_of_orderness_ms": pipeline.watermark.max_out_of_orderness_ms },

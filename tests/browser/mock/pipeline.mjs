@@ -81,7 +81,10 @@ const PLAN = {
 	event: {
 		key: "user_id",
 		time: "event_time",
+		time_unit: "ms",
+		time_format: null,
 		time_zone: "UTC",
+		types: "lenient",
 		fields: [
 			{ name: "event_type", type: "string" },
 			{ name: "price", type: "double" },

@@ -1,7 +1,7 @@
 //! The decoder for the records of one pipeline. The result for each record is an event or a [`DecodeError`].
 
 use bumpalo::Bump;
-use windrow_core::{Event, EventFormat, EventTime, TypeConversion};
+use windrow_core::{EpochUnit, Event, EventFormat, EventTime, TypeConversion};
 
 use super::error::DecodeError;
 use super::json;
@@ -24,10 +24,25 @@ impl EventDecoder {
         Self { rules }
     }
 
+    pub(super) const fn rules(&self) -> &DecodeRules {
+        &self.rules
+    }
+
     /// Returns a text with all decoding rules, for the manifest of a checkpoint. If the texts of two decoders are
     /// equal, both decoders decode every record in the same way.
     pub(crate) fn describe_decoding_rules(&self) -> String {
-        let DecodeRules { format, schema, type_conversion, time_field, time_zone, max_key_bytes } = &self.rules;
+        let DecodeRules {
+            format,
+            schema,
+            type_conversion,
+            time_field,
+            time_number_unit,
+            time_text_format,
+            time_zone,
+            max_key_bytes,
+        } = &self.rules;
+        let unit = time_number_unit.map_or("no unit", EpochUnit::symbol);
+        let time_format = time_text_format.as_deref().unwrap_or("ISO 8601");
         let zone = time_zone.iana_name().map_or_else(|| format!("{time_zone:?}"), str::to_owned);
         let fields = schema.fields().iter().map(|field| format!("{} {}", field.name, field.field_type.type_name()));
         let fields: Vec<_> = fields.collect();
@@ -38,7 +53,8 @@ impl EventDecoder {
             TypeConversion::Lenient => "lenient types",
             TypeConversion::Strict => "strict types",
         };
-        format!("{format}, {types}, {time_field} in {zone}, keys up to {max_key_bytes} bytes, [{}]", fields.join(", "))
+        let time = format!("{time_field} in {zone}, {unit}, {time_format:?}");
+        format!("{format}, {types}, {time}, keys up to {max_key_bytes} bytes, [{}]", fields.join(", "))
     }
 
     /// Decodes the payload of one record. A byte order mark in front of it is skipped. The event borrows its texts from `payload`. If a text contains JSON escapes,

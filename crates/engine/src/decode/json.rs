@@ -6,9 +6,6 @@
 //! characters. `docs/adr/0002-json-parser.md` explains why no faster parser is
 //! used.
 
-#[macro_use]
-mod reject_other_types;
-
 mod decode_context;
 mod entity_key;
 mod event;

@@ -2,7 +2,7 @@ use bumpalo::Bump;
 use jiff::tz::TimeZone;
 
 use super::*;
-use windrow_core::{EventField, EventSchema, EventTime, FieldType, TypeConversion, Value};
+use windrow_core::{EpochUnit, EventField, EventSchema, EventTime, FieldType, TypeConversion, Value};
 
 fn create_test_decoder() -> EventDecoder {
     create_decoder_with_types(TypeConversion::Lenient)
@@ -35,9 +35,16 @@ fn decode_to_text_with(decoder: &EventDecoder, record: &str) -> String {
 }
 
 fn decode_event_time(spelling: &str) -> Result<i64, String> {
+    decode_event_time_with(|_| {}, spelling)
+}
+
+/// Decodes an event time with the default rules after `change`.
+fn decode_event_time_with(change: impl FnOnce(&mut DecodeRules), spelling: &str) -> Result<i64, String> {
     let record = format!(r#"{{"user_id":"u","event_time":{spelling}}}"#);
     let arena = Bump::new();
-    create_test_decoder()
+    let mut rules = DecodeRules::new(EventSchema::new("user_id", []), "event_time");
+    change(&mut rules);
+    EventDecoder::new(rules)
         .decode(Some(record.as_bytes()), &arena)
         .map(|event| event.time.ms())
         .map_err(|error| error.to_string())
@@ -196,6 +203,16 @@ fn event_times_are_parsed_in_all_spellings() {
         (r#""1704103200000.9""#, 1_704_103_200_000),
         (r#""1.7041032e12""#, 1_704_103_200_000),
         (r#""-1""#, -1),
+        (r#""2024-01-01""#, 1_704_067_200_000),
+        (r#""2024-01-01T10:00:00Z[UTC]""#, 1_704_103_200_000),
+        (r#""2024-01-01T19:00:00+09:00[Asia/Seoul]""#, 1_704_103_200_000),
+        (r#""2024-01-01T19:00:00.5+09:00[No/Such_Zone]""#, 1_704_103_200_500),
+        (r#""2024-01-02T04:00:00+18:00""#, 1_704_103_200_000),
+        (r#""2023-12-31T16:00:00-18:00""#, 1_704_103_200_000),
+        ("[2026,8,20,5,45,4,783706186]", 1_787_204_704_783),
+        ("[2026,8,20,5,45,4]", 1_787_204_704_000),
+        ("[2026, 8, 20, 5, 45]", 1_787_204_700_000),
+        ("[2026,8,20]", 1_787_184_000_000),
         ("-1", -1),
         ("-0.5", -1),
         ("0", 0),
@@ -215,7 +232,6 @@ fn invalid_event_times_are_refused_with_the_field_name() {
         r#""yesterday""#,
         r#""""#,
         r#""2024-13-01T00:00:00Z""#,
-        r#""2024-01-01""#,
         r#""20240101""#,
         r#""1704103200000 ms""#,
         r#""1,704,103,200,000""#,
@@ -224,6 +240,22 @@ fn invalid_event_times_are_refused_with_the_field_name() {
         r#""1e400""#,
         r#""Infinity""#,
         r#""2024-01-01T10:00:00[Asia/Seoul]""#,
+        r#""2024-01-01[UTC]""#,
+        r#""2024-01-01T10:00:00+18:01""#,
+        r#""2024-01-01T10:00:00-18:01""#,
+        r#""2024-01-01T10:00:00+25:00""#,
+        "[]",
+        "[2026,8]",
+        "[2026,8,20,5]",
+        "[2026,13,20]",
+        "[2026,2,29]",
+        "[2026,8,20,24,0]",
+        "[2026,8,20,5,45,4,1000000000]",
+        "[2026,8,20,5,45,4,0,0]",
+        "[2026,8.0,20]",
+        r#"["2026",8,20]"#,
+        "[2026,8,null]",
+        "[[2026],8,20]",
         "1704103200000000", // Microseconds are read as milliseconds, which is out of range.
         "1704103200000000000",
         "1e300",
@@ -246,6 +278,111 @@ fn invalid_event_times_are_refused_with_the_field_name() {
 }
 
 #[test]
+fn numbers_are_read_in_the_unit_of_the_rules() {
+    use EpochUnit::{Microseconds, Milliseconds, Nanoseconds, Seconds};
+    for (unit, spelling, ms) in [
+        (Seconds, "1704103200", 1_704_103_200_000),
+        (Seconds, "1704103200.123", 1_704_103_200_123),
+        (Seconds, "1704103200.0009", 1_704_103_200_000),
+        (Seconds, "1.7041032e9", 1_704_103_200_000),
+        (Seconds, "-0.0005", -1),
+        (Seconds, r#""1704103200""#, 1_704_103_200_000),
+        (Seconds, r#""2024-01-01T10:00:00Z""#, 1_704_103_200_000),
+        (Milliseconds, "1704103200000", 1_704_103_200_000),
+        (Microseconds, "1704103200000999", 1_704_103_200_000),
+        (Microseconds, "1704103200000999.5", 1_704_103_200_000),
+        (Microseconds, "-1", -1),
+        (Nanoseconds, "1704103200000999999", 1_704_103_200_000),
+        (Nanoseconds, "9300000000000000000", 9_300_000_000_000), // more than 2^63
+        (Nanoseconds, "-1", -1),
+    ] {
+        let change = |rules: &mut DecodeRules| rules.time_number_unit = Some(unit);
+        assert_eq!(decode_event_time_with(change, spelling), Ok(ms), "{spelling} in {}", unit.symbol());
+    }
+    for (unit, spelling, reason) in [
+        (Seconds, "1704103200000", "(a number means seconds since 1970; set `unit = \"ms\"` for the event time if it"),
+        (
+            Milliseconds,
+            "1704103200000000",
+            "since 1970; set `unit = \"us\"` for the event time if it means microseconds)",
+        ),
+        (Milliseconds, "1704103200000000000", "set `unit = \"ns\"`"),
+        (Microseconds, "9223372036854775807", "(a number means microseconds since 1970)"),
+        (Seconds, "1e300", "(a number means seconds since 1970)"),
+        (Seconds, "true", "must be a time as text or a number of seconds but is boolean"),
+    ] {
+        let change = |rules: &mut DecodeRules| rules.time_number_unit = Some(unit);
+        let error = decode_event_time_with(change, spelling).expect_err(spelling);
+        assert!(error.contains(reason), "{spelling}: {error}");
+    }
+}
+
+#[test]
+fn texts_are_read_in_the_format_of_the_rules() {
+    let decode = |format: &str, unit: Option<EpochUnit>, spelling: &str| {
+        let change = |rules: &mut DecodeRules| {
+            rules.time_text_format = Some(format.into());
+            rules.time_number_unit = unit;
+            rules.time_zone = TimeZone::get("Asia/Seoul").expect("the time zone database is compiled in");
+        };
+        decode_event_time_with(change, spelling)
+    };
+    for (format, spelling, ms) in [
+        ("%d/%m/%Y %H:%M:%S", r#""01/01/2024 19:00:00""#, 1_704_103_200_000),
+        ("%d/%m/%Y %H:%M:%S%.f", r#""01/01/2024 19:00:00.0749""#, 1_704_103_200_074),
+        ("%d/%m/%Y %I:%M %p", r#""01/01/2024 07:00 PM""#, 1_704_103_200_000),
+        ("%d/%b/%Y:%H:%M:%S %z", r#""01/Jan/2024:10:00:00 +0000""#, 1_704_103_200_000),
+        ("%Y%m%d", r#""20240102""#, 1_704_121_200_000),
+        ("%Y%m%d", "20240102", 1_704_121_200_000),
+        ("%Y%m%d%H%M%S", "20240101190000", 1_704_103_200_000),
+        ("%s", r#""1704103200""#, 1_704_103_200_000),
+    ] {
+        assert_eq!(decode(format, None, spelling), Ok(ms), "{spelling} in {format}");
+    }
+    assert_eq!(decode("%d/%m/%Y", Some(EpochUnit::Seconds), "1704103200"), Ok(1_704_103_200_000));
+    for (format, spelling) in [
+        ("%d/%m/%Y", r#""2024-01-01""#),
+        ("%d/%m/%Y", r#""32/01/2024""#),
+        ("%d/%m/%Y", r#""30/02/2024""#),
+        ("%d/%m/%Y", r#""01/01/2024 10:00""#),
+        ("%Y%m%d", "20240132"),
+        ("%Y%m%d", "2.0240101e7"),
+        ("%F %T %z", r#""2024-01-01 10:00:00 +2300""#),
+    ] {
+        let error = decode(format, None, spelling).expect_err(spelling);
+        assert!(error.starts_with("`event_time` is not an event time: "), "{spelling}: {error}");
+    }
+}
+
+/// Each row of the table of event times has a value, its settings, and the event time or "dead letter".
+#[test]
+fn event_times_are_read_as_the_table_in_the_documentation_says() {
+    let page = include_str!("../../../../docs/pipeline.md");
+    let table = page.lines().skip_while(|line| !line.starts_with("| in the record | settings |")).skip(2);
+    let rows: Vec<&str> = table.take_while(|line| line.starts_with('|')).collect();
+    assert!(rows.len() > 10, "{rows:?}");
+    for row in rows {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(|cell| cell.trim().trim_matches('`')).collect();
+        let [spelling, settings, expected] = <[&str; 3]>::try_from(cells).expect("three columns");
+        let change = |rules: &mut DecodeRules| match settings.split_once(" = ") {
+            None => {}
+            Some(("unit", symbol)) => {
+                let symbol = symbol.trim_matches('"');
+                rules.time_number_unit = EpochUnit::ALL.into_iter().find(|unit| unit.symbol() == symbol);
+            }
+            Some((_, format)) => {
+                rules.time_number_unit = None;
+                rules.time_text_format = Some(format.trim_matches('"').into());
+            }
+        };
+        let read = decode_event_time_with(change, spelling);
+        let time = expected.parse::<jiff::Timestamp>().ok().map(|time| time.as_millisecond());
+        assert!(time.is_some() || expected == "dead letter", "{row}");
+        assert_eq!(read.ok(), time, "{row}");
+    }
+}
+
+#[test]
 fn a_local_time_is_read_in_the_pipelines_zone() {
     let schema = EventSchema::new("user_id", []);
     let zone = TimeZone::get("Europe/Berlin").expect("the time zone database is compiled in");
@@ -261,6 +398,7 @@ fn a_local_time_is_read_in_the_pipelines_zone() {
     // occurs twice.
     assert_eq!(ms("2024-03-31T02:30:00"), ms("2024-03-31T01:30:00Z"));
     assert_eq!(ms("2024-10-27T02:30:00"), ms("2024-10-27T00:30:00Z"));
+    assert_eq!(ms("2024-07-01"), ms("2024-06-30T22:00:00Z"));
 }
 
 #[test]

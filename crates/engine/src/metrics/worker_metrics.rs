@@ -31,6 +31,8 @@ pub struct WorkerMetrics {
     pub bytes_read: Counter,
     /// The number of records that are not events.
     pub dead_letters: Counter,
+    /// The number of events whose time would be near the time of their record in another unit or format.
+    pub misread_event_times: Counter,
     /// The number of rows that the row store refused.
     pub refused_rows: Counter,
     /// The number of rows that the worker computed again but did not write, because the row store already had these
@@ -63,6 +65,7 @@ impl WorkerMetrics {
             records_read: Counter::default(),
             bytes_read: Counter::default(),
             dead_letters: Counter::default(),
+            misread_event_times: Counter::default(),
             refused_rows: Counter::default(),
             rows_already_written: Counter::default(),
             checkpoint_metrics: CheckpointMetrics::default(),

@@ -10,13 +10,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::{error, info, warn};
+use windrow_core::EventTime;
 use windrow_core::text::pluralize;
 
 use crate::checkpoint::{CheckpointId, CheckpointSize, OpenedPartition, SavepointRequest};
 use crate::metrics::{LateArrival, RecordingBudget};
 use crate::{
-    CheckpointRecord, CheckpointState, Clock, DeadLetter, Epoch, Partition, RefusedRow, RestoreRecord, TimelineMark,
-    TimelineMarkKind, WorkerMetrics,
+    CheckpointRecord, CheckpointState, Clock, DeadLetter, Epoch, Partition, RefusedRow, RestoreRecord, SourceRecord,
+    TimelineMark, TimelineMarkKind, WorkerMetrics,
 };
 
 /// The maximum number of dead letters for which a worker writes a log line. The worker counts later dead letters
@@ -197,6 +198,24 @@ impl WorkerEventRecorder {
         }
         if count == MAX_LOGGED_DEAD_LETTERS {
             warn!("the worker counts further dead letters, but does not log them");
+        }
+    }
+
+    /// Counts an event whose time would be near the time of its record with `setting`. Logs the first, the tenth, the
+    /// hundredth and so on.
+    pub(super) fn record_misread_event_time(&self, record: &SourceRecord<'_>, event_time: EventTime, setting: &str) {
+        self.metrics.misread_event_times.add(1);
+        let count = self.metrics.misread_event_times.get();
+        if count.checked_ilog10().is_some_and(|exponent| count == 10_u64.pow(exponent)) {
+            error!(
+                partition = record.partition,
+                offset = record.offset,
+                event_time_ms = event_time.ms(),
+                record_timestamp_ms = record.timestamp_ms,
+                count,
+                setting,
+                "event time is years away from the time of its record; it would be near it with this setting in [event]"
+            );
         }
     }
 

@@ -183,6 +183,9 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                         sample_started_at.map(|started| (started, clock.monotonic_now(), sink_blocked_ns.get()));
                     let watermark = owned.shard.watermark();
                     let event_time_ms = event.time.ms();
+                    if let Some(setting) = job.decoder.suggest_time_setting(event.time, record.timestamp_ms) {
+                        events.record_misread_event_time(&record, event.time, &setting);
+                    }
                     let trigger = TriggerRecord { event_time_ms, record_timestamp_ms: record.timestamp_ms };
                     owned.shard.process_event(
                         &event,

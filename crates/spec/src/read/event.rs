@@ -1,12 +1,13 @@
 //! `[event]` and `[event.fields]`: the format of an event, and the fields that features and conditions may name.
 
-use jiff::tz::{TimeZone, TimeZoneDatabase};
+use jiff::tz::TimeZone;
 use windrow_core::{ENTITY_KEY_FIELD, EventField, EventFormat, EventSchema, FieldId, FieldType, TypeConversion};
 
 use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
 use crate::diagnostics::location::DocumentLocation;
 use crate::pipeline::EventSpec;
+use crate::read::event_time::{EventTimeSettings, TIME, TIME_ZONE, read_event_time, read_time_zone};
 use crate::read::integer::{IntegerRange, IntegerUnit};
 use crate::read::name::{RESERVED_ROW_FIELDS, require_unreserved_name, require_valid_field_name};
 use crate::read::named_entries::NamedEntries;
@@ -41,17 +42,6 @@ static KEY: SettingDefinition<TextDefinition> = SettingDefinition::required(
     "key = \"user_id\"",
     TextDefinition::with_pattern(TextPattern::FieldName { reserved: &RESERVED_ROW_FIELDS, forbidden_characters: "{}" }),
     "The name of the JSON member with the entity key.",
-);
-static TIME: SettingDefinition<TextDefinition> = SettingDefinition::required(
-    "time",
-    "time = \"event_time\"",
-    TextDefinition::with_pattern(TextPattern::FieldName { reserved: &[], forbidden_characters: "" }),
-    "The name of the JSON member with the event time: RFC 3339, ISO 8601 without an offset, or a number since the epoch.",
-);
-static TIME_ZONE: SettingDefinition<TextDefinition> = SettingDefinition::optional(
-    "time_zone",
-    TextDefinition { pattern: TextPattern::NotBlank, max_bytes: None, default: Some("UTC") },
-    "The time zone of event times without an offset: a name of the IANA time zone database, such as `Asia/Seoul`.",
 );
 static MAX_KEY_BYTES: SettingDefinition<IntegerRange> = SettingDefinition::optional(
     "max_key_bytes",
@@ -165,15 +155,8 @@ pub(super) fn read_event(
     };
     let format = event.read_setting(&FORMAT, mistakes);
     let key = event.find_setting(&KEY).and_then(|setting| read_entity_key_name(&setting, mistakes));
-    let time = event.find_setting(&TIME).and_then(|setting| {
-        let name = setting.read_text("the name of the JSON member with the event time", mistakes)?;
-        if key == Some(name) {
-            let message = format!("`{name}` cannot be both the entity key and the event time");
-            mistakes.report(DiagnosticCode::ConflictingFields, setting.location, message, "two different JSON members");
-            return None;
-        }
-        require_valid_field_name("the event time", name, setting.location, mistakes).then_some(name)
-    });
+    let time = event.find_setting(&TIME).and_then(|setting| read_event_time(&setting, key, mistakes));
+    let time_field = time.as_ref().map(|time| time.field);
     let time_zone = match event.find_setting(&TIME_ZONE) {
         Some(setting) => read_time_zone(&setting, mistakes),
         None => Some(TimeZone::UTC),
@@ -181,7 +164,7 @@ pub(super) fn read_event(
     let max_key_bytes = event.read_setting(&MAX_KEY_BYTES, mistakes);
     let type_conversion = event.read_setting(&TYPES, mistakes);
     let declared = match event.find_setting(&FIELDS) {
-        Some(setting) => read_declared_fields(&setting, key, time, mistakes),
+        Some(setting) => read_declared_fields(&setting, key, time_field, mistakes),
         None => Some(Vec::new()),
     };
     event.report_unknown_and_missing_fields(mistakes);
@@ -189,11 +172,12 @@ pub(super) fn read_event(
     let is_complete = key.is_some() && declared.is_some();
     let event_fields = EventFields {
         entity_key_name: key.map(str::to_owned),
-        event_time_name: time.map(str::to_owned),
+        event_time_name: time_field.map(str::to_owned),
         declared_fields: declared.unwrap_or_default(),
         is_complete,
     };
-    let spec = build_event_spec(&event_fields, format, type_conversion, time_zone, max_key_bytes);
+    let spec =
+        time.and_then(|time| build_event_spec(&event_fields, format, type_conversion, &time, time_zone, max_key_bytes));
     (spec, event_fields)
 }
 
@@ -201,6 +185,7 @@ fn build_event_spec(
     event_fields: &EventFields,
     format: Option<EventFormat>,
     type_conversion: Option<TypeConversion>,
+    time: &EventTimeSettings<'_>,
     time_zone: Option<TimeZone>,
     max_key_bytes: Option<usize>,
 ) -> Option<EventSpec> {
@@ -213,7 +198,9 @@ fn build_event_spec(
         format: format?,
         schema: EventSchema::new(event_fields.entity_key_name.as_deref()?, fields),
         type_conversion: type_conversion?,
-        time_field: event_fields.event_time_name.clone()?,
+        time_field: time.field.to_owned(),
+        time_number_unit: time.number_unit,
+        time_text_format: time.text_format.map(str::to_owned),
         time_zone: time_zone?,
         max_key_bytes: max_key_bytes?,
     })
@@ -229,29 +216,6 @@ fn read_entity_key_name<'a>(setting: &PipelineSetting<'a>, mistakes: &mut Diagno
     let fine = require_valid_field_name("the entity key", name, setting.location, mistakes)
         && require_unreserved_name("the entity key", name, None, setting.location, mistakes);
     fine.then_some(name)
-}
-
-fn read_time_zone(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<TimeZone> {
-    const EXPECTED_TIME_ZONE: &str = "a name of the IANA time zone database, such as \"UTC\" or \"Asia/Seoul\"";
-    let name = setting.read_text(EXPECTED_TIME_ZONE, mistakes)?;
-    // The time zone is looked up in the time zone database in Windrow's binary, and not in that of the machine. So
-    // every machine computes the same event times.
-    let database = TimeZoneDatabase::bundled();
-    match database.get(name) {
-        Ok(zone) => Some(zone),
-        Err(_) => {
-            let names: Vec<_> = database.available().map(|known| known.to_string()).collect();
-            mistakes
-                .report(
-                    DiagnosticCode::UnknownTimeZone,
-                    setting.location,
-                    format!("there is no time zone `{name}`"),
-                    EXPECTED_TIME_ZONE,
-                )
-                .set_hint(build_closest_name_hint(name, names.iter().map(String::as_str)));
-            None
-        }
-    }
 }
 
 /// Returns `None` if the setting is not a table.

@@ -1,7 +1,6 @@
 //! Renders `/config`, `/overview` and `/taskmanagers`. Each instance of the job is shown as a task manager.
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::flink_job::FlinkJob;
@@ -19,16 +18,12 @@ pub(super) fn render_cluster_config(job: &FlinkJob<'_>) -> Value {
     let offset_s = now.map(|now| zone.to_offset(now).seconds()).unwrap_or_default();
     json!({
         "refresh-interval": FLINK_PAGES_REFRESH_INTERVAL_MS,
-        "timezone-name": iana_name_or_utc(zone),
+        "timezone-name": job.pipeline.event.time_zone_name(),
         "timezone-offset": i64::from(offset_s) * 1_000,
         "flink-version": FLINK_VERSION,
         "flink-revision": format_windrow_version(job),
         "features": { "web-submit": false, "web-cancel": true, "web-rescale": false, "web-history": false },
     })
-}
-
-fn iana_name_or_utc(zone: &TimeZone) -> String {
-    zone.iana_name().map_or_else(|| "UTC".to_owned(), str::to_owned)
 }
 
 /// Returns Windrow's version. The answers contain it in the fields in which Flink has its source revision.

@@ -3,8 +3,10 @@
 use std::fmt::Write;
 
 use serde_json::json;
-use windrow_core::{WindowKind, pane_size_ms};
-use windrow_spec::{DeadLetterSpec, GroupProtocol, KafkaSourceSpec, LostOffsetPolicy, Pipeline, StartPosition};
+use windrow_core::{EpochUnit, WindowKind, pane_size_ms};
+use windrow_spec::{
+    DeadLetterSpec, EventSpec, GroupProtocol, KafkaSourceSpec, LostOffsetPolicy, Pipeline, StartPosition,
+};
 use windrow_web::login_redaction::redact_url_credentials_and_query;
 
 use crate::cli::CheckArgs;
@@ -46,7 +48,6 @@ fn format_plan(pipeline: &Pipeline) -> String {
         Some(DeadLetterSpec::Topic(topic)) => format!("to topic {topic}"),
         Some(DeadLetterSpec::File(path)) => format!("to {}", path.display()),
     };
-    let time_zone = pipeline.event.time_zone.iana_name().unwrap_or("a fixed offset");
     let lines = [
         ("pipeline", pipeline.name.clone()),
         ("source", format!("topic {} on {}", source.topic, source.brokers)),
@@ -54,11 +55,7 @@ fn format_plan(pipeline: &Pipeline) -> String {
         ("", format_group_and_lost_offset_settings(source)),
         (
             "event",
-            format!(
-                "entity key {}, event time {} (time zone: {time_zone})",
-                schema.entity_key_name(),
-                pipeline.event.time_field
-            ),
+            format!("entity key {}, event time {}", schema.entity_key_name(), describe_event_time(&pipeline.event)),
         ),
         ("", declared.collect::<Vec<_>>().join(", ")),
         (
@@ -142,4 +139,13 @@ fn mistake_as_json(mistake: &windrow_spec::Diagnostic) -> serde_json::Value {
         "expected": mistake.expected,
         "hint": mistake.hint,
     })
+}
+
+fn describe_event_time(event: &EventSpec) -> String {
+    let unit = match event.time_number_unit {
+        None | Some(EpochUnit::Milliseconds) => String::new(),
+        Some(unit) => format!(" in {}", unit.noun()),
+    };
+    let format = event.time_text_format.as_ref().map(|format| format!(" as {format:?}")).unwrap_or_default();
+    format!("{}{unit}{format} (time zone: {})", event.time_field, event.time_zone_name())
 }

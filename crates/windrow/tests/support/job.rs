@@ -19,6 +19,8 @@ pub(crate) fn define_job(pipeline: &Pipeline, topic: &str) -> JobDefinition {
             schema: event.schema.clone(),
             type_conversion: event.type_conversion,
             time_field: event.time_field.as_str().into(),
+            time_number_unit: event.time_number_unit,
+            time_text_format: event.time_text_format.as_deref().map(Into::into),
             time_zone: event.time_zone.clone(),
             max_key_bytes: event.max_key_bytes,
         }),

@@ -38,7 +38,21 @@ impl<'a> DeserializeSeed<'a> for EntityKeyReader<'a, '_> {
 impl<'a> Visitor<'a> for EntityKeyReader<'a, '_> {
     type Value = Value<'a>;
 
-    reject_other_types!(visit_bool(bool) => Unexpected::Bool);
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.expected_type_text())
+    }
+
+    fn visit_bool<E: Error>(self, truth: bool) -> Result<Value<'a>, E> {
+        Err(self.wrong_type_error(&Unexpected::Bool(truth).to_string()))
+    }
+
+    fn visit_seq<A: SeqAccess<'a>>(self, _: A) -> Result<Value<'a>, A::Error> {
+        Err(self.wrong_type_error("an array"))
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, _: A) -> Result<Value<'a>, A::Error> {
+        Err(self.wrong_type_error("an object"))
+    }
 
     fn visit_unit<E: Error>(self) -> Result<Value<'a>, E> {
         Ok(Value::Null)

@@ -101,7 +101,7 @@ function planFacts({ source, event, watermark, checkpoint, sink }) {
 			"event time",
 			[
 				code(event.time),
-				event.time_zone ? ` (${event.time_zone} where it names no zone)` : null,
+				` (${event.time_zone} where it names no zone)`,
 			],
 		],
 		["fields", fields.length ? fields : null],
