@@ -43,6 +43,8 @@ pub(crate) struct FeatureAggregators {
     feature_aggregators: Box<[FeatureAggregator]>,
     fixed_size_word_count: usize,
     variable_accumulator_count: usize,
+    /// The number of bytes of the longest text that an accumulator keeps.
+    max_field_bytes: usize,
 }
 
 /// A compiled feature: its condition, its default and its aggregator.
@@ -89,7 +91,8 @@ impl FeatureAggregators {
                 }
             })
             .collect();
-        Self { feature_aggregators, fixed_size_word_count, variable_accumulator_count }
+        let max_field_bytes = schema.max_field_bytes();
+        Self { feature_aggregators, fixed_size_word_count, variable_accumulator_count, max_field_bytes }
     }
 
     /// Returns the number of 64-bit words in all fixed-size accumulators of one pane or session.
@@ -118,7 +121,7 @@ impl FeatureAggregators {
                     fold.fold_event(&mut entry.fixed_size_words[*at..], event);
                 }
                 PositionedAggregator::VariableSize { aggregator: fold, accumulator_index: at } => {
-                    fold.fold_event(&mut entry.variable_accumulators[*at], event);
+                    fold.fold_event(&mut entry.variable_accumulators[*at], event, self.max_field_bytes);
                 }
             }
         }

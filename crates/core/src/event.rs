@@ -88,6 +88,9 @@ impl EpochUnit {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct FieldId(pub usize);
 
+/// The number of bytes of the longest text that aggregates keep, if the pipeline file does not say otherwise.
+pub const DEFAULT_MAX_FIELD_BYTES: usize = 1_024;
+
 /// The position of the entity key, which is always the first field and always text.
 pub const ENTITY_KEY_FIELD: FieldId = FieldId(0);
 
@@ -106,6 +109,7 @@ pub struct EventField {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct EventSchema {
     fields: Box<[EventField]>,
+    max_field_bytes: usize,
 }
 
 impl EventSchema {
@@ -114,7 +118,20 @@ impl EventSchema {
     #[must_use]
     pub fn new(key: &str, fields: impl IntoIterator<Item = EventField>) -> Self {
         let key = EventField { name: key.into(), field_type: FieldType::String };
-        Self { fields: std::iter::once(key).chain(fields).collect() }
+        Self { fields: std::iter::once(key).chain(fields).collect(), max_field_bytes: DEFAULT_MAX_FIELD_BYTES }
+    }
+
+    /// Returns the schema with another limit for the texts that aggregates keep. To `min`, `max`, `first` and `last`, a
+    /// text of more than `max_field_bytes` bytes is NULL.
+    #[must_use]
+    pub fn with_max_field_bytes(self, max_field_bytes: usize) -> Self {
+        Self { max_field_bytes, ..self }
+    }
+
+    /// Returns the number of bytes of the longest text that aggregates keep.
+    #[must_use]
+    pub const fn max_field_bytes(&self) -> usize {
+        self.max_field_bytes
     }
 
     /// Returns all fields. The index of a field in the result is its [`FieldId`].

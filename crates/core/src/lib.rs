@@ -99,7 +99,10 @@ mod watermark;
 
 pub use condition::{ComparisonOperator, Condition, Operand};
 pub use entity_table::SipHashKey;
-pub use event::{ENTITY_KEY_FIELD, EpochUnit, Event, EventField, EventFormat, EventSchema, FieldId, TypeConversion};
+pub use event::{
+    DEFAULT_MAX_FIELD_BYTES, ENTITY_KEY_FIELD, EpochUnit, Event, EventField, EventFormat, EventSchema, FieldId,
+    TypeConversion,
+};
 pub use row::{LateEvent, Row, ShardOutput, ViewId};
 pub use shard::Shard;
 pub use snapshot::encoding::DamagedSnapshot;

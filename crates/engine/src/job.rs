@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use windrow_core::{EventSchema, FeatureView, Shard, SipHashKey};
+use windrow_core::{Aggregate, Event, EventSchema, FeatureView, FieldId, Shard, SipHashKey, Value};
 
 use crate::halt::InputFault;
 use crate::{EventDecoder, Halt, SourceRecord};
@@ -43,6 +43,23 @@ impl JobDefinition {
             self.decoder.describe_decoding_rules(),
             env!("CARGO_PKG_VERSION")
         )
+    }
+
+    /// Returns the number of fields whose text in `event` is too long for the aggregates that would keep it.
+    pub(crate) fn count_oversized_texts(&self, event: &Event<'_>) -> u64 {
+        let keeps_text = |field: FieldId| {
+            let mut aggregates = self.views.iter().flat_map(|view| &view.features).map(|feature| feature.aggregate);
+            aggregates.any(|aggregate| match aggregate {
+                Aggregate::Min(kept) | Aggregate::Max(kept) | Aggregate::First(kept) | Aggregate::Last(kept) => {
+                    kept == field
+                }
+                _ => false,
+            })
+        };
+        let max_bytes = self.schema.max_field_bytes();
+        let is_oversized = |value: &Value<'_>| matches!(value, Value::String(text) if text.len() > max_bytes);
+        let oversized = event.field_values.iter().enumerate().filter(|(_, value)| is_oversized(value));
+        oversized.filter(|(index, _)| keeps_text(FieldId(*index))).count() as u64
     }
 
     /// Returns an error if the record has no key, although the job requires keys ([`Self::record_keys_required`]).

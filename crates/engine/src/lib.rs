@@ -97,6 +97,7 @@
 //! | `decode/json/event_time.rs` | the event time |
 //! | `decode/json/field_value.rs` | the value of a declared field |
 //! | `decode/json/lone_surrogates.rs` | escapes of half a character in JSON strings |
+//! | `decode/json/member_name.rs` | which members the schema declares |
 //! | `decode/json/source_text.rs` | values that become texts as they are written |
 //! | `decode/limits.rs` | bounds of records |
 //! | `decode/rules.rs` | what a pipeline declares about its records |

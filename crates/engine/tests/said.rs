@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use windrow_core::{Aggregate, EventSchema, EventTime, Feature, FeatureView, Row, ViewId, WindowKind};
+use windrow_core::{
+    Aggregate, EventField, EventSchema, EventTime, Feature, FeatureView, FieldId, FieldType, Row, ViewId, WindowKind,
+};
 use windrow_engine::{
     Clock, CommitWait, Counter, DeadLetterRecord, DecodeRules, EventDecoder, FenceToken, FlushTicket, Halt,
     JobDefinition, ManualClock, NoDeadLetterSink, Partition, PartitionOffsets, PollOutcome, RefusedRow, Sink, Source,
@@ -154,10 +156,13 @@ impl Sink for SlowSink {
 
 /// Two views: windows of one second, and sessions that end after a minute. Events may be ten milliseconds out of order.
 fn test_job() -> JobDefinition {
-    let schema = EventSchema::new("user_id", []);
+    let text_field = |name: &str| EventField { name: name.into(), field_type: FieldType::String };
+    let schema = EventSchema::new("user_id", [text_field("title"), text_field("unused")]);
     let view = |name: &str, window| {
-        let count = Feature { name: "n".into(), aggregate: Aggregate::Count, condition: None, default_value: None };
-        FeatureView { name: name.into(), window, features: vec![count] }
+        let feature =
+            |name: &str, aggregate| Feature { name: name.into(), aggregate, condition: None, default_value: None };
+        let features = vec![feature("n", Aggregate::Count), feature("title", Aggregate::Last(FieldId(1)))];
+        FeatureView { name: name.into(), window, features }
     };
     JobDefinition {
         views: [
@@ -333,4 +338,14 @@ fn event_times_that_another_unit_would_explain_are_counted() {
     let records = vec![stamped(1_704_103_200_000), stamped(1_704_103_201), stamped(1_704_103_202), stamped(5)];
     let said = run_worker(SlowSink::default(), [ScriptStep::Records(records)]);
     assert_eq!(said.misread_event_times.get(), 2);
+}
+
+#[test]
+fn texts_that_are_too_long_for_their_aggregates_are_counted() {
+    let record = |bytes: usize| {
+        let padding = "x".repeat(bytes);
+        format!(r#"{{"user_id":"a","at":0,"title":"{padding}","unused":"{padding}"}}"#).into_bytes()
+    };
+    let said = run_worker(SlowSink::default(), [record_step([record(1_024), record(1_025), event_json("a", 1)])]);
+    assert_eq!(said.oversized_texts.get(), 1);
 }

@@ -90,6 +90,8 @@ impl PipelineSettings {
         if part.0.keys().any(|path| path.starts_with("feature_view.")) {
             self.remove("feature_view");
         }
+        // A part may have a table where the file has a text.
+        self.0.retain(|path, _| !part.0.keys().any(|added| added.starts_with(&format!("{path}."))));
         self.0.extend(part.0);
         self
     }

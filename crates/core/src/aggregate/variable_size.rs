@@ -79,10 +79,13 @@ pub(super) enum VariableSizeAggregator {
 }
 
 impl VariableSizeAggregator {
-    pub(super) fn fold_event(self, accumulator: &mut VariableAccumulator, event: &Event<'_>) {
+    /// Folds the value of an event. A text of more than `max_field_bytes` bytes is NULL, unless values are only counted.
+    pub(super) fn fold_event(self, accumulator: &mut VariableAccumulator, event: &Event<'_>, max_field_bytes: usize) {
         match self {
             Self::Min(field) | Self::Max(field) | Self::First(field) | Self::Last(field) => {
-                if let Value::String(text) = event.field_values[field.0] {
+                if let Value::String(text) = event.field_values[field.0]
+                    && text.len() <= max_field_bytes
+                {
                     self.replace_text_if_preferred(accumulator, text, event.time);
                 }
             }

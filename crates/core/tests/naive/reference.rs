@@ -7,7 +7,7 @@ use windrow_core::{
     WindowKind,
 };
 
-use crate::streams::SampleEvent;
+use crate::streams::{MAX_FIELD_BYTES, SampleEvent};
 
 /// A row or a late event, in a form that can be compared and sorted.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -162,6 +162,11 @@ impl<'a> ReferenceShard<'a> {
         let non_null = |field: FieldId| -> Vec<(EventTime, Value<'s>)> {
             events.iter().map(|e| (e.time, sample_value(e, field))).filter(|(_, v)| *v != Value::Null).collect()
         };
+        // Texts that are too long are NULL to the aggregates that keep texts.
+        let kept = |field: FieldId| {
+            let is_kept = |value: Value<'_>| !matches!(value, Value::String(text) if text.len() > MAX_FIELD_BYTES);
+            non_null(field).into_iter().filter(move |(_, value)| is_kept(*value))
+        };
         let count = |n: usize| Value::Long(i64::try_from(n).expect("a test stream is short"));
         match aggregate {
             Aggregate::Count => count(events.len()),
@@ -184,21 +189,17 @@ impl<'a> ReferenceShard<'a> {
                 let sum: f64 = values.iter().map(|(_, v)| as_f64(v)).sum::<f64>() + 0.0;
                 Value::Double(if matches!(aggregate, Aggregate::Avg(_)) { sum / values.len() as f64 } else { sum })
             }
-            Aggregate::Min(field) => non_null(field)
-                .into_iter()
-                .map(|(_, v)| v)
-                .reduce(|a, b| if is_less(b, a) { b } else { a })
-                .unwrap_or(Value::Null),
-            Aggregate::Max(field) => non_null(field)
-                .into_iter()
-                .map(|(_, v)| v)
-                .reduce(|a, b| if is_less(a, b) { b } else { a })
-                .unwrap_or(Value::Null),
+            Aggregate::Min(field) => {
+                kept(field).map(|(_, v)| v).reduce(|a, b| if is_less(b, a) { b } else { a }).unwrap_or(Value::Null)
+            }
+            Aggregate::Max(field) => {
+                kept(field).map(|(_, v)| v).reduce(|a, b| if is_less(a, b) { b } else { a }).unwrap_or(Value::Null)
+            }
             Aggregate::First(field) => {
-                non_null(field).into_iter().reduce(|a, b| if b.0 < a.0 { b } else { a }).map_or(Value::Null, |x| x.1)
+                kept(field).reduce(|a, b| if b.0 < a.0 { b } else { a }).map_or(Value::Null, |x| x.1)
             }
             Aggregate::Last(field) => {
-                non_null(field).into_iter().reduce(|a, b| if b.0 >= a.0 { b } else { a }).map_or(Value::Null, |x| x.1)
+                kept(field).reduce(|a, b| if b.0 >= a.0 { b } else { a }).map_or(Value::Null, |x| x.1)
             }
             Aggregate::Duration(unit) => {
                 let times = || events.iter().map(|e| e.time.ms());

@@ -17,6 +17,9 @@ pub(crate) struct SampleEvent {
     pub(crate) member: Option<bool>,
 }
 
+/// Shorter than "purchase", so that `min`, `max`, `first` and `last` skip this kind.
+pub(crate) const MAX_FIELD_BYTES: usize = 4;
+
 pub(crate) const KIND: FieldId = FieldId(1);
 pub(crate) const PRICE: FieldId = FieldId(2);
 pub(crate) const QUANTITY: FieldId = FieldId(3);
@@ -33,6 +36,7 @@ pub(crate) fn schema() -> EventSchema {
             field("member", FieldType::Boolean),
         ],
     )
+    .with_max_field_bytes(MAX_FIELD_BYTES)
 }
 
 /// Generates streams around the epoch, where negative times occur, or in 2024. Most steps go forward; some are disordered,

@@ -54,7 +54,9 @@ impl EventDecoder {
             TypeConversion::Strict => "strict types",
         };
         let time = format!("{time_field} in {zone}, {unit}, {time_format:?}");
-        format!("{format}, {types}, {time}, keys up to {max_key_bytes} bytes, [{}]", fields.join(", "))
+        let max_field_bytes = schema.max_field_bytes();
+        let limits = format!("keys up to {max_key_bytes} bytes, kept texts up to {max_field_bytes} bytes");
+        format!("{format}, {types}, {time}, {limits}, [{}]", fields.join(", "))
     }
 
     /// Decodes the payload of one record. A byte order mark in front of it is skipped. The event borrows its texts from `payload`. If a text contains JSON escapes,

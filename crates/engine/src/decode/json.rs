@@ -12,6 +12,7 @@ mod event;
 mod event_time;
 mod field_value;
 mod lone_surrogates;
+mod member_name;
 mod source_text;
 
 pub(super) use event::decode_json_event;

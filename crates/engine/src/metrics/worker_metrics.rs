@@ -33,6 +33,8 @@ pub struct WorkerMetrics {
     pub dead_letters: Counter,
     /// The number of events whose time would be near the time of their record in another unit or format.
     pub misread_event_times: Counter,
+    /// The number of texts in events that were too long for the aggregates that would keep them.
+    pub oversized_texts: Counter,
     /// The number of rows that the row store refused.
     pub refused_rows: Counter,
     /// The number of rows that the worker computed again but did not write, because the row store already had these
@@ -66,6 +68,7 @@ impl WorkerMetrics {
             bytes_read: Counter::default(),
             dead_letters: Counter::default(),
             misread_event_times: Counter::default(),
+            oversized_texts: Counter::default(),
             refused_rows: Counter::default(),
             rows_already_written: Counter::default(),
             checkpoint_metrics: CheckpointMetrics::default(),

@@ -183,6 +183,9 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                         sample_started_at.map(|started| (started, clock.monotonic_now(), sink_blocked_ns.get()));
                     let watermark = owned.shard.watermark();
                     let event_time_ms = event.time.ms();
+                    if record.payload.is_some_and(|payload| payload.len() > job.schema.max_field_bytes()) {
+                        metrics.oversized_texts.add(job.count_oversized_texts(&event));
+                    }
                     if let Some(setting) = job.decoder.suggest_time_setting(event.time, record.timestamp_ms) {
                         events.record_misread_event_time(&record, event.time, &setting);
                     }

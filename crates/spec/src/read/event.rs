@@ -28,7 +28,7 @@ pub(super) static EVENT: SettingDefinition<&SectionDefinition> = SettingDefiniti
     &SectionDefinition {
         expected: "a table: `[event]`",
         alternatives: &[],
-        settings: &[&FORMAT, &KEY, &TIME, &TIME_ZONE, &MAX_KEY_BYTES, &TYPES, &FIELDS],
+        settings: &[&FORMAT, &KEY, &TIME, &TIME_ZONE, &MAX_KEY_BYTES, &MAX_FIELD_BYTES, &TYPES, &FIELDS],
     },
     "The format of an event, and its fields.",
 );
@@ -47,6 +47,11 @@ static MAX_KEY_BYTES: SettingDefinition<IntegerRange> = SettingDefinition::optio
     "max_key_bytes",
     IntegerRange { min: 1, max: MAX_KEY_BYTES_LIMIT, default: 1_024, unit: IntegerUnit::Bytes },
     "The longest entity key, in bytes of UTF-8. A record with a longer key is a dead letter.",
+);
+static MAX_FIELD_BYTES: SettingDefinition<IntegerRange> = SettingDefinition::optional(
+    "max_field_bytes",
+    IntegerRange { min: 1, max: MAX_KEY_BYTES_LIMIT, default: 1_024, unit: IntegerUnit::Bytes },
+    "The longest text that `min`, `max`, `first` and `last` keep, in bytes of UTF-8. To them, a longer text is NULL.",
 );
 static TYPES: SettingDefinition<WordChoice<TypeConversion>> = SettingDefinition::optional(
     "types",
@@ -162,6 +167,7 @@ pub(super) fn read_event(
         None => Some(TimeZone::UTC),
     };
     let max_key_bytes = event.read_setting(&MAX_KEY_BYTES, mistakes);
+    let max_field_bytes = event.read_setting(&MAX_FIELD_BYTES, mistakes);
     let type_conversion = event.read_setting(&TYPES, mistakes);
     let declared = match event.find_setting(&FIELDS) {
         Some(setting) => read_declared_fields(&setting, key, time_field, mistakes),
@@ -176,27 +182,33 @@ pub(super) fn read_event(
         declared_fields: declared.unwrap_or_default(),
         is_complete,
     };
-    let spec =
-        time.and_then(|time| build_event_spec(&event_fields, format, type_conversion, &time, time_zone, max_key_bytes));
+    let schema = build_event_schema(&event_fields, max_field_bytes);
+    let spec = build_event_spec(format, schema, type_conversion, time, time_zone, max_key_bytes);
     (spec, event_fields)
 }
 
-fn build_event_spec(
-    event_fields: &EventFields,
-    format: Option<EventFormat>,
-    type_conversion: Option<TypeConversion>,
-    time: &EventTimeSettings<'_>,
-    time_zone: Option<TimeZone>,
-    max_key_bytes: Option<usize>,
-) -> Option<EventSpec> {
+fn build_event_schema(event_fields: &EventFields, max_field_bytes: Option<usize>) -> Option<EventSchema> {
     let fields = event_fields
         .declared_fields
         .iter()
         .map(|field| Some(EventField { name: field.name.as_str().into(), field_type: field.field_type? }));
     let fields: Vec<EventField> = fields.collect::<Option<_>>()?;
+    let schema = EventSchema::new(event_fields.entity_key_name.as_deref()?, fields);
+    Some(schema.with_max_field_bytes(max_field_bytes?))
+}
+
+fn build_event_spec(
+    format: Option<EventFormat>,
+    schema: Option<EventSchema>,
+    type_conversion: Option<TypeConversion>,
+    time: Option<EventTimeSettings<'_>>,
+    time_zone: Option<TimeZone>,
+    max_key_bytes: Option<usize>,
+) -> Option<EventSpec> {
+    let time = time?;
     Some(EventSpec {
         format: format?,
-        schema: EventSchema::new(event_fields.entity_key_name.as_deref()?, fields),
+        schema: schema?,
         type_conversion: type_conversion?,
         time_field: time.field.to_owned(),
         time_number_unit: time.number_unit,

@@ -20,6 +20,11 @@ pub(super) fn add_worker_metrics(families: &mut MetricFamilies, workers: &[Worke
         samples_by_worker(workers, |worker| worker.undecodable_record_count),
     );
     families.add_counter(
+        "windrow_worker_oversized_texts_total",
+        "Texts in events that were too long for the aggregates that would keep them, and NULL to these.",
+        samples_by_worker(workers, |worker| worker.oversized_text_count),
+    );
+    families.add_counter(
         "windrow_worker_refused_rows_total",
         "Rows that Redis refused and the worker gave up.",
         samples_by_worker(workers, |worker| worker.refused_row_count),

@@ -21,6 +21,9 @@ pub struct WorkerReport {
     /// The number of records that could not be decoded into events.
     #[serde(rename = "dead_letters")]
     pub undecodable_record_count: u64,
+    /// The number of texts in events that were too long for the aggregates that would keep them.
+    #[serde(rename = "oversized_texts")]
+    pub oversized_text_count: u64,
     /// The number of rows that Redis refused.
     #[serde(rename = "refused_rows")]
     pub refused_row_count: u64,

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use bumpalo::Bump;
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use windrow_core::{ENTITY_KEY_FIELD, Event, EventTime, Value};
 
 use super::decode_context::{FirstPassFindings, JsonDecodeContext};
@@ -11,6 +11,7 @@ use super::entity_key::EntityKeyReader;
 use super::event_time::EventTimeReader;
 use super::field_value::FieldValueReader;
 use super::lone_surrogates::replace_lone_surrogates;
+use super::member_name::{MemberNameReader, RecognizedMember};
 use super::source_text::fill_in_source_texts;
 use crate::decode::error::{DecodeError, truncate_for_error};
 use crate::decode::rules::DecodeRules;
@@ -130,38 +131,4 @@ fn check_entity_key_length(rules: &DecodeRules, key: &str) -> Result<(), DecodeE
         bytes: key.len(),
         max: rules.max_key_bytes,
     })
-}
-
-/// The meaning of a member of the JSON object, according to the member's name.
-pub(super) enum RecognizedMember {
-    Time,
-    Field(usize),
-    Undeclared,
-}
-
-/// Reads the name of a member, and looks it up in the schema.
-pub(super) struct MemberNameReader<'r>(pub(super) &'r DecodeRules);
-
-impl<'a> DeserializeSeed<'a> for MemberNameReader<'_> {
-    type Value = RecognizedMember;
-
-    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<RecognizedMember, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for MemberNameReader<'_> {
-    type Value = RecognizedMember;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a member's name")
-    }
-
-    fn visit_str<E: Error>(self, name: &str) -> Result<RecognizedMember, E> {
-        if *name == *self.0.time_field {
-            return Ok(RecognizedMember::Time);
-        }
-        let field = self.0.schema.find_field(name);
-        Ok(field.map_or(RecognizedMember::Undeclared, |id| RecognizedMember::Field(id.0)))
-    }
 }

@@ -10,7 +10,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use windrow_core::{ENTITY_KEY_FIELD, Event, FieldType, Value};
 
-use super::event::{MemberNameReader, RecognizedMember};
+use super::member_name::{MemberNameReader, RecognizedMember};
 use crate::decode::error::{DecodeError, truncate_for_error};
 use crate::decode::rules::DecodeRules;
 

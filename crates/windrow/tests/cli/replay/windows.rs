@@ -44,6 +44,25 @@ fn members_are_in_the_order_of_the_pipeline_file() {
     assert!(replayed.text().contains(&row), "{}", replayed.text());
 }
 
+/// A text that is longer than `max_field_bytes` is NULL to `last`, so its default applies.
+#[test]
+fn texts_that_are_too_long_are_null_to_the_aggregates_that_would_keep_them() {
+    let replayed = run([
+        "replay",
+        &format!("{EVERY_AGGREGATE}.toml"),
+        "--input",
+        &format!("{EVERY_AGGREGATE}.events.jsonl"),
+        "--output",
+        "-",
+        "--set",
+        "event.max_field_bytes=2",
+    ])
+    .expect(0);
+    let row = "\"events\":5,\"length_s\":120,\"page_last\":\"\"}\n";
+    assert!(replayed.text().contains(row), "{}", replayed.text());
+    assert!(!replayed.text().contains("\"zoo\""), "{}", replayed.text());
+}
+
 #[test]
 fn its_plan_names_every_aggregate() {
     let checked = run(["check", &format!("{EVERY_AGGREGATE}.toml")]).expect(0);
