@@ -118,7 +118,7 @@ fn undeclared_members_must_be_json_by_the_grammar() {
         r#"x:1"#,
         r#""x""#,
         "\"x\":\"\u{1}\"",
-        r#""x":tru"#,
+        r#""x":truth"#,
     ] {
         let reason = decode_to_text(&format!(r#"{{"user_id":"a","event_time":0,{member}}}"#));
         assert!(reason.starts_with("malformed JSON: "), "{member}: {reason}");
