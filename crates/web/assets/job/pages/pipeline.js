@@ -99,10 +99,7 @@ function planFacts({ source, event, watermark, checkpoint, sink }) {
 		["event key", code(event.key)],
 		[
 			"event time",
-			[
-				code(event.time),
-				` (${event.time_zone} where it names no zone)`,
-			],
+			[code(event.time), ` (${event.time_zone} where it names no zone)`],
 		],
 		["fields", fields.length ? fields : null],
 		[
