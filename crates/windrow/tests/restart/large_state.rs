@@ -24,6 +24,7 @@ const LONGEST_NOTE_BYTES: u64 = 3 * 8 * 1024;
 fn job_with_notes(folder: &Path) -> JobSetup {
     let pipeline = shipped_pipeline(&[
         "event.fields.note=string",
+        "event.max_field_bytes=1048576",
         r#"feature_view.notes={ window.tumbling = { size = "1h" }, key = "notes:{user_id}", ttl = "1h", features = { note = { last = "note" } } }"#,
         r#"feature_view.note_sessions={ window.session = { gap = "7m" }, key = "sessions:{user_id}:{window_start}", ttl = "1h", features = { note = { max = "note" } } }"#,
     ]);
