@@ -8,11 +8,9 @@ use std::sync::Arc;
 use windrow_core::{FeatureView, SipHashKey};
 use windrow_engine::{DecodeRules, EventDecoder, JobDefinition};
 use windrow_spec::{Diagnostics, Pipeline, PipelineOverride, RenderStyle, SHIPPED_PIPELINE};
-use windrow_web::login_redaction::{HIDDEN_PIPELINE_TEXT, redact_pipeline_text};
+use windrow_web::login_redaction::redact_pipeline_text;
 
 use crate::exit::{CommandFailure, ExitStatus};
-use crate::process_secrets::ProcessSecrets;
-use crate::read_error::describe_read_error;
 
 /// The name of the built-in pipeline file in messages.
 const SHIPPED_PIPELINE_NAME: &str = "pipelines/ecommerce.toml (built in)";
@@ -48,7 +46,7 @@ pub(crate) fn load_with_redacted_text(
     overrides: &[PipelineOverride],
 ) -> Result<LoadedPipeline, CommandFailure> {
     let PipelineText { display_name: name, toml_text: text } = read_pipeline_text(path)?;
-    let pipeline = windrow_spec::parse_with_secrets(&name, &text, overrides, &ProcessSecrets)
+    let pipeline = windrow_spec::parse(&name, &text, overrides)
         .map_err(|mistakes| CommandFailure::new(ExitStatus::Pipeline, render_mistakes(&mistakes)))?;
     let comment = |set: &PipelineOverride| {
         // Escape control characters in the value, because a line break in it would end the TOML comment.
@@ -56,12 +54,7 @@ pub(crate) fn load_with_redacted_text(
         format!("# --set {}={value}\n", set.path)
     };
     let commented: String = overrides.iter().map(comment).chain([text]).collect();
-    let redis = pipeline.sink.redis();
-    let redacted_text = if redis.has_password_in_pipeline_file {
-        HIDDEN_PIPELINE_TEXT.to_owned()
-    } else {
-        redact_pipeline_text(&commented, &redis.url_part_in_pipeline_file, &redis.passwords)
-    };
+    let redacted_text = redact_pipeline_text(&commented, &pipeline.sink.redis().redis_url);
     Ok(LoadedPipeline { pipeline, redacted_text })
 }
 
@@ -74,27 +67,13 @@ pub(crate) fn read_pipeline_text(path: Option<&Path>) -> Result<PipelineText, Co
         });
     };
     let name = path.display().to_string();
-    match fs::read(path).map_err(|error| describe_read_error(path, &error)).and_then(decode_pipeline_text) {
+    match fs::read_to_string(path) {
         Ok(text) => Ok(PipelineText { display_name: name, toml_text: text }),
-        Err(problem) => {
-            let message = format!("error: the pipeline file {name} {problem}");
+        Err(error) => {
+            let message = format!("error: cannot read the pipeline file {name}: {error}");
             Err(CommandFailure::new(ExitStatus::Pipeline, message))
         }
     }
-}
-
-/// Returns the text of a pipeline file, or the end of a sentence that says why `bytes` are not a text.
-fn decode_pipeline_text(bytes: Vec<u8>) -> Result<String, String> {
-    if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
-        return Err("is in UTF-16; save it in UTF-8".to_owned());
-    }
-    if bytes.contains(&0) {
-        return Err("is a binary file, not a text in TOML".to_owned());
-    }
-    String::from_utf8(bytes).map_err(|error| {
-        let line = error.as_bytes()[..error.utf8_error().valid_up_to()].split(|byte| *byte == b'\n').count();
-        format!("is not a text in UTF-8: line {line} has an invalid byte")
-    })
 }
 
 /// Renders the mistakes in a pipeline file for stderr, in colour if stderr is a terminal.
