@@ -158,8 +158,9 @@ impl Shard {
         }
     }
 
-    /// Saves slots to the running snapshot, and appends about `limit` saved bytes to `out`. Exceeds the limit by
-    /// at most one block or slot. The slots that events have changed come first. Returns `true` when all slots are saved and appended.
+    /// Saves slots to the running snapshot, and appends about `limit` saved bytes to `out`. Exceeds the limit by at most
+    /// one block or slot. The slots that events have changed come first. Returns `true` when all slots are saved and
+    /// appended.
     pub fn continue_snapshot(&mut self, limit: usize, out: &mut Vec<u8>) -> bool {
         let full_length = out.len().saturating_add(limit);
         let entities = &mut self.entity_table.entities_by_slot;

@@ -56,7 +56,8 @@ impl FileDeadLetters {
         Ok(Self { path: path.to_owned(), buffered_file, sync_handle, has_unsynced_lines: false })
     }
 
-    /// Opens a sink for a worker, with the buffer of this sink. Its flush does nothing if the worker has written no line.
+    /// Opens a sink for a worker, with the buffer of this sink. Its flush does nothing if the worker has written no
+    /// line.
     ///
     /// # Errors
     /// When the file cannot be opened again.
@@ -69,8 +70,8 @@ impl FileDeadLetters {
         })
     }
 
-    /// Appends a JSON object with `members`, in their order. The line enters the buffer at once, so that the buffer reaches
-    /// the file at ends of lines.
+    /// Appends a JSON object with `members`, in their order. The line enters the buffer as a whole, so that the buffer
+    /// reaches the file at ends of lines.
     fn append_line<const N: usize>(&mut self, members: [(&str, Value); N]) -> Result<(), Halt> {
         self.has_unsynced_lines = true;
         let mut line = Vec::new();

@@ -5,8 +5,8 @@
 //! checksum. The checksum is the CRC-32 of the whole object except the 4 bytes of the checksum.
 //! In version 1, every part ends at the end of a block of the snapshot. In version 2, a block may continue in the next
 //! part, so every part has at most [`STATE_PART_BYTES`], however large a slot is.
-//! Invariants: (1) An incomplete or altered object is rejected. (2) The functions that write and read an object refuse
-//! the same parts: what one of them accepts, the other accepts too.
+//! Invariants: (1) An incomplete or altered object is rejected. (2) The writer refuses every part that the reader would
+//! refuse. So an object that was written can be read.
 
 use super::object_errors::{ObjectDamage, ObjectFault};
 

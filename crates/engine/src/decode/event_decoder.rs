@@ -59,8 +59,9 @@ impl EventDecoder {
         format!("{format}, {types}, {time}, {limits}, [{}]", fields.join(", "))
     }
 
-    /// Decodes the payload of one record. A byte order mark in front of it is skipped. The event borrows its texts from `payload`. If a text contains JSON escapes,
-    /// the decoder writes the unescaped text into `arena`, and the event borrows it from there.
+    /// Decodes the payload of one record. Skips a byte order mark in front of it. The event borrows its texts from
+    /// `payload`. If a text contains JSON escapes, the decoder writes the unescaped text into `arena`, and the event
+    /// borrows it from there.
     ///
     /// # Errors
     /// When the record is not an event. The text of the error is the reason that the dead letter states.
