@@ -284,6 +284,7 @@ browser_tools
 
 # Mostly a download, so it runs beside the first stages.
 ((FAST)) || [[ -n $WITHOUT_KAFKA ]] || stage_begin 'python for the notebooks' count_none notebooks_venv
+stage 'counts of the stages' count_lines dev/check-stages.sh
 stage 'format' count_one cargo fmt --all --check
 stage 'lints' count_one cargo clippy --workspace --all-targets --locked -- -D warnings
 stage 'docs' count_one env RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked

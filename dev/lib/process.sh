@@ -4,13 +4,18 @@
 # A pid file holds "PID BORN": BORN is the kernel's start time of that process. An unrelated process with the same pid has
 # another start time, so it is never stopped by mistake. Linux only: /proc needs no package.
 
+# process_read FILE: sets PROCESS to the fields of a stat file of /proc, from the state on; fails if its process is gone.
+# Not with `$(<FILE)`: if the file is missing, bash ends the whole script under `set -e`, also inside a condition.
+process_read() {
+    local stat=''
+    { IFS= read -rd '' stat <"$1"; } 2>/dev/null || [[ -n $stat ]] || return 1
+    # The command's name may hold spaces and brackets: the numbers begin after its last bracket.
+    read -ra PROCESS <<<"${stat##*) }"
+}
+
 # process_born PID: prints the start time of a process in clock ticks since boot; fails for a dead one or a zombie.
 process_born() {
-    local stat fields
-    { stat=$(<"/proc/$1/stat"); } 2>/dev/null || return 1
-    # The command's name may hold spaces and brackets: the numbers begin after its last bracket.
-    read -ra fields <<<"${stat##*) }"
-    [[ ${fields[0]} != Z && ${fields[0]} != X ]] && printf '%s\n' "${fields[19]}"
+    process_read "/proc/$1/stat" && [[ ${PROCESS[0]} != [ZX] ]] && printf '%s\n' "${PROCESS[19]}"
 }
 
 # process_pid PIDFILE: prints the pid of the file's process; fails if it does not live.
@@ -24,12 +29,11 @@ process_alive() { process_pid "$1" >/dev/null; }
 
 # process_group_alive GROUP: returns whether a process of the group lives. A zombie does not.
 process_group_alive() {
-    local file stat fields
+    local file
     kill -0 -- "-$1" 2>/dev/null || return
     for file in /proc/[0-9]*/stat; do
-        { stat=$(<"$file"); } 2>/dev/null || continue
-        read -ra fields <<<"${stat##*) }"
-        [[ ${fields[2]} != "$1" || ${fields[0]} == [ZX] ]] || return 0
+        process_read "$file" || continue
+        [[ ${PROCESS[2]} != "$1" || ${PROCESS[0]} == [ZX] ]] || return 0
     done
     return 1
 }
