@@ -11,14 +11,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
+use windrow_connectors::job::{JobInput, define_job};
 use windrow_connectors::object_store::ObjectStoreOpener;
 use windrow_core::Row;
 use windrow_engine::checkpoint::{CheckpointConfig, RestoreSource, StateIdentity};
 use windrow_engine::halt::InputFault;
 use windrow_engine::{
-    CheckpointStore, CheckpointStoreOpener, CommitWait, DecodeRules, EventDecoder, FenceToken, FlushTicket, Halt,
-    JobDefinition, NoDeadLetterSink, NoRowFence, Offset, Partition, PartitionOffsets, PollOutcome, Sink, Source,
-    SourceRecord, StopSignal, SystemClock, Worker, WorkerMetrics, WorkerParts,
+    CheckpointStore, CheckpointStoreOpener, CommitWait, FenceToken, FlushTicket, Halt, NoDeadLetterSink, NoRowFence,
+    Offset, Partition, PartitionOffsets, PollOutcome, Sink, Source, SourceRecord, StopSignal, SystemClock, Worker,
+    WorkerMetrics, WorkerParts,
 };
 use windrow_spec::{Pipeline, SHIPPED_PIPELINE, parse};
 
@@ -185,28 +186,6 @@ impl Sink for DiscardingSink {
     }
 }
 
-fn job(pipeline: &Pipeline) -> JobDefinition {
-    let event = &pipeline.event;
-    JobDefinition {
-        views: pipeline.views.iter().cloned().collect(),
-        schema: event.schema.clone(),
-        max_out_of_orderness_ms: pipeline.watermark.max_out_of_orderness_ms,
-        decoder: EventDecoder::new(DecodeRules {
-            format: event.format,
-            schema: event.schema.clone(),
-            type_conversion: event.type_conversion,
-            time_field: event.time_field.as_str().into(),
-            time_number_unit: event.time_number_unit,
-            time_text_format: event.time_text_format.as_deref().map(Into::into),
-            time_zone: event.time_zone.clone(),
-            max_key_bytes: event.max_key_bytes,
-        }),
-        topic: "events".into(),
-        sip_hash_key: [7; 16],
-        record_keys_required: false,
-    }
-}
-
 fn checkpoints(store: Arc<dyn CheckpointStore>, every: Duration) -> CheckpointConfig {
     let identity = StateIdentity {
         pipeline_name: "ecommerce".to_owned(),
@@ -241,7 +220,7 @@ fn run(
     let stop = StopSignal::default();
     let traffic = TrafficSource::new(users, stops, end, &stop);
     let metrics = WorkerMetrics::new(pipeline.views.len());
-    let job = job(pipeline);
+    let job = define_job(pipeline, JobInput { name: "events", partition_count: 1 }, [7; 16]);
     let mut worker = Worker::new(WorkerParts {
         job,
         source: traffic,

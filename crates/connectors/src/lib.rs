@@ -158,6 +158,7 @@
 //!
 //! | file | content |
 //! |---|---|
+//! | `job.rs` | a pipeline as the job of a worker |
 //! | `outage.rs` | since when and why a system has been unreachable; when the next log line is due |
 //! | `url_redaction.rs` | URLs without their logins |
 //! | `value_text.rs` | the text forms of feature values, as files and Redis store them |
@@ -191,6 +192,7 @@
 //!   `windrow/cli.rs`, `README.md`: the texts that list the URLs. `connectors/tests/object_store`.
 
 pub mod file;
+pub mod job;
 pub mod kafka;
 pub mod object_store;
 pub mod outage;

@@ -84,7 +84,7 @@
 //!   `spec/read/watermark.rs`, `spec/read/checkpoint.rs`, `spec/read/view.rs`, … `spec/pipeline.rs`. A file in
 //!   `spec/tests/mistakes`, `docs/pipeline.md`, and `pipelines/windrow.schema.json` (`windrow schema` prints it).
 //!   `windrow/pipeline_plan.rs` if the plan shows it. The place where it takes effect:
-//!   `windrow/pipeline_file.rs` for what a worker computes, `connectors/kafka/client_config.rs` for settings of Kafka
+//!   `connectors/job.rs` for what a worker computes, `connectors/kafka/client_config.rs` for settings of Kafka
 //!   clients, `windrow/worker_pool.rs` for the creation of sources, `connectors/redis/settings.rs` and
 //!   `connectors/redis/address.rs` for Redis, `windrow/job_state_folder.rs` and `engine/checkpoint/config.rs` for
 //!   checkpoints.

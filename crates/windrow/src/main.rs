@@ -63,7 +63,7 @@
 //! | `commands/state/list.rs` | `windrow state list`: lists the checkpoints and savepoints of a job |
 //! | `commands/state/show.rs` | `windrow state show`: a savepoint or the newest checkpoints |
 //! | `commands/state/verify.rs` | `windrow state verify`: whether all of it can be used |
-//! | `pipeline_file.rs` | loads a pipeline, and derives from it what workers need |
+//! | `pipeline_file.rs` | loads a pipeline file, and creates the job of the workers |
 //! | `pipeline_plan.rs` | the plan of a pipeline as JSON |
 //! | `dead_letter_target.rs` | where dead letters go |
 //! | `job_state_folder.rs` | a job's folder in the checkpoint store |

@@ -5,8 +5,9 @@ use std::io::{IsTerminal, stderr};
 use std::path::Path;
 use std::sync::Arc;
 
+use windrow_connectors::job::{JobInput, define_job};
 use windrow_core::{FeatureView, SipHashKey};
-use windrow_engine::{DecodeRules, EventDecoder, JobDefinition};
+use windrow_engine::JobDefinition;
 use windrow_spec::{Diagnostics, Pipeline, PipelineOverride, RenderStyle, SHIPPED_PIPELINE};
 use windrow_web::login_redaction::redact_pipeline_text;
 
@@ -26,13 +27,6 @@ pub(crate) struct LoadedPipeline {
 pub(crate) struct PipelineText {
     pub(crate) display_name: String,
     pub(crate) toml_text: String,
-}
-
-/// Whether Kafka records must have a key.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum RecordKeyRequirement {
-    Required,
-    Optional,
 }
 
 /// Loads the pipeline file at `path`, or without a path the built-in file, and applies `overrides`.
@@ -86,37 +80,9 @@ pub(crate) fn clone_feature_views(pipeline: &Pipeline) -> Arc<[FeatureView]> {
     pipeline.views.iter().cloned().collect()
 }
 
-/// Creates the job definition for the workers. `topic` is the name of the Kafka topic that they read. For a replay, it
-/// is the name of the input.
-pub(crate) fn create_job_definition(
-    pipeline: &Pipeline,
-    topic: &str,
-    record_keys: RecordKeyRequirement,
-) -> Result<JobDefinition, CommandFailure> {
-    Ok(JobDefinition {
-        views: clone_feature_views(pipeline),
-        schema: pipeline.event.schema.clone(),
-        max_out_of_orderness_ms: pipeline.watermark.max_out_of_orderness_ms,
-        decoder: create_event_decoder(pipeline),
-        topic: topic.into(),
-        sip_hash_key: random_hash_key()?,
-        record_keys_required: record_keys == RecordKeyRequirement::Required,
-    })
-}
-
-/// Creates the decoder for the records of `pipeline`.
-pub(crate) fn create_event_decoder(pipeline: &Pipeline) -> EventDecoder {
-    let event = &pipeline.event;
-    EventDecoder::new(DecodeRules {
-        format: event.format,
-        schema: event.schema.clone(),
-        type_conversion: event.type_conversion,
-        time_field: event.time_field.as_str().into(),
-        time_number_unit: event.time_number_unit,
-        time_text_format: event.time_text_format.as_deref().map(Into::into),
-        time_zone: event.time_zone.clone(),
-        max_key_bytes: event.max_key_bytes,
-    })
+/// Creates the job definition for the workers that read `input`.
+pub(crate) fn create_job_definition(pipeline: &Pipeline, input: JobInput<'_>) -> Result<JobDefinition, CommandFailure> {
+    Ok(define_job(pipeline, input, random_hash_key()?))
 }
 
 fn random_hash_key() -> Result<SipHashKey, CommandFailure> {

@@ -11,6 +11,7 @@ use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use tracing::info;
+use windrow_connectors::job::JobInput;
 use windrow_connectors::kafka::{KafkaSource, TopicIdentity, TopicMonitor, UnassignedPartitionMonitor};
 use windrow_core::FeatureView;
 use windrow_engine::{
@@ -23,7 +24,7 @@ use crate::dead_letter_target::DeadLetterTarget;
 use crate::exit::{CommandFailure, ExitStatus};
 use crate::format::{format_byte_size, format_count, format_duration, format_event_time};
 use crate::instance_monitor::InstanceMonitor;
-use crate::pipeline_file::{self, RecordKeyRequirement};
+use crate::pipeline_file;
 use crate::topic_watch_thread::TopicWatchThread;
 use crate::worker_totals::WorkerTotals;
 
@@ -62,11 +63,9 @@ impl WorkerPool<'_> {
         self,
         create_worker_sink: impl FnMut(usize) -> RowSink,
     ) -> Result<WorkerOutcome, CommandFailure> {
-        let job = pipeline_file::create_job_definition(
-            self.pipeline,
-            &self.topic_identity.name,
-            self.choose_record_key_requirement(),
-        )?;
+        let TopicIdentity { name, partition_count, .. } = self.topic_identity;
+        let input = JobInput { name, partition_count: *partition_count };
+        let job = pipeline_file::create_job_definition(self.pipeline, input)?;
         let group_monitor = self.create_unassigned_partition_monitor()?;
         let mut workers = self.create_workers(&job, group_monitor.as_ref(), create_worker_sink)?;
         let started = Instant::now();
@@ -108,16 +107,6 @@ impl WorkerPool<'_> {
         // If the topic watch found a reason to halt, the workers stopped without an error, and only `first_halt` holds
         // the reason.
         first_halt.into_inner().map_or(Ok(worst), |halt| Err(halt.into()))
-    }
-
-    /// Returns whether records must have keys. In a topic with several partitions, only keys bring all events of a user
-    /// into the same partition. A topic with a single partition needs no keys.
-    fn choose_record_key_requirement(&self) -> RecordKeyRequirement {
-        if self.topic_identity.partition_count > 1 {
-            RecordKeyRequirement::Required
-        } else {
-            RecordKeyRequirement::Optional
-        }
     }
 
     /// Creates a monitor if the flag `--instance` names this process and the consumer group uses the classic protocol.

@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use windrow_connectors::file::{BytesReadCounter, FileDeadLetters, FileSource, JsonLinesSink, TimeoutReader};
+use windrow_connectors::job::JobInput;
 use windrow_engine::{
     DeadLetterSink, NoDeadLetterSink, StopSignal, SystemClock, Worker, WorkerMetrics, WorkerOutcome, WorkerParts,
 };
@@ -17,7 +18,7 @@ use windrow_engine::{
 use crate::cli::ReplayArgs;
 use crate::exit::{CommandFailure, ExitStatus};
 use crate::format::{format_count, format_count_with_noun, format_duration};
-use crate::pipeline_file::{self, RecordKeyRequirement};
+use crate::pipeline_file;
 use crate::progress_bar::{create_progress_bar, create_spinner};
 use crate::worker_totals::WorkerTotals;
 use crate::{print, signals};
@@ -37,7 +38,8 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<ExitStatus, CommandFailure> {
     let stop = StopSignal::default();
     signals::start_signal_thread(&stop)?;
 
-    let job = pipeline_file::create_job_definition(&pipeline, &input.name, RecordKeyRequirement::Optional)?;
+    let job_input = JobInput { name: &input.name, partition_count: 1 };
+    let job = pipeline_file::create_job_definition(&pipeline, job_input)?;
     let views = Arc::clone(&job.views);
     let metrics = WorkerMetrics::new(views.len());
     let progress = BytesReadCounter::default();

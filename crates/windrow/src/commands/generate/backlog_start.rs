@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
+use windrow_connectors::job::create_event_decoder;
 use windrow_connectors::kafka::TopicIdentity;
 use windrow_connectors::kafka::browse::{BrowseError, read_newest_records};
 use windrow_core::EventTime;
@@ -15,7 +16,7 @@ use windrow_spec::Pipeline;
 use super::BacklogSpan;
 use crate::exit::{CommandFailure, ExitStatus};
 use crate::format::{format_duration_ms, format_event_time};
-use crate::{pipeline_file, print};
+use crate::print;
 
 /// An event at most this far after the end of the backlog counts as present. It was sent while the topic was read, or by
 /// a machine whose clock is ahead.
@@ -31,7 +32,7 @@ pub(super) fn continue_after_newest_event(
     stop: &StopSignal,
 ) -> Result<BacklogSpan, CommandFailure> {
     let mut newest = NewestEvents::new(requested.end_ms);
-    let decoder = pipeline_file::create_event_decoder(pipeline);
+    let decoder = create_event_decoder(pipeline);
     let brokers = &pipeline.source.kafka().brokers;
     let read = read_newest_records(brokers, &topic.name, topic.partition_count, stop, |partition, payload| {
         newest.add_record(&decoder, partition, payload)
