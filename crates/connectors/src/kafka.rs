@@ -24,4 +24,4 @@ pub use dev_broker::DevBroker;
 pub use group::{GroupRefusalReason, UnassignedPartitionMonitor};
 pub use produce::{EventProducer, KafkaDeadLetters};
 pub use source::KafkaSource;
-pub use topic::{PartitionGrowthPolicy, TopicIdentity, TopicMonitor, wait_for_topic};
+pub use topic::{MissingTopicPolicy, PartitionGrowthPolicy, TopicIdentity, TopicMonitor, wait_for_topic};

@@ -98,6 +98,7 @@
 //! | `decode/json/field_value.rs` | the value of a declared field |
 //! | `decode/json/lone_surrogates.rs` | escapes of half a character in JSON strings |
 //! | `decode/json/member_name.rs` | which members the schema declares |
+//! | `decode/json/similar_member.rs` | a missing field whose name is written in another way |
 //! | `decode/json/source_text.rs` | values that become texts as they are written |
 //! | `decode/limits.rs` | bounds of records |
 //! | `decode/rules.rs` | what a pipeline declares about its records |

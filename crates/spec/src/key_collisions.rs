@@ -10,7 +10,8 @@
 //! read a key. So two different runs over a key split the key into user and window in two ways. The search visits pairs
 //! of states: one state of each automaton.
 
-use std::collections::VecDeque;
+use std::fmt;
+use std::iter::successors;
 
 use crate::key_template::{KeySegment, KeyTemplate};
 
@@ -23,15 +24,14 @@ enum ByteClass {
 }
 
 impl ByteClass {
-    /// Returns a byte that belongs to both classes, or `None` if no byte does.
-    fn common_byte(self, other: Self) -> Option<u8> {
+    /// Returns the bytes that belong to both classes, or `None` if no byte does.
+    fn intersect(self, other: Self) -> Option<Self> {
         match (self, other) {
-            (Self::Any, Self::Any) => Some(b'a'),
-            (Self::Digit | Self::Any, Self::Digit | Self::Any) => Some(b'1'),
-            (Self::Exact(byte), Self::Exact(other)) => (byte == other).then_some(byte),
-            (Self::Exact(byte), Self::Any) | (Self::Any, Self::Exact(byte)) => Some(byte),
+            (Self::Any, class) | (class, Self::Any) => Some(class),
+            (Self::Digit, Self::Digit) => Some(Self::Digit),
+            (Self::Exact(byte), Self::Exact(other)) => (byte == other).then_some(self),
             (Self::Exact(byte), Self::Digit) | (Self::Digit, Self::Exact(byte)) => {
-                byte.is_ascii_digit().then_some(byte)
+                byte.is_ascii_digit().then_some(Self::Exact(byte))
             }
         }
     }
@@ -46,6 +46,17 @@ struct AutomatonState {
     is_accepting: bool,
 }
 
+/// The users and windows whose keys an automaton accepts.
+#[derive(Clone, Copy, PartialEq)]
+enum AcceptedRows {
+    /// All users and windows.
+    All,
+    /// All users except the empty one, and all windows.
+    NamedUsers,
+    /// The users and windows that are easy to read in a message: no empty user, and no time before 1970.
+    Readable,
+}
+
 /// A nondeterministic automaton that accepts the keys of one template. State 0 is the start.
 struct KeyAutomaton<'a> {
     template: &'a KeyTemplate,
@@ -53,7 +64,7 @@ struct KeyAutomaton<'a> {
 }
 
 impl<'a> KeyAutomaton<'a> {
-    fn new(template: &'a KeyTemplate) -> Self {
+    fn new(template: &'a KeyTemplate, rows: AcceptedRows) -> Self {
         let start = AutomatonState {
             incoming_bytes: ByteClass::Any,
             segment_index: usize::MAX,
@@ -72,11 +83,16 @@ impl<'a> KeyAutomaton<'a> {
                 KeySegment::EntityKey => {
                     let any = automaton.append_automaton_state(ByteClass::Any, index, &frontier);
                     automaton.states[any].successor_states.push(any);
+                    if rows != AcceptedRows::All {
+                        frontier.clear();
+                    }
                     frontier.push(any);
                 }
                 KeySegment::WindowStart | KeySegment::WindowEnd => {
-                    let minus = automaton.append_automaton_state(ByteClass::Exact(b'-'), index, &frontier);
-                    frontier.push(minus);
+                    if rows != AcceptedRows::Readable {
+                        let minus = automaton.append_automaton_state(ByteClass::Exact(b'-'), index, &frontier);
+                        frontier.push(minus);
+                    }
                     let digit = automaton.append_automaton_state(ByteClass::Digit, index, &frontier);
                     automaton.states[digit].successor_states.push(digit);
                     frontier = vec![digit];
@@ -103,9 +119,9 @@ impl<'a> KeyAutomaton<'a> {
         state
     }
 
-    /// Returns, as text, the user and window into which `run` splits `key`. `run` is a sequence of states in which the
-    /// automaton reads `key`.
-    fn describe_interpretation(&self, run: &[usize], key: &[u8]) -> String {
+    /// Returns the user and window into which `run` splits `key`. `run` is a sequence of states in which the automaton
+    /// reads `key`.
+    fn interpret_key(&self, run: &[usize], key: &[u8]) -> KeyInterpretation {
         let part = |segment: usize| {
             let bytes: Vec<u8> = run
                 .iter()
@@ -115,13 +131,31 @@ impl<'a> KeyAutomaton<'a> {
                 .collect();
             String::from_utf8_lossy(&bytes).escape_debug().to_string()
         };
-        let named = self.template.segments().iter().enumerate().filter_map(|(index, segment)| match segment {
-            KeySegment::Literal(_) => None,
-            KeySegment::EntityKey => Some(format!("user \"{}\"", part(index))),
-            KeySegment::WindowStart => Some(format!("window start {}", part(index))),
-            KeySegment::WindowEnd => Some(format!("window end {}", part(index))),
-        });
-        named.collect::<Vec<_>>().join(", ")
+        let mut interpretation = KeyInterpretation::default();
+        for (index, segment) in self.template.segments().iter().enumerate() {
+            match segment {
+                KeySegment::Literal(_) => {}
+                KeySegment::EntityKey => interpretation.user = part(index),
+                KeySegment::WindowStart => interpretation.window_parts.push(format!("window start {}", part(index))),
+                KeySegment::WindowEnd => interpretation.window_parts.push(format!("window end {}", part(index))),
+            }
+        }
+        interpretation
+    }
+}
+
+/// The user and the window to which a key belongs, as text for messages.
+#[derive(Clone, PartialEq, Default, Debug)]
+pub(crate) struct KeyInterpretation {
+    pub(crate) user: String,
+    /// The window start and the window end, if the template contains them.
+    window_parts: Vec<String>,
+}
+
+impl fmt::Display for KeyInterpretation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "user \"{}\"", self.user)?;
+        self.window_parts.iter().try_for_each(|part| write!(f, ", {part}"))
     }
 }
 
@@ -130,21 +164,18 @@ impl<'a> KeyAutomaton<'a> {
 pub(crate) struct KeyCollision {
     /// The key, with special characters escaped.
     pub(crate) example_key: String,
-    /// The user and window of the first row, as text.
-    pub(crate) first_interpretation: String,
-    /// The user and window of the second row, as text.
-    pub(crate) second_interpretation: String,
+    pub(crate) first_interpretation: KeyInterpretation,
+    pub(crate) second_interpretation: KeyInterpretation,
 }
 
 /// Returns a key that `template` produces for two different pairs of user and window, or `None` if no such key exists.
 pub(crate) fn find_self_collision(template: &KeyTemplate) -> Option<KeyCollision> {
-    let automaton = KeyAutomaton::new(template);
-    find_shared_key(&automaton, &automaton, SharedKeyCriterion::DifferentRuns)
+    find_clearest_collision(template, template, SharedKeyCriterion::DifferentRuns)
 }
 
 /// Returns a key that both templates can produce, or `None` if no such key exists.
 pub(crate) fn find_collision(first: &KeyTemplate, second: &KeyTemplate) -> Option<KeyCollision> {
-    find_shared_key(&KeyAutomaton::new(first), &KeyAutomaton::new(second), SharedKeyCriterion::AnyRuns)
+    find_clearest_collision(first, second, SharedKeyCriterion::AnyRuns)
 }
 
 /// Which keys that two automata accept are a collision. An automaton reads a key in a run: a sequence of states, which
@@ -158,54 +189,109 @@ enum SharedKeyCriterion {
     DifferentRuns,
 }
 
-/// Returns the shortest key that both automata accept and that is a collision by `criterion`.
-fn find_shared_key(
+/// The number of keys among which [`find_clearest_collision`] searches one with two different users.
+const MAX_COMPARED_KEYS: u8 = 8;
+
+/// Returns the key that explains a collision best: a short key of two different users, if the search finds one.
+fn find_clearest_collision(
+    first: &KeyTemplate,
+    second: &KeyTemplate,
+    criterion: SharedKeyCriterion,
+) -> Option<KeyCollision> {
+    let find = |rows, max_count| {
+        find_shared_keys(&KeyAutomaton::new(first, rows), &KeyAutomaton::new(second, rows), criterion, max_count)
+    };
+    let shortest = find(AcceptedRows::All, 1).pop()?;
+    let mut examples = find(AcceptedRows::Readable, MAX_COMPARED_KEYS);
+    if examples.is_empty() {
+        examples = find(AcceptedRows::NamedUsers, MAX_COMPARED_KEYS);
+    }
+    let has_two_users = |one: &KeyCollision| one.first_interpretation.user != one.second_interpretation.user;
+    let clearest = examples.iter().position(has_two_users).unwrap_or(0);
+    Some(if examples.is_empty() { shortest } else { examples.swap_remove(clearest) })
+}
+
+/// Returns the keys that both automata accept and that are a collision by `criterion`: at most `max_count`, the
+/// shortest first. Visits each pair of states at most `max_count` times. Returns at least one key if one exists.
+fn find_shared_keys(
     left: &KeyAutomaton<'_>,
     right: &KeyAutomaton<'_>,
     criterion: SharedKeyCriterion,
-) -> Option<KeyCollision> {
+    max_count: u8,
+) -> Vec<KeyCollision> {
+    /// A pair of states that the search has reached.
+    struct ReachedPair {
+        left_state: usize,
+        right_state: usize,
+        have_runs_differed: bool,
+        /// The index of the pair before this one; `None` at the start.
+        predecessor: Option<usize>,
+        /// The bytes that lead from the predecessor to this pair.
+        bytes: ByteClass,
+    }
+
     let differing = criterion == SharedKeyCriterion::DifferentRuns;
-    type StatePair = (usize, usize, bool); // a state of each automaton, and whether the two runs have differed so far
     let width = right.states.len();
-    let index = |(l, r, differed): StatePair| (l * width + r) * 2 + usize::from(differed);
-    let mut reached_by: Vec<Option<(StatePair, u8)>> = vec![None; left.states.len() * width * 2];
-    let start = (0, 0, false);
-    let mut queue = VecDeque::from([start]);
-    while let Some(pair @ (l, r, differed)) = queue.pop_front() {
-        if left.states[l].is_accepting && right.states[r].is_accepting && (differed || !differing) {
-            let mut steps = Vec::new();
-            let mut at = pair;
-            while let Some((before, byte)) = reached_by[index(at)] {
-                steps.push((at.0, at.1, byte));
-                at = before;
-            }
+    let mut visit_counts = vec![0_u8; left.states.len() * width * 2];
+    let mut reached = vec![ReachedPair {
+        left_state: 0,
+        right_state: 0,
+        have_runs_differed: false,
+        predecessor: None,
+        bytes: ByteClass::Any,
+    }];
+    let mut found = Vec::new();
+    let mut current = 0;
+    while let Some(&ReachedPair { left_state, right_state, have_runs_differed, .. }) = reached.get(current) {
+        let (left_from, right_from) = (&left.states[left_state], &right.states[right_state]);
+        if left_from.is_accepting && right_from.is_accepting && (have_runs_differed || !differing) {
+            let mut steps: Vec<&ReachedPair> =
+                successors(Some(&reached[current]), |pair| pair.predecessor.map(|index| &reached[index])).collect();
+            steps.pop(); // the start, to which no byte leads
             steps.reverse();
-            let key: Vec<u8> = steps.iter().map(|step| step.2).collect();
-            let runs: (Vec<usize>, Vec<usize>) = steps.iter().map(|step| (step.0, step.1)).unzip();
-            return Some(KeyCollision {
+            let key = choose_example_bytes(steps.iter().map(|step| step.bytes));
+            let runs: (Vec<usize>, Vec<usize>) = steps.iter().map(|step| (step.left_state, step.right_state)).unzip();
+            found.push(KeyCollision {
                 example_key: String::from_utf8_lossy(&key).escape_debug().to_string(),
-                first_interpretation: left.describe_interpretation(&runs.0, &key),
-                second_interpretation: right.describe_interpretation(&runs.1, &key),
+                first_interpretation: left.interpret_key(&runs.0, &key),
+                second_interpretation: right.interpret_key(&runs.1, &key),
             });
+            if found.len() == usize::from(max_count) {
+                break;
+            }
         }
-        for &next_l in &left.states[l].successor_states {
-            for &next_r in &right.states[r].successor_states {
-                let Some(byte) = left.states[next_l].incoming_bytes.common_byte(right.states[next_r].incoming_bytes)
-                else {
-                    continue;
-                };
-                let next = (next_l, next_r, differed || (differing && next_l != next_r));
-                // Every reached pair of states except the start has an entry in `reached_by`, and no transition leads
-                // back to the start. So if `next` has no entry, it has not been reached yet.
-                let slot = &mut reached_by[index(next)];
-                if slot.is_none() {
-                    *slot = Some((pair, byte));
-                    queue.push_back(next);
+        for &next_left in &left_from.successor_states {
+            for &next_right in &right_from.successor_states {
+                let (left_to, right_to) = (&left.states[next_left], &right.states[next_right]);
+                let Some(bytes) = left_to.incoming_bytes.intersect(right_to.incoming_bytes) else { continue };
+                let differ = have_runs_differed || (differing && next_left != next_right);
+                let visits = &mut visit_counts[(next_left * width + next_right) * 2 + usize::from(differ)];
+                if *visits < max_count {
+                    *visits += 1;
+                    reached.push(ReachedPair {
+                        left_state: next_left,
+                        right_state: next_right,
+                        have_runs_differed: differ,
+                        predecessor: Some(current),
+                        bytes,
+                    });
                 }
             }
         }
+        current += 1;
     }
-    None
+    found
+}
+
+/// Returns one byte of each class. Free bytes become different letters, so that two different users look different.
+fn choose_example_bytes(classes: impl Iterator<Item = ByteClass>) -> Vec<u8> {
+    let mut letters = (b'a'..=b'z').cycle();
+    let choose = |class| match class {
+        ByteClass::Exact(byte) => byte,
+        ByteClass::Digit => b'1',
+        ByteClass::Any => letters.next().unwrap_or(b'a'),
+    };
+    classes.map(choose).collect()
 }
 
 #[cfg(test)]
@@ -252,20 +338,40 @@ mod tests {
     #[test]
     fn views_that_can_meet_are_found() {
         for (first, second, key) in [
-            ("f:{u}", "f:{u}", "f:"),
-            ("f:{u}", "f:{u}:{window_start}", "f::1"),
-            ("a{u}", "ab{u}", "ab"),
-            ("{u}", "x:{u}", "x:"),
+            ("f:{u}", "f:{u}", "f:a"),
+            ("f:{u}", "f:{u}:{window_start}", "f:a:1"),
+            ("a{u}", "ab{u}", "aba"),
+            ("{u}", "x:{u}", "x:a"),
             ("{u}:a", "b:{u}", "b:a"),
+            ("{u}:a", "a:{u}", "a::a"),
             ("{u}aba", "abab{u}", "ababa"),
-            ("f:{u}:{window_start}", "f:{u}:{window_end}", "f::1"),
-            ("f:{u}:1", "f:{u}:{window_start}", "f::1"),
+            ("f:{u}:{window_start}", "f:{u}:{window_end}", "f:a:1"),
+            ("f:{u}:1", "f:{u}:{window_start}", "f:a:1"),
             ("한{u}", "{u}글", "한글"),
         ] {
             let example = find_collision(&template(first), &template(second)).expect(first);
             assert_eq!(example.example_key, key, "{first} {second}: {example:?}");
             assert!(find_collision(&template(second), &template(first)).is_some(), "{second} {first}");
         }
+    }
+
+    #[test]
+    fn an_example_names_two_different_users_where_there_are_such() {
+        for (first, second) in [
+            ("f:{u}", "f:{u}:{window_start}"),
+            ("a{u}", "ab{u}"),
+            ("{u}:a", "a:{u}"),
+            ("{u}:{window_start}", "{window_start}:{u}"),
+            ("rides:{u}", "rides:session:{u}"),
+        ] {
+            let example = find_collision(&template(first), &template(second)).expect(first);
+            let users = [&example.first_interpretation.user, &example.second_interpretation.user];
+            assert!(users[0] != users[1] && users.iter().all(|user| !user.is_empty()), "{first} {second}: {example:?}");
+        }
+        let example = find_self_collision(&template("{u}{window_start}")).expect("an example");
+        assert_eq!(example.example_key, "a11");
+        assert_eq!(example.first_interpretation.to_string(), "user \"a1\", window start 1");
+        assert_eq!(example.second_interpretation.to_string(), "user \"a\", window start 11");
     }
 
     #[test]

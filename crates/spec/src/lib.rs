@@ -41,6 +41,7 @@
 //! | `diagnostics/list.rs` | the order of mistakes |
 //! | `diagnostics/location.rs` | the location of a mistake |
 //! | `diagnostics/render.rs` | mistakes as text |
+//! | `diagnostics/secret_lines.rs` | lines of the file that a message must not show |
 //! | `document.rs` | the file as a tree of values with locations |
 //! | `key_collisions.rs` | whether two key templates can give the same key |
 //! | `key_template.rs` | Redis keys: writing, finding and parsing them |
@@ -59,10 +60,12 @@
 //! | `read/event.rs` | `[event]`, `[event.fields]`: format, key, fields |
 //! | `read/event_time.rs` | `time` and `time_zone` of `[event]` |
 //! | `read/feature.rs` | `[feature_view.NAME.features]`: the features of a view |
+//! | `read/foreign_names.rs` | hints for names and expressions of other systems |
 //! | `read/integer.rs` | integers within bounds |
 //! | `read/key.rs` | `key`: the template of the Redis keys of a view's rows |
 //! | `read/name.rs` | reads and checks names in the pipeline file |
 //! | `read/named_entries.rs` | tables in which the author of the file chooses the names |
+//! | `read/secret.rs` | settings that may be secret: `${NAME}` and `{ file = "…" }` |
 //! | `read/section.rs` | the tables of settings: names, values, bounds, defaults |
 //! | `read/setting.rs` | a value with its path, and the checks of its type |
 //! | `read/sink.rs` | `[sink.redis]`: the Redis server to which rows are written |
@@ -74,7 +77,8 @@
 //! | `read/window.rs` | `window.sliding`, `window.tumbling` or `window.session`: the windows of a view |
 //! | `read/word_choice.rs` | settings that are one of a few words |
 //! | `schema.rs` | the JSON Schema of the file, made from the tables of settings |
-//! | `suggestion.rs` | the valid name that is closest to a misspelt one |
+//! | `secrets.rs` | the interface to the secrets outside of the file |
+//! | `suggestion.rs` | the valid names that are closest to a misspelt one |
 //!
 //! # Where a change goes
 //!
@@ -105,6 +109,7 @@ mod overrides;
 mod pipeline;
 mod read;
 mod schema;
+mod secrets;
 mod suggestion;
 
 pub use diagnostics::code::DiagnosticCode;
@@ -119,20 +124,36 @@ pub use pipeline::{
     RedisSinkSpec, RedisViewSpec, SinkSpec, SourceSpec, StartPosition, WatermarkSpec,
 };
 pub use schema::pipeline_file_schema;
+pub use secrets::{NoSecrets, SecretSource};
+pub use suggestion::find_similar_names;
 
 /// The text of the pipeline file that is built into Windrow. A command uses it if the user names no pipeline file.
 pub const SHIPPED_PIPELINE: &str = include_str!("../../../pipelines/ecommerce.toml");
 
 /// Parses and validates the pipeline file with the content `text`. Before validation, the `overrides` replace values
-/// one after the other. Messages use `file_name` for the file.
+/// one after the other. Messages use `file_name` for the file. A reference to a secret is a mistake; use
+/// [`parse_with_secrets`] for files with references.
 ///
 /// # Errors
 /// Returns all mistakes of the file and of the overrides, sorted by their place.
 pub fn parse(file_name: &str, text: &str, overrides: &[PipelineOverride]) -> Result<Pipeline, Diagnostics> {
+    parse_with_secrets(file_name, text, overrides, &NoSecrets)
+}
+
+/// Parses and validates a pipeline file as [`parse`] does. The values of secrets come from `secrets`.
+///
+/// # Errors
+/// Returns all mistakes of the file and of the overrides, sorted by their place. No mistake contains a secret.
+pub fn parse_with_secrets(
+    file_name: &str,
+    text: &str,
+    overrides: &[PipelineOverride],
+    secrets: &dyn SecretSource,
+) -> Result<Pipeline, Diagnostics> {
     let mut mistakes = diagnostics::collector::DiagnosticCollector::new(text);
     let mut document = document::parse(text, &mut mistakes);
     overrides::apply_overrides(overrides, &mut document, &mut mistakes);
-    let pipeline = read::read_pipeline(&document, &mut mistakes);
+    let pipeline = read::read_pipeline(&document, secrets, &mut mistakes);
     match pipeline {
         Some(pipeline) if mistakes.is_empty() => Ok(pipeline),
         _ => Err(Diagnostics::new(file_name, text, overrides, mistakes)),

@@ -183,9 +183,15 @@ impl SinkSpec {
 /// `[sink.redis]`, and the Redis settings of every feature view.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RedisSinkSpec {
-    /// The URL of the server: `redis://…`, `rediss://…` or `unix://…`. The URL may contain a password, which the
-    /// implementation of [`fmt::Debug`] omits.
+    /// The URL of the server with the login: `redis://…`, `rediss://…` or `unix://…`. The implementation of
+    /// [`fmt::Debug`] omits the login.
     pub redis_url: String,
+    /// The part of the URL that the pipeline file contains. References to secrets are left out.
+    pub url_part_in_pipeline_file: String,
+    /// The password in the spellings in which it could occur in a text. No output may contain one of them.
+    pub passwords: Vec<String>,
+    /// Whether the pipeline file contains the setting `password` as literal text.
+    pub has_password_in_pipeline_file: bool,
     /// The Redis settings of each feature view, in the order of [`Pipeline::views`].
     pub redis_view_specs: Vec<RedisViewSpec>,
 }
@@ -201,10 +207,14 @@ pub struct RedisViewSpec {
 
 impl fmt::Debug for RedisSinkSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let redacted = match (self.redis_url.split_once("://"), self.redis_url.rsplit_once('@')) {
+        let (address, query) = self.redis_url.split_once('?').unwrap_or((&self.redis_url, ""));
+        let mut redacted = match (address.split_once("://"), self.redis_url.rsplit_once('@')) {
             (Some((scheme, _)), Some((_, server))) => format!("{scheme}://***@{server}"),
-            _ => self.redis_url.clone(),
+            _ => address.to_owned(),
         };
+        if !query.is_empty() {
+            redacted = format!("{}?***", redacted.split('?').next().unwrap_or_default());
+        }
         f.debug_struct("RedisSinkSpec").field("url", &redacted).field("views", &self.redis_view_specs).finish()
     }
 }

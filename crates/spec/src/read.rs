@@ -11,10 +11,12 @@ mod duration;
 mod event;
 mod event_time;
 mod feature;
+mod foreign_names;
 mod integer;
 mod key;
 mod name;
 mod named_entries;
+mod secret;
 mod section;
 mod setting;
 mod sink;
@@ -33,6 +35,7 @@ use crate::read::name::SAFE_NAME_RULE;
 use crate::read::section::{ReadableValue, SectionDefinition, SettingDefinition, SettingValue};
 use crate::read::setting::PipelineSetting;
 use crate::read::text::{TextDefinition, TextPattern};
+use crate::secrets::SecretSource;
 
 static PIPELINE_FILE: &SectionDefinition = &SectionDefinition {
     expected: "tables",
@@ -61,26 +64,37 @@ pub(crate) fn build_file_schema() -> serde_json::Value {
 }
 
 /// Returns the pipeline, or `None` if a required part of it has a mistake.
-pub(crate) fn read_pipeline(document: &DocumentNode, mistakes: &mut DiagnosticCollector<'_>) -> Option<Pipeline> {
+pub(crate) fn read_pipeline(
+    document: &DocumentNode,
+    secrets: &dyn SecretSource,
+    mistakes: &mut DiagnosticCollector<'_>,
+) -> Option<Pipeline> {
     let mut root = PIPELINE_FILE.read_value(&PipelineSetting::root_setting(document), mistakes)?;
     let name = root.find_setting(&NAME).and_then(|setting| name::read_pipeline_name(&setting, mistakes));
     let source = source::read_source(&mut root, mistakes);
     let (event, event_fields) = event::read_event(&mut root, mistakes);
     let watermark = watermark::read_watermark(&mut root, mistakes);
     let checkpoint = checkpoint::read_checkpoint(&mut root, mistakes);
-    let redis_url = sink::read_sink_url(&mut root, mistakes);
+    let redis_address = sink::read_redis_address(&mut root, secrets, mistakes);
     let source_topic = source.as_ref().map(|source| source.kafka().topic.as_str());
     let dead_letters = dead_letters::read_dead_letters(&mut root, source_topic, mistakes);
     let views = view::read_views(&mut root, &event_fields, mistakes);
     root.report_unknown_and_missing_fields(mistakes);
     let (views, redis_view_specs) = views?.into_iter().map(|view| (view.feature_view, view.redis_spec)).unzip();
+    let redis_address = redis_address?;
     Some(Pipeline {
         name: name?,
         source: source?,
         event: event?,
         watermark: watermark?,
         checkpoint: checkpoint?,
-        sink: SinkSpec::Redis(RedisSinkSpec { redis_url: redis_url?, redis_view_specs }),
+        sink: SinkSpec::Redis(RedisSinkSpec {
+            redis_url: redis_address.url,
+            url_part_in_pipeline_file: redis_address.url_part_in_pipeline_file,
+            passwords: redis_address.passwords,
+            has_password_in_pipeline_file: redis_address.has_password_in_pipeline_file,
+            redis_view_specs,
+        }),
         dead_letters: dead_letters.ok()?,
         views,
     })

@@ -134,14 +134,12 @@ fn term_of_kind(kind: usize) -> BoxedStrategy<SqlTerm> {
     match kind {
         0 => prop_oneof![
             prop::sample::select(vec![0_usize, 1]).prop_map(SqlTerm::Field),
-            "[ab']{0,2}".prop_map(SqlTerm::Text),
-            Just(SqlTerm::Null)
+            "[ab']{0,2}".prop_map(SqlTerm::Text)
         ]
         .boxed(),
         1 => prop_oneof![
             prop::sample::select(vec![2_usize, 3]).prop_map(SqlTerm::Field),
-            (-2..3_i32, any::<bool>()).prop_map(|(number, half)| SqlTerm::Number(number, half)),
-            Just(SqlTerm::Null)
+            (-2..3_i32, any::<bool>()).prop_map(|(number, half)| SqlTerm::Number(number, half))
         ]
         .boxed(),
         _ => prop_oneof![Just(SqlTerm::Field(4)), any::<bool>().prop_map(SqlTerm::Truth)].boxed(),
@@ -150,11 +148,12 @@ fn term_of_kind(kind: usize) -> BoxedStrategy<SqlTerm> {
 
 fn condition() -> impl Strategy<Value = SqlCondition> {
     let sign = prop::sample::select(vec!["=", "<>", "!=", "<", "<=", ">", ">="]);
-    let leaf = (0..3_usize, sign, any::<bool>(), 0..4_usize).prop_flat_map(|(kind, sign, negated, shape)| {
+    let leaf = (0..3_usize, sign, any::<bool>(), 0..5_usize).prop_flat_map(|(kind, sign, negated, shape)| {
         let list = prop::collection::vec(term_of_kind(kind), 1..4);
         (term_of_kind(kind), term_of_kind(kind), list).prop_map(move |(left, right, list)| match shape {
             0 => SqlCondition::In(left, negated, list),
             1 => SqlCondition::IsNull(left, negated),
+            4 => SqlCondition::IsNull(SqlTerm::Null, negated),
             2 if kind == 2 => SqlCondition::Flag(left),
             _ => SqlCondition::Compare(left, sign, right),
         })
@@ -214,6 +213,26 @@ proptest! {
         let compiled = pipeline.views[1].features[2].condition.clone().expect("a condition");
         let written = compiled.format_condition_as_sql(&pipeline.event.schema);
         prop_assert_eq!(compile_condition(&written), compiled, "{}", written);
+    }
+}
+
+#[test]
+fn a_comparison_with_the_literal_null_is_refused() {
+    for condition in ["amount", "order", "flag", "TRUE", "NULL"] {
+        for comparison in [
+            format!("{condition} = NULL"),
+            format!("NULL <> {condition}"),
+            format!("NOT ({condition} >= null)"),
+            format!("flag OR NULL < {condition}"),
+            format!("{condition} IN (NULL)"),
+            format!("{condition} NOT IN ({condition}, NULL)"),
+            format!("NULL IN ({condition})"),
+        ] {
+            assert!(parse_pipeline(&comparison).is_err(), "{comparison}");
+        }
+    }
+    for condition in ["NULL", "NOT NULL", "flag AND NULL"] {
+        assert!(parse_pipeline(condition).is_err(), "{condition}");
     }
 }
 

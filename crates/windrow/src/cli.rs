@@ -159,6 +159,9 @@ pub(crate) struct RunArgs {
     /// split in two
     #[arg(long = "accept-partitions")]
     pub(crate) accept_added_partitions: bool,
+    /// Create the topic with this number of partitions if it does not exist [default: a missing topic is exit code 4]
+    #[arg(long = "create-topic", value_name = "PARTITIONS", value_parser = clap::value_parser!(i32).range(1..=10_000))]
+    pub(crate) created_topic_partition_count: Option<i32>,
     /// Start from a savepoint, or from another job's checkpoints, instead of this job's own. Applies once: after a
     /// restart with this flag the job resumes from its own checkpoints
     #[arg(long = "from", value_name = "DIR|URL")]

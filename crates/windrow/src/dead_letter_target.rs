@@ -1,7 +1,7 @@
 //! Where the workers of a process write dead letters: nowhere, to a file or to a topic.
 
 use windrow_connectors::file::FileDeadLetters;
-use windrow_connectors::kafka::{KafkaDeadLetters, wait_for_topic};
+use windrow_connectors::kafka::{KafkaDeadLetters, MissingTopicPolicy, wait_for_topic};
 use windrow_engine::{DeadLetterSink, Halt, NoDeadLetterSink, StopSignal};
 use windrow_spec::{DeadLetterSpec, Pipeline};
 
@@ -18,7 +18,7 @@ impl DeadLetterTarget {
             None => Ok(Self::Nowhere),
             Some(DeadLetterSpec::File(path)) => FileDeadLetters::open_for_append(path).map(Self::File),
             Some(DeadLetterSpec::Topic(topic)) => {
-                wait_for_topic(&pipeline.source.kafka().brokers, topic, None, stop)?;
+                wait_for_topic(&pipeline.source.kafka().brokers, topic, MissingTopicPolicy::Refuse, None, stop)?;
                 KafkaDeadLetters::new(&pipeline.source.kafka().brokers, topic, stop.clone()).map(Self::Topic)
             }
         }

@@ -15,6 +15,9 @@ use windrow_engine::halt::{
 
 use crate::exit::{CommandFailure, ExitStatus};
 
+/// The largest number of similar names that the message about an unknown topic lists.
+const MAX_SIMILAR_TOPICS: usize = 3;
+
 /// The exit code and texts with which the binary reports a halt to the operator.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct HaltMessage {
@@ -64,6 +67,7 @@ fn input_fault_hint(fault: &InputFault) -> String {
         InputFault::RecordWithoutKey { key_field, .. } => {
             format!("Make the producer send `{key_field}` as the key of each record, or use a topic with one partition")
         }
+        InputFault::UnknownTopic { topic, existing_topics, .. } => unknown_topic_hint(topic, existing_topics),
         InputFault::TopicNotCreated { .. } => {
             "Create the topic with the number of partitions you want, or correct `source.kafka.topic`".to_owned()
         }
@@ -73,6 +77,19 @@ fn input_fault_hint(fault: &InputFault) -> String {
         InputFault::InvalidEndpoint { .. } => "Correct `source.kafka.brokers`".to_owned(),
         InputFault::Unreadable { .. } | InputFault::NotSeekable { .. } => String::new(),
     }
+}
+
+fn unknown_topic_hint(topic: &str, existing_topics: &[String]) -> String {
+    const WAY_OUT: &str = "Correct the name, or create the topic first: `windrow run --create-topic PARTITIONS` creates \
+         the topic of `source.kafka.topic`";
+    // Kafka's own topics begin with two underscores.
+    let user_topics = existing_topics.iter().map(String::as_str).filter(|name| !name.starts_with("__"));
+    let similar_topics = windrow_spec::find_similar_names(topic, user_topics, MAX_SIMILAR_TOPICS);
+    if similar_topics.is_empty() {
+        return WAY_OUT.to_owned();
+    }
+    let names: Vec<String> = similar_topics.iter().map(|name| format!("`{name}`")).collect();
+    format!("Topics with a similar name exist: {}. {WAY_OUT}", names.join(", "))
 }
 
 fn output_fault_hint(fault: &OutputFault) -> String {

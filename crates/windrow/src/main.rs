@@ -98,6 +98,8 @@
 //! | `halt_message.rs` | the exit code and the text of a halt, and the flags and settings that help |
 //! | `logging.rs` | log lines to stderr; keeps the newest warnings and errors for the pages |
 //! | `number_conversions.rs` | conversions between durations, counts and numbers of reports |
+//! | `process_secrets.rs` | secrets of a pipeline file, from the environment and from files |
+//! | `read_error.rs` | why a file cannot be read, in plain words |
 //! | `print.rs` | data to stdout, everything else to stderr |
 //! | `progress_bar.rs` | progress bars on stderr |
 //! | `state_problem.rs` | why stored state cannot be used |
@@ -131,8 +133,10 @@ mod number_conversions;
 mod pipeline_file;
 mod pipeline_plan;
 mod print;
+mod process_secrets;
 mod progress_bar;
 mod reachability_tracking_store;
+mod read_error;
 mod signals;
 mod state_problem;
 mod table;

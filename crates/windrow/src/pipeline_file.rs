@@ -9,9 +9,11 @@ use windrow_connectors::job::{JobInput, define_job};
 use windrow_core::{FeatureView, SipHashKey};
 use windrow_engine::JobDefinition;
 use windrow_spec::{Diagnostics, Pipeline, PipelineOverride, RenderStyle, SHIPPED_PIPELINE};
-use windrow_web::login_redaction::redact_pipeline_text;
+use windrow_web::login_redaction::{HIDDEN_PIPELINE_TEXT, redact_pipeline_text};
 
 use crate::exit::{CommandFailure, ExitStatus};
+use crate::process_secrets::ProcessSecrets;
+use crate::read_error::describe_read_error;
 
 /// The name of the built-in pipeline file in messages.
 const SHIPPED_PIPELINE_NAME: &str = "pipelines/ecommerce.toml (built in)";
@@ -40,7 +42,7 @@ pub(crate) fn load_with_redacted_text(
     overrides: &[PipelineOverride],
 ) -> Result<LoadedPipeline, CommandFailure> {
     let PipelineText { display_name: name, toml_text: text } = read_pipeline_text(path)?;
-    let pipeline = windrow_spec::parse(&name, &text, overrides)
+    let pipeline = windrow_spec::parse_with_secrets(&name, &text, overrides, &ProcessSecrets)
         .map_err(|mistakes| CommandFailure::new(ExitStatus::Pipeline, render_mistakes(&mistakes)))?;
     let comment = |set: &PipelineOverride| {
         // Escape control characters in the value, because a line break in it would end the TOML comment.
@@ -48,7 +50,12 @@ pub(crate) fn load_with_redacted_text(
         format!("# --set {}={value}\n", set.path)
     };
     let commented: String = overrides.iter().map(comment).chain([text]).collect();
-    let redacted_text = redact_pipeline_text(&commented, &pipeline.sink.redis().redis_url);
+    let redis = pipeline.sink.redis();
+    let redacted_text = if redis.has_password_in_pipeline_file {
+        HIDDEN_PIPELINE_TEXT.to_owned()
+    } else {
+        redact_pipeline_text(&commented, &redis.url_part_in_pipeline_file, &redis.passwords)
+    };
     Ok(LoadedPipeline { pipeline, redacted_text })
 }
 
@@ -61,13 +68,27 @@ pub(crate) fn read_pipeline_text(path: Option<&Path>) -> Result<PipelineText, Co
         });
     };
     let name = path.display().to_string();
-    match fs::read_to_string(path) {
+    match fs::read(path).map_err(|error| describe_read_error(path, &error)).and_then(decode_pipeline_text) {
         Ok(text) => Ok(PipelineText { display_name: name, toml_text: text }),
-        Err(error) => {
-            let message = format!("error: cannot read the pipeline file {name}: {error}");
+        Err(problem) => {
+            let message = format!("error: the pipeline file {name} {problem}");
             Err(CommandFailure::new(ExitStatus::Pipeline, message))
         }
     }
+}
+
+/// Returns the text of a pipeline file, or the end of a sentence that says why `bytes` are not a text.
+fn decode_pipeline_text(bytes: Vec<u8>) -> Result<String, String> {
+    if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
+        return Err("is in UTF-16; save it in UTF-8".to_owned());
+    }
+    if bytes.contains(&0) {
+        return Err("is a binary file, not a text in TOML".to_owned());
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let line = error.as_bytes()[..error.utf8_error().valid_up_to()].split(|byte| *byte == b'\n').count();
+        format!("is not a text in UTF-8: line {line} has an invalid byte")
+    })
 }
 
 /// Renders the mistakes in a pipeline file for stderr, in colour if stderr is a terminal.

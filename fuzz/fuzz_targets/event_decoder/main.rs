@@ -124,7 +124,9 @@ fn to_fault(malformed: &DecodeError) -> DecodeFault {
         | DecodeError::NotUtf8(_)
         | DecodeError::JsonArray
         | DecodeError::InvalidJson(_) => DecodeFault::NotJson,
-        DecodeError::MissingField(field) => DecodeFault::Missing(field.to_string()),
+        DecodeError::MissingField(field) | DecodeError::MisspeltField { field, .. } => {
+            DecodeFault::Missing(field.to_string())
+        }
         DecodeError::DuplicateField(field) => DecodeFault::Duplicate(field.to_string()),
         DecodeError::WrongType { field, .. } => DecodeFault::WrongType(field.to_string()),
         DecodeError::InvalidEventTime { .. } => DecodeFault::BadTime,

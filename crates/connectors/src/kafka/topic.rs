@@ -5,5 +5,5 @@ pub(super) mod lookup;
 pub(super) mod monitor;
 pub(super) mod partition_bounds;
 
-pub use lookup::{TopicIdentity, wait_for_topic};
+pub use lookup::{MissingTopicPolicy, TopicIdentity, wait_for_topic};
 pub use monitor::{PartitionGrowthPolicy, TopicMonitor};

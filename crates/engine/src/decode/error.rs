@@ -35,6 +35,14 @@ pub enum DecodeError {
     /// The entity key or the event time is missing or null.
     #[error("`{0}` is missing")]
     MissingField(Box<str>),
+    /// The entity key or the event time is missing, but a member has almost the same name.
+    #[error("`{field}` is missing, but there is `{found}`; names must be equal, also in upper and lower case")]
+    MisspeltField {
+        /// The name in the pipeline file.
+        field: Box<str>,
+        /// The name in the record.
+        found: Box<str>,
+    },
     /// A declared field, the entity key or the event time occurs twice in the JSON object.
     #[error("`{0}` occurs twice")]
     DuplicateField(Box<str>),

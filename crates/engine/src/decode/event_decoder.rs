@@ -76,7 +76,8 @@ impl EventDecoder {
             return Err(DecodeError::EmptyPayload);
         }
         match self.rules.format {
-            EventFormat::Json => json::decode_json_event(&self.rules, text, arena),
+            EventFormat::Json => json::decode_json_event(&self.rules, text, arena)
+                .map_err(|error| json::explain_missing_field(error, text)),
         }
     }
 

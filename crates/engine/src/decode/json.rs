@@ -12,6 +12,8 @@ mod event_time;
 mod field_value;
 mod lone_surrogates;
 mod member_name;
+mod similar_member;
 mod source_text;
 
 pub(super) use event::decode_json_event;
+pub(super) use similar_member::explain_missing_field;

@@ -154,6 +154,22 @@ fn a_lone_surrogate_in_the_entity_key_is_refused() {
 }
 
 #[test]
+fn a_missing_member_in_another_spelling_is_named() {
+    for (record, reason) in [
+        (r#"{"User_Id":"a","event_time":0}"#, "`user_id` is missing, but there is `User_Id`"),
+        (r#"{"userId":"a","event_time":0}"#, "`user_id` is missing, but there is `userId`"),
+        (r#"{"user_id":null,"USER-ID":"a","event_time":0}"#, "`user_id` is missing, but there is `USER-ID`"),
+        (r#"{"user_id":"a","eventTime":0,"EVENT_TIME":0}"#, "`event_time` is missing, but there is `eventTime`"),
+    ] {
+        let explained = format!("{reason}; names must be equal, also in upper and lower case");
+        assert_eq!(decode_to_text(record), explained, "{record}");
+    }
+    for record in [r#"{"user":"a","event_time":0}"#, r#"{"x":{"User_Id":"a"},"user_id":null,"event_time":0}"#] {
+        assert_eq!(decode_to_text(record), "`user_id` is missing", "{record}");
+    }
+}
+
+#[test]
 fn minus_zero_is_decoded_as_an_integer() {
     assert_eq!(
         decode_to_text(r#"{"user_id":"a","event_time":0,"quantity":-0}"#),

@@ -27,6 +27,16 @@ pub enum InputFault {
         /// The event field that the record key should hold.
         key_field: String,
     },
+    /// The topic does not exist.
+    #[error("topic `{topic}` does not exist on {service}")]
+    UnknownTopic {
+        /// The topic.
+        topic: String,
+        /// The source in which the topic should exist.
+        service: ServiceAddress,
+        /// The topics that exist; empty if the source did not list them.
+        existing_topics: Vec<String>,
+    },
     /// The topic does not exist, and Windrow could not create it.
     #[error("topic `{topic}` does not exist on {service} and could not be created")]
     TopicNotCreated {

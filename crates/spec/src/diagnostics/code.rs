@@ -49,6 +49,8 @@ codes! {
     BadName = "bad-name",
     /// A name that is already taken: by the entity key, by the event time, or by other data in a row.
     ReservedName = "reserved-name",
+    /// A reference to an environment variable or a file that has no value.
+    MissingSecret = "missing-secret",
     /// Text that is not a duration.
     BadDuration = "bad-duration",
     /// A number or duration that is too small or too large.

@@ -5,26 +5,47 @@ use std::ops::Range;
 use super::code::DiagnosticCode;
 use super::diagnostic::Diagnostic;
 use super::location::{DiagnosticPlace, DocumentLocation};
+use super::secret_lines::may_contain_login;
 
 /// The mistakes found so far.
 #[derive(Debug)]
 pub(crate) struct DiagnosticCollector<'a> {
     file_text: &'a str,
     diagnostics: Vec<Diagnostic>,
+    /// The locations of values that may be secret.
+    secret_locations: Vec<DocumentLocation>,
 }
 
 impl<'a> DiagnosticCollector<'a> {
     pub(crate) fn new(file_text: &'a str) -> Self {
-        Self { file_text, diagnostics: Vec::new() }
+        Self { file_text, diagnostics: Vec::new(), secret_locations: Vec::new() }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.diagnostics.is_empty()
     }
 
-    /// Returns all mistakes, in the order in which they were reported.
+    /// Makes all messages omit the lines of the value at `location`, because the value may be secret.
+    pub(crate) fn protect_secret(&mut self, location: &DocumentLocation) {
+        self.secret_locations.push(self.clamp_to_text(location));
+    }
+
+    /// Returns all mistakes, in the order in which they were reported. Messages omit each line that may contain a
+    /// secret.
     pub(crate) fn into_diagnostics(self) -> Vec<Diagnostic> {
-        self.diagnostics
+        let Self { file_text, mut diagnostics, secret_locations } = self;
+        let protected: Vec<Range<usize>> =
+            secret_locations.iter().filter_map(|location| extend_to_lines(file_text, [location])).collect();
+        for diagnostic in &mut diagnostics {
+            let related = diagnostic.related.as_ref().map(|related| &related.location);
+            let Some(lines) = extend_to_lines(file_text, [&diagnostic.location].into_iter().chain(related)) else {
+                continue;
+            };
+            let touches = |range: &Range<usize>| range.start < lines.end && lines.start < range.end;
+            diagnostic.is_line_redacted |=
+                protected.iter().any(touches) || file_text[lines].lines().any(may_contain_login);
+        }
+        diagnostics
     }
 
     /// Adds a mistake. `expected` says what would be valid. It is the end of a sentence that begins with "expected".
@@ -84,4 +105,16 @@ impl<'a> DiagnosticCollector<'a> {
             DocumentLocation::Override(_) => location.clone(),
         }
     }
+}
+
+/// Returns the range of the lines that contain `locations`, or `None` if no location is in the file.
+fn extend_to_lines<'l>(text: &str, locations: impl IntoIterator<Item = &'l DocumentLocation>) -> Option<Range<usize>> {
+    let ranges = locations.into_iter().filter_map(|location| match location {
+        DocumentLocation::File(range) => Some(*range),
+        DocumentLocation::Override(_) => None,
+    });
+    let (start, end) = ranges.map(|range| (range.start, range.end)).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))?;
+    let start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
+    let end = text[end..].find('\n').map_or(text.len(), |newline| end + newline);
+    Some(start..end)
 }

@@ -1,5 +1,7 @@
 //! The sorted list of all mistakes in a pipeline file, with lines and columns.
 
+use std::fmt;
+
 use super::code::DiagnosticCode;
 use super::collector::DiagnosticCollector;
 use super::diagnostic::Diagnostic;
@@ -8,7 +10,7 @@ use crate::overrides::PipelineOverride;
 
 /// All mistakes of a pipeline file. Mistakes in the file come first, sorted by position. The mistakes in `--set`
 /// overrides follow.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Diagnostics {
     pub(super) file_name: String,
     pub(super) file_text: String,
@@ -72,6 +74,14 @@ impl Diagnostics {
     #[expect(clippy::len_without_is_empty, reason = "it is never empty")]
     pub fn len(&self) -> usize {
         self.diagnostics.len()
+    }
+}
+
+/// Omits the text of the file, which may contain secrets.
+impl fmt::Debug for Diagnostics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file_name, diagnostics, .. } = self;
+        f.debug_struct("Diagnostics").field("file", file_name).field("mistakes", diagnostics).finish_non_exhaustive()
     }
 }
 

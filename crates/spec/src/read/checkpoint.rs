@@ -57,7 +57,7 @@ pub(super) fn read_checkpoint(
 
 fn read_store_url(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<String> {
     const EXPECTED_STORE_URL: &str = "\"file:path\", \"s3://bucket/prefix\", \"gs://…\" or \"az://…\"";
-    let text = setting.read_text(EXPECTED_STORE_URL, mistakes)?;
+    let text = setting.read_text_without_references(EXPECTED_STORE_URL, mistakes)?;
     let place = STORE_URL_SCHEMES.iter().find_map(|scheme| text.strip_prefix(scheme));
     if place.is_some_and(|place| !place.trim().is_empty()) {
         return Some(text.to_owned());

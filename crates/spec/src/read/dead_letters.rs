@@ -39,7 +39,9 @@ pub(super) fn read_dead_letters(
     let mut table = table.ok_or(MistakeAlreadyReported)?;
     let destination = match (table.find_setting(&TOPIC), table.find_setting(&FILE)) {
         (Some(topic), None) => read_topic(&topic, source_topic, mistakes),
-        (None, Some(file)) => file.read_text("a path", mistakes).map(|path| DeadLetterSpec::File(path.into())),
+        (None, Some(file)) => {
+            file.read_text_without_references("a path", mistakes).map(|path| DeadLetterSpec::File(path.into()))
+        }
         (Some(topic), Some(file)) => {
             mistakes
                 .report(

@@ -6,6 +6,7 @@ use windrow_core::{ENTITY_KEY_FIELD, EventField, EventFormat, EventSchema, Field
 use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
 use crate::diagnostics::location::DocumentLocation;
+use crate::document::DocumentValue;
 use crate::pipeline::EventSpec;
 use crate::read::event_time::{EventTimeSettings, TIME, TIME_ZONE, read_event_time, read_time_zone};
 use crate::read::integer::{IntegerRange, IntegerUnit};
@@ -17,6 +18,10 @@ use crate::read::table_reader::TableReader;
 use crate::read::text::{TextDefinition, TextPattern};
 use crate::read::word_choice::WordChoice;
 use crate::suggestion::{build_closest_name_hint, join_names_with_or};
+
+/// The hint for a name that looks like a path.
+pub(super) const NOT_A_PATH_HINT: &str =
+    "a dot is not a path into an object; only members at the top level of an event are fields, so copy the value there";
 
 /// The largest allowed value of `max_key_bytes`. With default settings, Kafka rejects a record with a longer entity
 /// key.
@@ -122,6 +127,11 @@ pub(super) enum FieldLookupResult {
 
 impl EventFields {
     pub(super) fn find_field(&self, name: &str) -> FieldLookupResult {
+        self.find_field_of_likely_type(name, FieldType::String)
+    }
+
+    /// Finds a field. The hint for an undeclared field declares it with the type `likely_type`.
+    pub(super) fn find_field_of_likely_type(&self, name: &str, likely_type: FieldType) -> FieldLookupResult {
         if self.entity_key_name.as_deref() == Some(name) {
             return FieldLookupResult::Found(ENTITY_KEY_FIELD, Some(FieldType::String));
         }
@@ -143,12 +153,20 @@ impl EventFields {
                     .to_owned(),
             )
         } else {
-            build_closest_name_hint(name, names()).or_else(|| {
-                Some(format!("declare the field under [event.fields]: `{} = \"string\"`", join_path("", name)))
-            })
+            let declaration = || {
+                let type_name = likely_type.type_name();
+                format!("declare the field under [event.fields]: `{} = \"{type_name}\"`", join_path("", name))
+            };
+            let hint = if is_path(name) { NOT_A_PATH_HINT.to_owned() } else { declaration() };
+            Some(build_closest_name_hint(name, names()).unwrap_or(hint))
         };
         FieldLookupResult::Undeclared { expected: join_names_with_or(names()), hint }
     }
+}
+
+/// Returns whether `name` looks like a path into nested objects.
+fn is_path(name: &str) -> bool {
+    name.contains(['.', '[', '$']) || name.contains("->")
 }
 
 pub(super) fn read_event(
@@ -283,6 +301,13 @@ fn report_redeclared_field(
 }
 
 fn read_field_type(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<FieldType> {
+    if matches!(setting.value, DocumentValue::Table(_)) {
+        let message = format!("`{}` must be text, not a table", setting.path);
+        mistakes
+            .report(DiagnosticCode::WrongType, setting.location, message, FIELD_TYPES.join_quoted_words())
+            .set_hint(NOT_A_PATH_HINT.to_owned());
+        return None;
+    }
     let text = setting.read_text(&FIELD_TYPES.join_quoted_words(), mistakes)?;
     let found = FIELD_TYPES.find_word(text);
     if found.is_none() {

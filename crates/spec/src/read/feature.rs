@@ -11,13 +11,15 @@ use crate::diagnostics::collector::DiagnosticCollector;
 use crate::document::DocumentValue;
 use crate::read::condition::{MAX_CONDITION_BYTES, read_condition};
 use crate::read::event::{EventFields, FieldLookupResult};
+use crate::read::foreign_names::{suggest_aggregate, suggest_feature_setting, suggest_in_place_of_expression};
 use crate::read::name::{RESERVED_ROW_FIELDS, require_unreserved_name, require_valid_field_name};
 use crate::read::named_entries::NamedEntries;
 use crate::read::section::{ReadableValue, SectionDefinition, SettingDefinition, SettingValue};
 use crate::read::setting::{MistakeAlreadyReported, PipelineSetting};
+use crate::read::table_reader::{TableReader, UnknownFieldRules};
 use crate::read::text::{TextDefinition, TextPattern};
 use crate::read::word_choice::WordChoice;
-use crate::suggestion::build_closest_name_hint;
+use crate::suggestion::{build_closest_name_hint, find_closest_name, join_names_with_or};
 
 const EXPECTED_AGGREGATE: &str = "one aggregate, for example `{ count = \"*\" }` or `{ avg = \"price\" }`";
 
@@ -127,13 +129,14 @@ fn read_feature(
         None => Ok(None),
     };
     let default = table.find_setting(&DEFAULT);
-    let aggregates = || FEATURE.alternative_names();
-    let misspelt = table.table.entries.iter().any(|entry| build_closest_name_hint(&entry.name, aggregates()).is_some());
-    table.report_unknown_and_missing_fields(mistakes);
+    let unknown_aggregate = if present.is_empty() { report_unknown_aggregate(&table, mistakes) } else { None };
+    let ignored_names = unknown_aggregate.as_deref().unwrap_or_default();
+    let foreign_name_hint = Some(suggest_feature_setting as fn(&str) -> _);
+    table.report_unknown_and_missing_fields_with(&UnknownFieldRules { ignored_names, foreign_name_hint }, mistakes);
 
     let aggregate = match present.as_slice() {
         [(kind, setting)] => read_aggregate(kind, setting, event_fields, mistakes),
-        [] if misspelt => None,
+        [] if unknown_aggregate.is_some() => None,
         [] => {
             mistakes.report(
                 DiagnosticCode::MissingField,
@@ -166,6 +169,28 @@ fn read_feature(
         condition: condition.ok()?,
         default_value: default.ok()?,
     })
+}
+
+/// Reports an unknown name that probably stands for an aggregate. Returns the names that this mistake covers: the
+/// aggregate and its parameters. Returns `None` if the table has no such name.
+fn report_unknown_aggregate<'a>(
+    table: &TableReader<'a>,
+    mistakes: &mut DiagnosticCollector<'_>,
+) -> Option<Vec<&'a str>> {
+    let is_misspelt_setting = |name: &str| find_closest_name(name, ["where", "default"]).is_some();
+    let closest_aggregate = |name: &str| build_closest_name_hint(name, FEATURE.alternative_names());
+    let covered: Vec<_> = table.unknown_entries().filter(|entry| !is_misspelt_setting(&entry.name)).collect();
+    let is_known_elsewhere = |name: &str| closest_aggregate(name).is_some() || suggest_aggregate(name).is_some();
+    let entry = covered.iter().find(|entry| is_known_elsewhere(&entry.name)).or(covered.first())?;
+    let hint = suggest_aggregate(&entry.name).map(str::to_owned).or_else(|| closest_aggregate(&entry.name));
+    let message = format!("there is no aggregate `{}`", entry.name);
+    // A name that no other system uses may also stand for another setting of a feature.
+    let expected = match hint {
+        Some(_) => join_names_with_or(FEATURE.alternative_names()),
+        None => join_names_with_or(FEATURE.setting_names()),
+    };
+    mistakes.report(DiagnosticCode::UnknownField, &entry.name_location, message, expected).set_hint(hint);
+    Some(covered.iter().map(|entry| entry.name.as_str()).collect())
 }
 
 /// An aggregate and the type of its result. The type is `None` if the declaration of the aggregated field has a
@@ -207,17 +232,17 @@ fn read_aggregate(
         mistakes.report(DiagnosticCode::BadValue, setting.location, message, expected);
         return None;
     }
-    let (field, field_type) = match event_fields.find_field(name) {
+    let likely_type = if matches!(kind, "sum" | "avg") { FieldType::Double } else { FieldType::String };
+    let (field, field_type) = match event_fields.find_field_of_likely_type(name, likely_type) {
         FieldLookupResult::Found(field, field_type) => (field, field_type),
-        FieldLookupResult::Undeclared { expected, hint } => {
-            mistakes
-                .report(
-                    DiagnosticCode::UndeclaredField,
-                    setting.location,
-                    format!("events have no field `{name}`"),
-                    expected,
-                )
-                .set_hint(hint);
+        FieldLookupResult::Undeclared { expected: fields, hint } => {
+            if let Some(hint) = suggest_in_place_of_expression(kind, name) {
+                let message = format!("`{kind}` takes {expected}, not an expression such as `{}`", name.escape_debug());
+                mistakes.report(DiagnosticCode::BadValue, setting.location, message, fields).set_hint(hint);
+            } else {
+                let message = format!("events have no field `{name}`");
+                mistakes.report(DiagnosticCode::UndeclaredField, setting.location, message, fields).set_hint(hint);
+            }
             return None;
         }
         // The section `[event]` has mistakes, so the pipeline is rejected in any case. The aggregate is never used, so

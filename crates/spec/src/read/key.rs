@@ -133,13 +133,15 @@ pub(super) fn report_key_collisions(keys: &[ViewKeyTemplate<'_>], mistakes: &mut
             .iter()
             .find_map(|earlier| find_collision(&earlier.template, &later.template).map(|example| (earlier, example)));
         let Some((earlier, example)) = met else { continue };
+        let (first, second) = (&example.first_interpretation, &example.second_interpretation);
+        let rows = if first == second {
+            format!("both for {first}")
+        } else {
+            format!("the first for {first}, the second for {second}")
+        };
         let message = format!(
-            "views `{}` and `{}` could both write the key `{}`: the first for {}, the second for {}",
-            earlier.view_name,
-            later.view_name,
-            example.example_key,
-            example.first_interpretation,
-            example.second_interpretation
+            "views `{}` and `{}` could both write the key `{}`: {rows}",
+            earlier.view_name, later.view_name, example.example_key
         );
         let fixed = |key: &ViewKeyTemplate<'_>| match key.template.segments() {
             [KeySegment::Literal(text), ..] => text.clone(),

@@ -50,7 +50,7 @@ pub(crate) fn require_safe_name(
 }
 
 pub(crate) fn read_topic_name(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<String> {
-    let name = setting.read_text("the name of a Kafka topic", mistakes)?;
+    let name = setting.read_text_without_references("the name of a Kafka topic", mistakes)?;
     if TOPIC_NAME_RULE.accepts(name) {
         return Some(name.to_owned());
     }

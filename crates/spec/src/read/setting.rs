@@ -48,6 +48,23 @@ impl<'a> PipelineSetting<'a> {
         }
     }
 
+    /// Returns the value if it is text without references to environment variables. Otherwise reports a mistake.
+    pub(crate) fn read_text_without_references(
+        &self,
+        expected: &str,
+        mistakes: &mut DiagnosticCollector<'_>,
+    ) -> Option<&'a str> {
+        let text = self.read_text(expected, mistakes)?;
+        if !text.contains("${") {
+            return Some(text);
+        }
+        let message = format!("`{}` takes no reference such as `${{NAME}}`", self.path);
+        mistakes
+            .report(DiagnosticCode::BadValue, self.location, message, expected)
+            .set_hint(format!("only [sink.redis] takes references; for one run, write --set {}=VALUE", self.path));
+        None
+    }
+
     /// Returns the value if it is an integer. Otherwise reports a mistake.
     pub(crate) fn read_integer(&self, expected: &str, mistakes: &mut DiagnosticCollector<'_>) -> Option<i64> {
         match self.value {

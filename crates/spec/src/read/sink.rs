@@ -1,11 +1,15 @@
-//! `[sink.redis]`: the Redis server to which rows are written.
+//! `[sink.redis]`: the Redis server to which rows are written, and the login.
 
 use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
+use crate::diagnostics::secret_lines::remove_references;
+use crate::document::DocumentValue;
+use crate::read::secret::{SecretDefinition, SecretText, read_secret};
 use crate::read::section::{SectionDefinition, SettingDefinition};
-use crate::read::setting::PipelineSetting;
+use crate::read::setting::{MistakeAlreadyReported, PipelineSetting};
 use crate::read::table_reader::TableReader;
-use crate::read::text::{TextDefinition, TextPattern};
+use crate::read::text::TextPattern;
+use crate::secrets::SecretSource;
 
 const REDIS_URL_SCHEMES: [&str; 3] = ["redis://", "rediss://", "unix://"];
 
@@ -18,36 +22,174 @@ pub(super) static SINK: SettingDefinition<&SectionDefinition> = SettingDefinitio
 static REDIS: SettingDefinition<&SectionDefinition> = SettingDefinition::required(
     "redis",
     "[sink.redis]",
-    &SectionDefinition { expected: "a table: `[sink.redis]`", alternatives: &[], settings: &[&URL] },
+    &SectionDefinition { expected: "a table: `[sink.redis]`", alternatives: &[], settings: &[&URL, &USER, &PASSWORD] },
     "The Redis server to which rows are written, one hash per row.",
 );
-static URL: SettingDefinition<TextDefinition> = SettingDefinition::required(
+static URL: SettingDefinition<SecretDefinition> = SettingDefinition::required(
     "url",
     "url = \"redis://localhost:6379\"",
-    TextDefinition::with_pattern(TextPattern::Url { schemes: &REDIS_URL_SCHEMES, rest: r"\S+$" }),
-    "The URL of the server: `redis://host:port`, `rediss://…` (TLS) or `unix://path`. It may contain a password.",
+    SecretDefinition { pattern: TextPattern::Url { schemes: &REDIS_URL_SCHEMES, rest: r"\S+$" } },
+    "The URL of the server: `redis://host:port`, `rediss://…` (TLS) or `unix://path`.",
+);
+static USER: SettingDefinition<SecretDefinition> = SettingDefinition::optional(
+    "user",
+    SecretDefinition { pattern: TextPattern::NotBlank },
+    "The user of the login. Without it, Redis logs in the user `default`.",
+);
+static PASSWORD: SettingDefinition<SecretDefinition> = SettingDefinition::optional(
+    "password",
+    SecretDefinition { pattern: TextPattern::NotBlank },
+    "The password of the login.",
 );
 
-/// Reads the URL of the Redis server. The other Redis settings belong to single views, and are in the sections of the
-/// views.
-pub(super) fn read_sink_url(root: &mut TableReader<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<String> {
+/// The address and the login of the Redis server.
+pub(super) struct RedisAddressSpec {
+    /// The URL with the login.
+    pub(super) url: String,
+    /// The part of the URL that the pipeline file contains.
+    pub(super) url_part_in_pipeline_file: String,
+    /// The passwords as messages and pages must not contain them.
+    pub(super) passwords: Vec<String>,
+    /// Whether the pipeline file contains a literal `password`.
+    pub(super) has_password_in_pipeline_file: bool,
+}
+
+/// Reads the address of the Redis server. The other Redis settings belong to single views, and are in the sections of
+/// the views.
+pub(super) fn read_redis_address(
+    root: &mut TableReader<'_>,
+    secrets: &dyn SecretSource,
+    mistakes: &mut DiagnosticCollector<'_>,
+) -> Option<RedisAddressSpec> {
     let mut sink = root.read_setting(&SINK, mistakes)?;
     let redis = sink.read_setting(&REDIS, mistakes);
     sink.report_unknown_and_missing_fields(mistakes);
     let mut redis = redis?;
-    let url = redis.find_setting(&URL).and_then(|setting| read_redis_url(&setting, mistakes));
+    let url_setting = redis.find_setting(&URL);
+    let url = url_setting.as_ref().and_then(|setting| read_redis_url(setting, secrets, mistakes));
+    let user = read_optional_secret(redis.find_setting(&USER), "the name of a user", secrets, mistakes);
+    let password_setting = redis.find_setting(&PASSWORD);
+    let has_literal_text = |value: &DocumentValue| match value {
+        DocumentValue::Text(text) => !remove_references(text).is_empty(),
+        value => !matches!(value, DocumentValue::Table(_)),
+    };
+    if let Some(setting) = password_setting.as_ref().filter(|setting| has_literal_text(setting.value)) {
+        mistakes.protect_secret(setting.location);
+    }
+    // A misspelt name may stand for the URL or the password.
+    for entry in redis.unknown_entries() {
+        mistakes.protect_secret(&entry.node.location);
+    }
+    let login_setting = password_setting.clone().or(redis.find_setting(&USER));
+    let password = read_optional_secret(password_setting, "a password", secrets, mistakes);
     redis.report_unknown_and_missing_fields(mistakes);
-    url
+
+    let (url, user, password, login_setting) = (url?, user.ok()?, password.ok()?, login_setting);
+    let Some(login_setting) = login_setting else {
+        return Some(RedisAddressSpec {
+            passwords: find_passwords(&url.value),
+            url: url.value,
+            url_part_in_pipeline_file: url.part_in_pipeline_file,
+            has_password_in_pipeline_file: false,
+        });
+    };
+    let Some(password) = password else {
+        let message = "`sink.redis.user` needs a password";
+        mistakes.report(DiagnosticCode::MissingField, login_setting.location, message, "also `password = \"${…}\"`");
+        return None;
+    };
+    if has_login(&url.value) {
+        let message = "the login is both in `sink.redis.url` and in settings of its own";
+        mistakes.report(DiagnosticCode::ConflictingFields, login_setting.location, message, "one of the two");
+        return None;
+    }
+    let user = user.map_or(String::new(), |user| user.value);
+    Some(RedisAddressSpec {
+        url: add_login(&url.value, &user, &password.value),
+        url_part_in_pipeline_file: url.part_in_pipeline_file,
+        has_password_in_pipeline_file: !password.part_in_pipeline_file.is_empty(),
+        passwords: vec![percent_encode(&password.value), password.value],
+    })
 }
 
-fn read_redis_url(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<String> {
+fn read_optional_secret(
+    setting: Option<PipelineSetting<'_>>,
+    expected: &str,
+    secrets: &dyn SecretSource,
+    mistakes: &mut DiagnosticCollector<'_>,
+) -> Result<Option<SecretText>, MistakeAlreadyReported> {
+    let read = |setting: PipelineSetting<'_>| read_secret(&setting, expected, secrets, mistakes);
+    setting.map(read).map_or(Ok(None), |secret| secret.map(Some).ok_or(MistakeAlreadyReported))
+}
+
+fn read_redis_url(
+    setting: &PipelineSetting<'_>,
+    secrets: &dyn SecretSource,
+    mistakes: &mut DiagnosticCollector<'_>,
+) -> Option<SecretText> {
     const EXPECTED_REDIS_URL: &str = "\"redis://host:port\", \"rediss://…\" (TLS) or \"unix://path\"";
-    let text = setting.read_text(EXPECTED_REDIS_URL, mistakes)?;
-    let server = REDIS_URL_SCHEMES.iter().find_map(|scheme| text.strip_prefix(scheme));
-    let fine = server.is_some_and(|server| !server.is_empty()) && !text.contains(char::is_whitespace);
+    if let DocumentValue::Text(text) = setting.value
+        && !find_passwords(&remove_references(text)).is_empty()
+    {
+        mistakes.protect_secret(setting.location);
+    }
+    let url = read_secret(setting, EXPECTED_REDIS_URL, secrets, mistakes)?;
+    let server = REDIS_URL_SCHEMES.iter().find_map(|scheme| url.value.strip_prefix(scheme));
+    let fine = server.is_some_and(|server| !server.is_empty()) && !url.value.contains(char::is_whitespace);
     if !fine {
         let message = format!("`{}` is not the URL of a Redis server", setting.path);
         mistakes.report(DiagnosticCode::BadValue, setting.location, message, EXPECTED_REDIS_URL).redact_line();
     }
-    fine.then(|| text.to_owned())
+    fine.then_some(url)
+}
+
+/// Returns whether `url` contains a user or a password.
+fn has_login(url: &str) -> bool {
+    url.contains('@')
+        || url.split_once('?').is_some_and(|(_, query)| query.contains("pass=") || query.contains("user="))
+}
+
+/// Returns the password in `url` as it is written, and without percent encoding.
+fn find_passwords(url: &str) -> Vec<String> {
+    let login = url.split_once("://").and_then(|(_, rest)| rest.rsplit_once('@')).map(|(login, _)| login);
+    let in_login = login.and_then(|login| login.split_once(':')).map(|(_, password)| password);
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    let in_query = query.split('&').find_map(|pair| pair.strip_prefix("pass="));
+    let written = in_login.into_iter().chain(in_query).filter(|password| !password.is_empty());
+    written.flat_map(|password| [password.to_owned(), percent_decode(password)]).collect()
+}
+
+/// Returns `url` with a login. `user` may be empty.
+fn add_login(url: &str, user: &str, password: &str) -> String {
+    let (user, password) = (percent_encode(user), percent_encode(password));
+    match url.split_once("://") {
+        Some(("unix", path)) => {
+            let separator = if path.contains('?') { '&' } else { '?' };
+            let user = if user.is_empty() { String::new() } else { format!("user={user}&") };
+            format!("unix://{path}{separator}{user}pass={password}")
+        }
+        Some((scheme, server)) => format!("{scheme}://{user}:{password}@{server}"),
+        None => url.to_owned(),
+    }
+}
+
+/// Encodes each byte that a URL may not contain in a login.
+fn percent_encode(text: &str) -> String {
+    let encode = |byte: u8| {
+        let is_unreserved = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+        if is_unreserved { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+    };
+    text.bytes().map(encode).collect()
+}
+
+fn percent_decode(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let digits = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        let decoded = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()).filter(|_| byte == b'%');
+        bytes.push(decoded.unwrap_or(byte));
+        rest = if decoded.is_some() { &after[2..] } else { after };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }

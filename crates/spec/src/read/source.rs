@@ -100,8 +100,9 @@ pub(super) fn read_source(root: &mut TableReader<'_>, mistakes: &mut DiagnosticC
     let mut kafka = kafka?;
     let brokers = kafka.find_setting(&BROKERS).and_then(|setting| read_brokers(&setting, mistakes));
     let topic = kafka.find_setting(&TOPIC).and_then(|setting| read_topic_name(&setting, mistakes));
-    let group =
-        kafka.find_setting(&GROUP).and_then(|setting| setting.read_text("the name of a consumer group", mistakes));
+    let group = kafka
+        .find_setting(&GROUP)
+        .and_then(|setting| setting.read_text_without_references("the name of a consumer group", mistakes));
     let start = kafka.read_setting(&START, mistakes);
     let on_lost_offset = kafka.read_setting(&ON_LOST_OFFSET, mistakes);
     let group_protocol = read_group_protocol(&mut kafka, mistakes);
@@ -141,7 +142,7 @@ fn read_group_protocol(kafka: &mut TableReader<'_>, mistakes: &mut DiagnosticCol
 
 fn read_brokers(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<String> {
     const EXPECTED_BROKERS: &str = "host:port, several separated by commas";
-    let text = setting.read_text(EXPECTED_BROKERS, mistakes)?;
+    let text = setting.read_text_without_references(EXPECTED_BROKERS, mistakes)?;
     if text.split(',').any(|broker| broker.trim().is_empty() || broker.trim().contains(char::is_whitespace)) {
         let message = format!("`{}` is not a list of brokers", setting.path);
         mistakes.report(DiagnosticCode::BadValue, setting.location, message, EXPECTED_BROKERS);

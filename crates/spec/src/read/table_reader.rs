@@ -4,7 +4,7 @@
 
 use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
-use crate::document::{DocumentTable, DocumentValue};
+use crate::document::{DocumentTable, DocumentValue, TableEntry};
 use crate::read::section::{DefinedSetting, ReadableValue, SectionDefinition, SettingDefinition};
 use crate::read::setting::PipelineSetting;
 use crate::suggestion::{find_closest_name, join_names_with_or};
@@ -16,6 +16,15 @@ pub(crate) struct TableReader<'a> {
     pub(crate) table: &'a DocumentTable,
     section: &'static SectionDefinition,
     requested_fields: Vec<&'static str>,
+}
+
+/// How to report names that a section does not define.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct UnknownFieldRules<'r> {
+    /// The unknown names that are not reported, because another mistake covers them.
+    pub(crate) ignored_names: &'r [&'r str],
+    /// Returns a hint for a name that another system uses for a setting of the section.
+    pub(crate) foreign_name_hint: Option<fn(&str) -> Option<String>>,
 }
 
 impl<'a> TableReader<'a> {
@@ -59,8 +68,23 @@ impl<'a> TableReader<'a> {
         definition.value.read_value(&setting, mistakes)
     }
 
+    /// Returns the entries whose names the section does not define.
+    pub(crate) fn unknown_entries(&self) -> impl Iterator<Item = &'a TableEntry> + use<'a> {
+        let section = self.section;
+        self.table.entries.iter().filter(move |entry| !section.setting_names().any(|name| name == entry.name))
+    }
+
     /// Reports the required settings that are missing, and the names that the section does not define.
     pub(crate) fn report_unknown_and_missing_fields(self, mistakes: &mut DiagnosticCollector<'_>) {
+        self.report_unknown_and_missing_fields_with(&UnknownFieldRules::default(), mistakes);
+    }
+
+    /// Reports the required settings that are missing, and the names that the section does not define, by `rules`.
+    pub(crate) fn report_unknown_and_missing_fields_with(
+        self,
+        rules: &UnknownFieldRules<'_>,
+        mistakes: &mut DiagnosticCollector<'_>,
+    ) {
         debug_assert!(
             self.section.setting_names().all(|name| self.requested_fields.contains(&name)),
             "a reader ignores a setting of its section: {:?}",
@@ -73,14 +97,16 @@ impl<'a> TableReader<'a> {
             .filter(|setting| self.table.get(setting.name()).is_none())
             .filter_map(|setting| Some((setting.name(), setting.required_example()?)))
             .collect();
-        for entry in self.table.entries.iter().filter(|entry| !known().any(|name| name == entry.name)) {
+        for entry in self.unknown_entries().filter(|entry| !rules.ignored_names.contains(&entry.name.as_str())) {
             let suggestion = find_closest_name(&entry.name, known());
             // A misspelt required field is reported as unknown, and not also as missing.
             missing.retain(|(name, _)| Some(*name) != suggestion);
             let message = format!("unknown field `{}` {}", entry.name, self.describe_table_position());
+            let foreign_name_hint = rules.foreign_name_hint.and_then(|find_hint| find_hint(&entry.name));
+            let hint = foreign_name_hint.or_else(|| suggestion.map(|name| format!("did you mean `{name}`?")));
             mistakes
                 .report(DiagnosticCode::UnknownField, &entry.name_location, message, join_names_with_or(known()))
-                .set_hint(suggestion.map(|name| format!("did you mean `{name}`?")));
+                .set_hint(hint);
         }
         for (name, example) in &missing {
             let message = format!("`{name}` is missing {}", self.describe_table_position());

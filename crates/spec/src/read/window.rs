@@ -5,8 +5,10 @@ use windrow_core::{MAX_PANES_PER_WINDOW, MAX_WINDOW_MS, WindowKind, pane_size_ms
 use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
 use crate::read::duration::DurationRange;
+use crate::read::foreign_names::suggest_window_kind;
 use crate::read::section::{DefinedSetting, ReadableValue, SectionDefinition, SettingDefinition};
 use crate::read::setting::PipelineSetting;
+use crate::read::table_reader::UnknownFieldRules;
 
 const EXPECTED_WINDOW: &str =
     "one of `window.sliding = { size, slide }`, `window.tumbling = { size }` and `window.session = { gap }`";
@@ -58,7 +60,11 @@ pub(super) fn read_window(setting: &PipelineSetting<'_>, mistakes: &mut Diagnost
     let present = table.find_alternatives();
     // A misspelt kind of window is reported as an unknown field, and not also as a missing window.
     let misspelt = present.is_empty() && !table.table.entries.is_empty();
-    table.report_unknown_and_missing_fields(mistakes);
+    let foreign_name_hint = Some(suggest_window_kind as fn(&str) -> _);
+    table.report_unknown_and_missing_fields_with(
+        &UnknownFieldRules { foreign_name_hint, ..UnknownFieldRules::default() },
+        mistakes,
+    );
     match present.as_slice() {
         [(kind, setting)] => read_window_of_kind(kind, setting, mistakes),
         [] if misspelt => None,

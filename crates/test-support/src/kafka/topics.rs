@@ -39,6 +39,14 @@ impl TestKafka {
         });
     }
 
+    /// Returns the names of all topics.
+    #[must_use]
+    pub fn list_topics(&self) -> Vec<String> {
+        let consumer: BaseConsumer = self.client_config().create().expect("a consumer");
+        let metadata = consumer.fetch_metadata(None, KAFKA_TIMEOUT).expect("Kafka answers");
+        metadata.topics().iter().map(|topic| topic.name().to_owned()).collect()
+    }
+
     /// Deletes topic `name`.
     pub fn delete_topic(&self, name: &str) {
         let results =

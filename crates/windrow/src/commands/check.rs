@@ -14,6 +14,7 @@ use crate::exit::{CommandFailure, ExitStatus};
 use crate::format::{format_count_with_noun, format_duration_ms, format_window};
 use crate::pipeline_file::{self, PipelineText};
 use crate::pipeline_plan::{self, condition_sql, feature_default_as_json};
+use crate::process_secrets::ProcessSecrets;
 use crate::{print, table};
 
 pub(crate) fn run(args: &CheckArgs) -> Result<ExitStatus, CommandFailure> {
@@ -23,7 +24,7 @@ pub(crate) fn run(args: &CheckArgs) -> Result<ExitStatus, CommandFailure> {
         return Ok(ExitStatus::Success);
     }
     let PipelineText { display_name: name, toml_text: text } = pipeline_file::read_pipeline_text(path)?;
-    match windrow_spec::parse(&name, &text, overrides) {
+    match windrow_spec::parse_with_secrets(&name, &text, overrides, &ProcessSecrets) {
         Ok(pipeline) => {
             print::write_stdout(&format!("{:#}\n", pipeline_plan::plan_as_json(&pipeline)))?;
             Ok(ExitStatus::Success)
@@ -58,6 +59,7 @@ fn format_plan(pipeline: &Pipeline) -> String {
             format!("entity key {}, event time {}", schema.entity_key_name(), describe_event_time(&pipeline.event)),
         ),
         ("", declared.collect::<Vec<_>>().join(", ")),
+        ("", format_note_about_dotted_names(pipeline)),
         (
             "watermark",
             format!("{} behind the latest event", format_duration_ms(pipeline.watermark.max_out_of_orderness_ms)),
@@ -96,6 +98,21 @@ fn format_plan(pipeline: &Pipeline) -> String {
         let _ = writeln!(out, "{features}");
     }
     out
+}
+
+/// Returns a note if a member of the event has a dot in its name, because the dot may be meant as a path.
+fn format_note_about_dotted_names(pipeline: &Pipeline) -> String {
+    let fields = pipeline.event.schema.fields().iter().map(|field| &*field.name);
+    let dotted: Vec<String> = fields
+        .chain([&*pipeline.event.time_field])
+        .filter(|name| name.contains('.'))
+        .map(|name| format!("`{name}`"))
+        .collect();
+    match dotted.as_slice() {
+        [] => String::new(),
+        [name] => format!("{name} is one member whose name contains a dot, not a path into an object"),
+        names => format!("{} are members whose names contain dots, not paths into objects", names.join(", ")),
+    }
 }
 
 fn format_group_and_lost_offset_settings(source: &KafkaSourceSpec) -> String {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use tracing::warn;
 use windrow_connectors::kafka::{
-    DevBroker, EventProducer, PartitionGrowthPolicy, TopicIdentity, TopicMonitor, wait_for_topic,
+    DevBroker, EventProducer, MissingTopicPolicy, PartitionGrowthPolicy, TopicIdentity, TopicMonitor, wait_for_topic,
 };
 use windrow_connectors::redis::{RedisWriter, RedisWriterObserver, RedisWriterSettings, WriterCloseOutcome};
 use windrow_engine::{NoRowFence, RowFence, StopSignal, WorkerOutcome};
@@ -117,6 +117,7 @@ fn run_to_redis(
             let Some(topic) = wait_for_topic(
                 &pipeline.source.kafka().brokers,
                 &pipeline.source.kafka().topic,
+                MissingTopicPolicy::Refuse,
                 Some(TOPIC_WAIT_TIMEOUT),
                 stop,
             )?
@@ -156,6 +157,7 @@ fn run_to_terminal(
             let Some(topic) = wait_for_topic(
                 &pipeline.source.kafka().brokers,
                 &pipeline.source.kafka().topic,
+                MissingTopicPolicy::Refuse,
                 Some(TOPIC_WAIT_TIMEOUT),
                 stop,
             )?

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
 use jiff::Timestamp;
-use windrow_connectors::kafka::{EventProducer, wait_for_topic};
+use windrow_connectors::kafka::{EventProducer, MissingTopicPolicy, wait_for_topic};
 use windrow_core::EventTime;
 use windrow_engine::StopSignal;
 use windrow_generator::{EventGenerator, GeneratedEvent, GeneratorSettings};
@@ -177,7 +177,8 @@ fn generate_to_kafka(args: &GenerateArgs, stop: &StopSignal) -> Result<ExitStatu
     let requested = find_backlog();
     let rate = choose_rate(args, requested);
     create_generator(args, rate, requested.start_ms)?;
-    let Some(topic) = wait_for_topic(&source.brokers, &source.topic, None, stop)? else {
+    let missing_topic = MissingTopicPolicy::Create { partition_count: None };
+    let Some(topic) = wait_for_topic(&source.brokers, &source.topic, missing_topic, None, stop)? else {
         return Ok(ExitStatus::Success);
     };
     let (mut backlog, mut event_count) = (find_backlog(), args.event_count);

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use tracing::{info, warn};
-use windrow_connectors::kafka::{PartitionGrowthPolicy, TopicMonitor, wait_for_topic};
+use windrow_connectors::kafka::{MissingTopicPolicy, PartitionGrowthPolicy, TopicMonitor, wait_for_topic};
 use windrow_connectors::redis::{RedisWriter, RedisWriterSettings, WriterCloseOutcome};
 use windrow_engine::checkpoint::RestoreSource;
 use windrow_engine::checkpoint::inspect::{self, FolderKind};
@@ -36,7 +36,11 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitStatus, CommandFailure> {
     let place = JobStateFolder::open_for_pipeline(&pipeline)?;
     let from = args.restore_location.as_deref().map(|from| open_restore_source(&place, from)).transpose()?;
     let web = JobWebServer::start(&args.web_args, &pipeline, redacted_text, &place, &stop)?;
-    let Some(topic) = wait_for_topic(&source.brokers, &source.topic, args.start_timeout, &stop)? else {
+    let missing_topic = match args.created_topic_partition_count {
+        Some(count) => MissingTopicPolicy::Create { partition_count: Some(count) },
+        None => MissingTopicPolicy::Refuse,
+    };
+    let Some(topic) = wait_for_topic(&source.brokers, &source.topic, missing_topic, args.start_timeout, &stop)? else {
         return Ok(ExitStatus::Success); // a stop was requested before Kafka had the topic
     };
     web.mark_topic_found();

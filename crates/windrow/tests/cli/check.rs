@@ -87,3 +87,13 @@ fn an_override_is_in_the_plan() {
     let checked = run(["check", "--json", "--set", "watermark.max_out_of_orderness=2m"]).expect(0);
     assert_eq!(parse_json(&checked)["watermark"]["max_out_of_orderness_ms"], 120_000);
 }
+
+#[test]
+fn a_name_with_a_dot_is_said_to_be_no_path() {
+    let set = ["--set", "event.time=meta.time", "--set", "event.fields.\"payload.price\"=double"];
+    let checked = run(["check"].iter().chain(&set[..2])).expect(0);
+    assert!(checked.text().contains("`meta.time` is one member whose name contains a dot, not a path into an object"));
+    let checked = run(["check"].iter().chain(&set)).expect(0);
+    let note = "`payload.price`, `meta.time` are members whose names contain dots, not paths into objects";
+    assert!(checked.text().contains(note), "{}", checked.text());
+}

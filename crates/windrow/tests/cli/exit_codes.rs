@@ -48,12 +48,21 @@ fn a_wrong_command_line_is_2() {
 #[test]
 fn a_pipeline_file_that_cannot_be_used_is_3() {
     let folder = TempDir::new().expect("a folder");
-    let no_text = folder.path().join("pipeline.toml");
-    fs::write(&no_text, b"name = \"\xff\"").expect("a file");
-    let (no_text, a_folder) = (no_text.to_string_lossy(), folder.path().to_string_lossy());
-    for path in ["no/such/pipeline.toml", &no_text, &a_folder] {
-        run(["check", path]).expect(3).expect_stderr(&["error: cannot read the pipeline file", path]);
+    let place = folder.path().to_string_lossy();
+    let files: [(&str, &[u8]); 4] = [
+        ("latin1.toml", b"name = \"p\"\n# \xe9\n"),
+        ("utf16.toml", b"\xff\xfen\0a\0m\0e\0"),
+        ("binary.toml", b"\x7fELF\x02\x01\x01\0\0\0"),
+        ("unreadable/pipeline.toml", b""),
+    ];
+    fs::write(folder.path().join("unreadable"), "a file where a directory should be").expect("a file");
+    for (name, bytes) in &files[..3] {
+        fs::write(folder.path().join(name), bytes).expect("a file");
     }
+    let names = files.iter().map(|(name, _)| *name).chain(["missing.toml", ""]);
+    let said: String =
+        names.map(|name| run(["check", &folder.path().join(name).to_string_lossy()]).expect(3).stderr).collect();
+    insta::assert_snapshot!(said.replace(&*place, "FOLDER"));
 }
 
 #[test]

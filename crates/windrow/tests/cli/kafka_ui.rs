@@ -36,7 +36,7 @@ fn flags_that_cannot_be_used_are_2() {
         let refused = run(["kafka-ui"].iter().chain(&args)).expect(2).expect_stderr(&[stderr]);
         assert!(!refused.stderr.contains("http://"), "{args:?}: nothing listens");
     }
-    run(["kafka-ui", "no/such/pipeline.toml"]).expect(3).expect_stderr(&["cannot read the pipeline file"]);
+    run(["kafka-ui", "no/such/pipeline.toml"]).expect(3).expect_stderr(&["no/such/pipeline.toml does not exist"]);
     run(["kafka-ui", "--set", "source.kafka.borkers=x"]).expect(3).expect_stderr(&["borkers"]);
 }
 

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 
-use crate::support::kafka::{OutgoingRecord, TestKafka, kafka_or_skip};
+use crate::support::kafka::{OutgoingRecord, kafka_or_skip};
 use crate::support::redis::Redis;
 use crate::support::windrow::TestJob;
 
@@ -92,7 +92,7 @@ fn dead_letters_go_to_a_topic() {
     let redis = Redis::start();
     let topic = kafka.create_unique_topic(1, &[]);
     kafka.produce(&topic, &good_and_malformed_records());
-    let dead = TestKafka::generate_unique_name("dead");
+    let dead = kafka.create_unique_topic(1, &[]);
     let mut run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
     run.set_override(&format!("dead_letters.topic={dead}"));
     run.run_bounded(&[]);

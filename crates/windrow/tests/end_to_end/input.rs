@@ -55,13 +55,41 @@ fn a_malformed_record_without_a_key_does_not_stop_the_job() {
     assert_eq!(redis.row_count(), 2);
 }
 
-/// An unknown topic is created, with a warning.
+/// A misspelt topic is not created, and the message names the topic that was meant.
 #[test]
-fn an_unknown_topic_is_created() {
+fn an_unknown_topic_is_4_and_is_not_created() {
+    let kafka = kafka_or_skip!();
+    let redis = Redis::start();
+    let existing = kafka.create_unique_topic(1, &[]);
+    let unknown = format!("{existing}s");
+    let mut run = TestJob::new(&kafka.brokers, &redis.url(), &unknown);
+    let output = run.run_to_end(&["--bounded"]);
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(4), "{log}");
+    assert!(log.contains(&format!("error: topic `{unknown}` does not exist on")), "{log}");
+    assert!(log.contains(&format!("Topics with a similar name exist: `{existing}`")), "{log}");
+    assert!(log.contains("--create-topic PARTITIONS"), "{log}");
+
+    // The topic of dead letters is not created either.
+    run.set_override(&format!("source.kafka.topic={existing}"));
+    run.set_override(&format!("dead_letters.topic={unknown}"));
+    let output = run.run_to_end(&["--bounded", "--create-topic", "3"]);
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(4), "{log}");
+    assert!(log.contains(&format!("topic `{unknown}` does not exist on")), "{log}");
+    assert!(!kafka.list_topics().contains(&unknown));
+}
+
+/// `--create-topic` creates an unknown topic, and leaves an existing topic as it is.
+#[test]
+fn an_unknown_topic_is_created_on_request() {
     let kafka = kafka_or_skip!();
     let redis = Redis::start();
     let topic = TestKafka::generate_unique_name("unknown");
-    let log = TestJob::new(&kafka.brokers, &redis.url(), &topic).run_bounded(&[]);
+    let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
+    let log = run.run_bounded(&["--create-topic", "3"]);
     assert!(log.contains("the topic did not exist; it was created"), "{log}");
-    assert!(kafka.read_partition(&topic, 0).is_empty());
+    assert!(kafka.read_partition(&topic, 2).is_empty());
+    let log = run.run_bounded(&["--create-topic", "5"]);
+    assert!(!log.contains("it was created") && log.contains("partitions=3"), "{log}");
 }

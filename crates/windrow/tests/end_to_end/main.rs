@@ -29,6 +29,7 @@ mod restart;
 mod s3;
 mod sample;
 mod savepoint;
+mod secrets;
 mod support;
 mod topic;
 mod web;

@@ -35,7 +35,7 @@ fn closing_events(time: &str) -> Vec<OutgoingRecord> {
     (0..PARTITIONS).map(|partition| view_event(partition, "closing", time)).collect()
 }
 
-fn send_request(port: u16, method: &str, path: &str, body: &str) -> Option<(u16, String)> {
+pub(crate) fn send_request(port: u16, method: &str, path: &str, body: &str) -> Option<(u16, String)> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
     stream.set_read_timeout(Some(HANG_TIMEOUT)).ok()?;
     let length = body.len();

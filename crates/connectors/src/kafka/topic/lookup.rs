@@ -22,6 +22,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 const MIN_REQUEST_TIMEOUT: Duration = Duration::from_millis(500);
 /// How long to wait for a topic's id. After this time, the job continues without the id.
 const TOPIC_ID_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long brokers may answer that a topic does not exist although another broker has just created it.
+const TOPIC_PROPAGATION_TIMEOUT: Duration = Duration::from_secs(2);
 const MIN_RETRY_DELAY: Duration = Duration::from_millis(100);
 const MAX_RETRY_DELAY: Duration = Duration::from_secs(5);
 
@@ -37,15 +39,28 @@ pub struct TopicIdentity {
     pub id: Option<String>,
 }
 
-/// Waits until Kafka at `brokers` answers and has topic `name`. Creates the topic if it does not exist and the broker
-/// allows its creation. Returns `None` if `stop` asks the process to stop during the wait.
+/// What to do about a topic that does not exist.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MissingTopicPolicy {
+    /// The lookup fails.
+    Refuse,
+    /// The lookup creates the topic, if the broker allows that.
+    Create {
+        /// The number of partitions; `None` for the broker's default.
+        partition_count: Option<Partition>,
+    },
+}
+
+/// Waits until Kafka at `brokers` answers and has topic `name`. `missing_topic` decides what happens if the topic does
+/// not exist. Returns `None` if `stop` asks the process to stop during the wait.
 ///
 /// # Errors
 /// [`Halt::Unreachable`] when Kafka does not answer within `timeout`. [`Halt::Input`] when the topic does not exist and
-/// cannot be created. [`Halt::Refused`] when Kafka denies access to the topic.
+/// is not created. [`Halt::Refused`] when Kafka denies access to the topic.
 pub fn wait_for_topic(
     brokers: &str,
     name: &str,
+    missing_topic: MissingTopicPolicy,
     timeout: Option<Duration>,
     stop: &StopSignal,
 ) -> Result<Option<TopicIdentity>, Halt> {
@@ -56,6 +71,7 @@ pub fn wait_for_topic(
     let mut outage = OutageTracker::default();
     let mut backoff = RetryBackoff::new(MIN_RETRY_DELAY, MAX_RETRY_DELAY);
     let mut created = false;
+    let mut missing_since = None;
     while !stop.is_requested() {
         let left = timeout.map_or(REQUEST_TIMEOUT, |timeout| timeout.saturating_sub(started.elapsed()));
         match look_up_topic(&consumer, name, left.clamp(MIN_REQUEST_TIMEOUT, REQUEST_TIMEOUT)) {
@@ -66,11 +82,18 @@ pub fn wait_for_topic(
                 return Ok(Some(TopicIdentity { name: name.to_owned(), partition_count: partitions, id }));
             }
             Err(TopicLookupError::Missing) if created => {} // this broker does not know the new topic yet
-            Err(TopicLookupError::Missing) => {
-                create_topic(brokers, name)?;
-                created = true;
-                backoff.reset();
-            }
+            Err(TopicLookupError::Missing) => match missing_topic {
+                MissingTopicPolicy::Create { partition_count } => {
+                    create_topic(brokers, name, partition_count)?;
+                    created = true;
+                    backoff.reset();
+                }
+                MissingTopicPolicy::Refuse => {
+                    if missing_since.get_or_insert_with(Instant::now).elapsed() >= TOPIC_PROPAGATION_TIMEOUT {
+                        return Err(build_unknown_topic_fault(&consumer, brokers, name).into());
+                    }
+                }
+            },
             Err(TopicLookupError::Refused(code)) => {
                 return Err(build_refused_operation_halt(
                     brokers,
@@ -79,6 +102,7 @@ pub fn wait_for_topic(
                 ));
             }
             Err(TopicLookupError::NotReachable(code)) => {
+                missing_since = None;
                 if outage.record_failure(&code.to_string()).is_some() {
                     warn!(brokers, reason = %code, "waiting for Kafka");
                 }
@@ -148,7 +172,17 @@ pub(crate) fn fetch_partition_count<C: ConsumerContext>(
     }
 }
 
-fn create_topic(brokers: &str, name: &str) -> Result<(), Halt> {
+/// Returns the fault of a missing topic, with the topics that exist.
+fn build_unknown_topic_fault(consumer: &BaseConsumer, brokers: &str, name: &str) -> InputFault {
+    // Without this answer the message lists no similar topics, and remains true.
+    let existing_topics = consumer.fetch_metadata(None, REQUEST_TIMEOUT).map_or_else(
+        |_| Vec::new(),
+        |metadata| metadata.topics().iter().map(|topic| topic.name().to_owned()).collect(),
+    );
+    InputFault::UnknownTopic { topic: name.to_owned(), service: kafka_service_address(brokers), existing_topics }
+}
+
+fn create_topic(brokers: &str, name: &str, partition_count: Option<Partition>) -> Result<(), Halt> {
     let refused = |source: SharedError| -> Halt {
         InputFault::TopicNotCreated { topic: name.to_owned(), service: kafka_service_address(brokers), source }.into()
     };
@@ -156,12 +190,12 @@ fn create_topic(brokers: &str, name: &str) -> Result<(), Halt> {
         client_config::base_config(brokers).create().map_err(|error| refused(share_error(error)))?;
     let options = AdminOptions::new().operation_timeout(Some(REQUEST_TIMEOUT)).request_timeout(Some(REQUEST_TIMEOUT));
     // −1 selects the broker's default number of partitions and of replicas.
-    let topic = NewTopic::new(name, -1, TopicReplication::Fixed(-1));
+    let topic = NewTopic::new(name, partition_count.unwrap_or(-1), TopicReplication::Fixed(-1));
     let results = futures_executor::block_on(admin.create_topics([&topic], &options))
         .map_err(|error| refused(share_error(error)))?;
     for result in results {
         match result {
-            Ok(_) => warn!(topic = name, "the topic did not exist; it was created with the broker's default settings"),
+            Ok(_) => info!(topic = name, partition_count, "the topic did not exist; it was created"),
             Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
             Err((_, code)) => return Err(refused(share_error(code))),
         }

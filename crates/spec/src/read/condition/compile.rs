@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use windrow_core::{Condition, FieldId, FieldType, Literal, Operand};
+use windrow_core::{ComparisonOperator, Condition, FieldId, FieldType, Literal, Operand};
 
 use crate::diagnostics::code::DiagnosticCode;
 use crate::read::condition::grammar::{SqlExpression, SqlExpressionKind};
@@ -64,6 +64,10 @@ impl TypedOperand {
     fn is_literal(&self) -> bool {
         matches!(self.operand, Operand::Literal(_))
     }
+
+    fn is_null(&self) -> bool {
+        matches!(self.operand, Operand::Literal(None))
+    }
 }
 
 /// Compiles `expression`, the tree of the condition `text`.
@@ -92,6 +96,7 @@ impl ConditionCompiler<'_> {
             SqlExpressionKind::Compare(left, operator, right) => {
                 let (left, right) = (self.compile_operand(left), self.compile_operand(right));
                 let (left, right) = (left?, right?);
+                self.require_no_null(&left, *operator, &right)?;
                 self.require_comparable_types(&left, &right)?;
                 Condition::Compare(left.operand, *operator, right.operand)
             }
@@ -99,8 +104,18 @@ impl ConditionCompiler<'_> {
                 let searched = self.compile_operand(searched);
                 let list: Vec<_> = list.iter().map(|one| self.compile_operand(one)).collect();
                 let searched = searched?;
+                if searched.is_null() {
+                    self.report_null(searched.range, "a comparison with NULL is never true", None);
+                    return None;
+                }
                 let list = list.into_iter().map(|one| {
                     let one = one?;
+                    if one.is_null() {
+                        let field = &self.text[searched.range.clone()];
+                        let hint = format!("leave NULL out of the list; `{field} IS NULL` finds missing values");
+                        self.report_null(one.range, "no value equals a NULL in a list", Some(hint));
+                        return None;
+                    }
                     self.require_comparable_types(&searched, &one)?;
                     Some(one.operand)
                 });
@@ -110,6 +125,10 @@ impl ConditionCompiler<'_> {
             SqlExpressionKind::IsNull(operand) => Condition::IsNull(self.compile_operand(operand)?.operand),
             SqlExpressionKind::Field(_) | SqlExpressionKind::Literal(_) => {
                 let single = self.compile_operand(expression)?;
+                if single.is_null() {
+                    self.report_null(single.range, "NULL is never true", None);
+                    return None;
+                }
                 if !single.operand_type.is_comparable_with(OperandType::Boolean) {
                     let found = single.operand_type.describe_operand_type();
                     let message = format!("this is {found}, but a condition must be true or false");
@@ -172,6 +191,31 @@ impl ConditionCompiler<'_> {
             }
         };
         Some(TypedOperand { operand, operand_type, range })
+    }
+
+    /// Reports a comparison with the literal NULL, because SQL never finds it true.
+    fn require_no_null(
+        &mut self,
+        left: &TypedOperand,
+        operator: ComparisonOperator,
+        right: &TypedOperand,
+    ) -> Option<()> {
+        let tested = match (left.is_null(), right.is_null()) {
+            (false, false) => return Some(()),
+            (true, true) => None,
+            (false, true) => Some(left),
+            (true, false) => Some(right),
+        };
+        let test = if operator == ComparisonOperator::NotEqual { "IS NOT NULL" } else { "IS NULL" };
+        let hint = tested.map(|operand| format!("write `{} {test}`", &self.text[operand.range.clone()]));
+        self.report_null(left.range.start..right.range.end, "a comparison with NULL is never true", hint);
+        None
+    }
+
+    fn report_null(&mut self, range: Range<usize>, message: &str, hint: Option<String>) {
+        let expected = "a value, or a test with IS NULL or IS NOT NULL";
+        let mistake = ConditionMistake::new(DiagnosticCode::BadCondition, range, message, expected);
+        self.mistakes.push(mistake.with_hint(hint));
     }
 
     fn require_comparable_types(&mut self, left: &TypedOperand, right: &TypedOperand) -> Option<()> {

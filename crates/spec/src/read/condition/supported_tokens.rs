@@ -10,7 +10,7 @@ use windrow_core::Literal;
 use crate::diagnostics::code::DiagnosticCode;
 use crate::read::condition::mistake::{ConditionMistake, quote_text};
 use crate::read::condition::tokens::{ConditionToken, TokenKind};
-use crate::read::event::{EventFields, FieldLookupResult};
+use crate::read::event::{EventFields, FieldLookupResult, NOT_A_PATH_HINT};
 
 /// Returns a mistake for each token that is not supported, and for each name that is not a field. If a quote is
 /// unterminated, returns only this mistake, because it may begin at a wrong place and turn text into names.
@@ -53,9 +53,33 @@ fn find_mistake_of_token(
             let mistake = ConditionMistake::unsupported(is.range.start..range.end, "IS TRUE and IS FALSE");
             Some(mistake.with_hint(Some(hint)))
         }
+        TokenKind::Unsupported if is_dot(token) => find_mistake_of_dot(tokens, index, event_fields),
         TokenKind::Unsupported => Some(build_unsupported_symbol(token.text, range)),
         _ => None,
     }
+}
+
+/// Returns a mistake for the first dot of `a.b.c`, which covers the whole chain. Returns `None` for the other dots.
+fn find_mistake_of_dot(
+    tokens: &[ConditionToken<'_>],
+    index: usize,
+    event_fields: &EventFields,
+) -> Option<ConditionMistake> {
+    let is_dot = |token: &ConditionToken<'_>| token.text == ".";
+    let is_name = |token: &ConditionToken<'_>| matches!(token.kind, TokenKind::Name(_));
+    let start = index.saturating_sub(1);
+    if index >= 2 && is_name(&tokens[start]) && is_dot(&tokens[index - 2]) {
+        return None;
+    }
+    let chain: String =
+        tokens[start..].iter().take_while(|token| is_dot(token) || is_name(token)).map(|token| token.text).collect();
+    let is_declared = matches!(event_fields.find_field(&chain), FieldLookupResult::Found(..));
+    let hint = if is_declared {
+        format!("write a field name that contains a dot in double quotes: \"{chain}\"")
+    } else {
+        NOT_A_PATH_HINT.to_owned()
+    };
+    Some(ConditionMistake::unsupported(tokens[index].range.clone(), "`.`").with_hint(Some(hint)))
 }
 
 /// Returns whether `token` is the last token of an operand, so that a minus sign after it subtracts.
@@ -84,7 +108,7 @@ fn find_mistake_of_name(
     let FieldLookupResult::Undeclared { expected, hint } = event_fields.find_field(name) else {
         return is_function.then(|| build_unsupported_function(name, range));
     };
-    let hint = if token.text.starts_with('"') {
+    let hint = if token.text.starts_with('"') && !name.contains('.') {
         Some(format!("double quotes are for fields; write text in single quotes: '{name}'"))
     } else if let Some(hint) = suggest_alternative(name) {
         let what = format!("`{}`", name.to_uppercase());
@@ -126,7 +150,6 @@ fn build_unsupported_symbol(symbol: &str, range: Range<usize>) -> ConditionMista
         "!" => Some("write NOT"),
         "+" | "-" | "*" | "/" | "%" => Some("conditions have no arithmetic; compare the unchanged field"),
         "`" => Some("write fields in double quotes and text in single quotes"),
-        "." => Some("write a field name that contains a dot in double quotes: \"a.b\""),
         _ => None,
     };
     ConditionMistake::unsupported(range, &quote_text(symbol)).with_hint(hint)

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use windrow_connectors::kafka::{PartitionGrowthPolicy, TopicIdentity, TopicMonitor, wait_for_topic};
+use windrow_connectors::kafka::{
+    MissingTopicPolicy, PartitionGrowthPolicy, TopicIdentity, TopicMonitor, wait_for_topic,
+};
 use windrow_engine::StopSignal;
 use windrow_spec::KafkaSourceSpec as Settings;
 
@@ -19,7 +21,9 @@ pub(crate) fn member_settings(kafka: &TestKafka, topic: &str) -> Settings {
 }
 
 pub(crate) fn await_test_topic(kafka: &TestKafka, topic: &str) -> TopicIdentity {
-    wait_for_topic(&kafka.brokers, topic, None, &StopSignal::default()).expect("Kafka answers").expect("no stop")
+    wait_for_topic(&kafka.brokers, topic, MissingTopicPolicy::Refuse, None, &StopSignal::default())
+        .expect("Kafka answers")
+        .expect("no stop")
 }
 
 pub(crate) fn create_topic_guard(kafka: &TestKafka, name: &str) -> Arc<TopicMonitor> {

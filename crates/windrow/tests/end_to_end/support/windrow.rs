@@ -33,13 +33,19 @@ impl TestJob {
     }
 
     pub(crate) fn with_pipeline(pipeline: PathBuf, brokers: &str, redis: &str, topic: &str) -> Self {
+        let mut run = Self::with_redis_of_pipeline(pipeline, brokers, topic);
+        run.set_override(&format!("sink.redis.url={redis}"));
+        run
+    }
+
+    /// Uses the Redis that the pipeline file names.
+    pub(crate) fn with_redis_of_pipeline(pipeline: PathBuf, brokers: &str, topic: &str) -> Self {
         let group = super::kafka::TestKafka::generate_unique_name("group");
         let state = tempfile::tempdir().expect("a folder");
         let mut run = Self { group: group.clone(), pipeline, state, settings: Vec::new(), environment: Vec::new() };
         run.set_override(&format!("source.kafka.brokers={brokers}"));
         run.set_override(&format!("source.kafka.topic={topic}"));
         run.set_override(&format!("source.kafka.group={group}"));
-        run.set_override(&format!("sink.redis.url={redis}"));
         run.set_override(&format!("checkpoint.store=file:{}", run.state.path().display()));
         run.set_override("checkpoint.every=300ms");
         run
