@@ -57,6 +57,8 @@
 //! | `kafka/browse/records/tail.rs` | follows a topic and passes new records on in batches |
 //! | `kafka/browse/topics.rs` | summaries of all topics, or the details of one |
 //! | `kafka/browse/wire.rs` | sends requests to brokers in Kafka's protocol, without librdkafka |
+//! | `kafka/browse/wire/announced_lengths.rs` | the check of the lengths that an answer announces |
+//! | `kafka/browse/wire/answer_decoder.rs` | decodes the answer of a broker that may be hostile |
 //! | `kafka/browse/wire/cluster_connections.rs` | the connections of one request, at most one to each broker |
 //! | `kafka/browse/wire/connection.rs` | a connection to a broker, for requests that librdkafka lacks |
 //! | `kafka/call_timeout.rs` | calls in bounded time while Kafka is unreachable |

@@ -8,7 +8,7 @@
 //! librdkafka cannot request disk sizes or groups of the new group protocol (KIP-848).
 //! Invariants: no code here commits an offset, joins a group or creates a topic. Every call ends in bounded time, also
 //! while Kafka is unreachable. The exception is a call that follows a topic: it continues until its callback ends it.
-//! Memory is bounded, whatever the size of the records.
+//! Memory is bounded, whatever the size of the records, and whatever the answer of a broker announces.
 
 mod browser;
 mod cluster;
@@ -33,3 +33,4 @@ pub use records::{
     WrittenRecord,
 };
 pub use topics::{PartitionDetails, TopicDetails, TopicSetting, TopicSummary};
+pub use wire::answer_decoder::decode_answer;

@@ -1,5 +1,5 @@
 //! `windrow kafka-ui` without Kafka: wrong flags are reported before it listens, and pages report that Kafka is
-//! unreachable.
+//! unreachable, or that its answers are wrong.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -99,4 +99,91 @@ fn with_a_token_only_those_who_know_it_are_answered() {
     assert!(ui.get("/api/topics", "").starts_with("HTTP/1.1 401 "));
     let known = ui.get("/api/topics", "Authorization: Bearer 0123456789abcdef0123\r\n");
     assert!(known.starts_with("HTTP/1.1 503 "), "{known}");
+}
+
+/// A broker whose answers announce far more than they contain.
+struct HostileBroker {
+    /// The answer to the question for the supported versions, without a header.
+    versions: Vec<u8>,
+    /// The answer with the metadata, without a header.
+    metadata: Vec<u8>,
+    metadata_version: i16,
+}
+
+impl HostileBroker {
+    const METADATA: i16 = 3;
+    const API_VERSIONS: i16 = 18;
+    /// The first version of the metadata in which lengths have a variable size, and headers have optional fields.
+    const FIRST_COMPACT_METADATA: i16 = 9;
+
+    /// Returns the answer to the question for the supported versions: metadata of one version.
+    fn answer_versions(metadata_version: i16) -> Vec<u8> {
+        let [key, version] = [Self::METADATA, metadata_version].map(i16::to_be_bytes);
+        [&[0, 0, 0, 0, 0, 1][..], &key, &version, &version].concat()
+    }
+
+    /// Answers all requests at a free port, whose address it returns.
+    fn start(self) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("its address").to_string();
+        std::thread::spawn(move || {
+            std::thread::scope(|scope| {
+                for stream in listener.incoming() {
+                    scope.spawn(|| self.answer_requests(stream.expect("a connection")));
+                }
+            });
+        });
+        address
+    }
+
+    fn answer_requests(&self, mut stream: TcpStream) -> Option<()> {
+        loop {
+            let mut length = [0; 4];
+            stream.read_exact(&mut length).ok()?;
+            let mut request = vec![0; usize::try_from(u32::from_be_bytes(length)).ok()?];
+            stream.read_exact(&mut request).ok()?;
+            let correlation_id = &request[4..8];
+            let answer = match i16::from_be_bytes([request[0], request[1]]) {
+                Self::API_VERSIONS => [correlation_id, &self.versions].concat(),
+                Self::METADATA if self.metadata_version < Self::FIRST_COMPACT_METADATA => {
+                    [correlation_id, &self.metadata].concat()
+                }
+                _ => [correlation_id, &[0], &self.metadata].concat(),
+            };
+            stream.write_all(&u32::try_from(answer.len()).ok()?.to_be_bytes()).ok()?;
+            stream.write_all(&answer).ok()?;
+        }
+    }
+}
+
+/// No answer makes the process reserve more memory than the machine has, which would abort it.
+#[test]
+fn a_broker_that_announces_more_than_it_sends_does_not_end_the_process() {
+    const NO_THROTTLING: [u8; 4] = [0; 4];
+    let announced = i32::MAX.to_be_bytes();
+    let announced_compactly = [0xFF, 0xFF, 0xFF, 0xFF, 0x0F];
+    for broker in [
+        HostileBroker { versions: [&[0, 0][..], &announced].concat(), metadata: Vec::new(), metadata_version: 4 },
+        HostileBroker {
+            versions: HostileBroker::answer_versions(4),
+            metadata: [NO_THROTTLING, announced].concat(),
+            metadata_version: 4,
+        },
+        HostileBroker {
+            versions: HostileBroker::answer_versions(12),
+            metadata: [&NO_THROTTLING[..], &announced_compactly].concat(),
+            metadata_version: 12,
+        },
+    ] {
+        let brokers = broker.start();
+        let ui = RunningKafkaUi::start(&["--brokers", &brokers]);
+        for path in ["/api/cluster", "/api/topics", "/api/groups"] {
+            let answer = ui.get(path, "");
+            assert!(answer.starts_with("HTTP/1.1 502 "), "{path}: {answer}");
+            assert!(
+                answer.contains(&format!("the answer of Kafka at {brokers} cannot be decoded")),
+                "{path}: {answer}"
+            );
+        }
+    }
 }

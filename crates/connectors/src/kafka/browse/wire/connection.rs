@@ -1,7 +1,7 @@
 //! A connection to a broker, for requests that librdkafka does not support or that the crate `rdkafka` does not expose.
 //!
 //! Owns: one TCP connection, the frames on this connection, and the version of each request. Does not own: the choice
-//! of the broker for a request (`cluster_connections.rs`).
+//! of the broker for a request (`cluster_connections.rs`), decoding an answer (`answer_decoder.rs`).
 //! Invariants: an answer longer than [`MAX_ANSWER_BYTES`] is not read. At most one request is unanswered, so an answer
 //! belongs to the last request. The connection is plain TCP without TLS, as for all Kafka clients of Windrow.
 
@@ -9,19 +9,15 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use kafka_protocol::messages::{ApiKey, ApiVersionsRequest, RequestHeader, ResponseHeader};
-use kafka_protocol::protocol::{
-    Decodable, HeaderVersion, Message, Request, StrBytes, VersionRange, encode_request_header_into_buffer,
-};
+use kafka_protocol::messages::{ApiKey, ApiVersionsRequest, RequestHeader};
+use kafka_protocol::protocol::{Message, Request, StrBytes, VersionRange, encode_request_header_into_buffer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::answer_decoder::{MAX_ANSWER_BYTES, decode_answer};
 use crate::kafka::browse::error::BrowseError;
 
-/// The most bytes that an answer may have; a longer answer is an error. An answer with the metadata of thousands of
-/// partitions is far smaller.
-const MAX_ANSWER_BYTES: usize = 64 << 20;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(6);
 
@@ -106,16 +102,9 @@ impl BrokerConnection {
         })?;
         let mut answer = vec![0; length];
         self.stream.read_exact(&mut answer).await.map_err(broken)?;
-        let garbled = |reason: String| {
-            BrowseError::Refused(format!("the answer of Kafka at {address} cannot be decoded: {reason}"))
-        };
-        let mut answer = Bytes::from(answer);
-        let header = ResponseHeader::decode(&mut answer, R::Response::header_version(version))
-            .map_err(|error| garbled(error.to_string()))?;
-        if header.correlation_id != correlation_id {
-            return Err(garbled("the answer belongs to another request".to_owned()));
-        }
-        R::Response::decode(&mut answer, version).map_err(|error| garbled(error.to_string()))
+        decode_answer(&Bytes::from(answer), version, correlation_id).map_err(|fault| {
+            BrowseError::Refused(format!("the answer of Kafka at {address} cannot be decoded: {fault}"))
+        })
     }
 }
 
