@@ -237,7 +237,7 @@ schemas() { node --test --test-reporter=tap tests/browser/schema.test.mjs tests/
 # The job's pages on made-up answers: hostile values, empty and broken states.
 pages() {
     WINDROW_SCREENSHOTS=${WINDROW_SCREENSHOTS:-$TEMP/screenshots} \
-        node --test --test-reporter=tap --test-concurrency=1 tests/browser/mock.test.mjs
+        node --test --test-reporter=tap --test-concurrency=2 tests/browser/{layout,use,values}.test.mjs
 }
 
 notebooks_venv() { venv_make "$VENV" producer/requirements.txt; }

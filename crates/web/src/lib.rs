@@ -226,7 +226,7 @@
 //!   `web/job/` that computes it. `docs/rest_api.md`, which `web/tests/job/api.rs` compares. `web/types/job-api.d.ts`.
 //!   `tests/browser/mock/`.
 //! - **A page of the job**: `PAGE_PATHS` in `web/routes.rs`. A module in `web/assets/job/pages/`, listed in
-//!   `web/assets/job/app.js`. A file in `web/api/`. `PAGES` in `tests/browser/mock.test.mjs` and in
+//!   `web/assets/job/app.js`. A file in `web/api/`. `PAGES` in `tests/browser/layout.test.mjs` and in
 //!   `tests/browser/mock/server.mjs`.
 //! - **The look or behaviour of a page**: `web/types/job-api.d.ts`: whether the value is already sent. A module per
 //!   page in `web/assets/job/pages/` (for example `web/assets/job/pages/overview.js`) or `web/assets/kafka/pages/`;
