@@ -1,4 +1,4 @@
-//! The engine's only access to time: the monotonic clock, the wall clock and sleeping.
+//! The engine's only access to time: the monotonic clock, the wall clock, sleeping and waiting for other threads.
 //!
 //! Owns: [`Clock`] and the system's clock. Does not own: event time, which comes from records. The engine uses these
 //! clocks only to time its own work, for example flushes, checkpoints and retries, and for logs and metrics. No row
@@ -13,7 +13,9 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-/// Returns the current time, and blocks threads for a given time. A worker and its checkpoint thread share one clock.
+use crate::wakeup::{NotificationCount, Wakeup};
+
+/// Returns the current time, and blocks threads for a given time or until a notification. A worker and its checkpoint thread share one clock.
 pub trait Clock: Send + Sync + fmt::Debug {
     /// Returns the time that has passed since the clock was created. The value never decreases.
     fn monotonic_now(&self) -> Duration;
@@ -23,6 +25,11 @@ pub trait Clock: Send + Sync + fmt::Debug {
 
     /// Blocks the calling thread for `duration`.
     fn sleep(&self, duration: Duration);
+
+    /// Blocks the calling thread until `wakeup` has more notifications than `seen`, but at most for `timeout`.
+    fn wait_for_notification(&self, wakeup: &Arc<Wakeup>, seen: NotificationCount, timeout: Duration) {
+        wakeup.block_until_notified(seen, timeout);
+    }
 }
 
 /// The operating system's clocks. The monotonic time is zero when [`SystemClock::start`] is called.

@@ -114,6 +114,9 @@
 //! | `dead_letters.rs` | the interface to dead letters, and what a dead letter contains |
 //! | `clock.rs` | the interface to time; the engine's only access to the clocks |
 //! | `manual_clock.rs` | the clock of tests |
+//! | `wakeup.rs` | lets a thread wait until another thread has something for it |
+//! | `message_channel.rs` | a channel from one thread to another |
+//! | `thread_spawner.rs` | the interface to threads |
 //! | `identifiers.rs` | partition, offset, epoch, fence token |
 //!
 //! ## Faults: `halt`
@@ -196,11 +199,14 @@ pub mod halt;
 mod identifiers;
 mod job;
 mod manual_clock;
+mod message_channel;
 mod metrics;
 mod retry_backoff;
 mod sink;
 mod source;
 mod stop_signal;
+mod thread_spawner;
+mod wakeup;
 mod worker;
 
 pub use checkpoint::{CheckpointConfig, CheckpointStore, CheckpointStoreOpener, ListedObject, StoreFault};
@@ -222,4 +228,6 @@ pub use retry_backoff::RetryBackoff;
 pub use sink::{FlushTicket, Sink, TriggerRecord};
 pub use source::{CommitWait, PollOutcome, Source, SourceRecord};
 pub use stop_signal::StopSignal;
+pub use thread_spawner::{OsThreadSpawner, ThreadBody, ThreadSpawner};
+pub use wakeup::{NotificationCount, Wakeup};
 pub use worker::{Worker, WorkerOutcome, WorkerParts};

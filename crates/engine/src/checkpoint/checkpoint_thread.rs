@@ -14,7 +14,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, Sender};
 
 use tracing::{debug, warn};
 use windrow_core::EventTime;
@@ -32,6 +31,7 @@ use super::thread_messages::{
 };
 use super::{epoch_claim, object_names, retention, savepoint_request, state_object};
 use crate::halt::CheckpointStoreFault;
+use crate::message_channel::{MessageReceiver, MessageSender};
 use crate::{Clock, FenceToken, Halt, JobDefinition, Offset, Partition, StopSignal};
 
 pub(super) struct CheckpointThread {
@@ -40,7 +40,7 @@ pub(super) struct CheckpointThread {
     clock: Arc<dyn Clock>,
     stop_signal: StopSignal,
     checkpoints_by_partition: BTreeMap<Partition, PartitionCheckpoints>,
-    events_to_worker: Sender<CheckpointEvent>,
+    events_to_worker: MessageSender<CheckpointEvent>,
     unwritten_snapshot_byte_count: Arc<AtomicUsize>,
 }
 
@@ -53,7 +53,7 @@ impl CheckpointThread {
         job: JobDefinition,
         clock: Arc<dyn Clock>,
         stop_signal: StopSignal,
-        events_to_worker: Sender<CheckpointEvent>,
+        events_to_worker: MessageSender<CheckpointEvent>,
         unwritten_snapshot_byte_count: Arc<AtomicUsize>,
     ) -> Self {
         let checkpoints_by_partition = BTreeMap::new();
@@ -69,8 +69,8 @@ impl CheckpointThread {
     }
 
     /// Executes the worker's commands until the worker drops its [`super::CheckpointThreadHandle`].
-    pub(super) fn execute_commands(mut self, commands: &Receiver<CheckpointCommand>) {
-        while let Ok(command) = commands.recv() {
+    pub(super) fn execute_commands(mut self, commands: &MessageReceiver<CheckpointCommand>) {
+        while let Ok(command) = commands.receive() {
             let event = self.execute_command(command);
             if event.is_some_and(|event| self.events_to_worker.send(event).is_err()) {
                 return; // The worker has dropped its handle.

@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
-use std::thread;
 use std::time::Duration;
 
 use super::checkpoint_thread::CheckpointThread;
 use super::config::CheckpointConfig;
 use super::thread_messages::{CheckpointCommand, CheckpointEvent};
 use crate::halt::{CheckpointStoreFault, share_error};
-use crate::{Clock, Halt, JobDefinition, StopSignal};
+use crate::message_channel::{ChannelClosed, MessageReceiver, MessageSender, message_channel};
+use crate::{Clock, Halt, JobDefinition, StopSignal, ThreadSpawner};
 
 const THREAD_NAME: &str = "checkpoints";
 
@@ -18,33 +17,28 @@ const THREAD_NAME: &str = "checkpoints";
 /// ends after the worker drops the handle.
 #[derive(Debug)]
 pub(crate) struct CheckpointThreadHandle {
-    commands: Sender<CheckpointCommand>,
-    events: Receiver<CheckpointEvent>,
+    commands: MessageSender<CheckpointCommand>,
+    events: MessageReceiver<CheckpointEvent>,
     unwritten_snapshot_byte_count: Arc<AtomicUsize>,
 }
 
 impl CheckpointThreadHandle {
-    /// Starts a checkpoint thread.
+    /// Starts a checkpoint thread through `spawner`.
     pub(crate) fn start_thread(
+        spawner: &dyn ThreadSpawner,
         config: CheckpointConfig,
         job: JobDefinition,
         clock: Arc<dyn Clock>,
         stop_signal: StopSignal,
     ) -> Result<Self, Halt> {
-        let (commands, received_commands) = channel();
-        let (events_to_worker, events) = channel();
+        let (commands, received_commands) = message_channel(Arc::clone(&clock));
+        let (events_to_worker, events) = message_channel(Arc::clone(&clock));
         let unwritten_bytes = Arc::new(AtomicUsize::new(0));
         let thread =
             CheckpointThread::new(config, job, clock, stop_signal, events_to_worker, Arc::clone(&unwritten_bytes));
-        // No other thread joins the checkpoint thread. So the process can exit even if the checkpoint thread hangs in a
-        // call to the checkpoint store.
-        thread::Builder::new()
-            .name(THREAD_NAME.to_owned())
-            .spawn(move || thread.execute_commands(&received_commands))
-            .map_err(|error| CheckpointStoreFault::ThreadNotStarted {
-                thread: THREAD_NAME,
-                source: share_error(error),
-            })?;
+        spawner.spawn_thread(THREAD_NAME, Box::new(move || thread.execute_commands(&received_commands))).map_err(
+            |error| CheckpointStoreFault::ThreadNotStarted { thread: THREAD_NAME, source: share_error(error) },
+        )?;
         Ok(Self { commands, events, unwritten_snapshot_byte_count: unwritten_bytes })
     }
 
@@ -56,16 +50,12 @@ impl CheckpointThreadHandle {
         if let CheckpointCommand::WriteStatePart { bytes, .. } = &command {
             self.unwritten_snapshot_byte_count.fetch_add(bytes.len(), Ordering::Relaxed);
         }
-        self.commands.send(command).map_err(|_| CheckpointStoreFault::ThreadBrokeDown.into())
+        self.commands.send(command).map_err(halt_for_closed_channel)
     }
 
     /// Returns the next event of the checkpoint thread without waiting; `None` if no event is queued.
     pub(crate) fn try_receive_thread_event(&self) -> Result<Option<CheckpointEvent>, Halt> {
-        match self.events.try_recv() {
-            Ok(event) => Ok(Some(event)),
-            Err(TryRecvError::Empty) => Ok(None),
-            Err(TryRecvError::Disconnected) => Err(CheckpointStoreFault::ThreadBrokeDown.into()),
-        }
+        self.events.try_receive().map_err(halt_for_closed_channel)
     }
 
     /// Returns the number of snapshot bytes that the worker has sent and the checkpoint thread has not written yet.
@@ -75,10 +65,11 @@ impl CheckpointThreadHandle {
 
     /// Waits up to `timeout` for the next event of the checkpoint thread. Returns `None` if no event came in this time.
     pub(crate) fn receive_thread_event_within(&self, timeout: Duration) -> Result<Option<CheckpointEvent>, Halt> {
-        match self.events.recv_timeout(timeout) {
-            Ok(event) => Ok(Some(event)),
-            Err(RecvTimeoutError::Timeout) => Ok(None),
-            Err(RecvTimeoutError::Disconnected) => Err(CheckpointStoreFault::ThreadBrokeDown.into()),
-        }
+        self.events.receive_within(timeout).map_err(halt_for_closed_channel)
     }
+}
+
+/// Returns the halt for a checkpoint thread that has ended before its worker.
+fn halt_for_closed_channel(_: ChannelClosed) -> Halt {
+    CheckpointStoreFault::ThreadBrokeDown.into()
 }

@@ -20,8 +20,8 @@ use crate::checkpoint::CheckpointThreadHandle;
 use crate::halt::OutputFault;
 use crate::metrics::LateArrival;
 use crate::{
-    CommitWait, DeadLetter, DeadLetterSink, FlushTicket, Halt, Offset, Partition, PartitionOffsets, PollOutcome, Sink,
-    Source, TriggerRecord,
+    CommitWait, DeadLetter, DeadLetterSink, FlushTicket, Halt, Offset, OsThreadSpawner, Partition, PartitionOffsets,
+    PollOutcome, Sink, Source, ThreadSpawner, TriggerRecord,
 };
 
 /// The time between two flushes while records keep arriving.
@@ -57,16 +57,25 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
     /// # Errors
     /// When a fault occurs that no retry resolves.
     pub fn run(&mut self) -> Result<WorkerOutcome, Halt> {
-        let outcome = self.run_loop();
+        self.run_with_spawner(&OsThreadSpawner)
+    }
+
+    /// Runs like [`Self::run`], and starts the checkpoint thread through `spawner`. In a simulation, the worker and its
+    /// checkpoint thread share one thread.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn run_with_spawner(&mut self, spawner: &dyn ThreadSpawner) -> Result<WorkerOutcome, Halt> {
+        let outcome = self.run_loop(spawner);
         self.metrics.time_use.mark_ended();
         outcome
     }
 
-    fn run_loop(&mut self) -> Result<WorkerOutcome, Halt> {
+    fn run_loop(&mut self, spawner: &dyn ThreadSpawner) -> Result<WorkerOutcome, Halt> {
         if let Some(checkpoints) = &self.checkpoint_config {
             let (config, job, stop_signal) = (checkpoints.clone(), self.job.clone(), self.stop_signal.clone());
             self.checkpoint_thread =
-                Some(CheckpointThreadHandle::start_thread(config, job, Arc::clone(&self.clock), stop_signal)?);
+                Some(CheckpointThreadHandle::start_thread(spawner, config, job, Arc::clone(&self.clock), stop_signal)?);
         }
         let started_at = self.clock.monotonic_now();
         let (mut flushed_at, mut committed_at) = (started_at, started_at);
