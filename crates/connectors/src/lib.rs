@@ -129,6 +129,7 @@
 //! | `redis/rows/row_encoder.rs` | a row as commands |
 //! | `redis/settings.rs` | timeouts and bounds of the writer |
 //! | `redis/sink.rs` | the sink of a worker |
+//! | `redis/transport.rs` | the bytes between the writer and Redis; a Redis inside this process |
 //! | `redis/wire.rs` | the wire format of commands |
 //! | `redis/writer.rs` | the writer that all workers of a process share |
 //!

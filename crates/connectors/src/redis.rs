@@ -74,6 +74,7 @@ mod observe;
 mod rows;
 mod settings;
 mod sink;
+mod transport;
 mod wire;
 mod writer;
 
@@ -88,4 +89,5 @@ pub use observe::statistics::RedisWriterObserver;
 pub use observe::status::RedisWriterStatus;
 pub use settings::{FULL_BATCH_BYTES, MAX_BATCH_ROWS, MAX_RECENT_ROWS_BYTES, RedisWriterSettings};
 pub use sink::RedisSink;
-pub use writer::RedisWriter;
+pub use transport::{InProcessRedis, RedisStream};
+pub use writer::{RedisWriter, RedisWriterEnvironment};

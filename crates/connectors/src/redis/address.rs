@@ -4,15 +4,22 @@
 //! login (`login.rs`).
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use redis::{
     Connection, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo, RedisResult,
 };
 
+use super::transport::InProcessRedis;
+
 /// The address and login of a Redis server. `Display` writes `host:port` or the path of a socket, never the login.
 #[derive(Clone)]
-pub(crate) struct RedisAddress(ConnectionInfo);
+pub(crate) struct RedisAddress {
+    connection_info: ConnectionInfo,
+    /// The Redis of a simulation, which replaces the server at the address.
+    in_process_server: Option<Arc<dyn InProcessRedis>>,
+}
 
 impl RedisAddress {
     /// Parses the value of `sink.redis.url`. The error does not quote the URL, because the URL may contain a password.
@@ -29,18 +36,27 @@ impl RedisAddress {
             let _already_installed = rustls::crypto::ring::default_provider().install_default();
         }
         let tcp = info.tcp_settings().clone().set_nodelay(true);
-        Ok(Self(info.set_tcp_settings(tcp)))
+        Ok(Self { connection_info: info.set_tcp_settings(tcp), in_process_server: None })
+    }
+
+    /// Returns this address with `server` in place of the server, if there is one.
+    pub(crate) fn with_in_process_server(self, server: Option<Arc<dyn InProcessRedis>>) -> Self {
+        Self { in_process_server: server, ..self }
+    }
+
+    pub(crate) fn in_process_server(&self) -> Option<&dyn InProcessRedis> {
+        self.in_process_server.as_deref()
     }
 
     /// Returns the user, the password and the number of the database.
     pub(crate) fn login(&self) -> &RedisConnectionInfo {
-        self.0.redis_settings()
+        self.connection_info.redis_settings()
     }
 
     /// Opens a connection within `timeout`, and sends nothing. Later reads and writes have the same timeout.
     pub(crate) fn open_without_login(&self, timeout: Duration) -> RedisResult<Connection> {
         let without_login = RedisConnectionInfo::default().set_protocol(ProtocolVersion::RESP2).set_skip_set_lib_name();
-        let client = redis::Client::open(self.0.clone().set_redis_settings(without_login))?;
+        let client = redis::Client::open(self.connection_info.clone().set_redis_settings(without_login))?;
         let connection = client.get_connection_with_timeout(timeout)?;
         connection.set_read_timeout(Some(timeout))?;
         connection.set_write_timeout(Some(timeout))?;
@@ -50,7 +66,7 @@ impl RedisAddress {
 
 impl fmt::Display for RedisAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.addr().fmt(f)
+        self.connection_info.addr().fmt(f)
     }
 }
 

@@ -1,15 +1,14 @@
 //! The Redis writer of a process: started once and shared by all workers.
 
 use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use windrow_engine::halt::{OutputFault, ServiceRefusal, share_error};
-use windrow_engine::{Halt, StopSignal};
+use windrow_engine::{Clock, Halt, OsThreadSpawner, StopSignal, SystemClock, ThreadSpawner};
 use windrow_spec::Pipeline;
 
 use super::address::RedisAddress;
-use super::delivery::first_connection::connect_until_rows_accepted;
+use super::delivery::first_connection::{StartWait, connect_until_rows_accepted};
 use super::delivery::queue::{WriteQueue, WriterCloseOutcome};
 use super::delivery::writer_thread::WriterThread;
 use super::fence::granted::GrantedFences;
@@ -21,6 +20,26 @@ use super::observe::status::RedisWriterStatus;
 use super::rows::row_encoder::RowEncoder;
 use super::settings::RedisWriterSettings;
 use super::sink::RedisSink;
+use super::transport::InProcessRedis;
+
+/// The time, the threads and the server that a writer uses. A simulation has its own.
+#[derive(Clone)]
+pub struct RedisWriterEnvironment {
+    /// The clock by which the writer and its workers wait.
+    pub clock: Arc<dyn Clock>,
+    /// The start of the writer thread.
+    pub thread_spawner: Arc<dyn ThreadSpawner>,
+    /// The Redis of a simulation. `None` for the server at the address of the pipeline.
+    pub in_process_server: Option<Arc<dyn InProcessRedis>>,
+}
+
+impl RedisWriterEnvironment {
+    /// Returns the environment of a process in production.
+    #[must_use]
+    pub fn of_system() -> Self {
+        Self { clock: SystemClock::start_shared(), thread_spawner: Arc::new(OsThreadSpawner), in_process_server: None }
+    }
+}
 
 /// Writes the rows of a pipeline to Redis, for all workers of this process.
 pub struct RedisWriter {
@@ -40,21 +59,40 @@ impl RedisWriter {
     ///   required command.
     /// - [`Halt::Output`] when the writer thread cannot be started.
     pub fn start(pipeline: &Pipeline, settings: RedisWriterSettings, stop: StopSignal) -> Result<Self, Halt> {
+        Self::start_in_environment(pipeline, settings, stop, RedisWriterEnvironment::of_system())
+    }
+
+    /// Starts a writer as [`Self::start`] does, with the time, the threads and the server of `environment`.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_in_environment(
+        pipeline: &Pipeline,
+        settings: RedisWriterSettings,
+        stop: StopSignal,
+        environment: RedisWriterEnvironment,
+    ) -> Result<Self, Halt> {
+        let RedisWriterEnvironment { clock, thread_spawner, in_process_server } = environment;
         let address = RedisAddress::parse(&pipeline.sink.redis().redis_url)
-            .map_err(|reason| ServiceRefusal::RowStoreAddress { source: share_error(reason) })?;
+            .map_err(|reason| ServiceRefusal::RowStoreAddress { source: share_error(reason) })?
+            .with_in_process_server(in_process_server);
         let granted_fences =
             GrantedFences::new(FenceKeyBuilder::new(&pipeline.name, &pipeline.source.kafka().consumer_group));
-        let client = connect_until_rows_accepted(&address, pipeline, &granted_fences.fence_key(0), &settings, &stop)?;
+        let client = connect_until_rows_accepted(
+            &address,
+            pipeline,
+            &granted_fences.fence_key(0),
+            StartWait { settings: &settings, stop: &stop, clock: &*clock },
+        )?;
         let statistics = Arc::new(WriterStatistics::new(settings.queue_bytes_max));
-        let queue = Arc::new(WriteQueue::new(settings.queue_bytes_max, statistics));
+        let queue = Arc::new(WriteQueue::new(settings.queue_bytes_max, statistics, clock));
         let encoder = RowEncoder::new(pipeline);
         let no_answer_timeout_at_stop = settings.no_answer_timeout_at_stop;
         let writer = WriterThread::new(address, settings, Arc::clone(&queue), granted_fences, client);
         // The thread is not joined, because a join has no deadline. Instead, `close` waits at the queue for the end of
         // the thread.
-        let _detached = thread::Builder::new()
-            .name("redis-writer".to_owned())
-            .spawn(move || writer.run())
+        thread_spawner
+            .spawn_thread("redis-writer", Box::new(move || writer.run()))
             .map_err(|error| OutputFault::WriterNotStarted { source: share_error(error) })?;
         Ok(Self { queue, encoder, stop, no_answer_timeout_at_stop })
     }
@@ -93,7 +131,7 @@ impl RedisWriter {
     /// Ends the writer as soon as every flushed row is written, at the latest after `timeout`. Rows that a sink hands
     /// over after the end are dropped and never acknowledged.
     pub fn close(&self, timeout: Duration) -> WriterCloseOutcome {
-        let deadline = Instant::now() + timeout;
+        let deadline = self.queue.clock().monotonic_now() + timeout;
         self.queue.request_close(deadline);
         self.queue.wait_for_writer_end(deadline)
     }
@@ -101,6 +139,6 @@ impl RedisWriter {
 
 impl Drop for RedisWriter {
     fn drop(&mut self) {
-        self.queue.request_close(Instant::now());
+        self.queue.request_close(self.queue.clock().monotonic_now());
     }
 }

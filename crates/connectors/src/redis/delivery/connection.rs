@@ -6,13 +6,14 @@
 //! therefore never executes these commands one by one. (2) The writer uses a new connection only after Redis has killed
 //! the previous connection, or after the previous connection has ended.
 
-use redis::{Cmd, Connection, ConnectionLike, ServerError, Value};
+use redis::{Cmd, ServerError, Value};
 
 use super::command_list::CommandList;
 use crate::redis::address::RedisAddress;
 use crate::redis::fault::{RedisFault, classify_connection_error, classify_error_reply};
 use crate::redis::login::open_connection;
 use crate::redis::settings::RedisWriterSettings;
+use crate::redis::transport::{InProcessTransport, RedisTransport};
 
 /// Identifies a connection on the server, so that a later connection can kill this connection by `CLIENT KILL`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -25,7 +26,7 @@ pub(crate) struct ConnectionIdentity {
 
 /// An open connection to Redis, with the identity by which a later connection can kill this connection.
 pub(crate) struct RedisConnection {
-    connection: Connection,
+    transport: Box<dyn RedisTransport>,
     identity: Option<ConnectionIdentity>,
 }
 
@@ -52,8 +53,13 @@ impl RedisConnection {
         settings: &RedisWriterSettings,
         abandoned: &mut Option<ConnectionIdentity>,
     ) -> Result<Self, RedisFault> {
-        let connection = open_connection(address, settings.connect_timeout, settings.response_timeout)?;
-        let mut opened = Self { connection, identity: None };
+        let transport: Box<dyn RedisTransport> = match address.in_process_server() {
+            Some(server) => {
+                Box::new(InProcessTransport::connect(server).map_err(|error| classify_connection_error(&error))?)
+            }
+            None => Box::new(open_connection(address, settings.connect_timeout, settings.response_timeout)?),
+        };
+        let mut opened = Self { transport, identity: None };
         if let Some(ConnectionIdentity { client_id, client_address }) = abandoned {
             let mut kill = redis::cmd("CLIENT");
             kill.arg("KILL").arg("ID").arg(client_id).arg("ADDR").arg(client_address);
@@ -90,18 +96,19 @@ impl RedisConnection {
     }
 
     fn run_command(&mut self, command: &Cmd) -> Result<Value, RedisFault> {
-        self.connection.req_command(command).map_err(|error| classify_connection_error(&error))
+        self.send_commands(&command.get_packed_command())?;
+        self.read_reply()
     }
 
     fn send_commands(&mut self, commands: &[u8]) -> Result<(), RedisFault> {
-        self.connection.send_packed_command(commands).map_err(|error| classify_connection_error(&error))
+        self.transport.send_commands(commands).map_err(|error| classify_connection_error(&error))
     }
 
     /// Reads the next reply. The pipelines of the `redis` crate are not used, because they wait for a full timeout for
     /// each missing reply.
     fn read_reply(&mut self) -> Result<Value, RedisFault> {
         loop {
-            match self.connection.recv_response() {
+            match self.transport.read_reply() {
                 Ok(Value::Push { .. }) => {}
                 Ok(reply) => return Ok(reply),
                 Err(error) => return Err(classify_connection_error(&error)),

@@ -1,10 +1,9 @@
 //! Opens the first connection of a writer, and waits until Redis accepts rows of the pipeline.
 
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use windrow_engine::halt::{UnreachableService, share_error};
-use windrow_engine::{Halt, StopSignal};
+use windrow_engine::{Clock, Halt, StopSignal};
 use windrow_spec::Pipeline;
 
 use super::connection::RedisConnection;
@@ -19,6 +18,14 @@ use crate::redis::settings::RedisWriterSettings;
 /// While the start of the writer waits for Redis, it checks for a stop request at this interval.
 const STOP_POLL_INTERVAL: Duration = Duration::from_millis(50);
 
+/// How a writer waits for Redis at its start, and what ends the wait.
+#[derive(Clone, Copy)]
+pub(crate) struct StartWait<'a> {
+    pub(crate) settings: &'a RedisWriterSettings,
+    pub(crate) stop: &'a StopSignal,
+    pub(crate) clock: &'a dyn Clock,
+}
+
 /// Connects to Redis, and retries until Redis accepts rows of `pipeline` and a fence at `fence_key`.
 ///
 /// # Errors
@@ -28,10 +35,10 @@ pub(crate) fn connect_until_rows_accepted(
     address: &RedisAddress,
     pipeline: &Pipeline,
     fence_key: &str,
-    settings: &RedisWriterSettings,
-    stop: &StopSignal,
+    wait: StartWait<'_>,
 ) -> Result<TransactionClient, Halt> {
-    let began = Instant::now();
+    let StartWait { settings, stop, clock } = wait;
+    let began = clock.monotonic_now();
     let mut outage = OutageTracker::default();
     let mut retry_pause = JitteredRetryBackoff::new(settings);
     let mut attempts = 0_u32;
@@ -58,9 +65,10 @@ pub(crate) fn connect_until_rows_accepted(
         }
         let reason = fault.to_string();
         log_outage(outage.record_failure(&reason), address, &reason);
-        let resume = Instant::now() + retry_pause.next_pause();
+        let resume = clock.monotonic_now() + retry_pause.next_pause();
         loop {
-            let waited = began.elapsed();
+            let now = clock.monotonic_now();
+            let waited = now.saturating_sub(began);
             if stop.is_requested() {
                 return Err(UnreachableService::StoppedWaitingForRowStore {
                     service: redis_service_address(address),
@@ -77,10 +85,10 @@ pub(crate) fn connect_until_rows_accepted(
                 }
                 .into());
             }
-            if Instant::now() >= resume {
+            if now >= resume {
                 break;
             }
-            thread::sleep(STOP_POLL_INTERVAL.min(resume.saturating_duration_since(Instant::now())));
+            clock.sleep(STOP_POLL_INTERVAL.min(resume.saturating_sub(now)));
         }
     }
 }

@@ -8,11 +8,11 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Mutex, MutexGuard};
 use windrow_engine::halt::{NoAnswerReason, UnreachableService};
-use windrow_engine::{ClaimOutcome, Counter, Halt, PartitionClaim, RefusedRow, StopSignal};
+use windrow_engine::{ClaimOutcome, Clock, Counter, Halt, PartitionClaim, RefusedRow, StopSignal, Wakeup};
 
 use super::transaction::BatchWriteOutcome;
 use crate::redis::fence::claim::PendingClaim;
@@ -54,41 +54,64 @@ enum QueuedItem {
 pub(crate) struct WriteQueue {
     state: Mutex<WriteQueueState>,
     /// Wakes the writer thread when a batch or a claim enters the queue, or when the queue is closed.
-    writer_wakeup: Condvar,
+    writer_wakeup: Arc<Wakeup>,
     /// Wakes waiting workers when the outcome of a batch or a claim is known, or when the writer has ended.
-    worker_wakeup: Condvar,
+    worker_wakeup: Arc<Wakeup>,
     memory_limit_bytes: usize,
     statistics: Arc<WriterStatistics>,
+    clock: Arc<dyn Clock>,
 }
 
 struct WriteQueueState {
     queued: VecDeque<QueuedItem>,
     /// The number of bytes of the rows that are queued or in flight.
     unacknowledged_bytes: usize,
-    /// The time at which the writer must end. `None` until the queue is closed.
-    close_deadline: Option<Instant>,
+    /// The monotonic time at which the writer must end. `None` until the queue is closed.
+    close_deadline: Option<Duration>,
     writer_ended: bool,
     halt: Option<Halt>,
-    last_answer_at: Instant,
+    /// The monotonic time of the last answer of Redis.
+    last_answer_at: Duration,
 }
 
 impl WriteQueue {
-    pub(crate) fn new(memory_limit_bytes: usize, statistics: Arc<WriterStatistics>) -> Self {
+    pub(crate) fn new(memory_limit_bytes: usize, statistics: Arc<WriterStatistics>, clock: Arc<dyn Clock>) -> Self {
         let state = WriteQueueState {
             queued: VecDeque::new(),
             unacknowledged_bytes: 0,
             close_deadline: None,
             writer_ended: false,
             halt: None,
-            last_answer_at: Instant::now(),
+            last_answer_at: clock.monotonic_now(),
         };
         Self {
             state: Mutex::new(state),
-            writer_wakeup: Condvar::new(),
-            worker_wakeup: Condvar::new(),
+            writer_wakeup: Arc::default(),
+            worker_wakeup: Arc::default(),
             memory_limit_bytes,
             statistics,
+            clock,
         }
+    }
+
+    /// Returns the clock by which the writer and the workers wait.
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// Releases `state`, waits until `wakeup` is notified after this call began, at most until `deadline`, and locks the
+    /// state again.
+    fn wait_unlocked<'a>(
+        &'a self,
+        state: MutexGuard<'a, WriteQueueState>,
+        wakeup: &Arc<Wakeup>,
+        deadline: Duration,
+    ) -> MutexGuard<'a, WriteQueueState> {
+        let seen = wakeup.notification_count();
+        drop(state);
+        let timeout = deadline.saturating_sub(self.clock.monotonic_now());
+        self.clock.wait_for_notification(wakeup, seen, timeout);
+        self.state.lock()
     }
 
     pub(crate) fn statistics(&self) -> &Arc<WriterStatistics> {
@@ -116,20 +139,22 @@ impl WriteQueue {
                 break;
             }
             if stop.is_requested() {
-                let since = *stopping_since.get_or_insert_with(Instant::now);
-                if since.max(state.last_answer_at).elapsed() >= no_answer_timeout_at_stop {
+                let now = self.clock.monotonic_now();
+                let since: Duration = *stopping_since.get_or_insert(now);
+                if now.saturating_sub(since.max(state.last_answer_at)) >= no_answer_timeout_at_stop {
                     return Err(BatchNotQueued);
                 }
             }
-            let blocked_at = Instant::now();
-            self.worker_wakeup.wait_for(&mut state, STOP_POLL_INTERVAL);
-            blocked_ns.add(u64::try_from(blocked_at.elapsed().as_nanos()).unwrap_or(u64::MAX));
+            let blocked_at = self.clock.monotonic_now();
+            state = self.wait_unlocked(state, &self.worker_wakeup, blocked_at + STOP_POLL_INTERVAL);
+            let blocked = self.clock.monotonic_now().saturating_sub(blocked_at);
+            blocked_ns.add(u64::try_from(blocked.as_nanos()).unwrap_or(u64::MAX));
         }
         state.queued.push_back(QueuedItem::Batch(encoded));
         state.unacknowledged_bytes += cost;
         self.statistics.set_unacknowledged_bytes(state.unacknowledged_bytes);
         drop(state);
-        self.writer_wakeup.notify_one();
+        self.writer_wakeup.notify();
         Ok(())
     }
 
@@ -141,7 +166,7 @@ impl WriteQueue {
         let pending = Arc::new(PendingClaim::new(claim));
         let mut state = self.state.lock();
         state.queued.push_back(QueuedItem::Claim(Arc::clone(&pending)));
-        self.writer_wakeup.notify_one();
+        self.writer_wakeup.notify();
         loop {
             if let Some(outcome) = pending.take_outcome() {
                 return Ok(outcome);
@@ -156,7 +181,8 @@ impl WriteQueue {
                 pending.mark_no_longer_awaited();
                 return unanswered(NoAnswerReason::Stopped);
             }
-            self.worker_wakeup.wait_for(&mut state, STOP_POLL_INTERVAL);
+            let deadline = self.clock.monotonic_now() + STOP_POLL_INTERVAL;
+            state = self.wait_unlocked(state, &self.worker_wakeup, deadline);
         }
     }
 
@@ -164,25 +190,23 @@ impl WriteQueue {
     pub(crate) fn answer_claim(&self, pending: &PendingClaim, outcome: ClaimOutcome) {
         let mut state = self.state.lock();
         pending.set_outcome(outcome);
-        state.last_answer_at = Instant::now();
+        state.last_answer_at = self.clock.monotonic_now();
         drop(state);
-        self.worker_wakeup.notify_all();
+        self.worker_wakeup.notify();
     }
 
     /// Waits for the writer's next task. After `idle_check_interval` without a task, returns an empty batch. The writer
     /// sends the empty batch to check whether Redis answers. Returns `None` when the writer must end.
     pub(crate) fn wait_for_next_task(&self, idle_check_interval: Duration) -> Option<WriterTask> {
-        let idle_until = Instant::now() + idle_check_interval;
+        let idle_until = self.clock.monotonic_now() + idle_check_interval;
         let mut state = self.state.lock();
         loop {
-            let now = Instant::now();
+            let now = self.clock.monotonic_now();
             match state.close_deadline {
                 Some(deadline) if state.queued.is_empty() || now >= deadline => return None,
                 _ if !state.queued.is_empty() => break,
                 _ if now >= idle_until => return Some(WriterTask::WriteBatch(InFlightBatch::default())),
-                _ => {
-                    self.writer_wakeup.wait_until(&mut state, idle_until);
-                }
+                _ => state = self.wait_unlocked(state, &self.writer_wakeup, idle_until),
             }
         }
         let mut in_flight = InFlightBatch::default();
@@ -206,10 +230,10 @@ impl WriteQueue {
     /// Waits for `pause`, and returns true. Returns false as soon as the close deadline has passed, because the writer
     /// must then end.
     pub(crate) fn pause_before_retry(&self, pause: Duration) -> bool {
-        let resume = Instant::now() + pause;
+        let resume = self.clock.monotonic_now() + pause;
         let mut state = self.state.lock();
         loop {
-            let now = Instant::now();
+            let now = self.clock.monotonic_now();
             if state.close_deadline.is_some_and(|deadline| now >= deadline) {
                 return false;
             }
@@ -217,7 +241,7 @@ impl WriteQueue {
                 return true;
             }
             let next = state.close_deadline.map_or(resume, |deadline| deadline.min(resume));
-            self.writer_wakeup.wait_until(&mut state, next);
+            state = self.wait_unlocked(state, &self.writer_wakeup, next);
         }
     }
 
@@ -258,11 +282,11 @@ impl WriteQueue {
 
         let mut state = self.state.lock();
         feedbacks.iter().for_each(|feedback| feedback.increment_acknowledged_batch_count());
-        state.last_answer_at = Instant::now();
+        state.last_answer_at = self.clock.monotonic_now();
         state.unacknowledged_bytes -= memory_cost;
         self.statistics.set_unacknowledged_bytes(state.unacknowledged_bytes);
         drop(state);
-        self.worker_wakeup.notify_all();
+        self.worker_wakeup.notify();
     }
 
     /// Waits until Redis has acknowledged at least `count` batches of the worker to which `feedback` belongs, and
@@ -274,7 +298,7 @@ impl WriteQueue {
         count: u64,
         timeout: Duration,
     ) -> Result<bool, Halt> {
-        let deadline = Instant::now() + timeout;
+        let deadline = self.clock.monotonic_now() + timeout;
         let mut state = self.state.lock();
         loop {
             if feedback.acknowledged_batch_count() >= count {
@@ -283,9 +307,10 @@ impl WriteQueue {
             if let Some(halt) = &state.halt {
                 return Err(halt.clone());
             }
-            if state.writer_ended || self.worker_wakeup.wait_until(&mut state, deadline).timed_out() {
-                return Ok(feedback.acknowledged_batch_count() >= count);
+            if state.writer_ended || self.clock.monotonic_now() >= deadline {
+                return Ok(false);
             }
+            state = self.wait_unlocked(state, &self.worker_wakeup, deadline);
         }
     }
 
@@ -302,19 +327,21 @@ impl WriteQueue {
     /// Records that the writer has ended, and wakes all waiting workers.
     pub(crate) fn mark_writer_ended(&self) {
         self.state.lock().writer_ended = true;
-        self.worker_wakeup.notify_all();
+        self.worker_wakeup.notify();
     }
 
     /// Requests the writer to end as soon as the queue is empty, at the latest at `deadline`.
-    pub(crate) fn request_close(&self, deadline: Instant) {
+    pub(crate) fn request_close(&self, deadline: Duration) {
         self.state.lock().close_deadline = Some(deadline);
-        self.writer_wakeup.notify_all();
+        self.writer_wakeup.notify();
     }
 
     /// Waits until the writer has ended, at most until `deadline`.
-    pub(crate) fn wait_for_writer_end(&self, deadline: Instant) -> WriterCloseOutcome {
+    pub(crate) fn wait_for_writer_end(&self, deadline: Duration) -> WriterCloseOutcome {
         let mut state = self.state.lock();
-        while !state.writer_ended && !self.worker_wakeup.wait_until(&mut state, deadline).timed_out() {}
+        while !state.writer_ended && self.clock.monotonic_now() < deadline {
+            state = self.wait_unlocked(state, &self.worker_wakeup, deadline);
+        }
         match (state.writer_ended, state.unacknowledged_bytes) {
             (true, 0) => WriterCloseOutcome::Drained,
             (_, unacknowledged_bytes) => WriterCloseOutcome::Abandoned { unacknowledged_bytes },

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use windrow_engine::ClaimOutcome;
 use windrow_engine::halt::OutputFault;
@@ -79,10 +79,11 @@ impl WriterThread {
 
     fn write_batch_with_retries(&mut self, batch: InFlightBatch) -> Result<(), WriterMustEnd> {
         let mut duration = Duration::ZERO;
+        let clock = Arc::clone(self.queue.clock());
         let write = |client: &mut TransactionClient, fences: &mut GrantedFences| {
-            let began = Instant::now();
+            let began = clock.monotonic_now();
             let attempt = client.write_batch(&batch, fences);
-            duration = began.elapsed();
+            duration = clock.monotonic_now().saturating_sub(began);
             attempt
         };
         let Some(outcome) = self.retry_until_done(|| true, write)? else { return Ok(()) };
