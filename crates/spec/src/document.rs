@@ -16,15 +16,16 @@ pub(crate) struct DocumentNode {
     pub(crate) value: DocumentValue,
 }
 
-/// A TOML value. The TOML types that no setting of a pipeline has, such as arrays, share the variant `Other`.
+/// A TOML value. The TOML types that no setting of a pipeline has, such as dates, share the variant `Other`.
 #[derive(Clone, Debug)]
 pub(crate) enum DocumentValue {
     Text(String),
     Integer(i64),
     Float(f64),
     Boolean(bool),
+    Array(Vec<DocumentNode>),
     Table(DocumentTable),
-    /// A value of a type that no setting of a pipeline has. The text names the type: `an array`.
+    /// A value of a type that no setting of a pipeline has. The text names the type: `a date or time`.
     Other(&'static str),
     /// An unreadable value, which has been reported as a mistake already.
     Invalid,
@@ -38,6 +39,7 @@ impl DocumentValue {
             Self::Integer(_) => "an integer",
             Self::Float(_) => "a float",
             Self::Boolean(_) => "a boolean",
+            Self::Array(_) => "an array",
             Self::Table(_) => "a table",
             Self::Other(name) => name,
             Self::Invalid => "broken",
@@ -158,7 +160,10 @@ fn read_node(
         DeValue::Float(float) => float.as_str().parse().map_or(DocumentValue::Invalid, DocumentValue::Float),
         DeValue::Boolean(truth) => DocumentValue::Boolean(*truth),
         DeValue::Datetime(_) => DocumentValue::Other("a date or time"),
-        DeValue::Array(_) => DocumentValue::Other("an array"),
+        DeValue::Array(elements) => {
+            let elements = elements.iter().map(|one| read_node(one.get_ref(), one.span(), origin, mistakes));
+            DocumentValue::Array(elements.collect())
+        }
         DeValue::Table(inner) => DocumentValue::Table(read_table(inner, origin, mistakes)),
     };
     DocumentNode { location: at, value }

@@ -65,6 +65,7 @@
 //! | `read/key.rs` | `key`: the template of the Redis keys of a view's rows |
 //! | `read/name.rs` | reads and checks names in the pipeline file |
 //! | `read/named_entries.rs` | tables in which the author of the file chooses the names |
+//! | `read/savepoint_locations.rs` | `savepoints`: where savepoints that are requested over HTTP may go |
 //! | `read/secret.rs` | settings that may be secret: `${NAME}` and `{ file = "…" }` |
 //! | `read/section.rs` | the tables of settings: names, values, bounds, defaults |
 //! | `read/setting.rs` | a value with its path, and the checks of its type |

@@ -162,6 +162,9 @@ pub struct CheckpointSpec {
     pub checkpoint_store_url: String,
     /// The number of complete checkpoints to keep for each partition; at least 1.
     pub kept_generation_count: usize,
+    /// The locations below which a savepoint that is requested over HTTP may go, in addition to the job's own folder:
+    /// `file:/…`, `s3://…`, `gs://…` or `az://…`.
+    pub http_savepoint_locations: Vec<String>,
 }
 
 /// `[sink]`: the sink of the rows.

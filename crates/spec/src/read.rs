@@ -16,6 +16,7 @@ mod integer;
 mod key;
 mod name;
 mod named_entries;
+mod savepoint_locations;
 mod secret;
 mod section;
 mod setting;

@@ -147,10 +147,10 @@ fn documented_settings() -> Vec<DocumentedSetting> {
     found
 }
 
-/// Returns the texts between backticks that are values in TOML: text in quotes, or a number.
+/// Returns the texts between backticks that are values in TOML: text in quotes, a list, or a number.
 fn values_in(cell: &str) -> Vec<&str> {
     let quoted = cell.split('`').skip(1).step_by(2);
-    quoted.filter(|text| text.starts_with('"') || text.parse::<i64>().is_ok()).collect()
+    quoted.filter(|text| text.starts_with(['"', '[']) || text.parse::<i64>().is_ok()).collect()
 }
 
 /// Adds the paths of the settings that the reader knows at and below `path`.

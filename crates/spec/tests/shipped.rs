@@ -39,6 +39,7 @@ fn source_event_and_sink() {
         checkpoint_interval_ms: 30_000,
         checkpoint_store_url: "file:./.windrow/checkpoints".to_owned(),
         kept_generation_count: 3,
+        http_savepoint_locations: Vec::new(),
     };
     assert_eq!(pipeline.checkpoint, checkpoint);
     assert_eq!(pipeline.sink.redis().redis_url, "redis://localhost:6379");

@@ -2,9 +2,9 @@
 //!
 //! Owns: the choice of a savepoint's location, the threads that wait for savepoints, the outcomes of savepoints, and
 //! the stop requests to all instances. Does not own: how a savepoint is taken (the engine), how the process ends (the
-//! binary). Invariants: (1) A savepoint goes only to a local directory or into the bucket of the checkpoints. So a
-//! visitor of the pages cannot send state to another place. (2) The process remembers only the newest savepoint
-//! requests. After a crash: the outcomes are lost with the process. A complete savepoint stays complete.
+//! binary). Invariants: (1) A savepoint goes only below the job's checkpoints, or below a location that the pipeline
+//! file names. So a visitor of the pages cannot send state to another place. (2) The process remembers only the newest
+//! savepoint requests. After a crash: the outcomes are lost with the process. A complete savepoint stays complete.
 //!
 //! These types stand for the steps of a savepoint. [`HttpSavepointRequest`] is the request. `SavepointTask` runs in the
 //! thread that takes the savepoint. `RememberedSavepoint`, in the [`SavepointRegistry`], holds the progress and the

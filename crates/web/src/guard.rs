@@ -7,8 +7,8 @@
 //! host name. So the server refuses requests from a page of another server whose host name resolves to `127.0.0.1`. (2)
 //! If a request changes something, a server accepts it only from its own pages or from a client that is not a browser.
 //! (3) The security headers forbid browsers to show a page in a frame, and to guess a content type. (4) A page runs
-//! only scripts that are files of this server.
-//! After a crash: logins stay valid, because a session cookie depends only on the token and the expiry time.
+//! only scripts that are files of this server. (5) After a logout, the session cookie is worth nothing.
+//! After a crash: all sessions have ended, so users log in again.
 
 mod headers;
 mod host;
@@ -16,6 +16,7 @@ mod login;
 mod origin;
 mod request_body;
 mod session;
+pub(crate) mod tls_proxy;
 mod token;
 
 use std::net::SocketAddr;
@@ -27,13 +28,16 @@ use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use crate::answers;
 
 pub use request_body::MAX_REQUEST_BODY_BYTES;
+pub use tls_proxy::TlsProxies;
 pub use token::{AccessToken, InvalidToken};
 
-/// The settings of a server's access control: the server's address, and the access token if the server has one.
+/// The settings of a server's access control: the server's address, the access token if the server has one, and the
+/// proxies in front of the server.
 #[derive(Clone, Debug)]
 pub struct ServerProtection {
     address: SocketAddr,
     token: Option<Arc<AccessToken>>,
+    tls_proxies: TlsProxies,
 }
 
 /// The error for a server without a token at an address that other machines can reach.
@@ -53,7 +57,14 @@ impl ServerProtection {
         if token.is_none() && !address.ip().is_loopback() {
             return Err(TokenRequired { address });
         }
-        Ok(Self { address, token: token.map(Arc::new) })
+        Ok(Self { address, token: token.map(Arc::new), tls_proxies: TlsProxies::default() })
+    }
+
+    /// Returns these settings for a server behind `tls_proxies`. A browser that uses TLS receives its session cookie with
+    /// the attribute `Secure`.
+    #[must_use]
+    pub fn with_tls_proxies(self, tls_proxies: TlsProxies) -> Self {
+        Self { tls_proxies, ..self }
     }
 }
 
@@ -63,7 +74,8 @@ pub fn protect(router: Router, protection: &ServerProtection) -> Router {
     let mut router =
         router.fallback(answers::answer_not_found).method_not_allowed_fallback(answers::answer_method_not_allowed);
     if let Some(token) = &protection.token {
-        let gate = Arc::new(login::LoginChecker::new(Arc::clone(token), protection.address.port()));
+        let (port, tls_proxies) = (protection.address.port(), protection.tls_proxies.clone());
+        let gate = Arc::new(login::LoginChecker::new(Arc::clone(token), port, tls_proxies));
         let login = login::router(Arc::clone(&gate)).method_not_allowed_fallback(answers::answer_method_not_allowed);
         router = router.layer(from_fn_with_state(gate, login::require_login)).merge(login);
     }

@@ -53,12 +53,14 @@
 //! | `guard/login.rs` | the login with a token, and the delay of wrong ones |
 //! | `guard/origin.rs` | `Origin` and `Sec-Fetch-Site` |
 //! | `guard/request_body.rs` | the bound on bodies |
-//! | `guard/session.rs` | the session cookie |
+//! | `guard/session.rs` | the sessions of browsers that are logged in |
+//! | `guard/tls_proxy.rs` | whether a browser uses TLS, as a proxy says |
 //! | `guard/token.rs` | the access token of a server |
 //! | `routes.rs` | all paths of a job's server, with those of its pages (`PAGE_PATHS`) |
 //! | `api_route.rs` | a route with its methods, for the comparison with `docs/openapi.json` |
 //! | `server_context.rs` | what all handlers of a job's server share |
 //! | `query.rs` | a URL's query parameters |
+//! | `event_stream_end.rs` | ends the event streams of live pages |
 //! | `answers.rs` | the two kinds of answers: data as JSON, or a fault |
 //! | `health.rs` | `/healthz`, `/readyz` |
 //! | `health_probe.rs` | asks the health checks of a running job |
@@ -252,6 +254,7 @@ pub mod api;
 mod api_route;
 pub mod assets;
 pub mod controls;
+mod event_stream_end;
 pub mod flink;
 pub mod guard;
 pub mod health;

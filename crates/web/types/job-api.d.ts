@@ -448,7 +448,12 @@ export interface PipelinePlan {
 		fields: { name: string; type: string }[];
 	};
 	watermark: { max_out_of_orderness_ms: number };
-	checkpoint: { every_ms: number; store: string; keep: number };
+	checkpoint: {
+		every_ms: number;
+		store: string;
+		keep: number;
+		savepoints: string[];
+	};
 	sink: { redis: string };
 	feature_views: FeatureViewPlan[];
 }

@@ -1,12 +1,13 @@
 //! The command line: its commands, its flags and their help texts.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use jiff::{SignedDuration, Timestamp};
 use windrow_spec::PipelineOverride;
+use windrow_web::guard::TlsProxies;
 use windrow_web::server::ListenAddress;
 
 use crate::exit;
@@ -189,6 +190,25 @@ pub(crate) struct WebArgs {
     /// File with the token that clients must send [default: the variable WINDROW_TOKEN; if unset, no token]
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) proxy_args: ProxyArgs,
+}
+
+/// The proxies with TLS in front of a web server.
+#[derive(Args, Debug)]
+pub(crate) struct ProxyArgs {
+    /// Browsers reach the pages over TLS only, through a proxy: they send the login cookie over TLS only
+    #[arg(long)]
+    pub(crate) behind_tls: bool,
+    /// Address of a proxy whose header X-Forwarded-Proto says whether a browser uses TLS; may be repeated
+    #[arg(long = "trusted-proxy", value_name = "IP")]
+    pub(crate) trusted_proxies: Vec<IpAddr>,
+}
+
+impl ProxyArgs {
+    pub(crate) fn to_tls_proxies(&self) -> TlsProxies {
+        TlsProxies { is_always_used: self.behind_tls, trusted_addresses: self.trusted_proxies.clone() }
+    }
 }
 
 #[derive(Args, Debug)]
@@ -298,6 +318,8 @@ pub(crate) struct KafkaUiArgs {
     /// File with the token that clients must send [default: the variable WINDROW_TOKEN; if unset, no token]
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) proxy_args: ProxyArgs,
 }
 
 #[derive(Args, Debug)]

@@ -17,7 +17,7 @@ use windrow_connectors::redis;
 use windrow_engine::StopSignal;
 use windrow_spec::Pipeline;
 use windrow_web::controls::SavepointRegistry;
-use windrow_web::guard::{self, AccessToken, ServerProtection};
+use windrow_web::guard::{self, AccessToken, ServerProtection, TlsProxies};
 use windrow_web::peers::{PeerInstances, ReportPublisher};
 use windrow_web::server::{self, HttpServer, ListenAddress};
 use windrow_web::{JobServerContext, routes};
@@ -69,7 +69,12 @@ impl JobWebServer {
             peers: PeerInstances::default(),
             savepoint_registry: SavepointRegistry::default(),
         });
-        let server = listener.map(|listener| start_http_server(listener, token, &context, &reporter)).transpose()?;
+        let server = listener
+            .map(|listener| {
+                let tls_proxies = args.proxy_args.to_tls_proxies();
+                start_http_server(listener, token, tls_proxies, &context, &reporter)
+            })
+            .transpose()?;
         // The publisher also reads requests to stop the job. So it already runs while the start waits for Kafka and
         // Redis.
         let publisher = Some(ReportPublisher::start(&context));
@@ -110,6 +115,7 @@ impl Drop for JobWebServer {
 fn start_http_server(
     listener: TcpListener,
     token: Option<AccessToken>,
+    tls_proxies: TlsProxies,
     context: &Arc<JobServerContext>,
     reporter: &StartupReporter,
 ) -> Result<HttpServer, CommandFailure> {
@@ -120,8 +126,9 @@ fn start_http_server(
         )
     };
     let address = listener.local_addr().map_err(failed)?;
-    let protection =
-        ServerProtection::new(address, token).map_err(|error| create_usage_failure(&describe_missing_token(&error)))?;
+    let protection = ServerProtection::new(address, token)
+        .map_err(|error| create_usage_failure(&describe_missing_token(&error)))?
+        .with_tls_proxies(tls_proxies);
     let router = guard::protect(routes::build_job_router(Arc::clone(context)), &protection);
     let server = HttpServer::start(listener, router).map_err(failed)?;
     reporter.set_listen_address(address.to_string());

@@ -82,6 +82,7 @@ pub(crate) fn plan_as_json(pipeline: &Pipeline) -> serde_json::Value {
             "every_ms": pipeline.checkpoint.checkpoint_interval_ms,
             "store": pipeline.checkpoint.checkpoint_store_url,
             "keep": pipeline.checkpoint.kept_generation_count,
+            "savepoints": pipeline.checkpoint.http_savepoint_locations,
         },
         "sink": { "redis": redact_url_credentials_and_query(&pipeline.sink.redis().redis_url) },
         "feature_views": pipeline.views_with_redis_specs().map(view).collect::<Vec<_>>(),

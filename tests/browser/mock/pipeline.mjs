@@ -95,6 +95,7 @@ const PLAN = {
 		every_ms: 30000,
 		store: "file:./.windrow/checkpoints",
 		keep: 3,
+		savepoints: [],
 	},
 	sink: { redis: "redis://localhost:6379" },
 	feature_views: [

@@ -1,4 +1,4 @@
-//! `[checkpoint]`: the interval and the store of checkpoints. Every field has a default.
+//! `[checkpoint]`: the interval and the store of checkpoints, and where savepoints may go. Every field has a default.
 
 use windrow_core::MAX_WINDOW_MS;
 
@@ -7,6 +7,7 @@ use crate::diagnostics::collector::DiagnosticCollector;
 use crate::pipeline::CheckpointSpec;
 use crate::read::duration::DurationRange;
 use crate::read::integer::{IntegerRange, IntegerUnit};
+use crate::read::savepoint_locations::SavepointLocations;
 use crate::read::section::{SectionDefinition, SettingDefinition};
 use crate::read::setting::PipelineSetting;
 use crate::read::table_reader::TableReader;
@@ -17,7 +18,11 @@ const STORE_URL_SCHEMES: [&str; 4] = ["file:", "s3://", "gs://", "az://"];
 
 pub(super) static CHECKPOINT: SettingDefinition<&SectionDefinition> = SettingDefinition::optional(
     "checkpoint",
-    &SectionDefinition { expected: "a table: `[checkpoint]`", alternatives: &[], settings: &[&EVERY, &STORE, &KEEP] },
+    &SectionDefinition {
+        expected: "a table: `[checkpoint]`",
+        alternatives: &[],
+        settings: &[&EVERY, &STORE, &KEEP, &SAVEPOINTS],
+    },
     "The interval and the store of checkpoints.",
 );
 static EVERY: SettingDefinition<DurationRange> = SettingDefinition::optional(
@@ -39,6 +44,12 @@ static KEEP: SettingDefinition<IntegerRange> = SettingDefinition::optional(
     IntegerRange { min: 1, max: 1_000, default: 3, unit: IntegerUnit::Generations },
     "The number of complete checkpoints that are kept for each partition.",
 );
+static SAVEPOINTS: SettingDefinition<SavepointLocations> = SettingDefinition::optional(
+    "savepoints",
+    SavepointLocations,
+    "The locations below which a savepoint that is requested over HTTP may go: `file:/path`, `s3://bucket/prefix`, \
+     `gs://…` or `az://…`. It may always go below the job's checkpoints.",
+);
 
 pub(super) fn read_checkpoint(
     root: &mut TableReader<'_>,
@@ -51,8 +62,14 @@ pub(super) fn read_checkpoint(
         None => STORE.value.default.map(str::to_owned),
     };
     let keep = checkpoint.read_setting(&KEEP, mistakes);
+    let savepoints = checkpoint.read_setting(&SAVEPOINTS, mistakes);
     checkpoint.report_unknown_and_missing_fields(mistakes);
-    Some(CheckpointSpec { checkpoint_interval_ms: every?, checkpoint_store_url: store?, kept_generation_count: keep? })
+    Some(CheckpointSpec {
+        checkpoint_interval_ms: every?,
+        checkpoint_store_url: store?,
+        kept_generation_count: keep?,
+        http_savepoint_locations: savepoints?,
+    })
 }
 
 fn read_store_url(setting: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<String> {

@@ -37,6 +37,7 @@ impl JobServerContext {
         let savepoint_id = format!("{}-{}", Timestamp::now().strftime("%Y%m%dT%H%M%SZ"), random_hex_digits(4)?);
         let location = choose_savepoint_location(&SavepointLocationRequest {
             checkpoint_location: self.checkpoint_store.place(),
+            named_locations: &self.pipeline.checkpoint.http_savepoint_locations,
             target_directory: request.target_directory,
             pipeline_name: &self.pipeline.name,
             savepoint_id: &savepoint_id,

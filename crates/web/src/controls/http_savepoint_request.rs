@@ -3,8 +3,9 @@
 /// A savepoint request that arrived over HTTP, through the JSON API or through Flink's REST API.
 #[derive(Clone, Default, Debug)]
 pub struct HttpSavepointRequest<'a> {
-    /// The location in which the server creates a new folder for the savepoint: a local directory, or a folder in the
-    /// bucket of the checkpoints. If `None`, the savepoint is stored beside the checkpoints.
+    /// The location in which the server creates a new folder for the savepoint: a directory or a folder in a bucket,
+    /// below the checkpoints or below a location that the pipeline file names. If `None`, the savepoint is stored beside
+    /// the checkpoints.
     pub target_directory: Option<&'a str>,
     /// The name of this request. With this name, the caller later asks for the savepoint's outcome. If `None`, the
     /// server chooses a random name.

@@ -33,17 +33,21 @@ pub enum SavepointRefusal {
          directory; {OTHER_LOCATIONS_HINT}"
     )]
     RelativeDirectory,
-    /// The requested location is neither a local directory nor in the bucket of the checkpoints.
+    /// The requested location is not a plain path.
     #[error(
-        "a savepoint requested over HTTP must go to a directory or into the bucket of the checkpoints \
-         ({checkpoint_location}), not to another `{scheme}://` location; {OTHER_LOCATIONS_HINT}"
+        "the directory of a savepoint may contain neither `.` nor `..` as a name, and neither a login nor options; \
+         {OTHER_LOCATIONS_HINT}"
     )]
-    ForeignLocation {
+    IndirectLocation,
+    /// The requested location lies neither below the checkpoints nor below a location that the pipeline file names. The
+    /// message does not quote the requested location, which may contain a password.
+    #[error(
+        "a savepoint requested over HTTP must go below the checkpoints of the job ({checkpoint_location}), or below a \
+         location in `checkpoint.savepoints` of the pipeline file; {OTHER_LOCATIONS_HINT}"
+    )]
+    LocationNotAllowed {
         /// The location of the checkpoints.
         checkpoint_location: String,
-        /// The URL scheme of the requested location. The rest of the URL is left out, because the rest may contain a
-        /// password.
-        scheme: String,
     },
     /// The requested location cannot be opened.
     #[error(transparent)]

@@ -6,18 +6,20 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Form, Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, map_response};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::sleep;
 
-use super::session::{SessionCookie, create_session_cookie, is_valid_session};
+use super::session::{LoginSessions, SESSION_LIFETIME};
+use super::tls_proxy::TlsProxies;
 use super::token::AccessToken;
 use crate::answers::HttpFault;
 use crate::assets;
+use crate::event_stream_end::end_event_stream_at_signal;
 use crate::query::QueryParameters;
 
 /// The delay before the answer to a request with a wrong token. The delay slows down a client that guesses tokens.
@@ -40,25 +42,53 @@ pub(super) struct LoginChecker {
     /// The name of the session cookie. The name contains the port, because a browser shares the cookies of a host
     /// between the servers on all its ports.
     cookie_name: String,
+    sessions: LoginSessions,
+    tls_proxies: TlsProxies,
     wrong_token_permits: Semaphore,
 }
 
+/// The session cookie that an answer sets.
+enum SessionCookie<'s> {
+    /// The cookie of a new session.
+    Begin { session_id: &'s str },
+    /// The browser discards the cookie.
+    Discard,
+}
+
 impl LoginChecker {
-    pub(super) fn new(token: Arc<AccessToken>, port: u16) -> Self {
+    pub(super) fn new(token: Arc<AccessToken>, port: u16, tls_proxies: TlsProxies) -> Self {
         let wrong_token_permits = Semaphore::new(MAX_DELAYED_WRONG_TOKENS);
-        Self { token, cookie_name: format!("windrow_session_{port}"), wrong_token_permits }
+        let cookie_name = format!("windrow_session_{port}");
+        Self { token, cookie_name, sessions: LoginSessions::default(), tls_proxies, wrong_token_permits }
     }
 
-    fn has_valid_session(&self, headers: &HeaderMap) -> bool {
+    /// Returns the ids of sessions in the cookies of a request. The sessions need not exist.
+    fn read_session_ids<'h>(&'h self, headers: &'h HeaderMap) -> impl Iterator<Item = &'h str> {
         let cookies = headers.get_all(header::COOKIE).iter().filter_map(|cookies| cookies.to_str().ok());
         let pairs = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|cookie| cookie.trim().split_once('='));
-        pairs.filter(|(name, _)| *name == self.cookie_name).any(|(_, value)| is_valid_session(&self.token, value))
+        pairs.filter(|(name, _)| *name == self.cookie_name).map(|(_, value)| value)
     }
 
-    fn render_set_cookie_header(&self, cookie: &SessionCookie) -> Option<HeaderValue> {
-        let SessionCookie { value, max_age_s } = cookie;
+    /// Returns a receiver whose sender is dropped at the end of the session of a request. Returns `None` if the request
+    /// has no session.
+    fn find_session(&self, headers: &HeaderMap) -> Option<watch::Receiver<bool>> {
+        self.read_session_ids(headers).find_map(|id| self.sessions.subscribe_to_end(id))
+    }
+
+    fn render_set_cookie_header(
+        &self,
+        cookie: &SessionCookie<'_>,
+        headers: &HeaderMap,
+        extensions: &Extensions,
+    ) -> Option<HeaderValue> {
+        let (value, max_age_s) = match cookie {
+            SessionCookie::Begin { session_id } => (*session_id, SESSION_LIFETIME.as_secs()),
+            SessionCookie::Discard => ("", 0),
+        };
         let name = &self.cookie_name;
-        HeaderValue::from_str(&format!("{name}={value}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite=Strict")).ok()
+        let secure = if self.tls_proxies.has_browser_tls(headers, extensions) { "; Secure" } else { "" };
+        let header = format!("{name}={value}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite=Strict{secure}");
+        HeaderValue::from_str(&header).ok()
     }
 
     /// Delays the answer to a request with a wrong token. Returns a fault at once if too many answers are delayed
@@ -80,8 +110,8 @@ pub(super) async fn require_login(State(gate): State<Arc<LoginChecker>>, request
     let path = request.uri().path();
     let is_open = PATHS_WITHOUT_LOGIN.contains(&path)
         || PATH_PREFIXES_WITHOUT_LOGIN.iter().any(|folder| path.starts_with(folder));
-    if gate.has_valid_session(headers) {
-        return next.run(request).await;
+    if let Some(session_end) = gate.find_session(headers) {
+        return end_event_stream_at_signal(session_end, next.run(request).await);
     }
     if is_open {
         return add_connection_close_header(next.run(request).await).await;
@@ -151,6 +181,8 @@ async fn get_login_page(QueryParameters(query): QueryParameters<LoginQuery>) -> 
 async fn log_in(
     State(gate): State<Arc<LoginChecker>>,
     QueryParameters(query): QueryParameters<LoginQuery>,
+    headers: HeaderMap,
+    extensions: Extensions,
     Form(form): Form<LoginForm>,
 ) -> Response {
     if !gate.token.matches(&form.token) {
@@ -159,16 +191,25 @@ async fn log_in(
             Err(fault) => fault.into_response(),
         };
     }
-    let cookie = gate.render_set_cookie_header(&create_session_cookie(&gate.token));
+    let session_id = match gate.sessions.begin_session() {
+        Ok(session_id) => session_id,
+        Err(error) => {
+            let reason = format!("the operating system returned no random numbers: {error}");
+            return HttpFault::new(StatusCode::INTERNAL_SERVER_ERROR, reason).into_response();
+        }
+    };
+    let cookie = SessionCookie::Begin { session_id: &session_id };
+    let cookie = gate.render_set_cookie_header(&cookie, &headers, &extensions);
     let mut response = Redirect::to(local_path_or_root(&query.to)).into_response();
     response.headers_mut().extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
     response
 }
 
-async fn log_out(State(gate): State<Arc<LoginChecker>>) -> Response {
-    let expired = SessionCookie { value: String::new(), max_age_s: 0 };
+async fn log_out(State(gate): State<Arc<LoginChecker>>, headers: HeaderMap, extensions: Extensions) -> Response {
+    gate.read_session_ids(&headers).for_each(|id| gate.sessions.end_session(id));
+    let cookie = gate.render_set_cookie_header(&SessionCookie::Discard, &headers, &extensions);
     let mut response = Redirect::to("/login").into_response();
-    response.headers_mut().extend(gate.render_set_cookie_header(&expired).map(|cookie| (header::SET_COOKIE, cookie)));
+    response.headers_mut().extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
     response
 }
 

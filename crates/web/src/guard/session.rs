@@ -1,46 +1,75 @@
-//! The session cookie. After a login, a browser sends the session cookie instead of the token.
+//! The sessions of browsers that are logged in. After a login, a browser sends the session cookie instead of the token.
+//!
+//! Owns: the ids and the lifetimes of sessions, in memory. So a logout ends a session for each copy of its cookie,
+//! and a restart of the process ends all sessions.
 
-use jiff::Timestamp;
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
-use super::token::AccessToken;
+use parking_lot::Mutex;
+use tokio::sync::watch;
 
-/// The time for which a login is valid, in seconds.
-const SESSION_LIFETIME_S: i64 = 7 * 24 * 3_600;
+use crate::random::random_hex_digits;
 
-/// The value of a session cookie, and the number of seconds after which the browser discards the cookie.
-pub(super) struct SessionCookie {
-    pub(super) value: String,
-    pub(super) max_age_s: i64,
+/// The time for which a login is valid.
+pub(super) const SESSION_LIFETIME: Duration = Duration::from_secs(7 * 24 * 3_600);
+/// The largest number of sessions at the same time. One more login ends the oldest session.
+const MAX_SESSIONS: usize = 1_000;
+/// The number of hexadecimal digits of a session's id: 128 random bits.
+const SESSION_ID_DIGITS: usize = 32;
+
+/// The sessions that have neither ended nor expired.
+#[derive(Default)]
+pub(super) struct LoginSessions(Mutex<HashMap<String, LoginSession>>);
+
+struct LoginSession {
+    began_at: Instant,
+    /// Dropping this value tells all answers in progress that the session has ended.
+    end_signal: watch::Sender<bool>,
 }
 
-/// Creates the session cookie for a new login. The value of the cookie is the expiry time of the login, with a
-/// signature that is computed with the token as the key. The cookie does not reveal the token. If the server gets
-/// another token, the cookie becomes invalid.
-pub(super) fn create_session_cookie(token: &AccessToken) -> SessionCookie {
-    let until_s = Timestamp::now().as_second() + SESSION_LIFETIME_S;
-    let signature = token.sign(&session_text_to_sign(until_s));
-    let hex: String = signature.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    SessionCookie { value: format!("{until_s}.{hex}"), max_age_s: SESSION_LIFETIME_S }
+impl LoginSessions {
+    /// Begins a session, and returns its id.
+    ///
+    /// # Errors
+    /// When the operating system returns no random numbers.
+    pub(super) fn begin_session(&self) -> Result<String, getrandom::Error> {
+        self.begin_session_at(Instant::now())
+    }
+
+    fn begin_session_at(&self, now: Instant) -> Result<String, getrandom::Error> {
+        let id = random_hex_digits(SESSION_ID_DIGITS)?;
+        let mut sessions = self.0.lock();
+        sessions.retain(|_, session| !session.has_expired(now));
+        if sessions.len() >= MAX_SESSIONS {
+            let oldest = sessions.iter().min_by_key(|(_, session)| session.began_at).map(|(id, _)| id.clone());
+            oldest.map(|id| sessions.remove(&id));
+        }
+        sessions.insert(id.clone(), LoginSession { began_at: now, end_signal: watch::Sender::new(false) });
+        Ok(id)
+    }
+
+    /// Returns a receiver whose sender is dropped at the end of session `id`. Returns `None` if the session has ended or
+    /// expired, or never existed.
+    pub(super) fn subscribe_to_end(&self, id: &str) -> Option<watch::Receiver<bool>> {
+        self.subscribe_to_end_at(id, Instant::now())
+    }
+
+    fn subscribe_to_end_at(&self, id: &str, now: Instant) -> Option<watch::Receiver<bool>> {
+        let sessions = self.0.lock();
+        sessions.get(id).filter(|session| !session.has_expired(now)).map(|session| session.end_signal.subscribe())
+    }
+
+    /// Ends session `id`, if it exists.
+    pub(super) fn end_session(&self, id: &str) {
+        self.0.lock().remove(id);
+    }
 }
 
-/// Returns whether `value` is the value of a session cookie that was signed with `token`, and whether the login has not
-/// expired.
-pub(super) fn is_valid_session(token: &AccessToken, value: &str) -> bool {
-    let parse = || {
-        let (until_s, hex) = value.split_once('.')?;
-        let until_s: i64 = until_s.parse().ok()?;
-        let pairs = hex.as_bytes().chunks(2);
-        let signature: Option<Vec<u8>> =
-            pairs.map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok()).collect();
-        Some((until_s, signature?))
-    };
-    parse().is_some_and(|(until_s, signature)| {
-        token.verify_signature(&session_text_to_sign(until_s), &signature) && until_s > Timestamp::now().as_second()
-    })
-}
-
-fn session_text_to_sign(until_s: i64) -> String {
-    format!("windrow session until {until_s}")
+impl LoginSession {
+    fn has_expired(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.began_at) >= SESSION_LIFETIME
+    }
 }
 
 #[cfg(test)]
@@ -48,20 +77,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_session_is_only_of_its_token() {
-        let (token, other) = (AccessToken::new("0123456789abcdef"), AccessToken::new("fedcba9876543210"));
-        let (token, other) = (token.expect("long enough"), other.expect("long enough"));
-        let session = create_session_cookie(&token).value;
-        assert!(is_valid_session(&token, &session));
-        assert!(!is_valid_session(&other, &session));
-        let (until, tag) = session.split_once('.').expect("two parts");
-        let later = until.parse::<i64>().expect("a time") + 1;
-        for forged in [format!("{later}.{tag}"), format!("{until}.{}", "0".repeat(64)), format!("{until}."), "x".into()]
-        {
-            assert!(!is_valid_session(&token, &forged), "{forged}");
+    fn a_session_lasts_until_it_is_ended_or_expires() {
+        let (sessions, now) = (LoginSessions::default(), Instant::now());
+        let (one, other) =
+            (sessions.begin_session_at(now).expect("an id"), sessions.begin_session_at(now).expect("an id"));
+        assert!(one.len() == SESSION_ID_DIGITS && one != other);
+        let end = sessions.subscribe_to_end_at(&one, now).expect("a session");
+        assert!(end.has_changed().is_ok());
+        sessions.end_session(&one);
+        assert!(end.has_changed().is_err(), "answers in progress are told");
+        assert!(sessions.subscribe_to_end_at(&one, now).is_none());
+        let last = SESSION_LIFETIME.checked_sub(Duration::from_millis(1)).expect("positive");
+        assert!(sessions.subscribe_to_end_at(&other, now + last).is_some());
+        assert!(sessions.subscribe_to_end_at(&other, now + SESSION_LIFETIME).is_none());
+        for unknown in ["", "0", &"0".repeat(SESSION_ID_DIGITS)] {
+            assert!(sessions.subscribe_to_end_at(unknown, now).is_none(), "{unknown}");
         }
-        assert!(!session.contains("0123456789abcdef"));
-        assert!(token.matches(" 0123456789abcdef\n") && !token.matches("0123456789abcde"));
-        assert!(!format!("{token:?}").contains("0123"));
+    }
+
+    #[test]
+    fn the_number_of_sessions_is_bounded() {
+        let (sessions, now) = (LoginSessions::default(), Instant::now());
+        let begin = |ms: u64| sessions.begin_session_at(now + Duration::from_millis(ms)).expect("an id");
+        let ids: Vec<String> = (0..=MAX_SESSIONS as u64).map(begin).collect();
+        assert_eq!(sessions.0.lock().len(), MAX_SESSIONS);
+        assert!(sessions.subscribe_to_end_at(&ids[0], now).is_none(), "the oldest session has ended");
+        assert!(ids[1..].iter().all(|id| sessions.subscribe_to_end_at(id, now).is_some()));
+        let later = now + SESSION_LIFETIME + Duration::from_secs(60);
+        sessions.begin_session_at(later).expect("an id");
+        assert_eq!(sessions.0.lock().len(), 1, "expired sessions are forgotten");
     }
 }

@@ -16,8 +16,9 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tower_http::compression::CompressionLayer;
 
-use super::connection::{end_event_stream_at_shutdown, serve_connection, wait_for_shutdown};
+use super::connection::serve_connection;
 use super::connection_counts::ConnectionCounts;
+use crate::event_stream_end::{end_event_stream_at_signal, wait_for_signal};
 
 /// The largest number of open connections, over all clients. Further connections wait until an open connection is
 /// closed.
@@ -54,7 +55,7 @@ impl HttpServer {
         };
         let (end_signal, mut ended) = watch::channel(false);
         let work = move || {
-            let stop = async move { wait_for_shutdown(&mut ended).await };
+            let stop = async move { wait_for_signal(&mut ended).await };
             runtime.block_on(serve_until(listener, router, stop));
             // Do not wait for blocking calls: an unresponsive Redis must not delay the end of the process.
             runtime.shutdown_background();
@@ -88,7 +89,7 @@ pub async fn serve_until(listener: TcpListener, router: Router, stop: impl Futur
     let (begin_shutdown, shutdown) = watch::channel(false);
     let end_event_streams = map_response(move |answer| {
         let shutdown = shutdown.clone();
-        async move { end_event_stream_at_shutdown(shutdown, answer) }
+        async move { end_event_stream_at_signal(shutdown, answer) }
     });
     // The layer does not compress event streams. An encoder would delay their messages.
     let router = router.layer(CompressionLayer::new()).layer(end_event_streams);
@@ -110,7 +111,7 @@ pub async fn serve_until(listener: TcpListener, router: Router, stop: impl Futur
             Ok((_, from)) if counts.is_at_limit(from.ip()) => {}
             Ok((stream, from)) => {
                 let slot = counts.count_connection(from.ip());
-                let connection = serve_connection(stream, router.clone(), begin_shutdown.subscribe());
+                let connection = serve_connection(stream, from.ip(), router.clone(), begin_shutdown.subscribe());
                 connections.spawn(async move {
                     connection.await;
                     drop((permit, slot));

@@ -91,7 +91,7 @@ fn what_is_malformed_is_400() {
 #[test]
 fn state_is_not_sent_elsewhere() {
     let job = TestJob::new();
-    for to in ["https://u:hunter2@evil/a", "s3://elsewhere/a", "relative"] {
+    for to in ["https://u:hunter2@evil/a", "s3://elsewhere/a", "relative", "/tmp", "file:///tmp"] {
         let body = format!("{{\"target-directory\": \"{to}\"}}");
         let (status, _, value) = job.request("POST", &format!("/jobs/{}/savepoints", job.id()), &body);
         assert_eq!(status, StatusCode::BAD_REQUEST, "{value}");

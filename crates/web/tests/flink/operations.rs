@@ -14,7 +14,8 @@ const TRIGGER: &str = "0123456789abcdef0123456789abcdef";
 
 #[test]
 fn a_savepoint_is_accepted_once_and_can_be_polled() {
-    let (job, folder) = (TestJob::new(), tempfile::tempdir().expect("a folder"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let job = TestJob::with_savepoints_below(&format!("file:{}", folder.path().display()));
     let path = format!("/jobs/{}/savepoints", job.id());
     for format in ["\"CANONICAL\"", "\"NATIVE\"", "null"] {
         let to = folder.path().display();
@@ -46,7 +47,8 @@ fn a_savepoint_is_accepted_once_and_can_be_polled() {
 
 #[test]
 fn without_a_trigger_id_one_is_drawn() {
-    let (job, folder) = (TestJob::new(), tempfile::tempdir().expect("a folder"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let job = TestJob::with_savepoints_below(&format!("file:{}", folder.path().display()));
     let path = format!("/jobs/{}/savepoints", job.id());
     let body = json!({ "target-directory": format!("file://{}", folder.path().display()) }).to_string();
     let (status, _, value) = job.request("POST", &path, &body);

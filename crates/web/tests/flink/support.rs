@@ -38,7 +38,18 @@ impl TestJob {
         Self::with_reports(reports::own_report(), &[reports::other_report()])
     }
 
+    /// Returns a job whose pipeline file allows savepoints below `location`.
+    pub(crate) fn with_savepoints_below(location: &str) -> Self {
+        let savepoints = format!("checkpoint.savepoints=[\"{location}\"]");
+        Self::with_overrides(reports::own_report(), &[reports::other_report()], &[&savepoints])
+    }
+
     pub(crate) fn with_reports(here: InstanceReport, others: &[InstanceReport]) -> Self {
+        Self::with_overrides(here, others, &[])
+    }
+
+    fn with_overrides(here: InstanceReport, others: &[InstanceReport], overrides: &[&str]) -> Self {
+        let overrides: Vec<_> = overrides.iter().map(|one| one.parse().expect("an override")).collect();
         let report_source = ChangeableReport(Arc::new(Mutex::new(here)));
         let stores = Arc::new(ObjectStoreOpener::new().expect("a runtime"));
         let store = stores.open_store("memory:").expect("memory");
@@ -46,8 +57,8 @@ impl TestJob {
             let name = format!("instances/{}-{:010}", other.instance_id, number + 1);
             store.create_object(&name, serde_json::to_vec(other).expect("JSON")).expect("created");
         }
-        let pipeline =
-            windrow_spec::parse("ecommerce.toml", windrow_spec::SHIPPED_PIPELINE, &[]).expect("the shipped pipeline");
+        let pipeline = windrow_spec::parse("ecommerce.toml", windrow_spec::SHIPPED_PIPELINE, &overrides)
+            .expect("the shipped pipeline");
         let context = Arc::new(JobServerContext {
             pipeline: Arc::new(pipeline),
             pipeline_text: String::new(),

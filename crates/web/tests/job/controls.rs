@@ -78,8 +78,13 @@ fn only_so_many_are_remembered() {
 #[test]
 fn a_place_that_takes_nothing_is_said_at_once() {
     let folder = tempfile::tempdir().expect("a folder");
-    let site =
-        TestServer::with(&format!("file:{}", folder.path().display()), instance_report("00000000000000aa", &[0]), None);
+    let site = TestServer::with_rows_and_overrides(
+        &format!("file:{}", folder.path().display()),
+        instance_report("00000000000000aa", &[0]),
+        None,
+        Vec::new(),
+        &["checkpoint.savepoints=[\"file:/proc/self\"]"],
+    );
     let order = HttpSavepointRequest {
         target_directory: Some("/proc/self/nowhere"),
         after_completion: AfterSavepoint::StopJob,
@@ -100,7 +105,8 @@ fn state_is_sent_nowhere_else() {
     let begin = |target_directory: Option<&str>| {
         site.context.begin_savepoint(HttpSavepointRequest { target_directory, ..HttpSavepointRequest::default() })
     };
-    for to in ["s3://elsewhere/a", "https://u:hunter2@evil.example/", "relative", "gs://a"] {
+    for to in ["s3://elsewhere/a", "https://u:hunter2@evil.example/", "relative", "gs://a", "/tmp", "file:/etc/../tmp"]
+    {
         let Err(refusal) = begin(Some(to)) else { panic!("{to} was taken") };
         let reason = refusal.to_string();
         assert!(reason.contains("windrow savepoint") && !reason.contains("hunter2"), "{to}: {reason}");

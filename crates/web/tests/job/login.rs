@@ -3,6 +3,8 @@
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
+use windrow_web::guard::TlsProxies;
+
 use crate::support::{ACCESS_TOKEN, HttpAnswer, TestServer, instance_report};
 
 fn server_with_token() -> TestServer {
@@ -79,6 +81,59 @@ fn browsers_log_in_once_and_come_back() {
     assert_eq!(elsewhere.status, 403);
     let out = site.post("/logout", &[&cookie], "");
     assert!(out.header("set-cookie").expect("a cookie").contains("Max-Age=0"));
+}
+
+/// A copy of the cookie is worth nothing after the logout, and the live pages of the session end.
+#[test]
+fn a_logout_ends_the_session_on_the_server() {
+    let site = server_with_token();
+    let [cookie, other] = [(); 2].map(|()| session_cookie(&log_in(&site, "/login", ACCESS_TOKEN)));
+    let open_stream = |cookie: &str| {
+        let mut stream = site.connect();
+        write!(stream, "GET /api/overview/live HTTP/1.1\r\nHost: {}\r\n{cookie}\r\n\r\n", site.address).expect("sent");
+        let mut beginning = [0; 15];
+        stream.read_exact(&mut beginning).expect("an answer");
+        assert_eq!(&beginning, b"HTTP/1.1 200 OK");
+        stream
+    };
+    let (mut stream, mut other_stream) = (open_stream(&cookie), open_stream(&other));
+    assert_eq!(site.post("/logout", &[&cookie], "").status, 303);
+    for path in ["/api/overview", "/api/overview/live", "/assets/job/app.js"] {
+        assert_eq!(site.request("GET", path, &[&cookie], "").status, 401, "{path}");
+    }
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).expect("the live page ends, because the server closes the stream");
+    let mut more = [0; 1];
+    other_stream.read_exact(&mut more).expect("the live page of the other session goes on");
+    // Logging out twice, or without a login, does no harm.
+    assert_eq!(site.post("/logout", &[&cookie], "").status, 303);
+    assert_eq!(site.post("/logout", &[], "").status, 303);
+    assert_eq!(site.request("GET", "/api/overview", &[&other], "").status, 200);
+}
+
+/// The cookie is `Secure` where the browser uses TLS. Only the proxies that the operator names are believed.
+#[test]
+fn the_cookie_is_secure_behind_tls() {
+    const HTTPS: &str = "X-Forwarded-Proto: https";
+    let here = [[127, 0, 0, 1].into()];
+    let elsewhere = [[192, 0, 2, 1].into()];
+    for (is_always_used, trusted, header, is_secure) in [
+        (false, &here[..], HTTPS, true),
+        (false, &here[..], "x-forwarded-proto: HTTPS, http", true),
+        (false, &here[..], "X-Forwarded-Proto: http", false),
+        (false, &here[..], "X-Other: https", false),
+        (false, &elsewhere[..], HTTPS, false),
+        (false, &[], HTTPS, false),
+        (true, &[], "X-Other: 1", true),
+    ] {
+        let site = TestServer::behind_proxies(TlsProxies { is_always_used, trusted_addresses: trusted.to_vec() });
+        let form = "Content-Type: application/x-www-form-urlencoded";
+        let answer = site.post("/login", &[header, form], &format!("token={ACCESS_TOKEN}"));
+        let out = site.post("/logout", &[header, &session_cookie(&answer)], "");
+        for set in [&answer, &out].map(|answer| answer.header("set-cookie").expect("a cookie").to_owned()) {
+            assert_eq!(set.ends_with("; Secure"), is_secure, "{header} {trusted:?}: {set}");
+        }
+    }
 }
 
 #[test]

@@ -13,7 +13,7 @@ use windrow_connectors::redis::WrittenRow;
 use windrow_engine::{CheckpointStore, CheckpointStoreOpener, StopSignal};
 use windrow_test_support::HANG_TIMEOUT;
 use windrow_web::controls::SavepointRegistry;
-use windrow_web::guard::{AccessToken, ServerProtection, protect};
+use windrow_web::guard::{AccessToken, ServerProtection, TlsProxies, protect};
 use windrow_web::peers::PeerInstances;
 use windrow_web::report::{InstanceState, PartitionReport, ViewReport, WorkerReport};
 use windrow_web::server::{HttpServer, bind};
@@ -94,12 +94,21 @@ impl TestServer {
     ) -> Self {
         let stores = Arc::new(ObjectStoreOpener::new().expect("a runtime"));
         let store = stores.open_store(place).expect("a place");
-        Self::with_everything(store, stores, said, token, rows, overrides)
+        Self::with_everything(store, stores, said, token, TlsProxies::default(), rows, overrides)
+    }
+
+    /// A server with a token behind proxies.
+    pub(crate) fn behind_proxies(tls_proxies: TlsProxies) -> Self {
+        let stores = Arc::new(ObjectStoreOpener::new().expect("a runtime"));
+        let store = stores.open_store("memory:").expect("a place");
+        let report = instance_report("00000000000000aa", &[0]);
+        Self::with_everything(store, stores, report, Some(ACCESS_TOKEN), tls_proxies, Vec::new(), &[])
     }
 
     pub(crate) fn with_store(store: Arc<dyn CheckpointStore>) -> Self {
         let stores = Arc::new(ObjectStoreOpener::new().expect("a runtime"));
-        Self::with_everything(store, stores, instance_report("00000000000000aa", &[0, 1, 2, 3]), None, Vec::new(), &[])
+        let report = instance_report("00000000000000aa", &[0, 1, 2, 3]);
+        Self::with_everything(store, stores, report, None, TlsProxies::default(), Vec::new(), &[])
     }
 
     fn with_everything(
@@ -107,6 +116,7 @@ impl TestServer {
         stores: Arc<ObjectStoreOpener>,
         said: InstanceReport,
         token: Option<&str>,
+        tls_proxies: TlsProxies,
         rows: Vec<WrittenRow>,
         overrides: &[&str],
     ) -> Self {
@@ -128,7 +138,7 @@ impl TestServer {
         let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
         let address = listener.local_addr().expect("an address");
         let token = token.map(|token| AccessToken::new(token).expect("a token"));
-        let protection = ServerProtection::new(address, token).expect("loopback");
+        let protection = ServerProtection::new(address, token).expect("loopback").with_tls_proxies(tls_proxies);
         let router = protect(routes::build_job_router(Arc::clone(&context)), &protection);
         let server = HttpServer::start(listener, router).expect("a thread");
         Self { context, report_source, address, server }

@@ -42,7 +42,9 @@ pub(crate) fn run(args: &KafkaUiArgs) -> Result<ExitStatus, CommandFailure> {
     signals::start_signal_thread(&stop)?;
     let listener = bind(address).map_err(|fault| usage(describe_bind_fault(&fault)))?;
     let address = listener.local_addr().map_err(|error| usage(error.to_string()))?;
-    let protection = ServerProtection::new(address, token).map_err(|error| usage(describe_missing_token(&error)))?;
+    let protection = ServerProtection::new(address, token)
+        .map_err(|error| usage(describe_missing_token(&error)))?
+        .with_tls_proxies(args.proxy_args.to_tls_proxies());
     let server = HttpServer::start(listener, protect(kafka::router(&brokers), &protection)).map_err(|error| {
         CommandFailure::new(ExitStatus::Internal, format!("error: cannot start the web server: {error}"))
     })?;

@@ -66,9 +66,10 @@ fn flinks_command_line_lists_saves_stops_and_cancels() {
         i64::try_from(events.len()).expect("small")
     };
     let folder = tempfile::tempdir().expect("a folder");
-    let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
+    let mut run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
     let saved = folder.path().join("saved");
     let to = saved.display().to_string();
+    run.set_override(&format!("checkpoint.savepoints=[\"file:{to}\"]"));
 
     let log = folder.path().join("first");
     let mut running = run.start(&["--workers", "1", "--listen", "127.0.0.1:0"], &log);

@@ -154,7 +154,7 @@ export function createSavepointForm() {
 	}
 	const label = h("label", {
 		for: "savepoint-to",
-		text: "Target (optional): a directory or bucket that all instances reach",
+		text: "Target (optional): below the checkpoints or `checkpoint.savepoints`",
 	});
 	return {
 		element: h(
