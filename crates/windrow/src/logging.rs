@@ -3,6 +3,7 @@
 //! Owns: the newest warnings and errors, which the job's pages show. They are lost when the process ends.
 
 use std::collections::VecDeque;
+use std::env;
 use std::fmt::{Debug, Write};
 use std::io::{IsTerminal, stderr};
 
@@ -10,7 +11,7 @@ use clap::ValueEnum;
 use parking_lot::Mutex;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
-use tracing::{Event, Level, Subscriber};
+use tracing::{Event, Level, Subscriber, warn};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
@@ -39,14 +40,25 @@ pub(crate) enum LogVerbosity {
     Detailed,
 }
 
-/// Starts logging. The environment variable `RUST_LOG` overrides `verbosity`.
+/// The environment variable that selects log lines by level and by module.
+const FILTER_VARIABLE: &str = "RUST_LOG";
+/// The levels that [`FILTER_VARIABLE`] can name.
+const LEVEL_NAMES: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+/// Starts logging. The environment variable `RUST_LOG` overrides `verbosity`. A value that is not valid is ignored with a
+/// warning.
 pub(crate) fn start_logging(verbosity: LogVerbosity, format: LogFormat) {
     let default = match verbosity {
         LogVerbosity::Normal => LevelFilter::INFO,
         LogVerbosity::Detailed => LevelFilter::DEBUG,
     };
-    let from_environment = std::env::var("RUST_LOG").ok().and_then(|filter| filter.parse().ok());
-    let filter = from_environment.unwrap_or_else(|| Targets::new().with_default(default));
+    let from_environment =
+        env::var_os(FILTER_VARIABLE).map_or(Ok(None), |value| parse_filter(&value.to_string_lossy()));
+    let (filter, problem) = match from_environment {
+        Ok(filter) => (filter, None),
+        Err(problem) => (None, Some(problem)),
+    };
+    let filter = filter.unwrap_or_else(|| Targets::new().with_default(default));
     let lines = match format {
         LogFormat::Text => {
             fmt::layer().with_target(false).with_ansi(stderr().is_terminal()).with_writer(stderr).boxed()
@@ -54,6 +66,32 @@ pub(crate) fn start_logging(verbosity: LogVerbosity, format: LogFormat) {
         LogFormat::Json => fmt::layer().json().with_writer(stderr).boxed(),
     };
     registry().with(lines.with_filter(filter)).with(WarningAndErrorRecorder.with_filter(LevelFilter::WARN)).init();
+    if let Some(problem) = problem {
+        warn!(
+            "{FILTER_VARIABLE} is ignored: {problem}; write a level such as `debug`, or modules with levels such as \
+             `warn,windrow_connectors::kafka=debug`"
+        );
+    }
+}
+
+/// Parses the value of [`FILTER_VARIABLE`]. Returns `None` for a blank value. The error is the end of a sentence.
+fn parse_filter(value: &str) -> Result<Option<Targets>, String> {
+    let directives: Vec<&str> = value.split(',').map(str::trim).filter(|directive| !directive.is_empty()).collect();
+    if directives.is_empty() {
+        return Ok(None);
+    }
+    if value.contains(['[', '{']) {
+        return Err(format!("`{}` is not valid (spans and fields select no lines)", value.escape_debug()));
+    }
+    let words = directives.iter().filter(|directive| !directive.contains('='));
+    for word in words.filter(|word| word.parse::<LevelFilter>().is_err()) {
+        // The parser takes such a word for the name of a module, and would omit all other lines.
+        if let [level] = windrow_spec::find_similar_names(word, LEVEL_NAMES, 1)[..] {
+            return Err(format!("`{}` is not a level; did you mean `{level}`?", word.escape_debug()));
+        }
+    }
+    let parsed = directives.join(",").parse().map(Some);
+    parsed.map_err(|error| format!("`{}` is not valid ({error})", value.escape_debug()))
 }
 
 /// Returns the warnings and errors that are kept for the pages, newest first.

@@ -15,6 +15,7 @@ mod exit_codes;
 mod generate;
 mod help;
 mod kafka_ui;
+mod logging;
 mod outputs;
 mod readme;
 mod replay;
