@@ -31,6 +31,7 @@ fn flags_that_cannot_be_used_are_2() {
         (vec!["--listen", "0.0.0.0:0", "--token-file", &short], "a token is 16 to 1024 printable ASCII characters"),
         (vec!["--token-file", "no/such/token"], "cannot read --token-file no/such/token: No such file"),
         (vec!["--brokers", ""], "a value is required for '--brokers"),
+        (vec!["--trusted-proxy", "proxy.example"], "invalid IP address syntax"),
         (vec!["--broker", "x"], "unexpected argument '--broker'"),
     ] {
         let refused = run(["kafka-ui"].iter().chain(&args)).expect(2).expect_stderr(&[stderr]);
@@ -58,10 +59,16 @@ impl RunningKafkaUi {
 
     /// Sends a GET request and returns status line, headers and body.
     fn get(&self, path: &str, headers: &str) -> String {
+        self.request("GET", path, headers, "")
+    }
+
+    /// Sends a request and returns status line, headers and body of the answer.
+    fn request(&self, method: &str, path: &str, headers: &str, body: &str) -> String {
         let mut stream = TcpStream::connect(&self.1).expect("it listens");
         stream.set_read_timeout(Some(HANG_TIMEOUT)).expect("a timeout");
         let host = &self.1;
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}\r\n").expect("sent");
+        let fixed = format!("Host: {host}\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
+        write!(stream, "{method} {path} HTTP/1.1\r\n{fixed}{headers}\r\n{body}").expect("sent");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("an answer");
         answer
@@ -99,6 +106,26 @@ fn with_a_token_only_those_who_know_it_are_answered() {
     assert!(ui.get("/api/topics", "").starts_with("HTTP/1.1 401 "));
     let known = ui.get("/api/topics", "Authorization: Bearer 0123456789abcdef0123\r\n");
     assert!(known.starts_with("HTTP/1.1 503 "), "{known}");
+}
+
+#[test]
+fn behind_tls_the_login_cookie_is_secure() {
+    const HEADERS: &str = "Content-Type: application/x-www-form-urlencoded\r\nX-Forwarded-Proto: https\r\n";
+    let folder = TempDir::new().expect("a folder");
+    let file = folder.path().join("token");
+    std::fs::write(&file, "0123456789abcdef0123\n").expect("a file");
+    let file = file.to_string_lossy();
+    for (flags, is_secure) in [
+        (&["--behind-tls"][..], true),
+        (&["--trusted-proxy", "192.0.2.1", "--trusted-proxy", "127.0.0.1"], true),
+        (&["--trusted-proxy", "192.0.2.1"], false),
+        (&[], false),
+    ] {
+        let ui = RunningKafkaUi::start(&[&["--brokers", "127.0.0.1:1", "--token-file", &file], flags].concat());
+        let answer = ui.request("POST", "/login", HEADERS, "token=0123456789abcdef0123");
+        let cookie = answer.lines().find(|line| line.starts_with("set-cookie: ")).unwrap_or_else(|| panic!("{answer}"));
+        assert_eq!(cookie.ends_with("; Secure"), is_secure, "{flags:?}: {cookie}");
+    }
 }
 
 /// A broker whose answers announce far more than they contain.
