@@ -138,7 +138,7 @@ continues_after_restart() {
 
 # The spec reporter: lines of TAP would look like this script's own.
 pages_in_a_browser() {
-    # Not the job's topic: the walk sends records without a key, which stop the job.
+    # Not the job's topic: the walk sends records without a key, which the job would refuse.
     dev/kafka.sh topic --port "$KAFKA_PORT" --name kafka-ui-walk --partitions 3 || return 1
     send --set source.kafka.topic=kafka-ui-walk --users 50 --count 500 --backlog 1h || return 1
     WINDROW_UI_URL=http://127.0.0.1:$UI_PORT KAFKA_UI_URL=http://127.0.0.1:$KAFKA_UI_PORT \

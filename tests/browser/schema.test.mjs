@@ -181,7 +181,11 @@ const REFUSALS = {
 		"watermark.max_out_of_orderness: pattern",
 		'watermark: additionalProperties "grace"',
 	],
-	"source_membership.toml": ["source.kafka.on_lost_offset: enum"],
+	"source_membership.toml": [
+		"source.kafka.on_lost_offset: enum",
+		"source.kafka.on_misplaced: enum",
+		"source.kafka.partitioner: enum",
+	],
 	"source_session.toml": [
 		"source.kafka.group_protocol: enum",
 		"source.kafka.on_lost_offset: enum",

@@ -220,7 +220,7 @@ fn run(
     let stop = StopSignal::default();
     let traffic = TrafficSource::new(users, stops, end, &stop);
     let metrics = WorkerMetrics::new(pipeline.views.len());
-    let job = define_job(pipeline, JobInput { name: "events", partition_count: 1 }, [7; 16]);
+    let job = define_job(pipeline, JobInput::with_one_partition("events"), [7; 16]);
     let mut worker = Worker::new(WorkerParts {
         job,
         source: traffic,

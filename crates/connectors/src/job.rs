@@ -1,9 +1,11 @@
 //! Turns a pipeline into the job that a worker runs. The engine does not know the pipeline file, and the crate of the
 //! pipeline file does not know the engine.
 
-use windrow_core::SipHashKey;
-use windrow_engine::{DecodeRules, EventDecoder, JobDefinition, Partition};
+use windrow_core::{MisplacedRecordPolicy, SipHashKey};
+use windrow_engine::{DecodeRules, EventDecoder, JobDefinition, Partition, RecordPlacementRules};
 use windrow_spec::Pipeline;
+
+use crate::kafka::PartitionGrowthPolicy;
 
 /// The topic or the file that a job reads.
 #[derive(Clone, Copy, Debug)]
@@ -12,6 +14,16 @@ pub struct JobInput<'a> {
     pub name: &'a str,
     /// The number of partitions. A file has one.
     pub partition_count: Partition,
+    /// Whether partitions may be added while the job runs, or were added before.
+    pub growth_policy: PartitionGrowthPolicy,
+}
+
+impl<'a> JobInput<'a> {
+    /// Describes a topic or file with one partition.
+    #[must_use]
+    pub const fn with_one_partition(name: &'a str) -> Self {
+        Self { name, partition_count: 1, growth_policy: PartitionGrowthPolicy::Refuse }
+    }
 }
 
 /// Creates the job of `pipeline` over `input`. Hash tables hash entity keys with `sip_hash_key`.
@@ -24,8 +36,24 @@ pub fn define_job(pipeline: &Pipeline, input: JobInput<'_>, sip_hash_key: SipHas
         decoder: create_event_decoder(pipeline),
         topic: input.name.into(),
         sip_hash_key,
-        // In a topic with several partitions, only keys bring all events of an entity into the same partition.
-        record_keys_required: input.partition_count > 1,
+        record_placement: define_record_placement(pipeline, input),
+    }
+}
+
+fn define_record_placement(pipeline: &Pipeline, input: JobInput<'_>) -> RecordPlacementRules {
+    let source = pipeline.source.kafka();
+    let known = RecordPlacementRules {
+        partition_count: input.partition_count,
+        declared_partitioner: source.partitioner,
+        misplaced_policy: source.misplaced_record_policy,
+    };
+    match input.growth_policy {
+        PartitionGrowthPolicy::Refuse => known,
+        // After partitions were added, older records are where a smaller number of partitions put them. Only a warning
+        // that needs evidence fits all of them.
+        PartitionGrowthPolicy::Accept => {
+            RecordPlacementRules { declared_partitioner: None, misplaced_policy: MisplacedRecordPolicy::Warn, ..known }
+        }
     }
 }
 

@@ -43,6 +43,7 @@
 //! | `entity_slot.rs` | an entity's index in every table of a shard |
 //! | `entity_table.rs` | the entities with state: from entity key to slot and back |
 //! | `event.rs` | events, their schema and format |
+//! | `record_placement.rs` | partitioners of producers, and what happens with misplaced records |
 //! | `row.rs` | the output of a shard: rows and late events |
 //! | `session.rs` | sessions: how an event extends or merges them, and when they fire |
 //! | `shard.rs` | one partition: watermark, entities, the state of every view |
@@ -86,6 +87,7 @@ mod entity_accumulators;
 mod entity_slot;
 mod entity_table;
 mod event;
+mod record_placement;
 mod row;
 mod session;
 mod shard;
@@ -103,6 +105,7 @@ pub use event::{
     DEFAULT_MAX_FIELD_BYTES, ENTITY_KEY_FIELD, EpochUnit, Event, EventField, EventFormat, EventSchema, FieldId,
     TypeConversion,
 };
+pub use record_placement::{MisplacedRecordPolicy, Partitioner};
 pub use row::{LateEvent, Row, ShardOutput, ViewId};
 pub use shard::Shard;
 pub use snapshot::encoding::DamagedSnapshot;

@@ -14,7 +14,7 @@ mod service_fault;
 mod state_fault;
 
 pub use error_chain::{ErrorChain, SharedError, share_error};
-pub use input_fault::{AddedPartitions, CheckpointPlace, InputFault, LostOffset, RecreatedTopic};
+pub use input_fault::{AddedPartitions, CheckpointPlace, InputFault, LostOffset, MisplacedInputRecord, RecreatedTopic};
 pub use output_fault::OutputFault;
 pub use service_fault::{NoAnswerReason, ServiceAddress, ServiceRefusal, SourceOperation, UnreachableService};
 pub use state_fault::{

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use windrow_core::{Aggregate, Event, EventSchema, FeatureView, FieldId, Shard, SipHashKey, Value};
 
-use crate::halt::InputFault;
-use crate::{EventDecoder, Halt, SourceRecord};
+use crate::{EventDecoder, RecordPlacementRules};
 
 /// The parts of a pipeline that a worker needs to turn records into rows.
 #[derive(Clone, Debug)]
@@ -23,9 +22,8 @@ pub struct JobDefinition {
     /// The secret key of SipHash, the function with which hash tables hash entity keys. If this secret is random, a
     /// sender of events cannot choose entity keys that collide.
     pub sip_hash_key: SipHashKey,
-    /// Whether a record without a key halts the job. True for a topic with several partitions, because producers spread
-    /// the keyless records of one entity over all partitions.
-    pub record_keys_required: bool,
+    /// What is known about the partitions of records, and what happens with misplaced records.
+    pub record_placement: RecordPlacementRules,
 }
 
 impl JobDefinition {
@@ -39,8 +37,9 @@ impl JobDefinition {
     pub(crate) fn describe_decoding_and_lateness(&self) -> String {
         let late = self.max_out_of_orderness_ms;
         format!(
-            "{}, out of order up to {late} ms, Windrow {}",
+            "{}{}, out of order up to {late} ms, Windrow {}",
             self.decoder.describe_decoding_rules(),
+            self.record_placement.describe_refused_records(),
             env!("CARGO_PKG_VERSION")
         )
     }
@@ -60,19 +59,5 @@ impl JobDefinition {
         let is_oversized = |value: &Value<'_>| matches!(value, Value::String(text) if text.len() > max_bytes);
         let oversized = event.field_values.iter().enumerate().filter(|(_, value)| is_oversized(value));
         oversized.filter(|(index, _)| keeps_text(FieldId(*index))).count() as u64
-    }
-
-    /// Returns an error if the record has no key, although the job requires keys ([`Self::record_keys_required`]).
-    pub(crate) fn require_record_key(&self, record: &SourceRecord<'_>) -> Result<(), Halt> {
-        if self.record_keys_required && record.key.is_none() {
-            return Err(InputFault::RecordWithoutKey {
-                topic: Arc::clone(&self.topic),
-                partition: record.partition,
-                offset: record.offset,
-                key_field: self.schema.entity_key_name().to_owned(),
-            }
-            .into());
-        }
-        Ok(())
     }
 }

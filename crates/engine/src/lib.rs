@@ -42,6 +42,7 @@
 //! | `worker/partition_change_queue.rs` | the pending changes of partitions, in order |
 //! | `worker/partition_changes.rs` | partitions that are assigned or revoked |
 //! | `worker/partition_phase.rs` | the phases of a partition, and all transitions |
+//! | `worker/record_key_check.rs` | records without a key, and misplaced records |
 //! | `worker/row_emitter.rs` | shard output to sink; counts rows and late events; omits rows already written |
 //! | `worker/run_loop.rs` | the loop (poll, decode, process, flush) and its end; counts records |
 //! | `worker/snapshots.rs` | when a checkpoint begins, and when it counts |
@@ -104,6 +105,16 @@
 //! | `decode/rules.rs` | what a pipeline declares about its records |
 //! | `decode/time_plausibility.rs` | event times that another unit or format would explain |
 //!
+//! ## Keys of records: `record_key`
+//!
+//! | file | content |
+//! |---|---|
+//! | `record_key.rs` | what record keys show about the placement of records |
+//! | `record_key/key_form.rs` | entity keys in record keys: text, JSON, integers, Avro |
+//! | `record_key/key_partition.rs` | the partitioners of Kafka's clients |
+//! | `record_key/misplacement_detector.rs` | evidence that records of one entity are in several partitions |
+//! | `record_key/placement_rules.rs` | what a job knows about the placement of its records |
+//!
 //! ## Interfaces and identifiers
 //!
 //! | file | content |
@@ -151,10 +162,12 @@
 //!
 //! - **An event format**: `core/event.rs`: a variant of `EventFormat`. A file beside `engine/decode/json.rs`, and its
 //!   arm in `engine/decode/event_decoder.rs`. `spec/read/event.rs`.
+//! - **A form of record keys, a partitioner**: `engine/record_key/key_form.rs`; `core/record_placement.rs`,
+//!   `engine/record_key/key_partition.rs`, `spec/read/source.rs`.
 //! - **A conversion of a value to another type**: `engine/decode/json/field_value.rs`; the table of types in
 //!   `docs/pipeline.md`, which a test of `engine/decode/tests.rs` runs.
 //! - **A spelling of event times**: `engine/decode/event_time_text.rs`, `engine/decode/tests.rs`.
-//! - **The detection of a halt**: Records: `engine/job.rs`, `engine/worker/run_loop.rs`. The topic:
+//! - **The detection of a halt**: Records: `engine/worker/record_key_check.rs`. The topic:
 //!   `connectors/kafka/topic/monitor.rs`. Lost offsets: `connectors/kafka/topic/partition_bounds.rs`. Errors of a
 //!   consumer: `connectors/kafka/fault.rs`. The consumer group: `connectors/kafka/group/refusal_reason.rs`. Redis:
 //!   `connectors/redis/fault.rs`. Claims by others: `engine/worker/fencing.rs`. Stored state:
@@ -201,6 +214,7 @@ mod job;
 mod manual_clock;
 mod message_channel;
 mod metrics;
+mod record_key;
 mod retry_backoff;
 mod sink;
 mod source;
@@ -221,9 +235,10 @@ pub use job::JobDefinition;
 pub use manual_clock::ManualClock;
 pub use metrics::{
     CheckpointMetrics, CheckpointRecord, CheckpointState, Counter, DeadLetterRecord, Histogram, HistogramCounts,
-    LateEventRecord, PartitionStatus, PartitionStatuses, RecentEvents, RestoreRecord, TimelineMark, TimelineMarkKind,
-    TruncatedBytes, ViewMetrics, WorkerMetrics, WorkerTimeUse,
+    InputProblem, InputProblemKind, LateEventRecord, PartitionStatus, PartitionStatuses, RecentEvents, RestoreRecord,
+    TimelineMark, TimelineMarkKind, TruncatedBytes, ViewMetrics, WorkerMetrics, WorkerTimeUse,
 };
+pub use record_key::RecordPlacementRules;
 pub use retry_backoff::RetryBackoff;
 pub use sink::{FlushTicket, Sink, TriggerRecord};
 pub use source::{CommitWait, PollOutcome, Source, SourceRecord};

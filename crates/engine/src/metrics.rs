@@ -20,7 +20,8 @@ pub use counter::Counter;
 pub use histogram::{Histogram, HistogramCounts};
 pub use partition_status::{PartitionStatus, PartitionStatuses};
 pub use recent_events::{
-    DeadLetterRecord, LateEventRecord, RecentEvents, TimelineMark, TimelineMarkKind, TruncatedBytes,
+    DeadLetterRecord, InputProblem, InputProblemKind, LateEventRecord, RecentEvents, TimelineMark, TimelineMarkKind,
+    TruncatedBytes,
 };
 pub(crate) use recent_events::{LateArrival, RecordingBudget};
 pub use worker_metrics::{ViewMetrics, WorkerMetrics};

@@ -23,6 +23,7 @@ mod owned_partition;
 mod partition_change_queue;
 mod partition_changes;
 mod partition_phase;
+mod record_key_check;
 mod row_emitter;
 mod run_loop;
 mod snapshots;

@@ -9,8 +9,9 @@ use windrow_core::{Aggregate, EventSchema, Feature, FeatureView, Row, WindowKind
 use windrow_engine::checkpoint::{SnapshotLimits, StateIdentity};
 use windrow_engine::{
     CheckpointConfig, CheckpointStore, Clock, CommitWait, DecodeRules, EventDecoder, FenceToken, FlushTicket, Halt,
-    JobDefinition, ListedObject, NoDeadLetterSink, NoRowFence, Offset, Partition, PartitionOffsets, PollOutcome, Sink,
-    Source, SourceRecord, StopSignal, StoreFault, SystemClock, Worker, WorkerMetrics, WorkerParts,
+    JobDefinition, ListedObject, NoDeadLetterSink, NoRowFence, Offset, Partition, PartitionOffsets, PollOutcome,
+    RecordPlacementRules, Sink, Source, SourceRecord, StopSignal, StoreFault, SystemClock, Worker, WorkerMetrics,
+    WorkerParts,
 };
 
 const PARTITIONS: [Partition; 4] = [0, 1, 2, 3];
@@ -163,7 +164,7 @@ fn every_partition_gets_its_turn() {
         max_out_of_orderness_ms: 0,
         topic: "events".into(),
         sip_hash_key: [0; 16],
-        record_keys_required: false,
+        record_placement: RecordPlacementRules::SINGLE_PARTITION,
     };
     let checkpoints = CheckpointConfig {
         state_identity: StateIdentity {

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use windrow_core::{
-    Aggregate, EventField, EventSchema, EventTime, Feature, FeatureView, FieldId, FieldType, Row, ViewId, WindowKind,
+    Aggregate, EventField, EventSchema, EventTime, Feature, FeatureView, FieldId, FieldType, MisplacedRecordPolicy,
+    Partitioner, Row, ViewId, WindowKind,
 };
 use windrow_engine::{
     Clock, CommitWait, Counter, DeadLetterRecord, DecodeRules, EventDecoder, FenceToken, FlushTicket, Halt,
-    JobDefinition, ManualClock, NoDeadLetterSink, Partition, PartitionOffsets, PollOutcome, RefusedRow, Sink, Source,
-    SourceRecord, StopSignal, TimelineMarkKind, TriggerRecord, TruncatedBytes, Worker, WorkerMetrics, WorkerParts,
+    InputProblem, InputProblemKind, JobDefinition, ManualClock, NoDeadLetterSink, Partition, PartitionOffsets,
+    PollOutcome, RecordPlacementRules, RefusedRow, Sink, Source, SourceRecord, StopSignal, TimelineMarkKind,
+    TriggerRecord, TruncatedBytes, Worker, WorkerMetrics, WorkerOutcome, WorkerParts,
 };
 
 /// What happens next in a script.
@@ -27,6 +29,8 @@ struct ScriptedSource {
     clock: ManualClock,
     steps: VecDeque<ScriptStep>,
     offset: i64,
+    /// The record key of the record with this offset, if it has one.
+    record_key: fn(i64) -> Option<Vec<u8>>,
     assigned: bool,
     stop: StopSignal,
 }
@@ -44,11 +48,11 @@ impl Source for ScriptedSource {
         match self.steps.pop_front() {
             Some(ScriptStep::Records(records)) => {
                 for (payload, timestamp_ms) in records {
-                    let (partition, offset, key) = (3, self.offset, Some(&b"the key"[..]));
+                    let (partition, offset, key) = (3, self.offset, (self.record_key)(self.offset));
                     each(SourceRecord {
                         partition,
                         offset,
-                        key,
+                        key: key.as_deref(),
                         payload: Some(&payload),
                         timestamp_ms,
                         unreadable_reason: None,
@@ -175,7 +179,7 @@ fn test_job() -> JobDefinition {
         max_out_of_orderness_ms: 10,
         topic: "events".into(),
         sip_hash_key: [0; 16],
-        record_keys_required: false,
+        record_placement: RecordPlacementRules::SINGLE_PARTITION,
     }
 }
 
@@ -188,19 +192,31 @@ fn record_step(payloads: impl IntoIterator<Item = Vec<u8>>) -> ScriptStep {
 }
 
 fn run_worker(sink: SlowSink, next: impl IntoIterator<Item = ScriptStep>) -> Arc<WorkerMetrics> {
+    let (metrics, outcome) = run_job(test_job(), |_| Some(b"the key".to_vec()), sink, next);
+    outcome.expect("nothing halts it");
+    metrics
+}
+
+fn run_job(
+    job: JobDefinition,
+    record_key: fn(i64) -> Option<Vec<u8>>,
+    sink: SlowSink,
+    next: impl IntoIterator<Item = ScriptStep>,
+) -> (Arc<WorkerMetrics>, Result<WorkerOutcome, Halt>) {
     let stop = StopSignal::default();
     let clock = sink.clock.clone();
     let source = ScriptedSource {
         clock: clock.clone(),
         steps: next.into_iter().collect(),
         offset: 100,
+        record_key,
         assigned: false,
         stop: stop.clone(),
     };
     let metrics = WorkerMetrics::new(2);
     let said = Arc::clone(&metrics);
-    Worker::new(WorkerParts {
-        job: test_job(),
+    let outcome = Worker::new(WorkerParts {
+        job,
         source,
         sink,
         dead_letter_sink: NoDeadLetterSink,
@@ -209,9 +225,17 @@ fn run_worker(sink: SlowSink, next: impl IntoIterator<Item = ScriptStep>) -> Arc
         stop_signal: stop,
         metrics,
     })
-    .run()
-    .expect("nothing halts it");
-    said
+    .run();
+    (said, outcome)
+}
+
+/// The test job over a topic of eight partitions.
+fn job_of_partitions(
+    misplaced_policy: MisplacedRecordPolicy,
+    declared_partitioner: Option<Partitioner>,
+) -> JobDefinition {
+    let record_placement = RecordPlacementRules { partition_count: 8, declared_partitioner, misplaced_policy };
+    JobDefinition { record_placement, ..test_job() }
 }
 
 #[test]
@@ -338,6 +362,16 @@ fn event_times_that_another_unit_would_explain_are_counted() {
     let records = vec![stamped(1_704_103_200_000), stamped(1_704_103_201), stamped(1_704_103_202), stamped(5)];
     let said = run_worker(SlowSink::default(), [ScriptStep::Records(records)]);
     assert_eq!(said.misread_event_times.get(), 2);
+    let problems = said.recent_events.input_problems();
+    let [InputProblem { kind: InputProblemKind::MisreadEventTime, description, remedy, .. }] = &problems[..] else {
+        panic!("one problem: {problems:?}");
+    };
+    assert_eq!(
+        description,
+        "Event times are read wrongly. The event at offset 101 of partition 3 is read as 1970-01-20T17:21:43.201Z, years \
+         away from the time of its record"
+    );
+    assert_eq!(remedy, "Set this in [event]: time = { field = \"at\", unit = \"s\" }");
 }
 
 #[test]
@@ -348,4 +382,92 @@ fn texts_that_are_too_long_for_their_aggregates_are_counted() {
     };
     let said = run_worker(SlowSink::default(), [record_step([record(1_024), record(1_025), event_json("a", 1)])]);
     assert_eq!(said.oversized_texts.get(), 1);
+}
+
+#[test]
+fn a_record_without_a_key_is_a_dead_letter_in_a_topic_of_several_partitions() {
+    let events = || record_step((0..1_000).map(|n| event_json("a", n)));
+    let key = |offset: i64| (offset != 107).then(|| b"a".to_vec());
+    let job = job_of_partitions(MisplacedRecordPolicy::Warn, None);
+    let (said, outcome) = run_job(job, key, SlowSink::default(), [events()]);
+    assert_eq!(outcome.expect("it goes on"), WorkerOutcome::Stopped);
+    assert_eq!((said.dead_letters.get(), said.records_read.get()), (1, 1_000));
+    let letters = said.recent_events.dead_letters();
+    let [DeadLetterRecord::Record { offset: 107, reason, key: None, .. }] = &letters[..] else {
+        panic!("one dead letter: {letters:?}");
+    };
+    assert_eq!(reason, "the record has no key; in a topic of several partitions, its key must be `user_id`");
+    let (said, outcome) = run_job(test_job(), |_| None, SlowSink::default(), [events()]);
+    assert_eq!(outcome.expect("one partition needs no keys"), WorkerOutcome::Stopped);
+    assert_eq!(said.dead_letters.get(), 0);
+}
+
+#[test]
+fn a_partition_whose_first_records_mostly_have_no_key_halts_the_job() {
+    let run = |key: fn(i64) -> Option<Vec<u8>>, records: i64| {
+        let job = job_of_partitions(MisplacedRecordPolicy::Warn, None);
+        run_job(job, key, SlowSink::default(), [record_step((0..records).map(|n| event_json("a", n)))])
+    };
+    let (said, outcome) = run(|offset| (offset % 2 == 0).then(|| b"a".to_vec()), 1_000);
+    assert_eq!(outcome.expect("half of them have keys"), WorkerOutcome::Stopped);
+    assert_eq!(said.dead_letters.get(), 500);
+    // Later records may have none: the topic was keyed once.
+    let (said, outcome) = run(|offset| (offset < 600).then(|| b"a".to_vec()), 5_000);
+    assert_eq!(outcome.expect("half of the first thousand have keys"), WorkerOutcome::Stopped);
+    assert_eq!(said.dead_letters.get(), 4_500);
+    let (said, outcome) = run(|offset| (offset % 3 == 0).then(|| b"a".to_vec()), 5_000);
+    let halt = outcome.expect_err("two thirds have no key").to_string();
+    assert!(
+        halt.starts_with("most of the first records of partition 3 have no key (501, the last at offset 8"),
+        "{halt}"
+    );
+    assert_eq!((said.dead_letters.get(), said.misplaced_records.get()), (500, 0));
+}
+
+/// Twelve users with one record each. Murmur2 places `user-0`, `user-3` and `user-9` in partition 3 of 8.
+fn run_twelve_users(
+    policy: MisplacedRecordPolicy,
+    declared_partitioner: Option<Partitioner>,
+) -> (Arc<WorkerMetrics>, Result<WorkerOutcome, Halt>) {
+    let record_key = |offset| Some(format!("user-{}", offset - 100).into_bytes());
+    let records = record_step((0..12).map(|n| event_json(&format!("user-{n}"), n)));
+    run_job(job_of_partitions(policy, declared_partitioner), record_key, SlowSink::default(), [records])
+}
+
+#[test]
+fn misplaced_records_are_processed_refused_or_halt_the_job() {
+    let murmur2 = Some(Partitioner::Murmur2);
+    let (said, outcome) = run_twelve_users(MisplacedRecordPolicy::Warn, murmur2);
+    assert_eq!(outcome.expect("it goes on"), WorkerOutcome::Stopped);
+    assert_eq!((said.misplaced_records.get(), said.dead_letters.get()), (9, 0));
+    assert_eq!(said.entity_count.load(std::sync::atomic::Ordering::Relaxed), 12);
+    let problems = said.recent_events.input_problems();
+    let [InputProblem { kind: InputProblemKind::MisplacedRecord, description, remedy, .. }] = &problems[..] else {
+        panic!("one problem: {problems:?}");
+    };
+    assert_eq!(
+        description,
+        "Records are in the wrong partition, because the declared partitioner gives the entity key another partition. The \
+         record at offset 101 with the key `user-1` and user_id `user-1` is in partition 3 and belongs in partition 4"
+    );
+    assert_eq!(remedy, "Make all producers send `user_id` as the record key, with the same partitioner.");
+
+    let (said, outcome) = run_twelve_users(MisplacedRecordPolicy::DeadLetter, murmur2);
+    assert_eq!(outcome.expect("it goes on"), WorkerOutcome::Stopped);
+    assert_eq!((said.misplaced_records.get(), said.dead_letters.get()), (9, 9));
+    assert_eq!(said.entity_count.load(std::sync::atomic::Ordering::Relaxed), 3);
+
+    let (said, outcome) = run_twelve_users(MisplacedRecordPolicy::Halt, murmur2);
+    let halt = outcome.expect_err("the second record is misplaced").to_string();
+    assert_eq!(
+        halt,
+        "the record at offset 101 of partition 3 of topic `events` is misplaced: user_id `user-1` belongs in partition 4, \
+         because the declared partitioner gives the entity key another partition (this record has the key `user-1`). The \
+         events of one entity are spread over partitions, and each window counts only some of them"
+    );
+    assert_eq!((said.misplaced_records.get(), said.dead_letters.get()), (1, 0));
+
+    let (said, outcome) = run_twelve_users(MisplacedRecordPolicy::Halt, None);
+    assert_eq!(outcome.expect("twelve users are no evidence"), WorkerOutcome::Stopped);
+    assert_eq!(said.misplaced_records.get(), 0);
 }

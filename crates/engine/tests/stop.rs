@@ -7,8 +7,8 @@ use parking_lot::Mutex;
 use windrow_core::{Aggregate, EventSchema, Feature, FeatureView, Row, WindowKind};
 use windrow_engine::{
     CommitWait, DecodeRules, EventDecoder, FenceToken, FlushTicket, Halt, JobDefinition, ManualClock, NoDeadLetterSink,
-    Partition, PartitionOffsets, PollOutcome, Sink, Source, SourceRecord, StopSignal, Worker, WorkerMetrics,
-    WorkerOutcome, WorkerParts,
+    Partition, PartitionOffsets, PollOutcome, RecordPlacementRules, Sink, Source, SourceRecord, StopSignal, Worker,
+    WorkerMetrics, WorkerOutcome, WorkerParts,
 };
 
 /// Ten events of one window. A stop is requested before the event at `stop_at`; the source, which does not know of it, then
@@ -115,7 +115,7 @@ fn run_worker(stop_at: Option<i64>) -> (WorkerOutcome, Vec<String>, Vec<Partitio
         max_out_of_orderness_ms: 0,
         topic: "events".into(),
         sip_hash_key: [0; 16],
-        record_keys_required: false,
+        record_placement: RecordPlacementRules::SINGLE_PARTITION,
     };
     let (stop, rows, committed) = (StopSignal::default(), CollectedRows::default(), Arc::default());
     let source = TenEventSource { stop: stop.clone(), stop_at, polls: 0, committed: Arc::clone(&committed) };

@@ -8,7 +8,9 @@ use std::fmt;
 use std::path::PathBuf;
 
 use jiff::tz::{Offset, TimeZone};
-use windrow_core::{EpochUnit, EventFormat, EventSchema, FeatureView, TypeConversion};
+use windrow_core::{
+    EpochUnit, EventFormat, EventSchema, FeatureView, MisplacedRecordPolicy, Partitioner, TypeConversion,
+};
 
 use crate::key_template::KeyTemplate;
 
@@ -71,6 +73,11 @@ pub struct KafkaSourceSpec {
     pub start_position: StartPosition,
     /// What a worker does if Kafka has deleted the record from which the worker must continue.
     pub lost_offset_policy: LostOffsetPolicy,
+    /// What a worker does with a record that is not in the partition of its entity.
+    pub misplaced_record_policy: MisplacedRecordPolicy,
+    /// The partitioner of all producers, or `None` if the file declares none. A pipeline whose misplaced records become
+    /// dead letters declares it.
+    pub partitioner: Option<Partitioner>,
     /// The rebalance protocol of the consumer group.
     pub group_protocol: GroupProtocol,
 }

@@ -63,6 +63,9 @@ impl PipelineSettings {
             settings.0.insert("feature_view.NAME.window.sliding.size".to_owned(), "\"1h\"".to_owned());
             settings.0.insert("feature_view.NAME.window.sliding.slide".to_owned(), "\"10m\"".to_owned());
         }
+        if path == "source.kafka.on_misplaced" {
+            settings.0.insert("source.kafka.partitioner".to_owned(), "\"murmur2\"".to_owned());
+        }
         if path.starts_with("feature_view.NAME.features.NAME.")
             && !path.ends_with(".where")
             && !path.ends_with(".default")

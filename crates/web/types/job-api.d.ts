@@ -435,6 +435,8 @@ export interface PipelinePlan {
 		topic: string;
 		group: string;
 		on_lost_offset: "halt" | "earliest";
+		on_misplaced: "warn" | "dead_letter" | "halt";
+		partitioner: "murmur2" | "crc32" | null;
 		group_protocol: "classic" | "consumer";
 		session_timeout_ms: number | null;
 	};

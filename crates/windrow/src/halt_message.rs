@@ -64,10 +64,15 @@ pub(crate) fn describe_halt(halt: &Halt) -> HaltMessage {
 
 fn input_fault_hint(fault: &InputFault) -> String {
     match fault {
-        InputFault::RecordWithoutKey { key_field, .. } => {
+        InputFault::RecordsWithoutKeys { key_field, .. } => {
             format!("Make the producer send `{key_field}` as the key of each record, or use a topic with one partition")
         }
         InputFault::UnknownTopic { topic, existing_topics, .. } => unknown_topic_hint(topic, existing_topics),
+        InputFault::MisplacedRecord(record) => format!(
+            "Make all producers send `{}` as the record key, with the same partitioner, or set \
+             `source.kafka.on_misplaced = \"warn\"` to process such records",
+            record.key_field
+        ),
         InputFault::TopicNotCreated { .. } => {
             "Create the topic with the number of partitions you want, or correct `source.kafka.topic`".to_owned()
         }

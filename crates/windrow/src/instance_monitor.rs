@@ -252,6 +252,7 @@ impl ReportSource for InstanceMonitor {
             recent_chart_marks: recent_events::recent_chart_marks(&self.worker_metrics, self.create_started_mark()),
             recent_late_events: recent_events::recent_late_events(&self.worker_metrics, &self.view_names),
             recent_dead_letters: recent_events::recent_dead_letters(&self.worker_metrics),
+            recent_input_problems: recent_events::recent_input_problems(&self.worker_metrics),
             recent_logged_problems: logging::recent_warnings_and_errors(),
             requested_savepoints: Vec::new(), // the web server adds the savepoints
         }

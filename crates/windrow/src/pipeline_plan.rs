@@ -1,7 +1,9 @@
 //! Renders the plan of a pipeline (source, windows, features, sink) as JSON, and parts of the plan as text.
 
 use serde_json::json;
-use windrow_core::{EpochUnit, EventSchema, Feature, FeatureView, TypeConversion, WindowKind, pane_size_ms};
+use windrow_core::{
+    EpochUnit, EventSchema, Feature, FeatureView, Partitioner, TypeConversion, WindowKind, pane_size_ms,
+};
 use windrow_spec::{GroupProtocol, LostOffsetPolicy, Pipeline, RedisViewSpec};
 use windrow_web::login_redaction::redact_url_credentials_and_query;
 
@@ -56,6 +58,8 @@ pub(crate) fn plan_as_json(pipeline: &Pipeline) -> serde_json::Value {
                 LostOffsetPolicy::Halt => "halt",
                 LostOffsetPolicy::Earliest => "earliest",
             },
+            "on_misplaced": pipeline.source.kafka().misplaced_record_policy.name(),
+            "partitioner": pipeline.source.kafka().partitioner.map(Partitioner::name),
             "group_protocol": match pipeline.source.kafka().group_protocol {
                 GroupProtocol::Classic { .. } => "classic",
                 GroupProtocol::Consumer => "consumer",

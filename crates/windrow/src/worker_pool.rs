@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 
 use tracing::info;
 use windrow_connectors::job::JobInput;
-use windrow_connectors::kafka::{KafkaSource, TopicIdentity, TopicMonitor, UnassignedPartitionMonitor};
+use windrow_connectors::kafka::{
+    KafkaSource, PartitionGrowthPolicy, TopicIdentity, TopicMonitor, UnassignedPartitionMonitor,
+};
 use windrow_core::FeatureView;
 use windrow_engine::{
     CheckpointConfig, DeadLetterSink, Halt, JobDefinition, PartitionOffsets, Sink, StopSignal, SystemClock, Worker,
@@ -38,6 +40,7 @@ pub(crate) struct WorkerPool<'a> {
     pub(crate) pipeline: &'a Pipeline,
     pub(crate) topic_identity: &'a TopicIdentity,
     pub(crate) topic_monitor: Arc<TopicMonitor>,
+    pub(crate) growth_policy: PartitionGrowthPolicy,
     pub(crate) checkpoint_config: CheckpointConfig,
     /// For each partition, the offset at which the job stops reading; `None` if the job reads without end.
     pub(crate) bounded_end_offsets: Option<PartitionOffsets>,
@@ -64,7 +67,7 @@ impl WorkerPool<'_> {
         create_worker_sink: impl FnMut(usize) -> RowSink,
     ) -> Result<WorkerOutcome, CommandFailure> {
         let TopicIdentity { name, partition_count, .. } = self.topic_identity;
-        let input = JobInput { name, partition_count: *partition_count };
+        let input = JobInput { name, partition_count: *partition_count, growth_policy: self.growth_policy };
         let job = pipeline_file::create_job_definition(self.pipeline, input)?;
         let group_monitor = self.create_unassigned_partition_monitor()?;
         let mut workers = self.create_workers(&job, group_monitor.as_ref(), create_worker_sink)?;

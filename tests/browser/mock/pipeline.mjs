@@ -75,6 +75,8 @@ const PLAN = {
 		topic: "ecommerce-events",
 		group: "feature-engineering-group",
 		on_lost_offset: "halt",
+		on_misplaced: "warn",
+		partitioner: null,
 		group_protocol: "classic",
 		session_timeout_ms: 45000,
 	},

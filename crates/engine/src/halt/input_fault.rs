@@ -11,19 +11,22 @@ use crate::identifiers::{Offset, Partition};
 /// The reason why a job cannot read or process its input.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum InputFault {
-    /// A record has no key, but the topic has several partitions. So the events of one entity may be in several
-    /// partitions.
+    /// Most of the first records of a partition have no key, but the topic has several partitions. So the events of one
+    /// entity may be in several partitions.
     #[error(
-        "the record at offset {offset} of partition {partition} has no key, but topic `{topic}` has several partitions. \
-         Without keys, the events of one entity are spread over all partitions, and each window counts only some of them"
+        "most of the first records of partition {partition} have no key ({keyless_record_count}, the last at offset \
+         {offset}), but topic `{topic}` has several partitions. Without keys, the events of one entity are spread over all \
+         partitions, and each window counts only some of them"
     )]
-    RecordWithoutKey {
+    RecordsWithoutKeys {
         /// The topic.
         topic: Arc<str>,
-        /// The partition of the record.
+        /// The partition of the records.
         partition: Partition,
-        /// The offset of the record.
+        /// The offset of the record at which the job halts.
         offset: Offset,
+        /// The number of records without a key that the worker has read from the partition.
+        keyless_record_count: u64,
         /// The event field that the record key should hold.
         key_field: String,
     },
@@ -37,6 +40,9 @@ pub enum InputFault {
         /// The topics that exist; empty if the source did not list them.
         existing_topics: Vec<String>,
     },
+    /// A record is not in the partition of its entity, and the pipeline demands a halt.
+    #[error("{0}")]
+    MisplacedRecord(Box<MisplacedInputRecord>),
     /// The topic does not exist, and Windrow could not create it.
     #[error("topic `{topic}` does not exist on {service} and could not be created")]
     TopicNotCreated {
@@ -76,6 +82,32 @@ pub enum InputFault {
         /// The name of the file or stream.
         input: String,
     },
+}
+
+/// A record that is not in the partition of its entity.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error(
+    "the record at offset {offset} of partition {partition} of topic `{topic}` is misplaced: {key_field} `{entity_key}` \
+     belongs in partition {expected_partition}, because {cause} (this record has the key `{record_key}`). The events of one \
+     entity are spread over partitions, and each window counts only some of them"
+)]
+pub struct MisplacedInputRecord {
+    /// The topic.
+    pub topic: Arc<str>,
+    /// The partition of the record.
+    pub partition: Partition,
+    /// The offset of the record.
+    pub offset: Offset,
+    /// The first characters of the record key.
+    pub record_key: String,
+    /// The first characters of the entity key.
+    pub entity_key: String,
+    /// The event field that holds the entity key.
+    pub key_field: String,
+    /// The partition in which the record belongs.
+    pub expected_partition: Partition,
+    /// Why the record belongs in another partition.
+    pub cause: String,
 }
 
 /// An offset at which a job must continue, but at which the source holds no record any more.

@@ -3,7 +3,7 @@
 //! The counters of a worker include every late event and dead letter. The lists omit some late events and dead letters
 //! when many occur in a short time ([`RecordingBudget`]).
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use parking_lot::Mutex;
 use windrow_core::ViewId;
@@ -93,6 +93,29 @@ impl DeadLetterRecord {
     }
 }
 
+/// A fault of the input that does not make a record a dead letter, but makes rows wrong. An operator should remove the
+/// cause.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct InputProblem {
+    /// The kind of the problem.
+    pub kind: InputProblemKind,
+    /// The wall-clock time at which the worker found the problem, in epoch milliseconds.
+    pub found_at_ms: i64,
+    /// The description of the problem, with an example.
+    pub description: String,
+    /// What an operator can do.
+    pub remedy: String,
+}
+
+/// The kind of an [`InputProblem`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum InputProblemKind {
+    /// A record is in another partition than the other records of its entity.
+    MisplacedRecord,
+    /// An event time would be near the time of its record in another unit or format.
+    MisreadEventTime,
+}
+
 /// A moment that the charts on the web pages mark, for example the failure of a checkpoint.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TimelineMark {
@@ -123,6 +146,8 @@ pub struct RecentEvents {
     late_events: BoundedHistory<LateEventRecord>,
     dead_letters: BoundedHistory<DeadLetterRecord>,
     timeline_marks: BoundedHistory<TimelineMark>,
+    /// The newest input problem of each kind.
+    input_problems: Mutex<BTreeMap<InputProblemKind, InputProblem>>,
 }
 
 impl RecentEvents {
@@ -144,18 +169,27 @@ impl RecentEvents {
         self.timeline_marks.newest_first()
     }
 
+    /// Returns the newest input problem of each kind.
+    #[must_use]
+    pub fn input_problems(&self) -> Vec<InputProblem> {
+        self.input_problems.lock().values().cloned().collect()
+    }
+
     pub(crate) fn add_timeline_mark(&self, mark: TimelineMark) {
         self.timeline_marks.push(mark);
     }
 }
 
 /// The numbers of entries that the lists still accept before the worker publishes its metrics again. There is one
-/// number for late events, one for records that are not events, and one for refused rows.
-#[derive(Clone, Copy, Debug)]
+/// number for late events, one for records that are not events, and one for refused rows. The list of input problems
+/// accepts one of each kind.
+#[derive(Clone, Debug)]
 pub(crate) struct RecordingBudget {
     late_events_left: u32,
     dead_letters_left: u32,
     refused_rows_left: u32,
+    /// The kinds of input problems that the list no longer accepts.
+    recorded_problem_kinds: BTreeSet<InputProblemKind>,
 }
 
 /// An event that was too late for at least one view, with data borrowed from the worker.
@@ -176,6 +210,7 @@ impl RecordingBudget {
             late_events_left: MAX_EVENTS_RECORDED_PER_PUBLISH,
             dead_letters_left: MAX_EVENTS_RECORDED_PER_PUBLISH,
             refused_rows_left: MAX_EVENTS_RECORDED_PER_PUBLISH,
+            recorded_problem_kinds: BTreeSet::new(),
         }
     }
 
@@ -214,6 +249,17 @@ impl RecordingBudget {
                 key: letter.record.key.map(TruncatedBytes::keep_first_bytes),
                 record: letter.record.payload.map(TruncatedBytes::keep_first_bytes),
             });
+        }
+    }
+
+    pub(crate) fn record_input_problem(
+        &mut self,
+        events: &RecentEvents,
+        kind: InputProblemKind,
+        problem: impl Fn() -> InputProblem,
+    ) {
+        if self.recorded_problem_kinds.insert(kind) {
+            events.input_problems.lock().insert(kind, problem());
         }
     }
 

@@ -31,6 +31,8 @@ pub struct WorkerMetrics {
     pub bytes_read: Counter,
     /// The number of records that are not events.
     pub dead_letters: Counter,
+    /// The number of records in another partition than the other records of their entity.
+    pub misplaced_records: Counter,
     /// The number of events whose time would be near the time of their record in another unit or format.
     pub misread_event_times: Counter,
     /// The number of texts in events that were too long for the aggregates that would keep them.
@@ -67,6 +69,7 @@ impl WorkerMetrics {
             records_read: Counter::default(),
             bytes_read: Counter::default(),
             dead_letters: Counter::default(),
+            misplaced_records: Counter::default(),
             misread_event_times: Counter::default(),
             oversized_texts: Counter::default(),
             refused_rows: Counter::default(),

@@ -9,15 +9,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tracing::{error, info, warn};
 use windrow_core::EventTime;
 use windrow_core::text::pluralize;
 
 use crate::checkpoint::{CheckpointId, CheckpointSize, OpenedPartition, SavepointRequest};
 use crate::metrics::{LateArrival, RecordingBudget};
+use crate::record_key::{MisplacedRecord, Misplacement};
 use crate::{
-    CheckpointRecord, CheckpointState, Clock, DeadLetter, Epoch, Partition, RefusedRow, RestoreRecord, SourceRecord,
-    TimelineMark, TimelineMarkKind, WorkerMetrics,
+    CheckpointRecord, CheckpointState, Clock, DeadLetter, Epoch, InputProblem, InputProblemKind, Partition, RefusedRow,
+    RestoreRecord, SourceRecord, TimelineMark, TimelineMarkKind, WorkerMetrics,
 };
 
 /// The maximum number of dead letters for which a worker writes a log line. The worker counts later dead letters
@@ -201,12 +203,68 @@ impl WorkerEventRecorder {
         }
     }
 
+    /// Counts a misplaced record. Logs the first, the tenth, the hundredth and so on.
+    pub(super) fn record_misplaced_record(&mut self, record: &SourceRecord<'_>, misplaced: &MisplacedRecord) {
+        let Self { metrics, clock, recording_budget: budget } = self;
+        metrics.misplaced_records.add(1);
+        let count = metrics.misplaced_records.get();
+        let (partition, offset) = (record.partition, record.offset);
+        let MisplacedRecord { record_key, entity_key, key_field, misplacement } = misplaced;
+        let Misplacement { expected_partition, cause } = misplacement;
+        if is_power_of_ten(count) {
+            error!(
+                partition,
+                offset,
+                record_key,
+                entity_key,
+                expected_partition,
+                count,
+                "misplaced record, because {cause}; make all producers send `{key_field}` as the record key, with the same \
+                 partitioner"
+            );
+        }
+        let kind = InputProblemKind::MisplacedRecord;
+        budget.record_input_problem(&metrics.recent_events, kind, || InputProblem {
+            kind,
+            found_at_ms: clock.wall_now_ms(),
+            description: format!(
+                "Records are in the wrong partition, because {cause}. The record at offset {offset} with the key \
+                 `{record_key}` and {key_field} `{entity_key}` is in partition {partition} and belongs in partition \
+                 {expected_partition}"
+            ),
+            remedy: format!("Make all producers send `{key_field}` as the record key, with the same partitioner."),
+        });
+    }
+
     /// Counts an event whose time would be near the time of its record with `setting`. Logs the first, the tenth, the
     /// hundredth and so on.
-    pub(super) fn record_misread_event_time(&self, record: &SourceRecord<'_>, event_time: EventTime, setting: &str) {
-        self.metrics.misread_event_times.add(1);
-        let count = self.metrics.misread_event_times.get();
-        if count.checked_ilog10().is_some_and(|exponent| count == 10_u64.pow(exponent)) {
+    pub(super) fn record_misread_event_time(
+        &mut self,
+        record: &SourceRecord<'_>,
+        event_time: EventTime,
+        setting: &str,
+    ) {
+        let Self { metrics, clock, recording_budget: budget } = self;
+        metrics.misread_event_times.add(1);
+        let count = metrics.misread_event_times.get();
+        let kind = InputProblemKind::MisreadEventTime;
+        let read_as = || {
+            Timestamp::from_millisecond(event_time.ms())
+                .map_or_else(|_| format!("{} ms", event_time.ms()), |time| time.to_string())
+        };
+        budget.record_input_problem(&metrics.recent_events, kind, || InputProblem {
+            kind,
+            found_at_ms: clock.wall_now_ms(),
+            description: format!(
+                "Event times are read wrongly. The event at offset {} of partition {} is read as {}, years away \
+                 from the time of its record",
+                record.offset,
+                record.partition,
+                read_as()
+            ),
+            remedy: format!("Set this in [event]: {setting}"),
+        });
+        if is_power_of_ten(count) {
             error!(
                 partition = record.partition,
                 offset = record.offset,
@@ -226,6 +284,11 @@ impl WorkerEventRecorder {
             budget.record_refused_row(&metrics.recent_events, row, || clock.wall_now_ms());
         }
     }
+}
+
+/// Returns whether `count` is 1, 10, 100 and so on.
+fn is_power_of_ten(count: u64) -> bool {
+    count.checked_ilog10().is_some_and(|exponent| count == 10_u64.pow(exponent))
 }
 
 /// Returns partition numbers as a text like `partition 3` or `partitions 0, 1`.

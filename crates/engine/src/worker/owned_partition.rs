@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use windrow_core::{BaseOrDelta, EventTime, Shard};
 
+use super::record_key_check::RecordKeyCheck;
 use crate::checkpoint::{OpenedPartition, derive_fingerprint_after_restart};
 use crate::{FenceToken, Offset, PartitionStatus};
 
@@ -21,6 +22,7 @@ pub(super) struct OwnedPartition {
     pub(super) checkpoint_progress: CheckpointProgress,
     pub(super) snapshot_schedule: SnapshotSchedule,
     pub(super) read_stats: PartitionReadStats,
+    pub(super) record_key_check: RecordKeyCheck,
 }
 
 /// The numbering of a partition's rows. Each list has one entry for each view, in the order of the pipeline's views.
@@ -160,6 +162,7 @@ impl OwnedPartition {
                 processed_record_count: 0,
                 published_record_count: 0,
             },
+            record_key_check: RecordKeyCheck::new(fence_token.partition),
         }
     }
 

@@ -14,6 +14,7 @@ use windrow_core::EventTime;
 
 use super::partition_change_queue::PendingPartitionChange;
 use super::partition_phase::TrackedPartition;
+use super::record_key_check::RecordKeyOutcome;
 use super::row_emitter::RowEmitter;
 use super::state::{Worker, WorkerOutcome};
 use crate::checkpoint::CheckpointThreadHandle;
@@ -185,9 +186,19 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                 None => job.decoder.decode(record.payload, arena).map_err(|error| error.to_string()),
                 Some(reason) => Err(reason.to_owned()),
             };
-            match decoded {
+            let accepted = match decoded {
                 Ok(event) => {
-                    job.require_record_key(&record)?;
+                    let earlier_records = owned.read_stats.processed_record_count;
+                    let check = &mut owned.record_key_check;
+                    match check.check_record_key(job, events, &record, event.entity_key, earlier_records)? {
+                        RecordKeyOutcome::Accepted => Ok(event),
+                        RecordKeyOutcome::Refused { reason } => Err(reason),
+                    }
+                }
+                Err(reason) => Err(reason),
+            };
+            match accepted {
+                Ok(event) => {
                     let sample =
                         sample_started_at.map(|started| (started, clock.monotonic_now(), sink_blocked_ns.get()));
                     let watermark = owned.shard.watermark();

@@ -1,5 +1,7 @@
 //! `[source.kafka]`: the brokers, the topic and the consumer group from which events are read.
 
+use windrow_core::{MisplacedRecordPolicy, Partitioner};
+
 use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
 use crate::pipeline::{GroupProtocol, KafkaSourceSpec, LostOffsetPolicy, SourceSpec, StartPosition};
@@ -29,7 +31,17 @@ static KAFKA: SettingDefinition<&SectionDefinition> = SettingDefinition::require
     &SectionDefinition {
         expected: "a table: `[source.kafka]`",
         alternatives: &[],
-        settings: &[&BROKERS, &TOPIC, &GROUP, &START, &ON_LOST_OFFSET, &GROUP_PROTOCOL, &SESSION_TIMEOUT],
+        settings: &[
+            &BROKERS,
+            &TOPIC,
+            &GROUP,
+            &START,
+            &ON_LOST_OFFSET,
+            &ON_MISPLACED,
+            &PARTITIONER,
+            &GROUP_PROTOCOL,
+            &SESSION_TIMEOUT,
+        ],
     },
     "The brokers, the topic and the consumer group from which events are read.",
 );
@@ -70,6 +82,30 @@ static ON_LOST_OFFSET: SettingDefinition<WordChoice<LostOffsetPolicy>> = Setting
     "What happens if Kafka has deleted the record at which a worker must continue: the job halts, or continues at the \
      oldest record without the deleted ones.",
 );
+static ON_MISPLACED: SettingDefinition<WordChoice<MisplacedRecordPolicy>> = SettingDefinition::optional(
+    "on_misplaced",
+    WordChoice {
+        words: &[
+            (MisplacedRecordPolicy::Warn.name(), MisplacedRecordPolicy::Warn),
+            (MisplacedRecordPolicy::DeadLetter.name(), MisplacedRecordPolicy::DeadLetter),
+            (MisplacedRecordPolicy::Halt.name(), MisplacedRecordPolicy::Halt),
+        ],
+        is_optional: true,
+        noun: None,
+    },
+    "What happens to a record in another partition than the other records of its entity: it is processed and shown, it \
+     becomes a dead letter (only with `partitioner`), or the job halts.",
+);
+static PARTITIONER: SettingDefinition<WordChoice<Partitioner>> = SettingDefinition::optional(
+    "partitioner",
+    WordChoice {
+        words: &[(Partitioner::Murmur2.name(), Partitioner::Murmur2), (Partitioner::Crc32.name(), Partitioner::Crc32)],
+        // Without this setting, no partitioner is known: there is no default.
+        is_optional: false,
+        noun: None,
+    },
+    "The partitioner of all producers: `murmur2` of Java clients, or `crc32`, the default of librdkafka.",
+);
 static GROUP_PROTOCOL: SettingDefinition<WordChoice<GroupProtocolName>> = SettingDefinition::optional(
     "group_protocol",
     WordChoice {
@@ -105,16 +141,54 @@ pub(super) fn read_source(root: &mut TableReader<'_>, mistakes: &mut DiagnosticC
         .and_then(|setting| setting.read_text_without_references("the name of a consumer group", mistakes));
     let start = kafka.read_setting(&START, mistakes);
     let on_lost_offset = kafka.read_setting(&ON_LOST_OFFSET, mistakes);
+    let placement = read_record_placement(&mut kafka, mistakes);
     let group_protocol = read_group_protocol(&mut kafka, mistakes);
     kafka.report_unknown_and_missing_fields(mistakes);
+    let placement = placement?;
     Some(SourceSpec::Kafka(KafkaSourceSpec {
         brokers: brokers?,
         topic: topic?,
         consumer_group: group?.to_owned(),
         start_position: start?,
         lost_offset_policy: on_lost_offset?,
+        misplaced_record_policy: placement.misplaced_record_policy,
+        partitioner: placement.partitioner,
         group_protocol: group_protocol?,
     }))
+}
+
+/// The settings of a topic's placement of records in partitions.
+struct RecordPlacementSettings {
+    misplaced_record_policy: MisplacedRecordPolicy,
+    partitioner: Option<Partitioner>,
+}
+
+fn read_record_placement(
+    kafka: &mut TableReader<'_>,
+    mistakes: &mut DiagnosticCollector<'_>,
+) -> Option<RecordPlacementSettings> {
+    let on_misplaced = kafka.find_setting(&ON_MISPLACED);
+    let policy = match &on_misplaced {
+        Some(setting) => ON_MISPLACED.value.read_value(setting, mistakes),
+        None => ON_MISPLACED.value.default_content(),
+    };
+    let partitioner = kafka.find_setting(&PARTITIONER);
+    if let (Some(MisplacedRecordPolicy::DeadLetter), Some(setting), None) = (policy, &on_misplaced, &partitioner) {
+        let message =
+            format!("`{}` is \"dead_letter\", but the partitioner of the producers is not known", setting.path);
+        mistakes
+            .report(DiagnosticCode::MissingField, setting.location, message, "also a line `partitioner = …`")
+            .set_hint(
+                "`partitioner = \"murmur2\"` for producers in Java, or `\"crc32\"` for librdkafka with its default"
+                    .to_owned(),
+            );
+        return None;
+    }
+    let partitioner = match partitioner {
+        Some(setting) => Some(PARTITIONER.value.read_value(&setting, mistakes)?),
+        None => None,
+    };
+    Some(RecordPlacementSettings { misplaced_record_policy: policy?, partitioner })
 }
 
 fn read_group_protocol(kafka: &mut TableReader<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<GroupProtocol> {

@@ -15,6 +15,8 @@ use crate::report::{CheckpointReport, CheckpointStatus, DeadLetterReport, Instan
 const REBALANCE_GRACE_MS: i64 = 20_000;
 /// The age in milliseconds above which a dead letter needs no attention.
 const MAX_DEAD_LETTER_AGE_MS: i64 = 300_000;
+/// The age in milliseconds above which a fault of the input needs no attention.
+const MAX_INPUT_PROBLEM_AGE_MS: i64 = 300_000;
 /// `is_falling_behind` compares the current lag with the lag this many history steps earlier. 18 steps of 10 seconds
 /// are three minutes.
 const LAG_TREND_STEPS: usize = 18;
@@ -70,6 +72,7 @@ impl JobReport {
         self.add_stuck_workers(&mut list);
         self.add_backpressure_and_lag(&mut list);
         self.add_checkpoint_problems(interval_ms, &mut list);
+        self.add_input_problems(&mut list);
         self.add_dead_letters(&mut list);
         let mut items = list.0;
         items.sort_by_key(|item| Reverse(item.level));
@@ -200,6 +203,19 @@ impl JobReport {
                 "Check on the page Checkpoints how long checkpoints take, and whether the checkpoint store is slow."
             };
             list.add(level, problem, remedy);
+        }
+    }
+
+    fn add_input_problems(&self, list: &mut AttentionList) {
+        let problems =
+            self.items_newest_first(|instance| &instance.recent_input_problems, |problem| problem.found_at_ms);
+        let mut listed_kinds = Vec::new();
+        for problem in problems.iter().map(|reported| reported.item) {
+            let is_recent = self.assembled_at_ms - problem.found_at_ms < MAX_INPUT_PROBLEM_AGE_MS;
+            if is_recent && !listed_kinds.contains(&&problem.problem_kind) {
+                listed_kinds.push(&problem.problem_kind);
+                list.add(AttentionLevel::Act, problem.problem.clone(), &problem.remedy);
+            }
         }
     }
 

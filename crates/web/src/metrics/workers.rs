@@ -20,6 +20,16 @@ pub(super) fn add_worker_metrics(families: &mut MetricFamilies, workers: &[Worke
         samples_by_worker(workers, |worker| worker.undecodable_record_count),
     );
     families.add_counter(
+        "windrow_misplaced_records_total",
+        "Records in another partition than the other records of their entity, from the moment on that this is known.",
+        samples_by_worker(workers, |worker| worker.misplaced_record_count),
+    );
+    families.add_counter(
+        "windrow_worker_misread_event_times_total",
+        "Events whose time is years away from the time of their record, but near it in another unit or format.",
+        samples_by_worker(workers, |worker| worker.misread_event_time_count),
+    );
+    families.add_counter(
         "windrow_worker_oversized_texts_total",
         "Texts in events that were too long for the aggregates that would keep them, and NULL to these.",
         samples_by_worker(workers, |worker| worker.oversized_text_count),

@@ -6,7 +6,7 @@ use super::checkpoint::{CheckpointCounts, CheckpointReport, RestoreReport};
 use super::freshness::FreshnessReport;
 use super::history::{ChartMark, HistorySample};
 use super::partition::PartitionReport;
-use super::problem::{DeadLetterReport, LateEventReport, LoggedProblemReport};
+use super::problem::{DeadLetterReport, InputProblemReport, LateEventReport, LoggedProblemReport};
 use super::reachability::ReachabilityReport;
 use super::redis::RedisWriterReport;
 use super::savepoint::RequestedSavepointReport;
@@ -76,6 +76,9 @@ pub struct InstanceReport {
     /// The newest dead letters, newest first: undecodable records, and rows that Redis refused.
     #[serde(rename = "dead_letters")]
     pub recent_dead_letters: Vec<DeadLetterReport>,
+    /// The newest fault of the input of each kind.
+    #[serde(rename = "input_problems")]
+    pub recent_input_problems: Vec<InputProblemReport>,
     /// The newest warnings and errors that the process logged, newest first.
     #[serde(rename = "exceptions")]
     pub recent_logged_problems: Vec<LoggedProblemReport>,

@@ -1,4 +1,4 @@
-//! Reports of late events, dead letters, and logged warnings and errors.
+//! Reports of late events, dead letters, faults of the input, and logged warnings and errors.
 
 use serde::{Deserialize, Serialize};
 
@@ -66,6 +66,24 @@ pub struct DeadLetterReport {
     /// The first bytes of the record's value. Absent for a row, and for a record whose value is null.
     #[serde(rename = "record")]
     pub record_excerpt: Option<RecordExcerpt>,
+}
+
+/// A fault of the input that makes rows wrong: records in the wrong partition, or event times in another unit.
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize, Debug)]
+#[serde(default)]
+pub struct InputProblemReport {
+    /// The time at which a worker found the fault last.
+    #[serde(rename = "at_ms")]
+    pub found_at_ms: i64,
+    /// Either `misplaced_record` or `misread_event_time`.
+    #[serde(rename = "kind")]
+    pub problem_kind: String,
+    /// The description of the fault, with an example.
+    #[serde(rename = "what")]
+    pub problem: String,
+    /// The remedy.
+    #[serde(rename = "todo")]
+    pub remedy: String,
 }
 
 /// A warning or an error that the process logged.

@@ -21,6 +21,12 @@ pub struct WorkerReport {
     /// The number of records that could not be decoded into events.
     #[serde(rename = "dead_letters")]
     pub undecodable_record_count: u64,
+    /// The number of records in another partition than the other records of their entity.
+    #[serde(rename = "misplaced_records")]
+    pub misplaced_record_count: u64,
+    /// The number of events whose time would be near the time of their record in another unit or format.
+    #[serde(rename = "misread_event_times")]
+    pub misread_event_time_count: u64,
     /// The number of texts in events that were too long for the aggregates that would keep them.
     #[serde(rename = "oversized_texts")]
     pub oversized_text_count: u64,

@@ -71,6 +71,8 @@ fn worker_report(n: u32) -> WorkerReport {
         bytes_read: 250_000_000 * k,
         records_read_per_s: 48_200.0,
         undecodable_record_count: 10 + k,
+        misplaced_record_count: 5,
+        misread_event_time_count: 6,
         oversized_text_count: 3,
         refused_row_count: 20 + k,
         rows_already_written: 30 + k,

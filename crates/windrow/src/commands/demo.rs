@@ -196,6 +196,7 @@ fn create_worker_pool<'a>(
         stop_signal: stop.clone(),
     })?;
     Ok(WorkerPool {
+        growth_policy: PartitionGrowthPolicy::Refuse,
         pipeline,
         topic_identity: topic,
         topic_monitor,

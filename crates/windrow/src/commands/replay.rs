@@ -38,8 +38,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<ExitStatus, CommandFailure> {
     let stop = StopSignal::default();
     signals::start_signal_thread(&stop)?;
 
-    let job_input = JobInput { name: &input.name, partition_count: 1 };
-    let job = pipeline_file::create_job_definition(&pipeline, job_input)?;
+    let job = pipeline_file::create_job_definition(&pipeline, JobInput::with_one_partition(&input.name))?;
     let views = Arc::clone(&job.views);
     let metrics = WorkerMetrics::new(views.len());
     let progress = BytesReadCounter::default();

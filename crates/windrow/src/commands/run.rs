@@ -88,6 +88,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitStatus, CommandFailure> {
         pipeline: &pipeline,
         topic_identity: &topic,
         topic_monitor,
+        growth_policy: growth,
         checkpoint_config,
         bounded_end_offsets,
         group_instance_name_prefix: args.group_instance_name.as_deref(),

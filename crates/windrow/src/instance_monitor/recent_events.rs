@@ -1,15 +1,16 @@
 //! The newest checkpoints, restores, chart marks, late events and dead letters of all workers, for the report.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use windrow_engine::{
-    CheckpointRecord, CheckpointState, DeadLetterRecord, LateEventRecord, RestoreRecord, TimelineMarkKind,
-    TruncatedBytes, WorkerMetrics,
+    CheckpointRecord, CheckpointState, DeadLetterRecord, InputProblem, InputProblemKind, LateEventRecord,
+    RestoreRecord, TimelineMarkKind, TruncatedBytes, WorkerMetrics,
 };
 use windrow_web::report::{
-    ChartMark, CheckpointReport, CheckpointStatus, DeadLetterReport, LateEventReport, RecordExcerpt, RestoreReport,
+    ChartMark, CheckpointReport, CheckpointStatus, DeadLetterReport, InputProblemReport, LateEventReport,
+    RecordExcerpt, RestoreReport,
 };
 
 use crate::number_conversions::whole_milliseconds;
@@ -116,6 +117,28 @@ pub(super) fn recent_late_events(workers: &[Arc<WorkerMetrics>], views: &[String
     };
     let events = merge_newest(workers, |worker| worker.recent_events.late_events(), |event| event.processed_at_ms);
     events.into_iter().map(report).collect()
+}
+
+/// Returns the newest input problem of each kind, over all workers.
+pub(super) fn recent_input_problems(workers: &[Arc<WorkerMetrics>]) -> Vec<InputProblemReport> {
+    let mut newest_by_kind = BTreeMap::new();
+    for problem in workers.iter().flat_map(|worker| worker.recent_events.input_problems()) {
+        let newest = newest_by_kind.entry(problem.kind).or_insert_with(|| problem.clone());
+        if problem.found_at_ms > newest.found_at_ms {
+            *newest = problem;
+        }
+    }
+    let report = |problem: InputProblem| InputProblemReport {
+        found_at_ms: problem.found_at_ms,
+        problem_kind: match problem.kind {
+            InputProblemKind::MisplacedRecord => "misplaced_record",
+            InputProblemKind::MisreadEventTime => "misread_event_time",
+        }
+        .to_owned(),
+        problem: problem.description,
+        remedy: problem.remedy,
+    };
+    newest_by_kind.into_values().map(report).collect()
 }
 
 pub(super) fn recent_dead_letters(workers: &[Arc<WorkerMetrics>]) -> Vec<DeadLetterReport> {

@@ -37,6 +37,8 @@ pub(super) fn build_worker_report(
         bytes_read: worker.bytes_read.get(),
         records_read_per_s: rates.rate_per_second(|counters| count_as_f64(values(counters).records_read)),
         undecodable_record_count: worker.dead_letters.get(),
+        misplaced_record_count: worker.misplaced_records.get(),
+        misread_event_time_count: worker.misread_event_times.get(),
         oversized_text_count: worker.oversized_texts.get(),
         refused_row_count: worker.refused_rows.get(),
         rows_already_written: worker.rows_already_written.get(),

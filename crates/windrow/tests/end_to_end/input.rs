@@ -15,8 +15,17 @@ fn event(partition: i32, key: Option<&str>) -> OutgoingRecord {
     }
 }
 
-/// Records without keys would spread the events of a user over partitions. The job halts, and nothing after the first such
-/// record is written or committed.
+/// An event of `user` with a record key, in the partition that the producer's partitioner chooses.
+fn keyed_event(record_key: &str, user: &str) -> OutgoingRecord {
+    OutgoingRecord {
+        key: Some(record_key.as_bytes().to_vec()),
+        payload: Some(EVENT.replace("111", user).into_bytes()),
+        ..OutgoingRecord::default()
+    }
+}
+
+/// A record without a key is a dead letter. If most of the first records of a partition have none, they would spread the
+/// events of a user over partitions: the job halts, and commits nothing of the partition.
 #[test]
 fn records_without_a_key_on_several_partitions_are_refused() {
     let kafka = kafka_or_skip!();
@@ -24,12 +33,75 @@ fn records_without_a_key_on_several_partitions_are_refused() {
     let topic = kafka.create_unique_topic(2, &[]);
     kafka.produce(&topic, &[event(0, Some("111")), event(1, None)]);
     let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
+    let log = run.run_bounded(&["--workers", "1"]);
+    assert!(
+        log.contains("the record has no key; in a topic of several partitions, its key must be `user_id`"),
+        "{log}"
+    );
+    assert_eq!(redis.read_rows()["user_features:111"]["view_count_1h"], "1");
+    assert_eq!(kafka.committed_offsets(&run.group, &topic, 2), [1, 1]);
+
+    let topic = kafka.create_unique_topic(2, &[]);
+    kafka.produce(&topic, &vec![event(1, None); 501]);
+    let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
     let output = run.run_to_end(&["--bounded", "--workers", "1"]);
     let log = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(4), "{log}");
-    assert!(log.contains("the record at offset 0 of partition 1 has no key"), "{log}");
+    assert!(
+        log.contains("most of the first records of partition 1 have no key (501, the last at offset 500)"),
+        "{log}"
+    );
     assert!(log.contains("Make the producer send `user_id` as the key of each record"), "{log}");
     assert!(kafka.committed_offsets(&run.group, &topic, 2)[1] < 0);
+}
+
+/// A topic that is keyed by order: the events of a user are in several partitions, and each writes the user's row.
+#[test]
+fn record_keys_that_are_not_the_user_are_reported() {
+    let kafka = kafka_or_skip!();
+    let redis = Redis::start();
+    let topic = kafka.create_unique_topic(4, &[]);
+    let orders: Vec<_> =
+        (0..4_000).map(|order| keyed_event(&format!("order-{order}"), &(order % 500).to_string())).collect();
+    kafka.produce(&topic, &orders);
+    let log = TestJob::new(&kafka.brokers, &redis.url(), &topic).run_bounded(&[]);
+    assert!(log.contains("misplaced record, because the record key is not the entity key"), "{log}");
+    for field in ["record_key=\"order-", "entity_key=", "partition=", "expected_partition="] {
+        assert!(log.contains(field), "{field}: {log}");
+    }
+
+    let mut halting = TestJob::new(&kafka.brokers, &redis.url(), &topic);
+    halting.set_override("source.kafka.on_misplaced=halt");
+    let output = halting.run_to_end(&["--bounded"]);
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(4), "{log}");
+    assert!(log.contains("because the record key is not the entity key"), "{log}");
+    assert!(log.contains("Make all producers send `user_id` as the record key, with the same partitioner"), "{log}");
+
+    let mut refusing = TestJob::new(&kafka.brokers, &redis.url(), &topic);
+    refusing.set_override("source.kafka.on_misplaced=dead_letter");
+    refusing.set_override("source.kafka.partitioner=murmur2");
+    let log = refusing.run_bounded(&[]);
+    assert!(log.contains("reason=\"misplaced: user_id `"), "{log}");
+}
+
+/// Two producers with different partitioners: librdkafka's default and that of Java.
+#[test]
+fn two_partitioners_are_reported_and_one_is_not() {
+    let kafka = kafka_or_skip!();
+    let redis = Redis::start();
+    let events: Vec<_> =
+        (0..4_000).map(|n: u32| keyed_event(&(n % 1_900).to_string(), &(n % 1_900).to_string())).collect();
+    for partitioners in [&["consistent_random"][..], &["murmur2_random"], &["consistent_random", "murmur2_random"]] {
+        let topic = kafka.create_unique_topic(4, &[]);
+        for partitioner in partitioners {
+            kafka.produce_with_settings(&topic, &events, &[("partitioner", partitioner)]);
+        }
+        let log = TestJob::new(&kafka.brokers, &redis.url(), &topic).run_bounded(&[]);
+        let is_reported = log.contains("misplaced record, because producers use different partitioners");
+        assert_eq!(is_reported, partitioners.len() == 2, "{partitioners:?}: {log}");
+        assert_eq!(log.contains("misplaced"), is_reported, "{partitioners:?}: {log}");
+    }
 }
 
 /// With one partition, keys are not needed.

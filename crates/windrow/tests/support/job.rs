@@ -10,7 +10,7 @@ use windrow_spec::Pipeline;
 
 /// Defines the job of `pipeline` over a topic with one partition, with a fixed hash key.
 pub(crate) fn define_job(pipeline: &Pipeline, topic: &str) -> JobDefinition {
-    job::define_job(pipeline, JobInput { name: topic, partition_count: 1 }, [7; 16])
+    job::define_job(pipeline, JobInput::with_one_partition(topic), [7; 16])
 }
 
 /// Opens a folder as a checkpoint store.

@@ -7,7 +7,7 @@ use super::*;
 use crate::checkpoint::SnapshotPurpose;
 use crate::halt::ErrorChain;
 use crate::worker::owned_partition::ClockReading;
-use crate::{DecodeRules, EventDecoder, FenceToken, FlushTicket, JobDefinition};
+use crate::{DecodeRules, EventDecoder, FenceToken, FlushTicket, JobDefinition, RecordPlacementRules};
 
 const ALL_PHASES: [PhaseName; 8] = [
     PhaseName::Assigned,
@@ -56,7 +56,7 @@ fn sample_owned_partition() -> Box<OwnedPartition> {
         max_out_of_orderness_ms: 0,
         topic: "events".into(),
         sip_hash_key: [0; 16],
-        record_keys_required: false,
+        record_placement: RecordPlacementRules::SINGLE_PARTITION,
     };
     let fence_token = FenceToken { partition: 3, epoch: 1 };
     let clock = ClockReading { monotonic_now: Duration::ZERO, wall_now_ms: 0 };

@@ -19,6 +19,13 @@ export const title = () => "Pipeline";
 export const jsonUrl = () => "/api/pipeline";
 export const live = false;
 
+/** What happens to records in the wrong partition, by the setting `on_misplaced`. */
+const MISPLACED_RECORD_TEXTS = {
+	warn: "is processed and shown",
+	dead_letter: "becomes a dead letter",
+	halt: "halts the job",
+};
+
 /** @param {string} text */
 const code = (text) => h("code", { text });
 
@@ -120,6 +127,7 @@ function planFacts({ source, event, watermark, checkpoint, sink }) {
 				? "halts the partition"
 				: "begins at the earliest record",
 		],
+		["a misplaced record", MISPLACED_RECORD_TEXTS[source.on_misplaced]],
 	]);
 }
 
