@@ -17,6 +17,8 @@ mod variable_size;
 
 pub(crate) use variable_size::VariableAccumulator;
 
+use std::cell::Cell;
+
 use crate::condition::Condition;
 use crate::event::{Event, EventSchema, FieldId};
 use crate::value::{FieldType, Literal, Value};
@@ -53,6 +55,9 @@ struct FeatureAggregator {
     condition: Option<Condition>,
     default_value: Option<Literal>,
     aggregator: PositionedAggregator,
+    /// The number of additions that have overflowed since the counts were taken last. Folding and merging only read the
+    /// features otherwise, and overflows are rare, so this count alone is a cell.
+    overflow_count: Cell<u64>,
 }
 
 /// The aggregator of a feature, and the position of the feature's accumulator within a pane or session.
@@ -88,6 +93,7 @@ impl FeatureAggregators {
                     condition: feature.condition.clone(),
                     default_value: feature.default_value.clone(),
                     aggregator,
+                    overflow_count: Cell::new(0),
                 }
             })
             .collect();
@@ -118,7 +124,9 @@ impl FeatureAggregators {
             }
             match &feature.aggregator {
                 PositionedAggregator::FixedSize { aggregator: fold, word_index: at } => {
-                    fold.fold_event(&mut entry.fixed_size_words[*at..], event);
+                    if fold.fold_event(&mut entry.fixed_size_words[*at..], event) {
+                        feature.count_overflow();
+                    }
                 }
                 PositionedAggregator::VariableSize { aggregator: fold, accumulator_index: at } => {
                     fold.fold_event(&mut entry.variable_accumulators[*at], event, self.max_field_bytes);
@@ -132,7 +140,10 @@ impl FeatureAggregators {
         for feature in &self.feature_aggregators {
             match &feature.aggregator {
                 PositionedAggregator::FixedSize { aggregator: fold, word_index: at } => {
-                    fold.merge_newer_words(&mut entry.fixed_size_words[*at..], &newer.fixed_size_words[*at..]);
+                    let newer_words = &newer.fixed_size_words[*at..];
+                    if fold.merge_newer_words(&mut entry.fixed_size_words[*at..], newer_words) {
+                        feature.count_overflow();
+                    }
                 }
                 PositionedAggregator::VariableSize { aggregator: fold, accumulator_index: at } => {
                     fold.merge_newer_accumulator(
@@ -142,6 +153,11 @@ impl FeatureAggregators {
                 }
             }
         }
+    }
+
+    /// Returns, for each feature, the number of additions that have overflowed since the last call.
+    pub(crate) fn take_overflow_counts(&mut self) -> impl Iterator<Item = u64> {
+        self.feature_aggregators.iter_mut().map(|feature| feature.overflow_count.take())
     }
 
     /// Returns the value of the feature at `index`. If the value is NULL, returns the default of the feature, or NULL
@@ -160,6 +176,13 @@ impl FeatureAggregators {
             (Value::Null, Some(default)) => default.as_value(),
             (value, _) => value,
         }
+    }
+}
+
+impl FeatureAggregator {
+    #[cold]
+    fn count_overflow(&self) {
+        self.overflow_count.set(self.overflow_count.get() + 1);
     }
 }
 

@@ -106,7 +106,7 @@ pub use event::{
     TypeConversion,
 };
 pub use record_placement::{MisplacedRecordPolicy, Partitioner};
-pub use row::{LateEvent, Row, ShardOutput, ViewId};
+pub use row::{FeatureOverflow, LateEvent, Row, ShardOutput, ViewId};
 pub use shard::Shard;
 pub use snapshot::encoding::DamagedSnapshot;
 pub use snapshot::format::{BaseOrDelta, ShardMetadata, SnapshotStorageOutcome};

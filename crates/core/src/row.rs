@@ -47,6 +47,17 @@ pub struct LateEvent<'a> {
     pub event_time: EventTime,
 }
 
+/// How often the sum of a feature has overflowed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FeatureOverflow {
+    /// The view of the feature.
+    pub view_id: ViewId,
+    /// The position of the feature among the features of its view, counted from 0.
+    pub feature_index: usize,
+    /// The number of additions whose result did not fit.
+    pub overflow_count: u64,
+}
+
 /// Receives the rows and late events of a shard. The same events cause the same calls in the same order.
 pub trait ShardOutput {
     /// Receives a row of a window that fired.

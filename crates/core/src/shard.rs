@@ -10,7 +10,7 @@
 use crate::aggregate::FeatureAggregators;
 use crate::entity_table::{EntityTable, SipHashKey};
 use crate::event::{Event, EventSchema};
-use crate::row::{LateEvent, Row, ShardOutput, ViewId};
+use crate::row::{FeatureOverflow, LateEvent, Row, ShardOutput, ViewId};
 use crate::session::SessionViewState;
 use crate::sliding::SlidingViewState;
 use crate::snapshot::encoding::DamagedSnapshot;
@@ -128,6 +128,17 @@ impl Shard {
         self.views.iter().map(|view| match &view.windows {
             WindowState::Sliding(state) => state.entity_count(),
             WindowState::Session(state) => state.entity_count(),
+        })
+    }
+
+    /// Returns the features whose sums have overflowed since the last call: sums of longs beyond 64 bits, which wrap
+    /// around, and sums of doubles that became infinite. The counts are not part of the state.
+    pub fn take_overflow_counts(&mut self) -> impl Iterator<Item = FeatureOverflow> {
+        self.views.iter_mut().enumerate().flat_map(|(index, view)| {
+            let counts = view.aggregators.take_overflow_counts().enumerate();
+            counts.filter(|(_, overflow_count)| *overflow_count > 0).map(move |(feature_index, overflow_count)| {
+                FeatureOverflow { view_id: ViewId(index), feature_index, overflow_count }
+            })
         })
     }
 

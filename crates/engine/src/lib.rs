@@ -234,9 +234,9 @@ pub use identifiers::{Epoch, FenceToken, Offset, Partition, PartitionOffsets};
 pub use job::JobDefinition;
 pub use manual_clock::ManualClock;
 pub use metrics::{
-    CheckpointMetrics, CheckpointRecord, CheckpointState, Counter, DeadLetterRecord, Histogram, HistogramCounts,
-    InputProblem, InputProblemKind, LateEventRecord, PartitionStatus, PartitionStatuses, RecentEvents, RestoreRecord,
-    TimelineMark, TimelineMarkKind, TruncatedBytes, ViewMetrics, WorkerMetrics, WorkerTimeUse,
+    CheckpointMetrics, CheckpointRecord, CheckpointState, Counter, DeadLetterRecord, FeatureOverflowCounts, Histogram,
+    HistogramCounts, InputProblem, InputProblemKind, LateEventRecord, PartitionStatus, PartitionStatuses, RecentEvents,
+    RestoreRecord, TimelineMark, TimelineMarkKind, TruncatedBytes, ViewMetrics, WorkerMetrics, WorkerTimeUse,
 };
 pub use record_key::RecordPlacementRules;
 pub use retry_backoff::RetryBackoff;

@@ -24,5 +24,5 @@ pub use recent_events::{
     TruncatedBytes,
 };
 pub(crate) use recent_events::{LateArrival, RecordingBudget};
-pub use worker_metrics::{ViewMetrics, WorkerMetrics};
+pub use worker_metrics::{FeatureOverflowCounts, ViewMetrics, WorkerMetrics};
 pub use worker_time_use::WorkerTimeUse;

@@ -471,3 +471,45 @@ fn misplaced_records_are_processed_refused_or_halt_the_job() {
     assert_eq!(outcome.expect("twelve users are no evidence"), WorkerOutcome::Stopped);
     assert_eq!(said.misplaced_records.get(), 0);
 }
+
+#[test]
+fn sums_that_overflow_are_counted_for_their_feature_and_shown() {
+    let schema = EventSchema::new(
+        "user_id",
+        [("cents", FieldType::Long), ("price", FieldType::Double)]
+            .map(|(name, field_type)| EventField { name: name.into(), field_type }),
+    );
+    let feature =
+        |name: &str, aggregate| Feature { name: name.into(), aggregate, condition: None, default_value: None };
+    let features = vec![
+        feature("n", Aggregate::Count),
+        feature("cents", Aggregate::Sum(FieldId(1))),
+        feature("price", Aggregate::Sum(FieldId(2))),
+        feature("mean", Aggregate::Avg(FieldId(2))),
+    ];
+    let window = WindowKind::Sliding { size_ms: 1_000, slide_ms: 1_000 };
+    let view = FeatureView { name: "second".into(), window, features };
+    let job = JobDefinition {
+        views: [view].into(),
+        decoder: EventDecoder::new(DecodeRules::new(schema.clone(), "at")),
+        schema,
+        ..test_job()
+    };
+    let event =
+        |cents: i64, price: &str| format!(r#"{{"user_id":"a","at":5,"cents":{cents},"price":{price}}}"#).into_bytes();
+    let records = [event(i64::MAX, "1e308"), event(1, "-1"), event(1, "1e308"), event(1, "1e308"), event(-3, "1")];
+    let key = |_| Some(b"a".to_vec());
+    let (said, outcome) = run_job(job, key, SlowSink::default(), [record_step(records)]);
+    assert_eq!(outcome.expect("nothing halts it"), WorkerOutcome::Stopped);
+    let overflows = &said.view_metrics[0].feature_overflows;
+    // The sum of the longs wraps around and back; that of the doubles becomes infinite once.
+    assert_eq!([0, 1, 2, 3].map(|index| overflows.overflow_count(index)), [0, 2, 1, 1]);
+    let problems = said.recent_events.input_problems();
+    let [InputProblem { kind: InputProblemKind::FeatureOverflow, description, .. }] = &problems[..] else {
+        panic!("one problem: {problems:?}");
+    };
+    assert_eq!(
+        description,
+        "Sums of feature `cents` of `second` do not fit into their type: longs wrap around, doubles become infinite"
+    );
+}

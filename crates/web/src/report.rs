@@ -31,5 +31,5 @@ pub use problem::{DeadLetterReport, InputProblemReport, LateEventReport, LoggedP
 pub use reachability::ReachabilityReport;
 pub use redis::RedisWriterReport;
 pub use savepoint::RequestedSavepointReport;
-pub use view::ViewReport;
+pub use view::{FeatureOverflowReport, ViewReport};
 pub use worker::WorkerReport;

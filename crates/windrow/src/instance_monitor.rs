@@ -41,7 +41,7 @@ use crate::wall_clock::now_ms;
 use counter_values::{CounterValues, FreshnessHistograms};
 use rate_samples::{CounterSample, RateSamples};
 use recent_history::{ProgressSample, RecentHistory};
-use reports::OwnedPartitionStatus;
+use reports::{MonitoredViewNames, OwnedPartitionStatus};
 use worker_heartbeats::WorkerHeartbeats;
 
 /// The time between two samples of all counters.
@@ -72,6 +72,7 @@ pub(crate) struct InstanceMonitor {
     listen_address: OnceLock<String>,
     topic_identity: TopicIdentity,
     view_names: Vec<String>,
+    monitored_view_names: Vec<MonitoredViewNames>,
     pub(crate) worker_metrics: Vec<Arc<WorkerMetrics>>,
     redis_writer_observer: Option<RedisWriterObserver>,
     topic_monitor: Arc<TopicMonitor>,
@@ -118,6 +119,7 @@ impl InstanceMonitor {
             topic_identity: topic_identity.clone(),
             worker_metrics: (0..workers).map(|_| WorkerMetrics::new(views.len())).collect(),
             view_names: views,
+            monitored_view_names: pipeline.views.iter().map(MonitoredViewNames::of_view).collect(),
             redis_writer_observer: redis,
             topic_monitor,
             checkpoint_store_reachability,
@@ -224,8 +226,7 @@ impl ReportSource for InstanceMonitor {
         let worker_report = |(index, worker): (usize, &Arc<WorkerMetrics>)| {
             reports::build_worker_report(index, worker, rates, samples.heartbeats.time_since_progress(index))
         };
-        let view_report =
-            |(index, name): (usize, &String)| reports::build_view_report(index, name, &self.worker_metrics, rates);
+        let view_report = |(index, names)| reports::build_view_report(index, names, &self.worker_metrics, rates);
         let redis_report = |redis: &RedisWriterObserver| reports::build_redis_report(redis, now_ms, rates);
         let freshness = self.redis_writer_observer.as_ref().map(FreshnessHistograms::read).unwrap_or_default();
         InstanceReport {
@@ -238,7 +239,7 @@ impl ReportSource for InstanceMonitor {
             reported_at_ms: now_ms,
             state: self.instance_state(),
             workers: self.worker_metrics.iter().enumerate().map(worker_report).collect(),
-            views: self.view_names.iter().enumerate().map(view_report).collect(),
+            views: self.monitored_view_names.iter().enumerate().map(view_report).collect(),
             owned_partitions: self.partition_reports(now_ms, Some(rates)),
             topic_partition_count: self.topic_identity.partition_count,
             kafka_reachability: reports::build_reachability_report(self.topic_monitor.reachability()),

@@ -3,7 +3,7 @@
 //!
 //! Word 0 is always the number of folded values. Doubles are stored as their bits, signed integers as two's complement.
 //! A sum of longs wraps around on overflow, as in Flink. Therefore merging stays associative, and a final sum that fits
-//! into 64 bits is right even if an intermediate sum has overflowed.
+//! into 64 bits is right even if an intermediate sum has overflowed. Each addition that overflows is counted.
 
 use std::cmp::Ordering;
 
@@ -48,18 +48,19 @@ impl FixedSizeAggregator {
         }
     }
 
-    pub(super) fn fold_event(self, words: &mut [u64], event: &Event<'_>) {
+    /// Folds one event. Returns whether a sum has overflowed.
+    pub(super) fn fold_event(self, words: &mut [u64], event: &Event<'_>) -> bool {
         match self {
             Self::Count => words[0] += 1,
             Self::CountField(field) => words[0] += u64::from(event.field_values[field.0] != Value::Null),
             Self::SumLong(field) => {
                 if let Value::Long(number) = event.field_values[field.0] {
-                    add_to_long_sum(words, 1, number);
+                    return add_to_long_sum(words, 1, number);
                 }
             }
             Self::SumDouble(field) | Self::Avg(field) => {
                 if let Some(number) = value_as_double(event.field_values[field.0]) {
-                    add_to_double_sum(words, 1, number);
+                    return add_to_double_sum(words, 1, number);
                 }
             }
             Self::Min(field, _) => keep_min_or_max(words, event.field_values[field.0], Ordering::Less),
@@ -76,16 +77,20 @@ impl FixedSizeAggregator {
             }
             Self::Duration(_) => widen_duration(words, event.time, event.time, 1),
         }
+        false
     }
 
-    pub(super) fn merge_newer_words(self, words: &mut [u64], newer: &[u64]) {
+    /// Merges a newer accumulator into `words`. Returns whether a sum has overflowed.
+    pub(super) fn merge_newer_words(self, words: &mut [u64], newer: &[u64]) -> bool {
         if newer[0] == 0 {
-            return;
+            return false;
         }
         match self {
             Self::Count | Self::CountField(_) => words[0] += newer[0],
-            Self::SumLong(_) => add_to_long_sum(words, newer[0], newer[1].cast_signed()),
-            Self::SumDouble(_) | Self::Avg(_) => add_to_double_sum(words, newer[0], f64::from_bits(newer[1])),
+            Self::SumLong(_) => return add_to_long_sum(words, newer[0], newer[1].cast_signed()),
+            Self::SumDouble(_) | Self::Avg(_) => {
+                return add_to_double_sum(words, newer[0], f64::from_bits(newer[1]));
+            }
             Self::Min(_, field_type) => keep_min_or_max(words, value_from_bits(newer[1], field_type), Ordering::Less),
             Self::Max(_, field_type) => {
                 keep_min_or_max(words, value_from_bits(newer[1], field_type), Ordering::Greater);
@@ -94,6 +99,7 @@ impl FixedSizeAggregator {
             Self::Last(..) => keep_latest(words, newer[1], time_from_word(newer[2])),
             Self::Duration(_) => widen_duration(words, time_from_word(newer[1]), time_from_word(newer[2]), newer[0]),
         }
+        false
     }
 
     pub(super) fn compute_value(self, words: &[u64]) -> Value<'static> {
@@ -115,14 +121,21 @@ impl FixedSizeAggregator {
     }
 }
 
-fn add_to_long_sum(words: &mut [u64], count: u64, number: i64) {
+/// Adds to a sum of longs. Returns whether the sum has wrapped around.
+fn add_to_long_sum(words: &mut [u64], count: u64, number: i64) -> bool {
     words[0] += count;
-    words[1] = words[1].wrapping_add(number.cast_unsigned());
+    let (sum, has_overflowed) = words[1].cast_signed().overflowing_add(number);
+    words[1] = sum.cast_unsigned();
+    has_overflowed
 }
 
-fn add_to_double_sum(words: &mut [u64], count: u64, number: f64) {
+/// Adds to a sum of doubles. Returns whether finite numbers have given an infinite sum.
+fn add_to_double_sum(words: &mut [u64], count: u64, number: f64) -> bool {
     words[0] += count;
-    words[1] = (f64::from_bits(words[1]) + number).to_bits();
+    let previous = f64::from_bits(words[1]);
+    let sum = previous + number;
+    words[1] = sum.to_bits();
+    !sum.is_finite() && previous.is_finite() && number.is_finite()
 }
 
 /// Counts `value`, unless it is NULL. Stores `value` if it is the first one, or if comparing it with the stored value

@@ -114,6 +114,8 @@ pub enum InputProblemKind {
     MisplacedRecord,
     /// An event time would be near the time of its record in another unit or format.
     MisreadEventTime,
+    /// The sum of a feature has overflowed.
+    FeatureOverflow,
 }
 
 /// A moment that the charts on the web pages mark, for example the failure of a checkpoint.

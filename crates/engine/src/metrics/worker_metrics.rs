@@ -1,8 +1,10 @@
 //! All metrics that one worker publishes.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
+use parking_lot::Mutex;
 use windrow_core::EventTime;
 
 use super::checkpoint_metrics::CheckpointMetrics;
@@ -20,6 +22,28 @@ pub struct ViewMetrics {
     pub late_events: Counter,
     /// The number of entities with state in the view, over all shards of the worker.
     pub entity_count: AtomicU64,
+    /// How often the sums of the view's features have overflowed.
+    pub feature_overflows: FeatureOverflowCounts,
+}
+
+/// How often the sums of a view's features have overflowed.
+#[derive(Debug, Default)]
+pub struct FeatureOverflowCounts(Mutex<BTreeMap<usize, u64>>);
+
+impl FeatureOverflowCounts {
+    /// Counts `overflow_count` overflows of the feature at `feature_index`. Returns how many there are now.
+    pub(crate) fn add(&self, feature_index: usize, overflow_count: u64) -> u64 {
+        let mut counts = self.0.lock();
+        let count = counts.entry(feature_index).or_default();
+        *count += overflow_count;
+        *count
+    }
+
+    /// Returns the number of overflows of the feature at `feature_index`.
+    #[must_use]
+    pub fn overflow_count(&self, feature_index: usize) -> u64 {
+        self.0.lock().get(&feature_index).copied().unwrap_or(0)
+    }
 }
 
 /// The metrics of one worker.

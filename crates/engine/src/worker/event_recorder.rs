@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tracing::{error, info, warn};
-use windrow_core::EventTime;
 use windrow_core::text::pluralize;
+use windrow_core::{EventTime, FeatureOverflow, FeatureView};
 
 use crate::checkpoint::{CheckpointId, CheckpointSize, OpenedPartition, SavepointRequest};
 use crate::metrics::{LateArrival, RecordingBudget};
@@ -275,6 +275,32 @@ impl WorkerEventRecorder {
                 "event time is years away from the time of its record; it would be near it with this setting in [event]"
             );
         }
+    }
+
+    /// Counts overflows of the sum of a feature. Logs the first of each feature.
+    pub(super) fn record_feature_overflow(&mut self, view: &FeatureView, overflow: FeatureOverflow) {
+        let Self { metrics, clock, recording_budget: budget } = self;
+        let FeatureOverflow { view_id, feature_index, overflow_count } = overflow;
+        let count = metrics.view_metrics[view_id.0].feature_overflows.add(feature_index, overflow_count);
+        let (view_name, feature) = (&view.name, &view.features[feature_index].name);
+        if count == overflow_count {
+            warn!(
+                feature_view = %view_name,
+                %feature,
+                count,
+                "a sum does not fit into its type: longs wrap around, doubles become infinite"
+            );
+        }
+        let kind = InputProblemKind::FeatureOverflow;
+        budget.record_input_problem(&metrics.recent_events, kind, || InputProblem {
+            kind,
+            found_at_ms: clock.wall_now_ms(),
+            description: format!(
+                "Sums of feature `{feature}` of `{view_name}` do not fit into their type: longs wrap around, doubles \
+                 become infinite"
+            ),
+            remedy: "Check the values of the field. Declare a long as \"double\" if such sums are right.".to_owned(),
+        });
     }
 
     pub(super) fn record_rows_refused(&mut self, rows: &[RefusedRow]) {

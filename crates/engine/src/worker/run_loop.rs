@@ -360,7 +360,18 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         self.metrics.checkpoint_metrics.set_longest_time_since_checkpoint(oldest);
     }
 
+    /// Counts and reports the overflows of sums since the last call.
+    fn report_feature_overflows(&mut self) {
+        let Self { job, partitions, event_recorder, .. } = self;
+        for owned in partitions.values_mut().filter_map(TrackedPartition::owned_partition_mut) {
+            for overflow in owned.shard.take_overflow_counts() {
+                event_recorder.record_feature_overflow(&job.views[overflow.view_id.0], overflow);
+            }
+        }
+    }
+
     fn publish_partition_statuses(&mut self, now: Duration) {
+        self.report_feature_overflows();
         self.statuses_published_at = Some(now);
         self.event_recorder.refill_recording_budget();
         let (out_of_orderness_ms, wall_now_ms) = (self.job.max_out_of_orderness_ms, self.clock.wall_now_ms());

@@ -214,7 +214,8 @@ impl JobReport {
             let is_recent = self.assembled_at_ms - problem.found_at_ms < MAX_INPUT_PROBLEM_AGE_MS;
             if is_recent && !listed_kinds.contains(&&problem.problem_kind) {
                 listed_kinds.push(&problem.problem_kind);
-                list.add(AttentionLevel::Act, problem.problem.clone(), &problem.remedy);
+                let level = if problem.problem_kind == "overflow" { AttentionLevel::Soon } else { AttentionLevel::Act };
+                list.add(level, problem.problem.clone(), &problem.remedy);
             }
         }
     }

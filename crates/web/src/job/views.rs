@@ -17,6 +17,9 @@ impl JobReport {
                     sum.rows_fired_per_s += view.rows_fired_per_s;
                     sum.late_event_count += view.late_event_count;
                     sum.entity_count += view.entity_count;
+                    for (sum, feature) in sum.feature_overflows.iter_mut().zip(&view.feature_overflows) {
+                        sum.overflow_count += feature.overflow_count;
+                    }
                 }
             }
         }

@@ -22,4 +22,14 @@ pub(super) fn add_view_metrics(families: &mut MetricFamilies, views: &[ViewRepor
         "Entities (users) that have state in the view.",
         samples(|view| view.entity_count),
     );
+    families.add_counter(
+        "windrow_feature_overflows_total",
+        "Additions to a feature's sum that did not fit: longs wrap around, doubles become infinite.",
+        views.iter().flat_map(|view| {
+            view.feature_overflows.iter().map(|feature| {
+                let labels = [("feature_view", view.name.clone()), ("feature", feature.feature_name.clone())];
+                MetricSample::new(labels, feature.overflow_count)
+            })
+        }),
+    );
 }

@@ -68,14 +68,15 @@ pub struct DeadLetterReport {
     pub record_excerpt: Option<RecordExcerpt>,
 }
 
-/// A fault of the input that makes rows wrong: records in the wrong partition, or event times in another unit.
+/// A fault of the input that makes rows wrong: records in the wrong partition, event times in another unit, or values whose
+/// sums are too large.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
 pub struct InputProblemReport {
     /// The time at which a worker found the fault last.
     #[serde(rename = "at_ms")]
     pub found_at_ms: i64,
-    /// Either `misplaced_record` or `misread_event_time`.
+    /// `misplaced_record`, `misread_event_time` or `overflow`.
     #[serde(rename = "kind")]
     pub problem_kind: String,
     /// The description of the fault, with an example.

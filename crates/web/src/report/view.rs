@@ -22,4 +22,18 @@ pub struct ViewReport {
     /// The number of entities for which the view holds state.
     #[serde(rename = "entities")]
     pub entity_count: u64,
+    /// The features with sums, in the order of the pipeline file.
+    pub feature_overflows: Vec<FeatureOverflowReport>,
+}
+
+/// How often the sum of a feature has overflowed, since the instance started.
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize, Debug)]
+#[serde(default)]
+pub struct FeatureOverflowReport {
+    /// The name of the feature.
+    #[serde(rename = "feature")]
+    pub feature_name: String,
+    /// The number of additions whose result did not fit.
+    #[serde(rename = "overflows")]
+    pub overflow_count: u64,
 }

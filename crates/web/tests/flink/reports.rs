@@ -87,6 +87,7 @@ fn view_reports(rows: u64) -> Vec<ViewReport> {
             rows_fired_per_s: 20.0,
             late_event_count: 5,
             entity_count: 250,
+            ..ViewReport::default()
         })
         .to_vec()
 }

@@ -2,8 +2,8 @@
 
 use windrow_web::InstanceReport;
 use windrow_web::report::{
-    CheckpointCounts, CheckpointReport, CheckpointStatus, DelayHistogramReport, FreshnessReport, InstanceState,
-    PartitionReport, ReachabilityReport, RedisWriterReport, RestoreReport, ViewReport, WorkerReport,
+    CheckpointCounts, CheckpointReport, CheckpointStatus, DelayHistogramReport, FeatureOverflowReport, FreshnessReport,
+    InstanceState, PartitionReport, ReachabilityReport, RedisWriterReport, RestoreReport, ViewReport, WorkerReport,
 };
 
 const NOW: i64 = 1_764_054_000_000;
@@ -96,6 +96,7 @@ fn view_report(name: &str, n: u64) -> ViewReport {
         rows_fired_per_s: 3.5,
         late_event_count: 100 * n,
         entity_count: 10 * n,
+        feature_overflows: vec![FeatureOverflowReport { feature_name: "spent".to_owned(), overflow_count: n }],
     }
 }
 

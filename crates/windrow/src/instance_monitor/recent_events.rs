@@ -133,6 +133,7 @@ pub(super) fn recent_input_problems(workers: &[Arc<WorkerMetrics>]) -> Vec<Input
         problem_kind: match problem.kind {
             InputProblemKind::MisplacedRecord => "misplaced_record",
             InputProblemKind::MisreadEventTime => "misread_event_time",
+            InputProblemKind::FeatureOverflow => "overflow",
         }
         .to_owned(),
         problem: problem.description,

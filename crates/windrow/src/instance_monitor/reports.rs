@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use windrow_connectors::outage::SharedOutageTracker;
 use windrow_connectors::redis::RedisWriterObserver;
+use windrow_core::{Aggregate, Feature, FeatureView};
 use windrow_engine::{HistogramCounts, PartitionOffsets, PartitionStatus, WorkerMetrics};
 use windrow_web::report::{
-    CheckpointCounts, DelayHistogramReport, FreshnessReport, PartitionReport, ReachabilityReport, RedisWriterReport,
-    ViewReport, WorkerReport,
+    CheckpointCounts, DelayHistogramReport, FeatureOverflowReport, FreshnessReport, PartitionReport,
+    ReachabilityReport, RedisWriterReport, ViewReport, WorkerReport,
 };
 
 use super::counter_values::{CounterValues, FreshnessHistograms, WorkerCounterValues};
@@ -55,21 +56,48 @@ pub(super) fn build_worker_report(
     }
 }
 
+/// The names of a feature view and of its features that compute a sum.
+pub(super) struct MonitoredViewNames {
+    view_name: String,
+    /// The position of each of these features among the features of the view, and its name.
+    summed_features: Vec<(usize, String)>,
+}
+
+impl MonitoredViewNames {
+    pub(super) fn of_view(view: &FeatureView) -> Self {
+        let has_sum =
+            |(_, feature): &(usize, &Feature)| matches!(feature.aggregate, Aggregate::Sum(_) | Aggregate::Avg(_));
+        let summed = view.features.iter().enumerate().filter(has_sum);
+        Self {
+            view_name: view.name.to_string(),
+            summed_features: summed.map(|(index, feature)| (index, feature.name.to_string())).collect(),
+        }
+    }
+}
+
 /// Builds the report of the feature view with the index `index`. The counts are sums over all workers.
 pub(super) fn build_view_report(
     index: usize,
-    name: &str,
+    names: &MonitoredViewNames,
     workers: &[Arc<WorkerMetrics>],
     rates: &RateSamples,
 ) -> ViewReport {
     let views = || workers.iter().map(|worker| &worker.view_metrics[index]);
     ViewReport {
-        name: name.to_owned(),
+        name: names.view_name.clone(),
         rows_fired: views().map(|view| view.fired_rows.get()).sum(),
         rows_fired_per_s: rates
             .rate_per_second(|counters| count_as_f64(counters.fired_rows_by_view.get(index).copied().unwrap_or(0))),
         late_event_count: views().map(|view| view.late_events.get()).sum(),
         entity_count: views().map(|view| view.entity_count.load(Ordering::Relaxed)).sum(),
+        feature_overflows: names
+            .summed_features
+            .iter()
+            .map(|(feature_index, feature_name)| FeatureOverflowReport {
+                feature_name: feature_name.clone(),
+                overflow_count: views().map(|view| view.feature_overflows.overflow_count(*feature_index)).sum(),
+            })
+            .collect(),
     }
 }
 
