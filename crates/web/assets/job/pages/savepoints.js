@@ -154,7 +154,7 @@ export function createSavepointForm() {
 	}
 	const label = h("label", {
 		for: "savepoint-to",
-		text: "Target (optional): below the checkpoints or `checkpoint.savepoints`",
+		text: "Target (optional): a location that the pipeline file allows",
 	});
 	return {
 		element: h(
