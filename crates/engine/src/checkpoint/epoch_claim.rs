@@ -38,7 +38,10 @@ pub(super) fn claim_epoch(
             // deleted the object of the smaller epoch. So the epochs are listed again.
             match read_largest_epoch(store, partition)? {
                 Some(newest) if newest > epoch => at_least = newest + 1,
-                _ => return verify_exclusive_create(store, partition, epoch).map(|()| epoch),
+                _ => match verify_exclusive_create(store, partition, epoch)? {
+                    ClaimStanding::Newest => return Ok(epoch),
+                    ClaimStanding::Overtaken { newest } => at_least = newest + 1,
+                },
             }
         } else {
             at_least = epoch + 1;
@@ -46,20 +49,37 @@ pub(super) fn claim_epoch(
     }
 }
 
-/// Tries to create the object of `epoch` a second time, and returns a fault if the store allows it. With such a store,
-/// two workers could own the same partition at the same time.
-fn verify_exclusive_create(store: &dyn CheckpointStore, partition: Partition, epoch: Epoch) -> Result<(), StoreFault> {
+/// Whether a claimed epoch is still the largest.
+enum ClaimStanding {
+    Newest,
+    /// Another worker has claimed the partition under the larger epoch `newest`.
+    Overtaken {
+        newest: Epoch,
+    },
+}
+
+/// Tries to create the object of `epoch` a second time, and returns a fault if the store allows it although the object
+/// exists. With such a store, two workers could own the same partition at the same time.
+fn verify_exclusive_create(
+    store: &dyn CheckpointStore,
+    partition: Partition,
+    epoch: Epoch,
+) -> Result<ClaimStanding, StoreFault> {
     match store.create_object(
         &object_names::epoch_object_name(partition, epoch),
         b"a second claim of the same epoch\n".to_vec(),
     ) {
-        Ok(()) => Err(StoreFault::Refused(share_error(
-            "the store lets two processes create the same object. Checkpoints need a store with conditional writes \
-             (`If-None-Match: *`)",
-        ))),
+        Ok(()) => match read_largest_epoch(store, partition)? {
+            // The owner of a larger epoch has deleted the object. This process was slow or suspended meanwhile.
+            Some(newest) if newest > epoch => Ok(ClaimStanding::Overtaken { newest }),
+            _ => Err(StoreFault::Refused(share_error(
+                "the store lets two processes create the same object. Checkpoints need a store with conditional writes \
+                 (`If-None-Match: *`)",
+            ))),
+        },
         // The store did not create the object a second time, as required. If the store was only unreachable, this
         // proves nothing, but the next claim of any partition repeats the check.
-        Err(_) => Ok(()),
+        Err(_) => Ok(ClaimStanding::Newest),
     }
 }
 
@@ -79,4 +99,89 @@ pub(super) fn find_largest_listed_epoch(objects: &[ListedObject]) -> Option<Epoc
         _ => None,
     });
     epochs.max()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use parking_lot::Mutex;
+
+    use super::*;
+    use crate::NoRowFence;
+    use crate::checkpoint::{SnapshotLimits, StateIdentity};
+
+    /// A store in which another worker claims epoch 5 and deletes the smaller epochs, as soon as epoch 1 is created. So
+    /// it seems to a worker that was suspended in the middle of its claim.
+    #[derive(Debug, Default)]
+    struct OvertakenStore {
+        objects: Mutex<BTreeMap<String, Vec<u8>>>,
+        list_count: Mutex<u32>,
+    }
+
+    impl CheckpointStore for OvertakenStore {
+        fn create_object(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreFault> {
+            let mut objects = self.objects.lock();
+            if objects.contains_key(name) {
+                return Err(StoreFault::Exists);
+            }
+            objects.insert(name.to_owned(), bytes);
+            Ok(())
+        }
+
+        fn read_object(&self, name: &str) -> Result<Option<Vec<u8>>, StoreFault> {
+            Ok(self.objects.lock().get(name).cloned())
+        }
+
+        fn list_objects(&self, folder: &str) -> Result<Vec<ListedObject>, StoreFault> {
+            let mut objects = self.objects.lock();
+            let listed = objects.keys().filter(|name| name.starts_with(folder)).cloned();
+            let listed = listed.map(|object_name| ListedObject { object_name, object_byte_count: 0 }).collect();
+            *self.list_count.lock() += 1;
+            if *self.list_count.lock() == 2 {
+                *objects = BTreeMap::from([(object_names::epoch_object_name(0, 5), b"another worker".to_vec())]);
+            }
+            Ok(listed)
+        }
+
+        fn delete_objects(&self, _: &[String]) -> Result<(), StoreFault> {
+            Ok(())
+        }
+
+        fn place(&self) -> &str {
+            "memory"
+        }
+    }
+
+    fn config_with_store(store: Arc<dyn CheckpointStore>) -> CheckpointConfig {
+        CheckpointConfig {
+            state_identity: StateIdentity {
+                pipeline_name: "p".to_owned(),
+                topic: "events".to_owned(),
+                topic_id: None,
+                partition_count: 1,
+            },
+            checkpoint_store: store,
+            current_savepoint_request: Default::default(),
+            row_fence: Arc::new(NoRowFence),
+            topic_identity_check: Arc::new(|| Ok(())),
+            checkpoint_interval: Duration::ZERO,
+            kept_checkpoints_per_partition: 3,
+            restore_source: None,
+            droppable_view_names: Default::default(),
+            accepts_added_partitions: false,
+            snapshot_limits: SnapshotLimits::default(),
+            process_name: "test".to_owned(),
+        }
+    }
+
+    /// The object of the claim is gone, because the owner of a larger epoch has deleted it. That is no proof that the
+    /// store lets two workers create the same object.
+    #[test]
+    fn a_claim_that_was_overtaken_meanwhile_is_repeated() {
+        let config = config_with_store(Arc::new(OvertakenStore::default()));
+        assert_eq!(claim_epoch(&config, 0, 0), Ok(6));
+    }
 }
