@@ -1,0 +1,381 @@
+//! What must be true, computed from the topic alone by the shards of `windrow-core`.
+//!
+//! Owns: for each key the sequence of rows that it must have, and the checks of every row, manifest and commit at the
+//! moment at which it takes effect.
+//! Invariants that it checks: (1) Every row that Redis gets is one that the shard computes, whole, with a time to live.
+//! (2) No row goes back: a key never gets a row that comes before its present one. (3) A manifest is created only when
+//! all its objects exist, and when Redis has all rows before its offset. (4) An offset is committed only after a
+//! manifest with this offset. (5) At the end each key has its last row.
+//! Rows that a failover of Redis took away after Redis had acknowledged them are exempt from (5), as far as a checkpoint
+//! covers them: see [`LostRows`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::AddAssign;
+
+use bumpalo::Bump;
+use windrow_core::{LateEvent, Row, Shard, ShardOutput, Value};
+use windrow_engine::checkpoint::{CheckpointId, CheckpointManifest};
+use windrow_engine::{JobDefinition, Offset, Partition, PartitionOffsets};
+
+use crate::redis_keys::{StoredHash, StoredKeys, StoredValue};
+use crate::simulation_core::{InstanceIndex, SimulationCore};
+
+const FENCE_KEY_PREFIX: &[u8] = b"windrow:fence:";
+
+/// The fields of a row in Redis.
+type RowFields = BTreeMap<Vec<u8>, Vec<u8>>;
+
+/// A row that the shard of a partition computes.
+#[derive(Clone, Debug)]
+struct ExpectedRow {
+    fields: RowFields,
+    partition: Partition,
+    view: usize,
+    row_number: u64,
+}
+
+/// Rows of one view of a partition that Redis had acknowledged and has lost.
+#[derive(Clone, Copy, Debug)]
+struct LostRows {
+    partition: Partition,
+    view: usize,
+    first_number: u64,
+    last_number: u64,
+    lost_at_ms: i64,
+}
+
+/// A manifest that an instance has created.
+#[derive(Clone, Debug)]
+struct ObservedManifest {
+    checkpoint_id: CheckpointId,
+    taken_at_ms: i64,
+    offset: Offset,
+    last_row_numbers: Vec<u64>,
+}
+
+/// The row counts in a fence.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct FenceCounts {
+    epoch: u64,
+    /// For each view, the fingerprint of the numbering and the number of the last row.
+    views: Vec<FenceViewCount>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct FenceViewCount {
+    fingerprint: u64,
+    last_row_number: u64,
+}
+
+/// What a simulation has done, to see that it tests anything.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct SimulationCounts {
+    /// Records that producers wrote.
+    pub records: u64,
+    /// Rows that Redis got.
+    pub rows_written: u64,
+    /// Manifests that were created.
+    pub manifests: u64,
+    /// Claims that changed a fence.
+    pub fence_claims: u64,
+    /// Failovers of Redis.
+    pub failovers: u64,
+    /// Keys whose last row is exempt, because a failover lost it behind a checkpoint.
+    pub exempt_keys: u64,
+    /// Ends of instances by a kill.
+    pub kills: u64,
+}
+
+impl AddAssign for SimulationCounts {
+    fn add_assign(&mut self, other: Self) {
+        self.records += other.records;
+        self.rows_written += other.rows_written;
+        self.manifests += other.manifests;
+        self.fence_claims += other.fence_claims;
+        self.failovers += other.failovers;
+        self.exempt_keys += other.exempt_keys;
+        self.kills += other.kills;
+    }
+}
+
+/// The rows that must be in Redis, and the checks.
+pub(crate) struct RowOracle {
+    job: JobDefinition,
+    shards: BTreeMap<Partition, Shard>,
+    sequences: BTreeMap<Vec<u8>, Vec<ExpectedRow>>,
+    manifests: BTreeMap<Partition, Vec<ObservedManifest>>,
+    lost_rows: Vec<LostRows>,
+    last_failover_ms: i64,
+    fence_epochs: BTreeMap<Vec<u8>, u64>,
+    /// Whether a fault has damaged a checkpoint, so that a process may halt for want of a readable one.
+    pub(crate) has_damaged_checkpoint: bool,
+    pub(crate) counts: SimulationCounts,
+}
+
+/// Collects the rows of a shard as Redis would hold them.
+struct ExpectedRowCollector<'a> {
+    job: &'a JobDefinition,
+    partition: Partition,
+    sequences: &'a mut BTreeMap<Vec<u8>, Vec<ExpectedRow>>,
+}
+
+impl ShardOutput for ExpectedRowCollector<'_> {
+    fn emit_row(&mut self, row: Row<'_>) {
+        let view = &self.job.views[row.view_id.0];
+        let mut fields = RowFields::from([(b"user_id".to_vec(), row.entity_key.as_bytes().to_vec())]);
+        for (feature, value) in view.features.iter().zip(row.feature_values()) {
+            if let Value::Long(number) = value {
+                fields.insert(feature.name.as_bytes().to_vec(), number.to_string().into_bytes());
+            }
+        }
+        let key = match &*view.name {
+            "recent" => format!("recent:{}", row.entity_key),
+            _ => format!("sessions:{}:{}", row.entity_key, row.window.start.ms()),
+        };
+        let (partition, row_number) = (self.partition, row.row_number);
+        let expected = ExpectedRow { fields, partition, view: row.view_id.0, row_number };
+        self.sequences.entry(key.into_bytes()).or_default().push(expected);
+    }
+
+    fn emit_late_event(&mut self, _: LateEvent<'_>) {}
+}
+
+impl RowOracle {
+    pub(crate) fn new(job: &JobDefinition, partition_count: Partition) -> Self {
+        let new_shard = || Shard::new(job.views.iter(), &job.schema, job.max_out_of_orderness_ms, job.sip_hash_key);
+        Self {
+            job: job.clone(),
+            shards: (0..partition_count).map(|partition| (partition, new_shard())).collect(),
+            sequences: BTreeMap::new(),
+            manifests: BTreeMap::new(),
+            lost_rows: Vec::new(),
+            last_failover_ms: i64::MIN,
+            fence_epochs: BTreeMap::new(),
+            has_damaged_checkpoint: false,
+            counts: SimulationCounts::default(),
+        }
+    }
+
+    /// Computes the rows that a new record of `partition` causes.
+    pub(crate) fn observe_record(&mut self, partition: Partition, payload: &[u8]) {
+        self.counts.records += 1;
+        let arena = Bump::new();
+        let Some(shard) = self.shards.get_mut(&partition) else { return };
+        if let Ok(event) = self.job.decoder.decode(Some(payload), &arena) {
+            let mut collector = ExpectedRowCollector { job: &self.job, partition, sequences: &mut self.sequences };
+            shard.process_event(&event, &mut collector);
+        }
+    }
+
+    /// Checks the rows and fences of a transaction of `instance`. Stores in each row its place in the sequence.
+    pub(crate) fn observe_transaction(
+        &mut self,
+        core: &SimulationCore,
+        instance: InstanceIndex,
+        changed_keys: &[Vec<u8>],
+        keys: &mut StoredKeys,
+    ) {
+        for key in changed_keys {
+            match keys.get_mut(key) {
+                Some(StoredValue::Text(text)) => self.observe_fence(core, key, text),
+                Some(StoredValue::Hash(row)) => self.observe_row(core, instance, key, row),
+                None => {}
+            }
+        }
+    }
+
+    fn observe_fence(&mut self, core: &SimulationCore, key: &[u8], text: &[u8]) {
+        let Some(counts) = parse_fence(text) else {
+            return core.report_violation(format!("the fence {} is unreadable", printable(key)));
+        };
+        let known = self.fence_epochs.insert(key.to_vec(), counts.epoch);
+        if known != Some(counts.epoch) {
+            self.counts.fence_claims += 1;
+        }
+    }
+
+    fn observe_row(&mut self, core: &SimulationCore, instance: InstanceIndex, key: &[u8], row: &mut StoredHash) {
+        self.counts.rows_written += 1;
+        core.record(|| format!("redis: row {} {}", printable(key), printable_fields(&row.fields)));
+        let sequence = self.sequences.get(key).map(Vec::as_slice).unwrap_or_default();
+        let is_same = |expected: &ExpectedRow| expected.fields == row.fields;
+        let present = row.sequence_index.unwrap_or(0);
+        let described = || format!("row {} {} of instance {instance}", printable(key), printable_fields(&row.fields));
+        if !row.has_ttl {
+            return core.report_violation(format!("{} has no time to live", described()));
+        }
+        if let Some(ahead) = sequence[present.min(sequence.len())..].iter().position(is_same) {
+            row.sequence_index = Some(present + ahead);
+        } else if sequence.iter().any(is_same) {
+            core.report_violation(format!("{} goes back", described()));
+        } else {
+            core.report_violation(format!("{} is none that the shard computes", described()));
+        }
+    }
+
+    /// Notes which acknowledged rows a failover has lost.
+    pub(crate) fn observe_failover(&mut self, core: &SimulationCore, before: &StoredKeys, after: &StoredKeys) {
+        self.counts.failovers += 1;
+        let lost_at_ms = SimulationCore::wall_ms_at(core.now());
+        self.last_failover_ms = lost_at_ms;
+        for (key, value) in before.iter().filter(|(key, _)| key.starts_with(FENCE_KEY_PREFIX)) {
+            let read = |value: Option<&StoredValue>| match value {
+                Some(StoredValue::Text(text)) => parse_fence(text),
+                _ => None,
+            };
+            let (Some(partition), Some(counts)) = (partition_of_fence(key), read(Some(value))) else { continue };
+            let kept = read(after.get(key));
+            self.fence_epochs.insert(key.clone(), kept.as_ref().map_or(0, |kept| kept.epoch));
+            for (view, count) in counts.views.iter().enumerate() {
+                let kept = kept.as_ref().and_then(|kept| kept.views.get(view)).map_or(0, |kept| kept.last_row_number);
+                if kept < count.last_row_number {
+                    let (first_number, last_number) = (kept + 1, count.last_row_number);
+                    core.record(|| {
+                        format!(
+                            "redis: lost rows {first_number} to {last_number} of view {view}, partition {partition}"
+                        )
+                    });
+                    self.lost_rows.push(LostRows { partition, view, first_number, last_number, lost_at_ms });
+                }
+            }
+        }
+    }
+
+    /// Checks a new object of the store, if it is a manifest.
+    pub(crate) fn observe_created_object(
+        &mut self,
+        core: &SimulationCore,
+        manifest: &CheckpointManifest,
+        existing_objects: &BTreeSet<String>,
+        keys: &StoredKeys,
+    ) {
+        self.counts.manifests += 1;
+        let partition = manifest.partition;
+        let parts = manifest.layers.iter().flat_map(|layer| &layer.parts);
+        let missing: Vec<&str> =
+            parts.map(|part| part.object_name.as_str()).filter(|name| !existing_objects.contains(*name)).collect();
+        if !missing.is_empty() && !self.has_newer_manifest(manifest) {
+            core.report_violation(format!(
+                "checkpoint {} of partition {partition} names missing objects: {}",
+                manifest.checkpoint_id,
+                missing.join(", ")
+            ));
+        }
+        let fence = keys.iter().find(|(key, _)| partition_of_fence(key) == Some(partition));
+        let counts = fence.and_then(|(_, value)| match value {
+            StoredValue::Text(text) => parse_fence(text),
+            StoredValue::Hash(_) => None,
+        });
+        if manifest.taken_at_ms > self.last_failover_ms {
+            for (index, view) in manifest.views.iter().enumerate() {
+                let count = counts.as_ref().and_then(|counts| counts.views.get(index));
+                let written = count.filter(|count| count.fingerprint == view.row_numbering_fingerprint);
+                if written.is_some_and(|written| written.last_row_number < view.last_row_number) {
+                    core.report_violation(format!(
+                        "checkpoint {} of partition {partition} covers {} rows of view {}, but Redis has {written:?}",
+                        manifest.checkpoint_id, view.last_row_number, view.view_name
+                    ));
+                }
+            }
+        }
+        self.manifests.entry(partition).or_default().push(ObservedManifest {
+            checkpoint_id: manifest.checkpoint_id,
+            taken_at_ms: manifest.taken_at_ms,
+            offset: manifest.offset,
+            last_row_numbers: manifest.views.iter().map(|view| view.last_row_number).collect(),
+        });
+    }
+
+    /// Returns whether a newer checkpoint exists. Its owner may have deleted the objects of `manifest`, which a former
+    /// owner has created late.
+    fn has_newer_manifest(&self, manifest: &CheckpointManifest) -> bool {
+        let known = self.manifests.get(&manifest.partition).into_iter().flatten();
+        known.into_iter().any(|known| known.checkpoint_id > manifest.checkpoint_id)
+    }
+
+    /// Checks that each of `offsets` is the offset of a manifest.
+    pub(crate) fn observe_commit(&self, core: &SimulationCore, offsets: &PartitionOffsets) {
+        for (partition, offset) in offsets {
+            let mut known = self.manifests.get(partition).into_iter().flatten();
+            if !known.any(|manifest| manifest.offset == *offset) {
+                core.report_violation(format!(
+                    "offset {offset} of partition {partition} is committed without a checkpoint"
+                ));
+            }
+        }
+    }
+
+    /// Returns a text for each key that does not have its last row, and counts the exempt keys.
+    pub(crate) fn describe_differences(&mut self, keys: &StoredKeys) -> Vec<String> {
+        let mut differences = Vec::new();
+        let mut exempt_keys = 0;
+        for (key, sequence) in &self.sequences {
+            let Some(last) = sequence.last() else { continue };
+            let found = match keys.get(key) {
+                Some(StoredValue::Hash(row)) => Some(&row.fields),
+                _ => None,
+            };
+            if found == Some(&last.fields) {
+                continue;
+            }
+            if self.is_exempt(last) {
+                exempt_keys += 1;
+                continue;
+            }
+            let found = found.map_or_else(|| "nothing".to_owned(), printable_fields);
+            differences.push(format!(
+                "{} must be {} (row {} of view {} of partition {}) and is {found}",
+                printable(key),
+                printable_fields(&last.fields),
+                last.row_number,
+                last.view,
+                last.partition
+            ));
+        }
+        self.counts.exempt_keys = exempt_keys;
+        for key in keys.keys().filter(|key| !key.starts_with(FENCE_KEY_PREFIX) && !self.sequences.contains_key(*key)) {
+            differences.push(format!("{} is extra", printable(key)));
+        }
+        differences
+    }
+
+    /// Returns whether a failover has lost the row, and a checkpoint that was taken before covers it.
+    fn is_exempt(&self, row: &ExpectedRow) -> bool {
+        let is_lost = |lost: &&LostRows| {
+            (lost.partition, lost.view) == (row.partition, row.view)
+                && (lost.first_number..=lost.last_number).contains(&row.row_number)
+        };
+        let manifests = self.manifests.get(&row.partition).map(Vec::as_slice).unwrap_or_default();
+        self.lost_rows.iter().filter(is_lost).any(|lost| {
+            manifests.iter().any(|manifest| {
+                manifest.taken_at_ms <= lost.lost_at_ms
+                    && manifest.last_row_numbers.get(row.view).is_some_and(|last| *last >= row.row_number)
+            })
+        })
+    }
+}
+
+fn parse_fence(text: &[u8]) -> Option<FenceCounts> {
+    let mut words = str::from_utf8(text).ok()?.strip_prefix("1 epoch=")?.split(' ');
+    let epoch = words.next()?.parse().ok()?;
+    let parse_view = |word: &str| {
+        let (fingerprint, rows) = word.split_once('=')?.1.split_once(':')?;
+        Some(FenceViewCount { fingerprint: fingerprint.parse().ok()?, last_row_number: rows.parse().ok()? })
+    };
+    Some(FenceCounts { epoch, views: words.map(parse_view).collect::<Option<_>>()? })
+}
+
+fn partition_of_fence(key: &[u8]) -> Option<Partition> {
+    let key = str::from_utf8(key.strip_prefix(FENCE_KEY_PREFIX)?).ok()?;
+    key.rsplit_once(':')?.1.parse().ok()
+}
+
+fn printable(text: &[u8]) -> String {
+    String::from_utf8_lossy(text).into_owned()
+}
+
+fn printable_fields(fields: &RowFields) -> String {
+    let fields: Vec<String> =
+        fields.iter().map(|(name, value)| format!("{}={}", printable(name), printable(value))).collect();
+    fields.join(" ")
+}

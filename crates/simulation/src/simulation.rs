@@ -1,0 +1,177 @@
+//! One simulation from its seed to its verdict.
+//!
+//! First faults happen. Then they end, all instances run, and everything must come to rest: every partition has an
+//! owner, Redis has all rows, and checkpoints cover the topic. At last all instances stop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::Dispatch;
+use windrow_engine::Partition;
+
+use crate::faults::{FaultBounds, plan_faults};
+use crate::oracle::SimulationCounts;
+use crate::producer::RecordProducer;
+use crate::scheduler::Scheduler;
+use crate::simulation_core::SimulationCore;
+use crate::trace::TraceMode;
+use crate::trace_subscriber::TraceSubscriber;
+use crate::world::{HaltKind, InstanceEnding, SavedState, World};
+
+/// The time after the end of all faults within which everything must have come to rest.
+const REST_TIMEOUT: Duration = Duration::from_secs(180);
+/// The time for which producers go on after the end of all faults.
+const PRODUCING_AFTER_FAULTS: Duration = Duration::from_secs(2);
+/// The time between two checks whether everything has come to rest.
+const REST_CHECK_INTERVAL: Duration = Duration::from_millis(500);
+/// The time within which all instances must have stopped.
+const STOP_TIMEOUT: Duration = Duration::from_secs(40);
+
+/// The verdict about one seed.
+#[derive(Clone, Debug)]
+pub struct SimulationReport {
+    /// The seed.
+    pub seed: u64,
+    /// The first promise that was broken; `None` if all were kept.
+    pub violation: Option<String>,
+    /// What happened, if the trace was recorded.
+    pub trace: String,
+    /// How much happened.
+    pub counts: SimulationCounts,
+    /// The virtual time that passed.
+    pub simulated: Duration,
+}
+
+/// Runs the simulation of `seed`. The same seed always gives the same report.
+///
+/// # Errors
+/// When the pipeline of the simulation has a mistake. The text names it.
+pub fn simulate_seed(seed: u64, trace_mode: TraceMode) -> Result<SimulationReport, String> {
+    fastrand::seed(seed);
+    let core = SimulationCore::new(seed, trace_mode);
+    let dispatch = match trace_mode {
+        TraceMode::Off => Dispatch::none(),
+        TraceMode::Recorded => Dispatch::new(TraceSubscriber(Arc::clone(&core))),
+    };
+    let counts = tracing::dispatcher::with_default(&dispatch, || run_phases(&core))?;
+    let trace = core.trace.lock().take_text();
+    Ok(SimulationReport { seed, violation: core.first_violation(), trace, counts, simulated: core.now() })
+}
+
+fn run_phases(core: &Arc<SimulationCore>) -> Result<SimulationCounts, String> {
+    let instance_count = 1 + core.choose_at_random(|random| random.index_below(3));
+    let partition_count = 1 + core.choose_at_random(|random| Partition::try_from(random.number_below(4)).unwrap_or(0));
+    let heals_at = core.duration_between_ms(6_000, 30_000);
+    let world = World::new(Arc::clone(core), partition_count, instance_count)?;
+    let plan = core.choose_at_random(|random| plan_faults(random, FaultBounds { instance_count, heals_at }));
+    core.record(|| {
+        let interval = world.checkpoint_interval;
+        format!(
+            "{instance_count} instances, {partition_count} partitions, checkpoints every {interval:?}, {:?}",
+            world.faults
+        )
+    });
+    plan.iter().for_each(|fault| core.record(|| format!("planned at {:?}: {:?}", fault.at, fault.action)));
+    let producer = RecordProducer::ending_at(heals_at + PRODUCING_AFTER_FAULTS);
+    let mut scheduler = Scheduler::new(Arc::clone(&world), plan, producer);
+    (0..instance_count).for_each(|instance| scheduler.start_instance(instance));
+    run_until_healed(&mut scheduler, &world, heals_at);
+    run_until_rest(&mut scheduler, &world, heals_at);
+    if !has_explained_halt(&world) {
+        stop_all_instances(&mut scheduler, &world);
+    }
+    scheduler.end();
+    let mut oracle = world.oracle.lock();
+    if core.first_violation().is_none() && !has_explained_halt(&world) {
+        let differences = world.redis.examine_keys(|keys| oracle.describe_differences(keys));
+        differences.into_iter().for_each(|difference| core.report_violation(difference));
+    }
+    Ok(oracle.counts)
+}
+
+fn run_until_healed(scheduler: &mut Scheduler, world: &World, heals_at: Duration) {
+    scheduler.run_until(heals_at, |world| {
+        report_halts(world);
+        false
+    });
+    world.core.record(|| "all faults end".to_owned());
+    world.faults.heal();
+}
+
+/// Reports every process that has halted without a fault that explains it.
+fn report_halts(world: &World) {
+    for (instance, state) in world.instances.iter().enumerate() {
+        if let Some(InstanceEnding::Halted { kind, reason }) = &state.lock().ending {
+            let explained = *kind == HaltKind::DamagedState && world.oracle.lock().has_damaged_checkpoint;
+            if !explained {
+                world.core.report_violation(format!("instance {instance} halted: {reason}"));
+            }
+        }
+    }
+}
+
+/// Returns whether a process has halted for a fault that explains it. The job cannot come to rest then.
+fn has_explained_halt(world: &World) -> bool {
+    let is_halted = |ending: &Option<InstanceEnding>| matches!(ending, Some(InstanceEnding::Halted { .. }));
+    world.core.first_violation().is_none() && world.instances.iter().any(|instance| is_halted(&instance.lock().ending))
+}
+
+fn run_until_rest(scheduler: &mut Scheduler, world: &World, heals_at: Duration) {
+    let (producer_ends_at, deadline) = (heals_at + PRODUCING_AFTER_FAULTS, heals_at + REST_TIMEOUT);
+    while world.core.first_violation().is_none() && !has_explained_halt(world) {
+        // An instance that was about to stop starts again after its end.
+        (0..world.instances.len()).for_each(|instance| scheduler.start_instance(instance));
+        let next_check = world.core.now() + REST_CHECK_INTERVAL;
+        scheduler.run_until(next_check, |world| {
+            report_halts(world);
+            false
+        });
+        if world.core.now() < producer_ends_at {
+            continue;
+        }
+        match describe_unrest(world) {
+            None => return,
+            Some(unrest) if world.core.now() >= deadline => {
+                world.core.report_violation(format!("no rest after the end of all faults: {unrest}"));
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+/// Returns what has not come to rest; `None` if everything has.
+fn describe_unrest(world: &World) -> Option<String> {
+    let unsettled = world.group.unsettled_partitions();
+    if !unsettled.is_empty() {
+        return Some(format!("partitions without a settled owner: {unsettled:?}"));
+    }
+    for partition in 0..world.partition_count {
+        let owners = world.list_owning_instances(partition);
+        if owners.len() != 1 {
+            return Some(format!("partition {partition} is owned by the workers of the instances {owners:?}"));
+        }
+        let (end, covered) =
+            (world.topic.end_offset(partition), world.read_newest_manifest(partition).map(|manifest| manifest.offset));
+        if end > 0 && covered != Some(end) {
+            return Some(format!("partition {partition} ends at {end}, its newest checkpoint is at {covered:?}"));
+        }
+        if end > 0 && world.group.committed_offset(partition) != Some(end) {
+            return Some(format!("partition {partition} ends at {end}, and another offset is committed"));
+        }
+    }
+    let differences = world.redis.examine_keys(|keys| world.oracle.lock().describe_differences(keys));
+    differences.into_iter().next()
+}
+
+fn stop_all_instances(scheduler: &mut Scheduler, world: &World) {
+    world.core.record(|| "all instances stop".to_owned());
+    world.instances.iter().for_each(|instance| instance.lock().stop_signal.request());
+    let deadline = world.core.now() + STOP_TIMEOUT;
+    scheduler.run_until(deadline, |world| world.instances.iter().all(|instance| instance.lock().ending.is_some()));
+    for (index, instance) in world.instances.iter().enumerate() {
+        match &instance.lock().ending {
+            Some(InstanceEnding::Stopped { saved_everything: SavedState::Everything }) => {}
+            other => world.core.report_violation(format!("instance {index} was to stop and save: {other:?}")),
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! The source of a simulated worker: it reads the topic as a member of the consumer group.
+//!
+//! Owns: the reading positions, and the order in which the worker hears of rebalances. Does not own: the assignment
+//! (`consumer_group`). Invariant: as with librdkafka, the worker hears of a rebalance only after it has acknowledged the
+//! one before.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use windrow_engine::halt::LostOffset;
+use windrow_engine::{
+    CommitWait, Halt, Offset, Partition, PartitionOffsets, PollOutcome, Source, SourceRecord, Wakeup,
+};
+
+use crate::consumer_group::{GroupRebalance, MemberNumber};
+use crate::simulation_core::{InstanceIndex, InstanceProcess};
+use crate::world::{TOPIC, World};
+
+/// The most records of one poll.
+const MAX_RECORDS_PER_POLL: u64 = 12;
+
+/// The source of one worker.
+pub(crate) struct SimulatedSource {
+    world: Arc<World>,
+    process: InstanceProcess,
+    wakeup: Arc<Wakeup>,
+    member: MemberNumber,
+    /// The partitions that the worker has heard of and not released.
+    held_partitions: BTreeSet<Partition>,
+    has_unacknowledged_rebalance: bool,
+    positions: BTreeMap<Partition, Offset>,
+    paused_partitions: BTreeSet<Partition>,
+}
+
+impl SimulatedSource {
+    pub(crate) fn join_group(world: Arc<World>, instance: InstanceIndex) -> Self {
+        let process = world.current_process(instance);
+        let wakeup = world.instance_wakeup(instance);
+        let member = world.group.join_group(process, Arc::clone(&wakeup));
+        Self {
+            world,
+            process,
+            wakeup,
+            member,
+            held_partitions: BTreeSet::new(),
+            has_unacknowledged_rebalance: false,
+            positions: BTreeMap::new(),
+            paused_partitions: BTreeSet::new(),
+        }
+    }
+
+    /// Returns the next rebalance, if the worker has acknowledged the one before.
+    fn take_rebalance(&mut self) -> Option<PollOutcome> {
+        if self.has_unacknowledged_rebalance || !self.world.faults.reaches_group(self.process.instance) {
+            return None;
+        }
+        let outcome = if self.world.group.is_member(self.member) {
+            match self.world.group.take_pending_rebalance(self.member)? {
+                GroupRebalance::Assigned(partitions) => {
+                    self.held_partitions.extend(&partitions);
+                    PollOutcome::Assigned(partitions)
+                }
+                GroupRebalance::Revoked(partitions) => PollOutcome::Revoked(partitions),
+            }
+        } else {
+            self.member = self.world.group.join_group(self.process, Arc::clone(&self.wakeup));
+            let lost: Vec<Partition> = self.held_partitions.iter().copied().collect();
+            if lost.is_empty() {
+                return None;
+            }
+            PollOutcome::Lost(lost)
+        };
+        self.has_unacknowledged_rebalance = true;
+        self.world.core.record(|| format!("worker hears: {outcome:?}"));
+        Some(outcome)
+    }
+
+    /// Passes some records to `on_record`. Returns whether there was any.
+    fn deliver_records(
+        &mut self,
+        on_record: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>,
+    ) -> Result<bool, Halt> {
+        let mut remaining = 1 + self.world.core.choose_at_random(|random| random.number_below(MAX_RECORDS_PER_POLL));
+        let mut has_delivered = false;
+        let partitions: Vec<Partition> = self.positions.keys().copied().collect();
+        let first = self.world.core.choose_at_random(|random| random.index_below(partitions.len()));
+        for &partition in partitions[first..].iter().chain(&partitions[..first]) {
+            if self.paused_partitions.contains(&partition) {
+                continue;
+            }
+            while remaining > 0
+                && let Some(&offset) = self.positions.get(&partition)
+                && let Some(record) = self.world.topic.read_record(partition, offset)
+            {
+                on_record(SourceRecord {
+                    partition,
+                    offset,
+                    key: Some(&record.key),
+                    payload: Some(&record.payload),
+                    timestamp_ms: Some(record.timestamp_ms),
+                    unreadable_reason: None,
+                })?;
+                self.positions.insert(partition, offset + 1);
+                remaining -= 1;
+                has_delivered = true;
+            }
+        }
+        Ok(has_delivered)
+    }
+}
+
+impl Source for SimulatedSource {
+    fn poll(
+        &mut self,
+        timeout: Duration,
+        on_record: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>,
+    ) -> Result<PollOutcome, Halt> {
+        // Every poll takes some time, so that the worker's loop does not run forever in one moment.
+        self.world.core.pause(Duration::from_micros(500));
+        if let Some(outcome) = self.take_rebalance() {
+            return Ok(outcome);
+        }
+        let seen = self.wakeup.notification_count();
+        if self.deliver_records(on_record)? {
+            return Ok(PollOutcome::Records);
+        }
+        if !timeout.is_zero() {
+            self.world.core.wait(&self.wakeup, seen, timeout);
+        }
+        Ok(self.take_rebalance().unwrap_or(PollOutcome::Idle))
+    }
+
+    fn resolve_start_offsets(
+        &mut self,
+        partitions: &[Partition],
+        offsets: &PartitionOffsets,
+    ) -> Result<PartitionOffsets, Halt> {
+        let delay = self.world.core.duration_between_ms(1, 20);
+        self.world.core.pause(delay);
+        self.world.pass_failure_point(self.process.instance);
+        let mut starts = PartitionOffsets::new();
+        for &partition in partitions {
+            let (start, end_offset) =
+                (offsets.get(&partition).copied().unwrap_or(0), self.world.topic.end_offset(partition));
+            if start > end_offset {
+                let topic = TOPIC.to_owned();
+                let lost = LostOffset { topic, partition, lost_offset: start, first_kept_offset: 0, end_offset };
+                return Err(lost.into());
+            }
+            starts.insert(partition, start);
+        }
+        Ok(starts)
+    }
+
+    fn start_partitions(&mut self, partitions: &[Partition], start_offsets: &PartitionOffsets) -> Result<(), Halt> {
+        for &partition in partitions {
+            self.positions.insert(partition, start_offsets.get(&partition).copied().unwrap_or(0));
+            self.paused_partitions.remove(&partition);
+        }
+        self.has_unacknowledged_rebalance = false;
+        Ok(())
+    }
+
+    fn seek_partitions(&mut self, offsets: &PartitionOffsets) -> Result<(), Halt> {
+        for (&partition, &offset) in offsets {
+            self.positions.insert(partition, offset);
+            self.paused_partitions.remove(&partition);
+        }
+        Ok(())
+    }
+
+    fn confirm_ownership_by_commit(&mut self, offsets: &PartitionOffsets) -> Result<bool, Halt> {
+        let delay = self.world.core.duration_between_ms(1, 50);
+        self.world.core.pause(delay);
+        let confirmed = self.world.faults.reaches_group(self.process.instance)
+            && self.world.group.commit_offsets(self.member, offsets);
+        self.world.core.record(|| format!("ownership of {offsets:?} confirmed: {confirmed}"));
+        Ok(confirmed)
+    }
+
+    fn pause_partitions(&mut self, partitions: &[Partition]) {
+        self.paused_partitions.extend(partitions);
+    }
+
+    fn resume_partitions(&mut self, partitions: &[Partition]) {
+        self.paused_partitions.retain(|partition| !partitions.contains(partition));
+    }
+
+    fn release_partitions(&mut self, partitions: &[Partition]) -> Result<(), Halt> {
+        for partition in partitions {
+            self.positions.remove(partition);
+            self.paused_partitions.remove(partition);
+            self.held_partitions.remove(partition);
+        }
+        self.world.group.release_partitions(self.member, partitions);
+        self.has_unacknowledged_rebalance = false;
+        Ok(())
+    }
+
+    fn commit_offsets(&mut self, offsets: &PartitionOffsets, wait: CommitWait) -> Result<(), Halt> {
+        if wait == CommitWait::AwaitAnswer {
+            let delay = self.world.core.duration_between_ms(1, 50);
+            self.world.core.pause(delay);
+        }
+        self.world.verify_committed_offsets(offsets);
+        if self.world.faults.reaches_group(self.process.instance) {
+            self.world.group.commit_offsets(self.member, offsets);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for SimulatedSource {
+    /// Leaves the group, unless the process was killed.
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            self.world.group.remove_member(self.member, "leaves");
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! All services of a simulation, which the instances share.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use windrow_connectors::job::{JobInput, define_job};
+use windrow_connectors::kafka::PartitionGrowthPolicy;
+use windrow_core::SipHashKey;
+use windrow_engine::checkpoint::CheckpointManifest;
+use windrow_engine::{
+    JobDefinition, ListedObject, Partition, PartitionOffsets, StopSignal, StoreFault, Wakeup, WorkerMetrics,
+};
+use windrow_spec::Pipeline;
+
+use crate::consumer_group::GroupCoordinator;
+use crate::faults::{ActiveFaults, FaultAction};
+use crate::oracle::RowOracle;
+use crate::redis_server::{ServerSurroundings, SimulatedRedisServer};
+use crate::simulation_core::{InstanceIndex, InstanceProcess, SimulationCore};
+use crate::store::{SimulatedObjects, StoreWrite};
+use crate::topic::SimulatedTopic;
+
+/// The pipeline of all simulations. Its windows are short, so that many of them fire.
+const PIPELINE: &str = r#"
+name = "simulated"
+
+[source.kafka]
+brokers = "simulated:9092"
+topic = "events"
+group = "simulated"
+start = "earliest"
+
+[event]
+format = "json"
+key = "user_id"
+time = "event_time"
+[event.fields]
+number = "long"
+
+[watermark]
+max_out_of_orderness = "5s"
+
+[checkpoint]
+every = "2s"
+store = "file:./simulated"
+
+[sink.redis]
+url = "redis://simulated:6379"
+
+[feature_view.recent]
+window.sliding = { size = "1m", slide = "20s" }
+key = "recent:{user_id}"
+ttl = "2h"
+[feature_view.recent.features]
+events = { count = "*" }
+largest_number = { max = "number" }
+
+[feature_view.sessions]
+window.session = { gap = "30s" }
+key = "sessions:{user_id}:{window_start}"
+ttl = "1h"
+[feature_view.sessions.features]
+events = { count = "*" }
+largest_number = { max = "number" }
+"#;
+
+/// The name of the topic in [`PIPELINE`].
+pub(crate) const TOPIC: &str = "events";
+/// The order of hash tables is the same in every simulation.
+const SIP_HASH_KEY: SipHashKey = [7; 16];
+
+/// What the scheduler knows of an instance.
+#[derive(Debug)]
+pub(crate) struct SimulatedInstance {
+    /// Notified when a record or a rebalance may wait for the worker of the instance.
+    pub(crate) wakeup: Arc<Wakeup>,
+    pub(crate) stop_signal: StopSignal,
+    /// How often the process has been started.
+    pub(crate) start_count: u64,
+    pub(crate) ending: Option<InstanceEnding>,
+    /// The metrics of the worker; `None` before its first start.
+    pub(crate) metrics: Option<Arc<WorkerMetrics>>,
+}
+
+/// How a process has ended by itself.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum InstanceEnding {
+    /// It has stopped as requested.
+    Stopped { saved_everything: SavedState },
+    /// It has halted.
+    Halted { kind: HaltKind, reason: String },
+}
+
+/// Whether a fault of a simulation explains a halt.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum HaltKind {
+    /// No checkpoint of a partition can be read.
+    DamagedState,
+    /// No simulated fault may cause it.
+    Unexplained,
+}
+
+/// Whether a process that stopped has saved its state.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum SavedState {
+    Everything,
+    NotEverything,
+}
+
+/// All services.
+pub(crate) struct World {
+    pub(crate) core: Arc<SimulationCore>,
+    pub(crate) pipeline: Pipeline,
+    pub(crate) job: JobDefinition,
+    pub(crate) checkpoint_interval: Duration,
+    pub(crate) partition_count: Partition,
+    pub(crate) topic: SimulatedTopic,
+    pub(crate) group: GroupCoordinator,
+    pub(crate) objects: SimulatedObjects,
+    pub(crate) redis: SimulatedRedisServer,
+    pub(crate) faults: ActiveFaults,
+    pub(crate) oracle: Mutex<RowOracle>,
+    pub(crate) instances: Vec<Mutex<SimulatedInstance>>,
+    /// The faults that begin as soon as the running coroutine gives up control.
+    triggered_faults: Mutex<Vec<FaultAction>>,
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("World").field("core", &self.core).finish_non_exhaustive()
+    }
+}
+
+impl World {
+    /// Creates the services. Fails with the mistakes of the pipeline.
+    pub(crate) fn new(
+        core: Arc<SimulationCore>,
+        partition_count: Partition,
+        instance_count: usize,
+    ) -> Result<Arc<Self>, String> {
+        let pipeline = windrow_spec::parse("the simulated pipeline", PIPELINE, &[])
+            .map_err(|mistakes| mistakes.render(windrow_spec::RenderStyle::Plain))?;
+        let input = JobInput { name: TOPIC, partition_count, growth_policy: PartitionGrowthPolicy::Refuse };
+        let job = define_job(&pipeline, input, SIP_HASH_KEY);
+        let faults = core.choose_at_random(ActiveFaults::with_random_rates);
+        let checkpoint_interval = core.duration_between_ms(500, 4_000);
+        let instance = || SimulatedInstance {
+            wakeup: Arc::new(Wakeup::default()),
+            stop_signal: StopSignal::default(),
+            start_count: 0,
+            ending: None,
+            metrics: None,
+        };
+        Ok(Arc::new(Self {
+            oracle: Mutex::new(RowOracle::new(&job, partition_count)),
+            pipeline,
+            job,
+            checkpoint_interval,
+            partition_count,
+            topic: SimulatedTopic::new(partition_count),
+            group: GroupCoordinator::new(Arc::clone(&core), partition_count),
+            objects: SimulatedObjects::default(),
+            redis: SimulatedRedisServer::default(),
+            faults,
+            triggered_faults: Mutex::default(),
+            instances: (0..instance_count).map(|_| Mutex::new(instance())).collect(),
+            core,
+        }))
+    }
+
+    pub(crate) fn current_process(&self, instance: InstanceIndex) -> InstanceProcess {
+        InstanceProcess { instance, start_count: self.instances[instance].lock().start_count }
+    }
+
+    pub(crate) fn instance_wakeup(&self, instance: InstanceIndex) -> Arc<Wakeup> {
+        Arc::clone(&self.instances[instance].lock().wakeup)
+    }
+
+    /// A point in the middle of a request to a service. The process may be killed or suspended here.
+    pub(crate) fn pass_failure_point(&self, instance: InstanceIndex) {
+        if let Some(fault) = self.faults.count_request(instance) {
+            self.begin_fault_now(fault);
+        }
+    }
+
+    /// Begins `fault` before the calling coroutine continues.
+    pub(crate) fn begin_fault_now(&self, fault: FaultAction) {
+        self.triggered_faults.lock().push(fault);
+        self.core.pause(Duration::ZERO);
+    }
+
+    pub(crate) fn take_triggered_faults(&self) -> Vec<FaultAction> {
+        std::mem::take(&mut *self.triggered_faults.lock())
+    }
+
+    /// Lets a producer write a record to `partition`.
+    pub(crate) fn produce_record(&self, partition: Partition, key: &str, payload: Vec<u8>) {
+        let timestamp_ms = SimulationCore::wall_ms_at(self.core.now());
+        let record = self.topic.append_record(partition, key, payload, timestamp_ms);
+        self.oracle.lock().observe_record(partition, &record.payload);
+        self.instances.iter().for_each(|instance| instance.lock().wakeup.notify());
+    }
+
+    /// Returns what the Redis server needs beside its own data.
+    pub(crate) fn redis_surroundings(&self) -> ServerSurroundings<'_> {
+        ServerSurroundings { core: &self.core, faults: &self.faults, oracle: &self.oracle }
+    }
+
+    /// Applies a write to the store, and checks its effect. Fails if an object to create exists.
+    pub(crate) fn apply_store_write(&self, write: &StoreWrite) -> Result<(), StoreFault> {
+        self.objects.apply_write(write)?;
+        match write {
+            StoreWrite::Create { object_name, bytes } => {
+                self.core.record(|| format!("store: {object_name} created"));
+                self.observe_created_object(object_name, bytes);
+            }
+            StoreWrite::Delete { object_names } if !object_names.is_empty() => {
+                self.core.record(|| format!("store: deleted {}", object_names.join(", ")));
+                self.verify_deleted_objects(object_names);
+            }
+            StoreWrite::Delete { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// Applies the writes to the store that take effect late.
+    pub(crate) fn apply_delayed_store_writes(&self) {
+        for write in self.objects.take_due_writes(self.core.now()) {
+            self.core.record(|| "store: a delayed request arrives".to_owned());
+            // The caller has gone, so that no one hears of an error.
+            let _unheard = self.apply_store_write(&write);
+        }
+    }
+
+    /// Lets the oracle check a new object of the store.
+    fn observe_created_object(&self, name: &str, bytes: &[u8]) {
+        if !name.contains("/checkpoint/") {
+            return;
+        }
+        let Ok(manifest) = CheckpointManifest::decode(bytes) else {
+            return self.core.report_violation(format!("the manifest {name} is unreadable"));
+        };
+        let existing = self.names_in_folder("");
+        self.redis.examine_keys(|keys| {
+            self.oracle.lock().observe_created_object(&self.core, &manifest, &existing, keys);
+        });
+    }
+
+    /// Checks that a deletion left the newest checkpoint and the largest epoch of each partition whole.
+    fn verify_deleted_objects(&self, deleted: &[String]) {
+        let folders: BTreeSet<&str> = deleted.iter().filter_map(|name| name.split('/').next()).collect();
+        for folder in folders {
+            let existing = self.names_in_folder(folder);
+            if deleted.iter().any(|name| name.contains("/epoch/"))
+                && !existing.iter().any(|name| name.contains("/epoch/"))
+            {
+                self.core.report_violation(format!("the largest epoch of {folder} was deleted"));
+            }
+            let Some(newest) = existing.iter().rev().find(|name| name.contains("/checkpoint/")) else { continue };
+            let Some(Ok(manifest)) = self.objects.read_object(newest).map(|bytes| CheckpointManifest::decode(&bytes))
+            else {
+                continue;
+            };
+            let parts = manifest.layers.iter().flat_map(|layer| &layer.parts);
+            for part in parts.filter(|part| !existing.contains(&part.object_name)) {
+                self.core.report_violation(format!("{} was deleted, but {newest} names it", part.object_name));
+            }
+        }
+    }
+
+    /// Damages the newest checkpoint of a partition: its manifest, or an object of its newest layer.
+    pub(crate) fn damage_newest_checkpoint(&self) {
+        let partition = self.core.choose_at_random(|random| {
+            Partition::try_from(random.number_below(u64::try_from(self.partition_count).unwrap_or(1))).unwrap_or(0)
+        });
+        let listed = self.objects.list_names(&format!("partition-{partition}/checkpoint"));
+        let (Some(newest), Some(manifest)) = (listed.last(), self.read_newest_manifest(partition)) else { return };
+        let parts = manifest.layers.last().map(|layer| layer.parts.as_slice()).unwrap_or_default();
+        let mut names: Vec<&str> = parts.iter().map(|part| part.object_name.as_str()).collect();
+        names.push(&newest.object_name);
+        let name = names[self.core.choose_at_random(|random| random.index_below(names.len()))];
+        let bit = self.core.choose_at_random(|random| random.next_u64());
+        self.core.record(|| format!("store: {name} is damaged"));
+        self.objects.damage_object(name, bit);
+        self.oracle.lock().has_damaged_checkpoint = true;
+    }
+
+    /// Returns the newest manifest of `partition`.
+    pub(crate) fn read_newest_manifest(&self, partition: Partition) -> Option<CheckpointManifest> {
+        let listed = self.objects.list_names(&format!("partition-{partition}/checkpoint"));
+        let newest = listed.last()?;
+        CheckpointManifest::decode(&self.objects.read_object(&newest.object_name)?).ok()
+    }
+
+    /// Checks that each of `offsets` is the offset of a checkpoint.
+    pub(crate) fn verify_committed_offsets(&self, offsets: &PartitionOffsets) {
+        self.oracle.lock().observe_commit(&self.core, offsets);
+    }
+
+    /// Returns the instances whose workers say that they own `partition`.
+    pub(crate) fn list_owning_instances(&self, partition: Partition) -> Vec<InstanceIndex> {
+        let owns = |instance: &Mutex<SimulatedInstance>| {
+            let metrics = instance.lock().metrics.clone();
+            metrics.is_some_and(|metrics| {
+                metrics.partition_statuses.list_published().iter().any(|status| status.partition == partition)
+            })
+        };
+        let instances = self.instances.iter().enumerate().filter(|(_, instance)| owns(instance));
+        instances.map(|(index, _)| index).collect()
+    }
+
+    fn names_in_folder(&self, folder: &str) -> BTreeSet<String> {
+        self.objects.list_names(folder).into_iter().map(|ListedObject { object_name, .. }| object_name).collect()
+    }
+}

@@ -1,0 +1,57 @@
+//! Many seeds: each must keep every promise. A seed that fails prints the end of its trace.
+
+use std::env;
+
+use windrow_simulation::{SimulationCounts, SimulationReport, TraceMode, simulate_seed};
+
+/// The seeds of one run, in two halves that run beside each other. `WINDROW_SEED` names another first seed.
+const SEEDS: u64 = 2_000;
+/// The lines of the trace that a failed seed prints.
+const PRINTED_TRACE_LINES: usize = 400;
+
+fn first_seed() -> u64 {
+    env::var("WINDROW_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(1)
+}
+
+/// Simulates every second seed from `first` on. Returns how much happened, or the end of the trace of the first seed that
+/// breaks a promise.
+fn simulate_every_second_seed(first: u64) -> Result<SimulationCounts, String> {
+    let mut total = SimulationCounts::default();
+    for seed in (first..first + SEEDS).step_by(2) {
+        let report = simulate_seed(seed, TraceMode::Off)?;
+        if report.violation.is_some() {
+            return Err(describe_failure(&simulate_seed(seed, TraceMode::Recorded)?));
+        }
+        total += report.counts;
+    }
+    Ok(total)
+}
+
+fn describe_failure(report: &SimulationReport) -> String {
+    let lines: Vec<&str> = report.trace.lines().collect();
+    let shown = lines[lines.len().saturating_sub(PRINTED_TRACE_LINES)..].join("\n");
+    let (seed, violation) = (report.seed, report.violation.as_deref().unwrap_or_default());
+    format!("{shown}\nseed {seed}: {violation}\nthe whole trace: bench/simulate.sh --trace {seed}")
+}
+
+/// A simulation in which nothing happens proves nothing.
+fn assert_much_has_happened(total: SimulationCounts) {
+    assert!(total.rows_written > SEEDS && total.manifests > SEEDS && total.fence_claims > SEEDS, "{total:?}");
+    assert!(total.failovers > 100 && total.kills > 100 && total.exempt_keys < total.rows_written / 50, "{total:?}");
+}
+
+#[test]
+fn even_seeds_keep_every_promise() {
+    let first = first_seed() + 1;
+    let total = simulate_every_second_seed(first).unwrap_or_else(|failure| panic!("{failure}"));
+    println!("every second seed from {first} on: {total:?}");
+    assert_much_has_happened(total);
+}
+
+#[test]
+fn odd_seeds_keep_every_promise() {
+    let first = first_seed();
+    let total = simulate_every_second_seed(first).unwrap_or_else(|failure| panic!("{failure}"));
+    println!("every second seed from {first} on: {total:?}");
+    assert_much_has_happened(total);
+}
