@@ -18,8 +18,8 @@ use windrow_engine::checkpoint::{CheckpointConfig, RestoreSource, StateIdentity}
 use windrow_engine::halt::InputFault;
 use windrow_engine::{
     CheckpointStore, CheckpointStoreOpener, CommitWait, FenceToken, FlushTicket, Halt, NoDeadLetterSink, NoRowFence,
-    Offset, Partition, PartitionOffsets, PollOutcome, Sink, Source, SourceRecord, StopSignal, SystemClock, Worker,
-    WorkerMetrics, WorkerParts,
+    Offset, Partition, PartitionOffsets, PollOutcome, Sink, Source, SourceRecord, StartOffset, StartOffsets,
+    StopSignal, SystemClock, Worker, WorkerMetrics, WorkerParts,
 };
 use windrow_spec::{Pipeline, SHIPPED_PIPELINE, parse};
 
@@ -121,12 +121,9 @@ impl Source for TrafficSource {
         Ok(PollOutcome::Records)
     }
 
-    fn resolve_start_offsets(
-        &mut self,
-        _: &[Partition],
-        positions: &PartitionOffsets,
-    ) -> Result<PartitionOffsets, Halt> {
-        Ok(PartitionOffsets::from([(0, positions.get(&0).copied().unwrap_or(0))]))
+    fn resolve_start_offsets(&mut self, _: &[Partition], positions: &PartitionOffsets) -> Result<StartOffsets, Halt> {
+        let start = StartOffset::with_unknown_bounds(positions.get(&0).copied().unwrap_or(0));
+        Ok(StartOffsets::from_iter([(0, start)]))
     }
 
     fn start_partitions(&mut self, _: &[Partition], starts: &PartitionOffsets) -> Result<(), Halt> {

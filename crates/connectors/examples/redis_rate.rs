@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 
 use windrow_connectors::redis::{RedisSink, RedisWriter, RedisWriterSettings};
 use windrow_core::{Event, EventTime, LateEvent, Row, Shard, ShardOutput, Value};
-use windrow_engine::{FenceToken, Partition, PartitionClaim, RowFence, Sink, StopSignal, ViewRowCount};
+use windrow_engine::{
+    FenceToken, MissingRowsPolicy, Partition, PartitionClaim, RowFence, Sink, StopSignal, ViewRowCount,
+};
 use windrow_spec::{Pipeline, SinkSpec};
 
 const PIPELINE: &str = r#"
@@ -131,6 +133,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             partition,
             epoch: EPOCH,
             row_counts: counts,
+            missing_rows: MissingRowsPolicy::GrantClaim,
         })?;
     }
     let mut sink = writer.create_worker_sink();

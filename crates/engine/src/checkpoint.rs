@@ -45,6 +45,7 @@
 //! A crash can leave state objects that no manifest names. The next complete checkpoint of the same partition deletes
 //! these objects.
 
+mod checkpoint_limits;
 mod checkpoint_thread;
 mod checkpoint_thread_handle;
 mod checksummed_text;
@@ -55,10 +56,12 @@ mod epoch_claim;
 mod find_checkpoint;
 pub mod inspect;
 pub(crate) mod manifest;
+mod missing_rows;
 pub(crate) mod object_errors;
 mod object_names;
 mod opened_partition;
 mod partition_checkpoints;
+mod restore_behind_truncation;
 mod restore_shard;
 mod retention;
 mod row_numbering_fingerprint;
@@ -73,7 +76,8 @@ mod thread_messages;
 
 pub(crate) use checkpoint_thread_handle::CheckpointThreadHandle;
 pub use config::{CheckpointConfig, RestoreSource, StateIdentity, TopicIdentityCheck};
-pub use manifest::{CheckpointId, CheckpointLayer, CheckpointManifest, StatePart, StoredView};
+pub use manifest::{CheckpointId, CheckpointLayer, CheckpointManifest, EarlierCut, StatePart, StoredView};
+pub use missing_rows::MissingRows;
 pub use object_errors::{ObjectDamage, ObjectFault, UnusableObject};
 pub use object_names::{default_savepoint_folder, escape_name_segment, partition_folder};
 pub(crate) use opened_partition::OpenedPartition;

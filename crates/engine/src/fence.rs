@@ -6,7 +6,9 @@
 //! granted a claim, it accepts no row of that partition from an owner with a smaller epoch. (2) For each view, the row
 //! store saves the number of a partition's last row in the transaction that writes this row. A row has the same number
 //! in every run ([`windrow_core::Row::row_number`]). A worker that resumes from a checkpoint therefore knows which rows
-//! are already written, and does not write these rows again. So an older row never replaces a newer row.
+//! are already written, and does not write these rows again. So an older row never replaces a newer row. (3) The row store
+//! may lose acknowledged rows, for example by a failover to a replica that lags. Then the fence is as old as the rows, so
+//! a claim shows which rows are missing.
 
 use crate::Halt;
 use crate::identifiers::{Epoch, FenceToken, Partition};
@@ -32,6 +34,49 @@ pub struct PartitionClaim {
     pub epoch: Epoch,
     /// The row counts from the partition's checkpoint, one for each view, in the order of the pipeline's views.
     pub row_counts: Vec<ViewRowCount>,
+    /// What the row store does if it lacks rows that `row_counts` includes.
+    pub missing_rows: MissingRowsPolicy,
+}
+
+/// What a row store does with a [`PartitionClaim`] if it lacks rows that the claim counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MissingRowsPolicy {
+    /// The row store refuses the claim, so that the worker can go back to an older checkpoint.
+    RefuseClaim,
+    /// The row store grants the claim, because no checkpoint is old enough. The missing rows stay missing.
+    GrantClaim,
+}
+
+impl PartitionClaim {
+    /// Returns how many of the rows that this claim counts are missing in the row store. `stored` holds the row counts
+    /// of the partition's fence; `None` if there is no fence.
+    #[must_use]
+    pub fn count_missing_rows(&self, stored: Option<&[ViewRowCount]>) -> u64 {
+        self.row_counts.iter().map(|count| count.count_rows_missing_in(stored)).sum()
+    }
+}
+
+impl ViewRowCount {
+    /// Returns the row count in `stored` that is comparable with this one; `None` if there is none. Two row counts are
+    /// comparable if they have the same view and the same fingerprint.
+    #[must_use]
+    pub fn find_comparable_count<'a>(&self, stored: &'a [ViewRowCount]) -> Option<&'a ViewRowCount> {
+        let same_view = stored.iter().find(|known| known.view == self.view);
+        same_view.filter(|known| known.row_numbering_fingerprint == self.row_numbering_fingerprint)
+    }
+
+    /// Returns how many of this count's rows are missing in the row store. `stored` holds the row counts of the
+    /// partition's fence. Without a fence, all rows are missing. Returns 0 if no stored row count is comparable, because
+    /// nothing is known about the rows then.
+    #[must_use]
+    pub fn count_rows_missing_in(&self, stored: Option<&[ViewRowCount]>) -> u64 {
+        match stored {
+            None => self.last_row_number,
+            Some(stored) => self
+                .find_comparable_count(stored)
+                .map_or(0, |known| self.last_row_number.saturating_sub(known.last_row_number)),
+        }
+    }
 }
 
 /// The row store's answer to a [`PartitionClaim`].
@@ -43,6 +88,12 @@ pub enum ClaimOutcome {
     /// The row store refuses the claim, because it has already granted a claim to the partition under an epoch that is
     /// equal or larger. This variant holds that epoch.
     Stale(Epoch),
+    /// The row store refuses the claim, because it lacks rows that the claim counts
+    /// ([`MissingRowsPolicy::RefuseClaim`]). The fence is unchanged.
+    RowsMissing {
+        /// The row counts of the fence; `None` if there is no fence.
+        stored_row_counts: Option<Vec<ViewRowCount>>,
+    },
 }
 
 /// The fence of a row store.

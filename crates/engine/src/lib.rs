@@ -55,6 +55,7 @@
 //! | file | content |
 //! |---|---|
 //! | `checkpoint.rs` | what a checkpoint is; the steps from request to completed checkpoint |
+//! | `checkpoint/checkpoint_limits.rs` | which checkpoint is best: rows that Redis lost, records that Kafka lost |
 //! | `checkpoint/checkpoint_thread.rs` | calls the checkpoint store; `build_manifest` fills the manifest |
 //! | `checkpoint/checkpoint_thread_handle.rs` | the worker's handle of this thread |
 //! | `checkpoint/checksummed_text.rs` | the form of manifests, summaries and requests: title, checksum, body |
@@ -67,10 +68,12 @@
 //! | `checkpoint/inspect/state_objects.rs` | the bytes of state per feature view |
 //! | `checkpoint/inspect/view_compatibility.rs` | views of a checkpoint against views of a pipeline |
 //! | `checkpoint/manifest.rs` | the manifest: the list of the state objects of a checkpoint |
+//! | `checkpoint/missing_rows.rs` | rows that the row store has lost and that no checkpoint produces again |
 //! | `checkpoint/object_errors.rs` | why a manifest or a state object cannot be used |
 //! | `checkpoint/object_names.rs` | the names of objects in the checkpoint store |
 //! | `checkpoint/opened_partition.rs` | the data of a partition in each step of its opening |
 //! | `checkpoint/partition_checkpoints.rs` | which checkpoints are kept; base or delta next |
+//! | `checkpoint/restore_behind_truncation.rs` | a partition whose source has lost records that were already read |
 //! | `checkpoint/restore_shard.rs` | a shard from the state objects of a checkpoint |
 //! | `checkpoint/retention.rs` | which objects no kept checkpoint needs |
 //! | `checkpoint/row_numbering_fingerprint.rs` | whether row numbers are comparable with those in Redis |
@@ -151,6 +154,7 @@
 //! | `metrics/checkpoint_metrics.rs` | counts and the newest checkpoints of a worker |
 //! | `metrics/counter.rs` | one counter |
 //! | `metrics/histogram.rs` | durations in buckets from a millisecond to a day |
+//! | `metrics/missing_rows.rs` | the rows that the row store has lost and that a worker cannot write again |
 //! | `metrics/partition_status.rs` | what a worker publishes about its partitions |
 //! | `metrics/recent_events.rs` | the newest late events, dead letters and chart marks of a worker |
 //! | `metrics/worker_metrics.rs` | the counters of a worker and of its feature views |
@@ -228,20 +232,24 @@ pub use clock::{Clock, SystemClock};
 pub use dead_letters::{DeadLetter, DeadLetterSink, NoDeadLetterSink, RefusedRow};
 pub use decode::{DecodeError, DecodeRules, EventDecoder, MAX_RECORD_BYTES};
 pub use fault_class::FaultClass;
-pub use fence::{ClaimOutcome, LostPartition, NoRowFence, PartitionClaim, PartitionLossReason, RowFence, ViewRowCount};
+pub use fence::{
+    ClaimOutcome, LostPartition, MissingRowsPolicy, NoRowFence, PartitionClaim, PartitionLossReason, RowFence,
+    ViewRowCount,
+};
 pub use halt::Halt;
 pub use identifiers::{Epoch, FenceToken, Offset, Partition, PartitionOffsets};
 pub use job::JobDefinition;
 pub use manual_clock::ManualClock;
 pub use metrics::{
     CheckpointMetrics, CheckpointRecord, CheckpointState, Counter, DeadLetterRecord, FeatureOverflowCounts, Histogram,
-    HistogramCounts, InputProblem, InputProblemKind, LateEventRecord, PartitionStatus, PartitionStatuses, RecentEvents,
-    RestoreRecord, TimelineMark, TimelineMarkKind, TruncatedBytes, ViewMetrics, WorkerMetrics, WorkerTimeUse,
+    HistogramCounts, InputProblem, InputProblemKind, LateEventRecord, MissingRowsMetrics, MissingRowsRecord,
+    PartitionStatus, PartitionStatuses, RecentEvents, RestoreRecord, TimelineMark, TimelineMarkKind, TruncatedBytes,
+    ViewMetrics, WorkerMetrics, WorkerTimeUse,
 };
 pub use record_key::RecordPlacementRules;
 pub use retry_backoff::RetryBackoff;
 pub use sink::{FlushTicket, Sink, TriggerRecord};
-pub use source::{CommitWait, PollOutcome, Source, SourceRecord};
+pub use source::{CommitWait, HeldOffsets, PollOutcome, Source, SourceRecord, StartOffset, StartOffsets};
 pub use stop_signal::StopSignal;
 pub use thread_spawner::{OsThreadSpawner, ThreadBody, ThreadSpawner};
 pub use wakeup::{NotificationCount, Wakeup};

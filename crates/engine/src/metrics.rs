@@ -10,6 +10,7 @@
 mod checkpoint_metrics;
 mod counter;
 mod histogram;
+mod missing_rows;
 mod partition_status;
 mod recent_events;
 mod worker_metrics;
@@ -18,6 +19,7 @@ mod worker_time_use;
 pub use checkpoint_metrics::{CheckpointMetrics, CheckpointRecord, CheckpointState, RestoreRecord};
 pub use counter::Counter;
 pub use histogram::{Histogram, HistogramCounts};
+pub use missing_rows::{MissingRowsMetrics, MissingRowsRecord};
 pub use partition_status::{PartitionStatus, PartitionStatuses};
 pub use recent_events::{
     DeadLetterRecord, InputProblem, InputProblemKind, LateEventRecord, RecentEvents, TimelineMark, TimelineMarkKind,

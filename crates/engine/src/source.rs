@@ -3,6 +3,7 @@
 //! Owns: the contract between a worker and its input. Does not own: the implementations of the source, which are in
 //! `windrow-connectors`, and decoding.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::Halt;
@@ -46,11 +47,73 @@ pub enum PollOutcome {
     /// The source skipped offsets of these partitions, because the records no longer exist in Kafka. The pipeline
     /// allows such gaps.
     OffsetsSkipped(Vec<Partition>),
+    /// These partitions now end before the offset at which reading would continue, because the source has lost records.
+    /// The pipeline allows it. The source delivers no more records of these partitions until [`Source::seek_partitions`].
+    LogTruncated(Vec<Partition>),
     /// The partition was read up to the end offset that the partition had when the job started. Occurs only for bounded
     /// input.
     PartitionFinished(Partition),
     /// All partitions of this worker were read to their ends. Occurs only for bounded input.
     InputExhausted,
+}
+
+/// The offsets of a partition that the source holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct HeldOffsets {
+    /// The offset of the oldest record.
+    pub first_offset: Offset,
+    /// The offset after the newest record.
+    pub end_offset: Offset,
+}
+
+impl HeldOffsets {
+    /// Returns whether reading can start at `offset` without a gap.
+    #[must_use]
+    pub const fn contains_offset(self, offset: Offset) -> bool {
+        self.first_offset <= offset && offset <= self.end_offset
+    }
+}
+
+/// Where reading of a partition would start.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StartOffset {
+    /// The offset of the first record to read.
+    pub offset: Offset,
+    /// The offsets that the source holds; `None` if it did not find out.
+    pub held_offsets: Option<HeldOffsets>,
+}
+
+impl StartOffset {
+    /// Creates a start offset of a source that does not know which offsets it holds.
+    #[must_use]
+    pub const fn with_unknown_bounds(offset: Offset) -> Self {
+        Self { offset, held_offsets: None }
+    }
+}
+
+/// The answer to [`Source::resolve_start_offsets`]. A partition whose start offset is unknown is in neither map.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct StartOffsets {
+    /// The partitions whose start offset is known.
+    pub start_by_partition: BTreeMap<Partition, StartOffset>,
+    /// The partitions that end before the requested offset, with the offsets that they hold. The source has lost records
+    /// that were already read. The pipeline allows it, but reading cannot continue with the state at that offset: the
+    /// records after the end will be others.
+    pub truncated_partitions: BTreeMap<Partition, HeldOffsets>,
+}
+
+impl StartOffsets {
+    /// Returns the offsets of the partitions whose start offset is known.
+    #[must_use]
+    pub fn known_offsets(&self) -> PartitionOffsets {
+        self.start_by_partition.iter().map(|(&partition, start)| (partition, start.offset)).collect()
+    }
+}
+
+impl FromIterator<(Partition, StartOffset)> for StartOffsets {
+    fn from_iter<I: IntoIterator<Item = (Partition, StartOffset)>>(starts: I) -> Self {
+        Self { start_by_partition: starts.into_iter().collect(), truncated_partitions: BTreeMap::new() }
+    }
 }
 
 /// Whether a commit of offsets waits until the broker answers.
@@ -76,9 +139,9 @@ pub trait Source {
     ) -> Result<PollOutcome, Halt>;
 
     /// Returns the offsets at which reading of `partitions` would start. A partition starts at its entry in `offsets`.
-    /// A partition without an entry starts at the start position that the pipeline sets. If the offset no longer exists
-    /// and the pipeline allows gaps, the partition starts at another offset. The result has no entry for a partition
-    /// whose start offset is unknown.
+    /// A partition without an entry starts at the start position that the pipeline sets. If records before the offset
+    /// were deleted and the pipeline allows gaps, the partition starts at the first offset that exists. If the partition
+    /// ends before the offset, it is one of the [`StartOffsets::truncated_partitions`].
     ///
     /// # Errors
     /// Fails if a start offset no longer exists and the pipeline allows no gaps, or if the input rejects the request
@@ -87,7 +150,7 @@ pub trait Source {
         &mut self,
         partitions: &[Partition],
         offsets: &PartitionOffsets,
-    ) -> Result<PartitionOffsets, Halt>;
+    ) -> Result<StartOffsets, Halt>;
 
     /// Starts reading newly assigned `partitions` at `start_offsets`. A partition without an entry in `start_offsets`
     /// starts at the start position that the pipeline sets.

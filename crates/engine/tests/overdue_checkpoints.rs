@@ -10,8 +10,8 @@ use windrow_engine::checkpoint::{SnapshotLimits, StateIdentity};
 use windrow_engine::{
     CheckpointConfig, CheckpointStore, Clock, CommitWait, DecodeRules, EventDecoder, FenceToken, FlushTicket, Halt,
     JobDefinition, ListedObject, NoDeadLetterSink, NoRowFence, Offset, Partition, PartitionOffsets, PollOutcome,
-    RecordPlacementRules, Sink, Source, SourceRecord, StopSignal, StoreFault, SystemClock, Worker, WorkerMetrics,
-    WorkerParts,
+    RecordPlacementRules, Sink, Source, SourceRecord, StartOffset, StartOffsets, StopSignal, StoreFault, SystemClock,
+    Worker, WorkerMetrics, WorkerParts,
 };
 
 const PARTITIONS: [Partition; 4] = [0, 1, 2, 3];
@@ -54,12 +54,8 @@ impl Source for SteadySource {
         Ok(PollOutcome::Records)
     }
 
-    fn resolve_start_offsets(
-        &mut self,
-        partitions: &[Partition],
-        _: &PartitionOffsets,
-    ) -> Result<PartitionOffsets, Halt> {
-        Ok(partitions.iter().map(|&partition| (partition, 0)).collect())
+    fn resolve_start_offsets(&mut self, partitions: &[Partition], _: &PartitionOffsets) -> Result<StartOffsets, Halt> {
+        Ok(partitions.iter().map(|&partition| (partition, StartOffset::with_unknown_bounds(0))).collect())
     }
 
     fn start_partitions(&mut self, _: &[Partition], _: &PartitionOffsets) -> Result<(), Halt> {

@@ -12,8 +12,8 @@ use windrow_core::{
 use windrow_engine::{
     Clock, CommitWait, Counter, DeadLetterRecord, DecodeRules, EventDecoder, FenceToken, FlushTicket, Halt,
     InputProblem, InputProblemKind, JobDefinition, ManualClock, NoDeadLetterSink, Partition, PartitionOffsets,
-    PollOutcome, RecordPlacementRules, RefusedRow, Sink, Source, SourceRecord, StopSignal, TimelineMarkKind,
-    TriggerRecord, TruncatedBytes, Worker, WorkerMetrics, WorkerOutcome, WorkerParts,
+    PollOutcome, RecordPlacementRules, RefusedRow, Sink, Source, SourceRecord, StartOffset, StartOffsets, StopSignal,
+    TimelineMarkKind, TriggerRecord, TruncatedBytes, Worker, WorkerMetrics, WorkerOutcome, WorkerParts,
 };
 
 /// What happens next in a script.
@@ -72,8 +72,8 @@ impl Source for ScriptedSource {
         }
     }
 
-    fn resolve_start_offsets(&mut self, _: &[Partition], _: &PartitionOffsets) -> Result<PartitionOffsets, Halt> {
-        Ok(PartitionOffsets::from([(3, self.offset)]))
+    fn resolve_start_offsets(&mut self, _: &[Partition], _: &PartitionOffsets) -> Result<StartOffsets, Halt> {
+        Ok(StartOffsets::from_iter([(3, StartOffset::with_unknown_bounds(self.offset))]))
     }
 
     fn start_partitions(&mut self, _: &[Partition], _: &PartitionOffsets) -> Result<(), Halt> {

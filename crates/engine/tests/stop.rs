@@ -7,8 +7,8 @@ use parking_lot::Mutex;
 use windrow_core::{Aggregate, EventSchema, Feature, FeatureView, Row, WindowKind};
 use windrow_engine::{
     CommitWait, DecodeRules, EventDecoder, FenceToken, FlushTicket, Halt, JobDefinition, ManualClock, NoDeadLetterSink,
-    Partition, PartitionOffsets, PollOutcome, RecordPlacementRules, Sink, Source, SourceRecord, StopSignal, Worker,
-    WorkerMetrics, WorkerOutcome, WorkerParts,
+    Partition, PartitionOffsets, PollOutcome, RecordPlacementRules, Sink, Source, SourceRecord, StartOffset,
+    StartOffsets, StopSignal, Worker, WorkerMetrics, WorkerOutcome, WorkerParts,
 };
 
 /// Ten events of one window. A stop is requested before the event at `stop_at`; the source, which does not know of it, then
@@ -50,8 +50,8 @@ impl Source for TenEventSource {
         }
     }
 
-    fn resolve_start_offsets(&mut self, _: &[Partition], _: &PartitionOffsets) -> Result<PartitionOffsets, Halt> {
-        Ok(PartitionOffsets::from([(0, 0)]))
+    fn resolve_start_offsets(&mut self, _: &[Partition], _: &PartitionOffsets) -> Result<StartOffsets, Halt> {
+        Ok(StartOffsets::from_iter([(0, StartOffset::with_unknown_bounds(0))]))
     }
 
     fn start_partitions(&mut self, _: &[Partition], _: &PartitionOffsets) -> Result<(), Halt> {

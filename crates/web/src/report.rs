@@ -27,7 +27,9 @@ pub use freshness::{DelayHistogramReport, FreshnessReport};
 pub use history::{ChartMark, HistorySample};
 pub use instance::{InstanceReport, InstanceState};
 pub use partition::PartitionReport;
-pub use problem::{DeadLetterReport, InputProblemReport, LateEventReport, LoggedProblemReport, RecordExcerpt};
+pub use problem::{
+    DeadLetterReport, InputProblemReport, LateEventReport, LoggedProblemReport, MissingRowsReport, RecordExcerpt,
+};
 pub use reachability::ReachabilityReport;
 pub use redis::RedisWriterReport;
 pub use savepoint::RequestedSavepointReport;

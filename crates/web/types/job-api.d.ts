@@ -249,6 +249,7 @@ export interface CheckpointCounts {
 	in_progress: number;
 	restored: number;
 	fenced: number;
+	missing_rows: number;
 }
 
 export interface Checkpoints {

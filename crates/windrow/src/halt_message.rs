@@ -164,6 +164,12 @@ fn group_refusal_hint(refusal: &GroupRefusalReason) -> String {
 }
 
 fn lost_offset_hint(lost: &LostOffset) -> String {
+    if lost.lost_offset > lost.end_offset {
+        return "Open windows contain events of the lost records. Set `source.kafka.on_lost_offset = \"earliest\"` to go \
+                back to a checkpoint whose offset still exists, or to begin anew if there is none. Or use a new \
+                `source.kafka.group` to read the whole topic again"
+            .to_owned();
+    }
     format!(
         "Windows would lack the missing records. Set `source.kafka.on_lost_offset = \"earliest\"` to accept this loss \
          and continue at offset {}, or use a new `source.kafka.group` to read the whole topic again",

@@ -150,6 +150,7 @@ export const checkpoints = (state) => ({
 		in_progress: 0,
 		restored: state.unlessEmpty(4, 0),
 		fenced: 0,
+		missing_rows: 0,
 	},
 	checkpoints: state.unlessEmpty(checkpointHistory(state), []),
 	restored: state.unlessEmpty(

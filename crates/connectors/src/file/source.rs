@@ -11,6 +11,7 @@ use std::time::Duration;
 use windrow_engine::halt::{InputFault, share_error};
 use windrow_engine::{
     CommitWait, Counter, Halt, MAX_RECORD_BYTES, Partition, PartitionOffsets, PollOutcome, Source, SourceRecord,
+    StartOffset, StartOffsets,
 };
 
 /// The number of the partition that stands for the whole file or pipe.
@@ -184,8 +185,8 @@ impl<R: BufRead> Source for FileSource<R> {
         &mut self,
         partitions: &[Partition],
         _positions: &PartitionOffsets,
-    ) -> Result<PartitionOffsets, Halt> {
-        Ok(partitions.iter().map(|&partition| (partition, 0)).collect())
+    ) -> Result<StartOffsets, Halt> {
+        Ok(partitions.iter().map(|&partition| (partition, StartOffset::with_unknown_bounds(0))).collect())
     }
 
     fn start_partitions(&mut self, _partitions: &[Partition], _starts: &PartitionOffsets) -> Result<(), Halt> {

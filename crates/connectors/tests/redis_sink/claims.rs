@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use redis::Connection;
 use windrow_connectors::redis::RedisWriterSettings;
 use windrow_engine::halt::{NoAnswerReason, OutputFault, ServiceRefusal, UnreachableService};
-use windrow_engine::{ClaimOutcome, Halt, RowFence, Sink, StopSignal};
+use windrow_engine::{ClaimOutcome, Halt, MissingRowsPolicy, PartitionClaim, RowFence, Sink, StopSignal};
 use windrow_test_support::HANG_TIMEOUT;
 
 use crate::feed::{
@@ -50,6 +50,31 @@ fn a_larger_epoch_takes_over_and_learns_what_is_written() {
         "each on its own"
     );
     assert_eq!(claim(&first, &new_claim(0, 6, &[("latest", 6, 0)])), ClaimOutcome::Stale(6), "equal is not larger");
+}
+
+#[test]
+fn a_claim_that_counts_rows_which_redis_lacks_is_refused() {
+    let (server, pipeline) = (RedisServer::start(&[]), pipeline());
+    let mut client = server.connect();
+    let writer = start_owning_writer(&server.url(), &pipeline, settings());
+    let (mut sink, mut feed) = (writer.create_worker_sink(), RowFeed::new(&pipeline));
+    feed.write_round(&mut sink, ["a", "b", "c"].map(|user| (user, only_count(1))));
+    flush_and_wait(&mut sink);
+    assert_eq!(fence(&mut client), "1 epoch=1 latest=1:3");
+    let refusing = |epoch, rows| PartitionClaim {
+        missing_rows: MissingRowsPolicy::RefuseClaim,
+        ..new_claim(0, epoch, &[("latest", 1, rows)])
+    };
+
+    let stored_row_counts = Some(new_claim(0, 1, &[("latest", 1, 3)]).row_counts);
+    assert_eq!(claim(&writer, &refusing(2, 4)), ClaimOutcome::RowsMissing { stored_row_counts });
+    assert_eq!(fence(&mut client), "1 epoch=1 latest=1:3", "a refused claim changes nothing");
+    assert_eq!(claim(&writer, &refusing(1, 4)), ClaimOutcome::Stale(1), "the epoch decides first");
+    assert_eq!(claim(&writer, &refusing(2, 3)), ClaimOutcome::Granted(vec![3]));
+
+    run_command(&mut client, "FLUSHALL");
+    assert_eq!(claim(&writer, &refusing(3, 1)), ClaimOutcome::RowsMissing { stored_row_counts: None });
+    assert_eq!(claim(&writer, &refusing(3, 0)), ClaimOutcome::Granted(vec![0]));
 }
 
 #[test]

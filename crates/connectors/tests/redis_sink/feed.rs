@@ -5,8 +5,8 @@ use std::time::Duration;
 use windrow_connectors::redis::{RedisSink, RedisWriter, RedisWriterSettings};
 use windrow_core::{Event, EventTime, Row, Shard, ShardOutput, Value};
 use windrow_engine::{
-    ClaimOutcome, Epoch, FenceToken, FlushTicket, Halt, Partition, PartitionClaim, RowFence, Sink, StopSignal,
-    ViewRowCount,
+    ClaimOutcome, Epoch, FenceToken, FlushTicket, Halt, MissingRowsPolicy, Partition, PartitionClaim, RowFence, Sink,
+    StopSignal, ViewRowCount,
 };
 use windrow_spec::{Pipeline, SinkSpec};
 
@@ -110,7 +110,8 @@ pub(crate) fn new_claim(partition: Partition, epoch: Epoch, counts: &[(&str, Epo
         row_numbering_fingerprint: beginning,
         last_row_number: rows,
     };
-    PartitionClaim { partition, epoch, row_counts: counts.iter().map(count).collect() }
+    let row_counts = counts.iter().map(count).collect();
+    PartitionClaim { partition, epoch, row_counts, missing_rows: MissingRowsPolicy::GrantClaim }
 }
 
 pub(crate) fn claim(writer: &RedisWriter, claim: &PartitionClaim) -> ClaimOutcome {

@@ -5,7 +5,8 @@
 //! own: shards, the decisions when a checkpoint begins and when it may be completed (the worker), the worker's side of
 //! the two channels (`checkpoint_thread_handle`).
 //! Invariants: (1) The thread executes commands in the order in which the worker sent them. (2) The thread sends
-//! exactly one event in answer to each [`CheckpointCommand::RestorePartition`], [`CheckpointCommand::ClaimFence`] and
+//! exactly one event in answer to each [`CheckpointCommand::RestorePartition`],
+//! [`CheckpointCommand::RestoreBehindTruncation`], [`CheckpointCommand::ClaimFence`] and
 //! [`CheckpointCommand::CompleteSnapshot`]. (3) A failed write of a state object fails only the checkpoint that the
 //! object belongs to.
 //! A crash of the process can leave state objects that no manifest names. The next complete checkpoint of the same
@@ -18,11 +19,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tracing::{debug, warn};
 use windrow_core::EventTime;
 
-use super::claim_partition::{claim_epoch_and_restore, claim_partition_at_fence};
+use super::claim_partition::{FenceClaimOutcome, claim_epoch_and_restore, claim_partition_at_fence};
 use super::config::CheckpointConfig;
 use super::create_object::create_or_compare_object;
 use super::manifest::{CheckpointId, CheckpointLayer, CheckpointManifest, StatePart, StoredView};
+use super::opened_partition::RestoredPartition;
 use super::partition_checkpoints::{CheckpointDraft, PartitionCheckpoints};
+use super::restore_behind_truncation::restore_behind_truncation;
 use super::store::CheckpointStore;
 use super::store_retry::StoreRetry;
 use super::thread_messages::{
@@ -32,7 +35,7 @@ use super::thread_messages::{
 use super::{epoch_claim, object_names, retention, savepoint_request, state_object};
 use crate::halt::CheckpointStoreFault;
 use crate::message_channel::{MessageReceiver, MessageSender};
-use crate::{Clock, FenceToken, Halt, JobDefinition, Offset, Partition, StopSignal};
+use crate::{Clock, FenceToken, Halt, HeldOffsets, JobDefinition, Offset, Partition, StartOffset, StopSignal};
 
 pub(super) struct CheckpointThread {
     config: CheckpointConfig,
@@ -83,6 +86,10 @@ impl CheckpointThread {
             CheckpointCommand::RestorePartition(partition) => {
                 Some(CheckpointEvent::PartitionRestored(partition, self.claim_and_restore_partition(partition)))
             }
+            CheckpointCommand::RestoreBehindTruncation { partition, held_offsets } => {
+                let restored = self.restore_behind_truncation(partition, held_offsets);
+                Some(CheckpointEvent::PartitionRestored(partition, restored))
+            }
             CheckpointCommand::ClaimFence { partition, start } => {
                 Some(CheckpointEvent::FenceClaimed(partition, self.claim_fence(partition, start)))
             }
@@ -124,17 +131,38 @@ impl CheckpointThread {
         Ok(offset)
     }
 
-    fn claim_fence(&mut self, partition: Partition, start: Option<Offset>) -> Result<PartitionOpenOutcome, Halt> {
-        let restored = self
-            .partition_checkpoints_mut(partition)
-            .restored_partition
-            .take()
-            .ok_or(CheckpointStoreFault::ThreadBrokeDown)?;
-        let mut outcome = claim_partition_at_fence(&self.create_store_retry(), &self.job, restored, start)?;
-        if let PartitionOpenOutcome::Opened(opened) = &mut outcome {
-            self.checkpoints_by_partition.insert(partition, PartitionCheckpoints::for_opened_partition(opened));
-        }
-        Ok(outcome)
+    fn restore_behind_truncation(
+        &mut self,
+        partition: Partition,
+        held_offsets: Option<HeldOffsets>,
+    ) -> Result<Option<Offset>, Halt> {
+        let opening = self.take_restored_partition(partition)?;
+        let restored = restore_behind_truncation(&self.create_store_retry(), &self.job, opening, held_offsets)?;
+        let offset = restored.restored_shard.checkpoint_offset();
+        self.checkpoints_by_partition.insert(partition, PartitionCheckpoints::for_restored_partition(restored));
+        Ok(offset)
+    }
+
+    fn take_restored_partition(&mut self, partition: Partition) -> Result<RestoredPartition, CheckpointStoreFault> {
+        let restored = self.partition_checkpoints_mut(partition).restored_partition.take();
+        restored.ok_or(CheckpointStoreFault::ThreadBrokeDown)
+    }
+
+    fn claim_fence(&mut self, partition: Partition, start: Option<StartOffset>) -> Result<PartitionOpenOutcome, Halt> {
+        let restored = self.take_restored_partition(partition)?;
+        Ok(match claim_partition_at_fence(&self.create_store_retry(), &self.job, restored, start)? {
+            FenceClaimOutcome::Opened(mut opened) => {
+                self.checkpoints_by_partition
+                    .insert(partition, PartitionCheckpoints::for_opened_partition(&mut opened));
+                PartitionOpenOutcome::Opened(opened)
+            }
+            FenceClaimOutcome::Overtaken { newer_epoch } => PartitionOpenOutcome::Overtaken { newer_epoch },
+            FenceClaimOutcome::RestoredOlder(older) => {
+                let checkpoint_offset = older.restored_shard.checkpoint_offset();
+                self.checkpoints_by_partition.insert(partition, PartitionCheckpoints::for_restored_partition(*older));
+                PartitionOpenOutcome::RestoredOlder { checkpoint_offset }
+            }
+        })
     }
 
     /// Returns the store that a snapshot is written to: the job's checkpoint store, or the store of the requested
@@ -255,6 +283,7 @@ impl CheckpointThread {
                 row_numbering_fingerprint,
             },
         );
+        let views: Vec<_> = views.collect();
         CheckpointManifest {
             checkpoint_id: id,
             taken_at_ms: completion.taken_at_ms,
@@ -270,7 +299,8 @@ impl CheckpointThread {
             entity_count: facts.entity_count as u64,
             slot_count: facts.slot_count,
             decoding_and_lateness_description: job.describe_decoding_and_lateness(),
-            views: views.collect(),
+            earlier_cuts: checkpoints.earlier_cuts(&views),
+            views,
             layers: checkpoints.build_layers_ending_with(completion.base_or_delta, layer),
             origin_savepoint_place: checkpoints.origin_savepoint_place(),
         }

@@ -7,14 +7,30 @@
 
 use tracing::warn;
 
+use super::checkpoint_limits::{CheckpointLimits, StoredRows};
 use super::epoch_claim;
 use super::find_checkpoint::restore_initial_shard;
-use super::opened_partition::{GrantedFenceClaim, RestoredPartition};
+use super::opened_partition::{GrantedFenceClaim, OpenedPartition, RestoredPartition, RestoredShard};
 use super::row_numbering_fingerprint::compute_row_counts_at_start;
 use super::store_retry::StoreRetry;
-use super::thread_messages::PartitionOpenOutcome;
 use crate::halt::DamagedState;
-use crate::{ClaimOutcome, FenceToken, Halt, JobDefinition, Offset, Partition, PartitionClaim};
+use crate::{
+    ClaimOutcome, Epoch, FenceToken, Halt, JobDefinition, MissingRowsPolicy, Partition, PartitionClaim, StartOffset,
+};
+
+/// The outcome of a claim at the fence.
+pub(super) enum FenceClaimOutcome {
+    /// The fence granted the claim.
+    Opened(Box<OpenedPartition>),
+    /// Another worker claimed the partition before.
+    Overtaken {
+        /// The epoch of the other worker's claim.
+        newer_epoch: Epoch,
+    },
+    /// The row store lacks rows that the restored checkpoint counts, so an older checkpoint was restored. The fence
+    /// must be claimed again with it.
+    RestoredOlder(Box<RestoredPartition>),
+}
 
 /// Claims `partition` in the checkpoint store under a new epoch, and restores the partition's shard. While the
 /// checkpoint store is unreachable, retries until a stop is requested.
@@ -26,12 +42,15 @@ pub(super) fn claim_epoch_and_restore(
     let StoreRetry { checkpoint_config: config, clock, .. } = *retry;
     let started = clock.monotonic_now();
     let epoch = retry.retry_while_unreachable(|| epoch_claim::claim_epoch(config, partition, 0))?;
-    let restored = restore_initial_shard(retry, job, partition)?;
+    let checkpoint_limits = CheckpointLimits::default();
+    let restored = restore_initial_shard(retry, job, partition, &checkpoint_limits)?;
     Ok(RestoredPartition {
         partition,
         epoch,
         restore_duration: clock.monotonic_now().saturating_sub(started),
         restored_shard: restored,
+        checkpoint_limits,
+        missing_rows_policy: MissingRowsPolicy::RefuseClaim,
     })
 }
 
@@ -42,14 +61,15 @@ pub(super) fn claim_partition_at_fence(
     retry: &StoreRetry<'_>,
     job: &JobDefinition,
     mut opening: RestoredPartition,
-    start: Option<Offset>,
-) -> Result<PartitionOpenOutcome, Halt> {
+    start: Option<StartOffset>,
+) -> Result<FenceClaimOutcome, Halt> {
     let config = retry.checkpoint_config;
     let partition = opening.partition;
+    let start_offset = start.map(|start| start.offset);
     loop {
         let epoch = opening.epoch;
-        let row_counts = compute_row_counts_at_start(config, job, &opening.restored_shard, start, epoch);
-        let claim = PartitionClaim { partition, epoch, row_counts };
+        let row_counts = compute_row_counts_at_start(config, job, &opening.restored_shard, start_offset, epoch);
+        let claim = PartitionClaim { partition, epoch, row_counts, missing_rows: opening.missing_rows_policy };
         let stored = match config.row_fence.claim_partition(&claim)? {
             ClaimOutcome::Granted(rows_written) => {
                 let fingerprints = claim.row_counts.iter().map(|count| count.row_numbering_fingerprint).collect();
@@ -58,7 +78,19 @@ pub(super) fn claim_partition_at_fence(
                     row_numbering_fingerprints: fingerprints,
                     last_written_row_number_by_view: rows_written,
                 };
-                return Ok(PartitionOpenOutcome::Opened(Box::new(opening.open_with_granted_claim(granted, start))));
+                return Ok(FenceClaimOutcome::Opened(Box::new(opening.open_with_granted_claim(granted, start_offset))));
+            }
+            ClaimOutcome::RowsMissing { stored_row_counts } => {
+                opening.checkpoint_limits = CheckpointLimits {
+                    held_offsets: start.and_then(|start| start.held_offsets),
+                    stored_rows: Some(StoredRows { row_counts: stored_row_counts }),
+                };
+                match restore_older_checkpoint(retry, job, opening)? {
+                    OlderCheckpoint::Restored(older) => return Ok(FenceClaimOutcome::RestoredOlder(older)),
+                    OlderCheckpoint::None(unchanged) => opening = *unchanged,
+                }
+                opening.missing_rows_policy = MissingRowsPolicy::GrantClaim;
+                continue;
             }
             ClaimOutcome::Stale(stored) => stored,
         };
@@ -68,7 +100,7 @@ pub(super) fn claim_partition_at_fence(
         let newest =
             retry.retry_while_unreachable(|| epoch_claim::read_largest_epoch(&*config.checkpoint_store, partition))?;
         if let Some(newest) = newest.filter(|newest| *newest > epoch) {
-            return Ok(PartitionOpenOutcome::Overtaken { newer_epoch: newest });
+            return Ok(FenceClaimOutcome::Overtaken { newer_epoch: newest });
         }
         if opening.restored_shard.manifest.is_none() {
             let place = config.checkpoint_store.place().to_owned();
@@ -82,9 +114,53 @@ pub(super) fn claim_partition_at_fence(
         // Until this new claim, the former owner could still complete checkpoints. So the newest checkpoint may be
         // newer than the restored one, and the shard is restored again.
         let offset = opening.restored_shard.checkpoint_offset();
-        opening.restored_shard = restore_initial_shard(retry, job, partition)?;
+        opening.restored_shard = restore_initial_shard(retry, job, partition, &opening.checkpoint_limits)?;
         if opening.restored_shard.checkpoint_offset() != offset {
-            return Ok(PartitionOpenOutcome::Overtaken { newer_epoch: stored });
+            return Ok(FenceClaimOutcome::Overtaken { newer_epoch: stored });
         }
     }
+}
+
+/// The outcome of a search for a checkpoint that is older than the restored one.
+enum OlderCheckpoint {
+    Restored(Box<RestoredPartition>),
+    /// The restored checkpoint is the best one.
+    None(Box<RestoredPartition>),
+}
+
+/// Restores the best checkpoint within the limits of `opening`, whose row store has lost rows. The worker computes the
+/// lost rows again from there. A job that begins from a restore source for the first time keeps its state: it is the
+/// operator's choice.
+fn restore_older_checkpoint(
+    retry: &StoreRetry<'_>,
+    job: &JobDefinition,
+    opening: RestoredPartition,
+) -> Result<OlderCheckpoint, Halt> {
+    let restored_id = |shard: &RestoredShard| shard.manifest.as_ref().map(|manifest| manifest.checkpoint_id);
+    if opening.restored_shard.kept_manifests.len() < 2 {
+        return Ok(OlderCheckpoint::None(Box::new(opening)));
+    }
+    let started = retry.clock.monotonic_now();
+    let older = restore_initial_shard(retry, job, opening.partition, &opening.checkpoint_limits)?;
+    let (Some(from), Some(to)) = (restored_id(&opening.restored_shard), restored_id(&older)) else {
+        return Ok(OlderCheckpoint::None(Box::new(opening)));
+    };
+    if to >= from {
+        return Ok(OlderCheckpoint::None(Box::new(opening)));
+    }
+    warn!(
+        partition = opening.partition,
+        from_checkpoint = %from,
+        to_checkpoint = %to,
+        offset = older.checkpoint_offset(),
+        "the row store has lost rows that the checkpoint counts; going back to an older checkpoint to write them again"
+    );
+    let has_all_rows = match (&older.manifest, &opening.checkpoint_limits.stored_rows) {
+        (Some(manifest), Some(stored)) => stored.include_rows_of(manifest),
+        _ => true,
+    };
+    let restore_duration = opening.restore_duration + retry.clock.monotonic_now().saturating_sub(started);
+    let missing_rows_policy = if has_all_rows { MissingRowsPolicy::RefuseClaim } else { MissingRowsPolicy::GrantClaim };
+    let older = RestoredPartition { restored_shard: older, restore_duration, missing_rows_policy, ..opening };
+    Ok(OlderCheckpoint::Restored(Box::new(older)))
 }

@@ -1,13 +1,14 @@
 //! Finds the checkpoint from which a partition continues, and restores the shard from this checkpoint.
 //!
-//! Owns: the choice of the checkpoint, and the decision to halt the job if no checkpoint may be used. Does not own: how
-//! a shard is restored from its state objects (`restore_shard`).
-//! Invariants: (1) An unreadable checkpoint is logged, and the next older checkpoint is used. (2) The job halts if all
+//! Owns: the decision to halt the job if no checkpoint may be used. Does not own: which checkpoint is best
+//! (`checkpoint_limits`), how a shard is restored from its state objects (`restore_shard`).
+//! Invariants: (1) An unreadable checkpoint is logged, and the next best checkpoint is used. (2) The job halts if all
 //! checkpoints of a partition are unreadable. (3) The job halts if the state belongs to another job.
 
 use tracing::error;
 use windrow_core::BaseOrDelta;
 
+use super::checkpoint_limits::CheckpointLimits;
 use super::config::StateIdentity;
 use super::manifest::{CheckpointId, CheckpointManifest};
 use super::object_errors::{ObjectDamage, ObjectFault, UnusableObject};
@@ -21,28 +22,29 @@ use crate::halt::{
 };
 use crate::{Halt, JobDefinition, Partition};
 
-/// The outcome of a search for the newest readable checkpoint.
+/// The outcome of a search for a readable checkpoint.
 enum CheckpointSearchOutcome {
-    /// The newest readable checkpoint was found, and its shard is restored.
+    /// A readable checkpoint was found, and its shard is restored.
     Restored(Box<RestoredShard>),
-    /// The store holds no checkpoint of the partition.
+    /// The store holds no checkpoint of the partition that fulfils the limits.
     NoCheckpoint {
-        /// The number that the partition's first checkpoint will get.
+        /// The number that the partition's next checkpoint will get.
         next_checkpoint_number: u64,
     },
 }
 
 /// Restores the shard with which `partition` begins. Normally, the state comes from the partition's newest readable
-/// checkpoint in the job's own store. If the job begins from a restore source for the first time, the state comes from
-/// this restore source instead.
+/// checkpoint in the job's own store, or from the best older one within `limits`. If the job begins from a restore
+/// source for the first time, the state comes from this restore source instead.
 pub(super) fn restore_initial_shard(
     retry: &StoreRetry<'_>,
     job: &JobDefinition,
     partition: Partition,
+    limits: &CheckpointLimits,
 ) -> Result<RestoredShard, Halt> {
     let own = &*retry.checkpoint_config.checkpoint_store;
     let Some(source) = &retry.checkpoint_config.restore_source else {
-        return Ok(match restore_newest_readable_checkpoint(retry, own, job, partition)? {
+        return Ok(match restore_best_checkpoint(retry, own, job, partition, limits)? {
             CheckpointSearchOutcome::Restored(restored) => *restored,
             CheckpointSearchOutcome::NoCheckpoint { next_checkpoint_number: next_number } => {
                 RestoredShard::without_checkpoint(job, next_number)
@@ -62,13 +64,13 @@ pub(super) fn restore_initial_shard(
     // continues from its own checkpoint, which is newer than the restore source.
     if has_begun
         && let CheckpointSearchOutcome::Restored(restored) =
-            restore_newest_readable_checkpoint(retry, own, job, partition)?
+            restore_best_checkpoint(retry, own, job, partition, limits)?
     {
         return Ok(*restored);
     }
     // The job begins from the restore source for the first time. It does not read state from its own store, so damaged
     // checkpoints there do not halt the job.
-    match restore_newest_readable_checkpoint(retry, &*source.source_store, job, partition)? {
+    match restore_best_checkpoint(retry, &*source.source_store, job, partition, limits)? {
         CheckpointSearchOutcome::Restored(restored) => {
             let mut restored = *restored;
             restored.kept_manifests = Vec::new();
@@ -83,30 +85,27 @@ pub(super) fn restore_initial_shard(
     }
 }
 
-/// Restores the shard from the newest readable checkpoint of `partition` in `store`.
-fn restore_newest_readable_checkpoint(
+/// Restores the shard from the best readable checkpoint of `partition` in `store`.
+fn restore_best_checkpoint(
     retry: &StoreRetry<'_>,
     store: &dyn CheckpointStore,
     job: &JobDefinition,
     partition: Partition,
+    limits: &CheckpointLimits,
 ) -> Result<CheckpointSearchOutcome, Halt> {
     let ids = retry.retry_while_unreachable(|| list_checkpoint_ids(store, partition))?;
     let next_number = next_checkpoint_number(&ids);
-    let (mut restored, mut readable, mut damaged) = (None::<RestoredShard>, Vec::new(), Vec::new());
+    let (mut manifests, mut damaged) = (Vec::new(), Vec::new());
     for &id in ids.iter().rev() {
-        let manifest = match read_manifest(retry, store, partition, id)? {
-            CheckpointReadOutcome::Whole(manifest) => manifest,
-            CheckpointReadOutcome::Damaged(object) => {
-                damaged.push(log_damaged_checkpoint(partition, id, object));
-                continue;
-            }
-        };
-        if restored.is_some() {
-            readable.push(manifest);
-            continue;
+        match read_manifest(retry, store, partition, id)? {
+            CheckpointReadOutcome::Whole(manifest) => manifests.push(manifest),
+            CheckpointReadOutcome::Damaged(object) => damaged.push(log_damaged_checkpoint(partition, id, object)),
         }
-        halt_if_other_job_or_topic(retry, &manifest, store)?;
-        match restore_shard(retry, store, job, &manifest)? {
+    }
+    for manifest in limits.rank_manifests(&manifests) {
+        halt_if_other_job_or_topic(retry, manifest, store)?;
+        let id = manifest.checkpoint_id;
+        match restore_shard(retry, store, job, manifest)? {
             CheckpointReadOutcome::Whole(ShardFromManifest { shard, stored_view_index_by_job_view }) => {
                 // If the views or the number of partitions have changed, the next snapshot is a base. The manifest of
                 // this base holds the new views and the new number of partitions. So the operator need not permit the
@@ -114,27 +113,33 @@ fn restore_newest_readable_checkpoint(
                 let is_unchanged =
                     stored_view_index_by_job_view.iter().copied().eq((0..manifest.views.len()).map(Some))
                         && manifest.topic_partition_count == retry.checkpoint_config.state_identity.partition_count;
-                restored = Some(RestoredShard {
+                let is_damaged = |id: CheckpointId| damaged.iter().any(|one| one.checkpoint_id == id);
+                // The next delta continues the restored checkpoint, so this is the newest of the kept ones. The next
+                // complete checkpoint replaces those that are newer.
+                let mut kept_manifests: Vec<_> = manifests
+                    .iter()
+                    .filter(|other| other.checkpoint_id <= id && !is_damaged(other.checkpoint_id))
+                    .cloned()
+                    .collect();
+                kept_manifests.reverse();
+                return Ok(CheckpointSearchOutcome::Restored(Box::new(RestoredShard {
                     shard,
                     stored_view_index_by_job_view,
-                    kept_manifests: Vec::new(),
+                    kept_manifests,
                     next_checkpoint_number: next_number,
                     origin_savepoint_place: manifest.origin_savepoint_place.clone(),
                     next_base_or_delta: if is_unchanged { BaseOrDelta::Delta } else { BaseOrDelta::Base },
                     manifest: Some(manifest.clone()),
-                });
-                readable.push(manifest);
+                })));
             }
             CheckpointReadOutcome::Damaged(object) => damaged.push(log_damaged_checkpoint(partition, id, object)),
         }
     }
-    readable.reverse();
-    match restored {
-        Some(restored) => {
-            Ok(CheckpointSearchOutcome::Restored(Box::new(RestoredShard { kept_manifests: readable, ..restored })))
-        }
-        None if damaged.is_empty() => Ok(CheckpointSearchOutcome::NoCheckpoint { next_checkpoint_number: next_number }),
-        None => Err(DamagedState::NoReadableCheckpoint { place: store.place().to_owned(), partition, damaged }.into()),
+    // If a readable checkpoint is not within the limits, the caller decides what follows.
+    if damaged.len() < ids.len() || ids.is_empty() {
+        Ok(CheckpointSearchOutcome::NoCheckpoint { next_checkpoint_number: next_number })
+    } else {
+        Err(DamagedState::NoReadableCheckpoint { place: store.place().to_owned(), partition, damaged }.into())
     }
 }
 

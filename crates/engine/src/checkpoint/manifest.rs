@@ -10,9 +10,12 @@ use serde::{Deserialize, Serialize};
 use super::checksummed_text::{decode_checksummed_text, encode_checksummed_text};
 use super::object_errors::{ObjectDamage, ObjectFault};
 use super::state_object::compute_object_checksum;
+use crate::ViewRowCount;
 use crate::identifiers::{Epoch, Offset, Partition};
 
 const MANIFEST_FORMAT_VERSION: u32 = 1;
+/// The maximum number of earlier cuts in a manifest. If there are more, every second one of the older half is dropped.
+const MAX_EARLIER_CUTS: usize = 32;
 const MANIFEST_TITLE: &str = "windrow-checkpoint";
 
 /// Identifies a checkpoint of a partition. A later checkpoint of the same partition has a larger id.
@@ -76,10 +79,26 @@ pub struct CheckpointManifest {
     pub views: Vec<StoredView>,
     /// The layers of the state: the base, then the deltas, oldest first.
     pub layers: Vec<CheckpointLayer>,
+    /// The cuts of earlier checkpoints that numbered their rows in the same way, oldest first. Older cuts are sparser.
+    /// If the row store loses rows, the cuts tell the event times of these rows. Manifests of older versions have none.
+    #[serde(default)]
+    pub earlier_cuts: Vec<EarlierCut>,
     /// The path or URL of the state from which the job began: a savepoint, or the checkpoints of another job. `None` if
     /// the job began without such state.
     #[serde(rename = "from")]
     pub origin_savepoint_place: Option<String>,
+}
+
+/// The cut of an earlier checkpoint, which need not exist any more.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub struct EarlierCut {
+    /// The offset of the first record that the checkpoint did not include.
+    pub offset: Offset,
+    /// The watermark in epoch milliseconds; `None` before the first event.
+    pub watermark_ms: Option<i64>,
+    /// For each view of the manifest, the number of the last row before the cut.
+    #[serde(rename = "rows")]
+    pub last_row_number_by_view: Vec<u64>,
 }
 
 /// A feature view in a checkpoint.
@@ -146,6 +165,40 @@ impl CheckpointManifest {
         self.layers.iter().map(CheckpointLayer::layer_byte_count).sum()
     }
 
+    /// Returns the row counts of all views at the cut.
+    pub(crate) fn row_counts(&self) -> impl Iterator<Item = ViewRowCount> {
+        self.views.iter().map(|view| ViewRowCount {
+            view: view.view_name.clone(),
+            row_numbering_fingerprint: view.row_numbering_fingerprint,
+            last_row_number: view.last_row_number,
+        })
+    }
+
+    /// Returns the earlier cuts for the manifest of a checkpoint that follows this one and has `views`: the earlier
+    /// cuts of this manifest, and its own cut. Returns no cuts if `views` number their rows differently.
+    pub(crate) fn earlier_cuts_for_next(&self, views: &[StoredView]) -> Vec<EarlierCut> {
+        let numbering = |views: &[StoredView]| -> Vec<(String, u64)> {
+            views.iter().map(|view| (view.view_name.clone(), view.row_numbering_fingerprint)).collect()
+        };
+        if numbering(&self.views) != numbering(views) {
+            return Vec::new();
+        }
+        let mut cuts = self.earlier_cuts.clone();
+        cuts.push(EarlierCut {
+            offset: self.offset,
+            watermark_ms: self.watermark_ms,
+            last_row_number_by_view: self.views.iter().map(|view| view.last_row_number).collect(),
+        });
+        if cuts.len() > MAX_EARLIER_CUTS {
+            let mut index = 0;
+            cuts.retain(|_| {
+                index += 1;
+                index > MAX_EARLIER_CUTS / 2 || index % 2 == 1
+            });
+        }
+        cuts
+    }
+
     /// Returns the format version in the title line of `bytes`; `None` if the first line is not the title line of a
     /// manifest.
     pub(crate) fn parse_format_version(bytes: &[u8]) -> Option<u32> {
@@ -202,8 +255,36 @@ mod tests {
                 CheckpointLayer { parts: vec![part("a"), part("b")] },
                 CheckpointLayer { parts: vec![part("c")] },
             ],
+            earlier_cuts: vec![EarlierCut { offset: 7, watermark_ms: Some(3), last_row_number_by_view: vec![2] }],
             origin_savepoint_place: None,
         }
+    }
+
+    #[test]
+    fn earlier_cuts_get_sparser_and_end_where_rows_are_numbered_differently() {
+        let mut manifest = CheckpointManifest { earlier_cuts: Vec::new(), ..sample_manifest() };
+        for checkpoint in 0..200 {
+            manifest.offset = checkpoint;
+            manifest.earlier_cuts = manifest.earlier_cuts_for_next(&manifest.views);
+        }
+        let offsets: Vec<_> = manifest.earlier_cuts.iter().map(|cut| cut.offset).collect();
+        assert!(offsets.len() <= MAX_EARLIER_CUTS && offsets.is_sorted(), "{offsets:?}");
+        assert_eq!((offsets[0], offsets.last()), (0, Some(&199)), "{offsets:?}");
+        assert!(offsets.ends_with(&(190..200).collect::<Vec<_>>()), "{offsets:?}");
+
+        let mut views = manifest.views.clone();
+        views[0].row_numbering_fingerprint += 1;
+        assert_eq!(manifest.earlier_cuts_for_next(&views), []);
+    }
+
+    #[test]
+    fn a_manifest_without_earlier_cuts_is_read() {
+        let json = serde_json::to_value(sample_manifest()).expect("JSON");
+        let serde_json::Value::Object(mut members) = json else { panic!("an object") };
+        members.remove("earlier_cuts");
+        let bytes = encode_checksummed_text(MANIFEST_TITLE, 1, &serde_json::Value::from(members).to_string());
+        let expected = CheckpointManifest { earlier_cuts: Vec::new(), ..sample_manifest() };
+        assert_eq!(CheckpointManifest::decode(&bytes), Ok(expected));
     }
 
     #[test]

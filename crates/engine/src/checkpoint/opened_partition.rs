@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use windrow_core::{BaseOrDelta, Shard};
 
+use super::checkpoint_limits::CheckpointLimits;
 use super::manifest::{CheckpointId, CheckpointManifest};
-use crate::{Epoch, FenceToken, JobDefinition, Offset, Partition};
+use super::missing_rows::{MissingRows, describe_missing_rows};
+use crate::{Epoch, FenceToken, JobDefinition, MissingRowsPolicy, Offset, Partition};
 
 /// A partition that a worker has claimed in the checkpoint store and at the fence. The worker may now read the
 /// partition's records.
@@ -33,6 +35,8 @@ pub(crate) struct OpenedPartition {
     pub(crate) next_base_or_delta: BaseOrDelta,
     /// The checkpoint that the shard was restored from; `None` if the partition had no checkpoint.
     pub(crate) restored_checkpoint: Option<RestoredCheckpoint>,
+    /// Rows that the row store has lost, and that the worker cannot write again.
+    pub(crate) missing_rows: Vec<MissingRows>,
 }
 
 /// The checkpoint that a shard was restored from.
@@ -75,6 +79,10 @@ pub(super) struct RestoredPartition {
     pub(super) epoch: Epoch,
     pub(super) restore_duration: Duration,
     pub(super) restored_shard: RestoredShard,
+    /// What the restored checkpoint must fulfil, as far as is known.
+    pub(super) checkpoint_limits: CheckpointLimits,
+    /// Whether the fence grants the claim although the row store lacks rows that the checkpoint counts.
+    pub(super) missing_rows_policy: MissingRowsPolicy,
 }
 
 impl RestoredShard {
@@ -113,7 +121,7 @@ impl RestoredPartition {
     /// Combines the restored shard and the granted claim into an opened partition. The worker reads the partition from
     /// the offset `start`, or from the checkpoint's offset if `start` is `None`.
     pub(super) fn open_with_granted_claim(self, granted: GrantedFenceClaim, start: Option<Offset>) -> OpenedPartition {
-        let Self { restore_duration: duration, restored_shard: restored, .. } = self;
+        let Self { restore_duration: duration, restored_shard: restored, checkpoint_limits: limits, .. } = self;
         let checkpoint_offset = restored.checkpoint_offset();
         let restored_checkpoint = restored.manifest.as_ref().map(|manifest| RestoredCheckpoint {
             checkpoint_id: manifest.checkpoint_id,
@@ -123,7 +131,12 @@ impl RestoredPartition {
             restore_duration: duration,
             origin_savepoint_place: restored.origin_savepoint_place.clone(),
         });
+        let missing_rows = match (&restored.manifest, limits.stored_rows) {
+            (Some(manifest), Some(stored)) => describe_missing_rows(manifest, stored.row_counts.as_deref()),
+            _ => Vec::new(),
+        };
         OpenedPartition {
+            missing_rows,
             fence_token: granted.fence_token,
             next_offset: start.or(checkpoint_offset),
             checkpoint_offset: checkpoint_offset.filter(|_| !restored.kept_manifests.is_empty()),

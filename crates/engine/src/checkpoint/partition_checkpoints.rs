@@ -3,7 +3,7 @@
 
 use windrow_core::BaseOrDelta;
 
-use super::manifest::{CheckpointId, CheckpointLayer, CheckpointManifest, StatePart};
+use super::manifest::{CheckpointId, CheckpointLayer, CheckpointManifest, EarlierCut, StatePart, StoredView};
 use super::opened_partition::{OpenedPartition, RestoredPartition};
 use super::thread_messages::SnapshotFailure;
 use crate::identifiers::Epoch;
@@ -88,6 +88,11 @@ impl PartitionCheckpoints {
         };
         layers.push(layer);
         layers
+    }
+
+    /// Returns the cuts of earlier checkpoints for the manifest of a checkpoint with `views`.
+    pub(super) fn earlier_cuts(&self, views: &[StoredView]) -> Vec<EarlierCut> {
+        self.kept_manifests.last().map_or_else(Vec::new, |last| last.earlier_cuts_for_next(views))
     }
 
     /// Returns the path or URL of the state from which the job began: a savepoint, or the checkpoints of another job.

@@ -10,7 +10,7 @@ use super::opened_partition::OpenedPartition;
 use super::savepoint_request::SavepointRequest;
 use super::state_object::PackFault;
 use super::store::StoreFault;
-use crate::{Epoch, FenceToken, Halt, Offset, Partition};
+use crate::{Epoch, FenceToken, Halt, HeldOffsets, Offset, Partition, StartOffset};
 
 /// What a snapshot becomes when it is complete.
 #[derive(Clone, Debug)]
@@ -26,9 +26,12 @@ pub(crate) enum SnapshotPurpose {
 pub(crate) enum CheckpointCommand {
     /// Claim an epoch of the partition in the checkpoint store, and restore the partition's shard.
     RestorePartition(Partition),
+    /// The source has lost records of the restored partition that were already read. Restore the newest checkpoint that
+    /// begins at one of the `held_offsets`, or begin with empty state. `None` stands for unknown offsets.
+    RestoreBehindTruncation { partition: Partition, held_offsets: Option<HeldOffsets> },
     /// Claim the restored partition at the fence of the row store. The worker will read the partition from the offset
-    /// `start`, or from the checkpoint's offset if `start` is `None`.
-    ClaimFence { partition: Partition, start: Option<Offset> },
+    /// in `start`, or from the checkpoint's offset if `start` is `None`.
+    ClaimFence { partition: Partition, start: Option<StartOffset> },
     /// Write a piece of the partition's snapshot as a state object.
     WriteStatePart { fence_token: FenceToken, snapshot_purpose: SnapshotPurpose, bytes: Vec<u8> },
     /// Complete the snapshot. The worker has sent all pieces of the snapshot, and the row store has acknowledged all
@@ -77,6 +80,12 @@ pub(crate) enum PartitionOpenOutcome {
     Overtaken {
         /// The epoch of the other worker's claim.
         newer_epoch: Epoch,
+    },
+    /// The row store lacks rows that the checkpoint counts, so the checkpoint thread has restored an older checkpoint.
+    /// The worker must ask for the claim again.
+    RestoredOlder {
+        /// The offset of the older checkpoint.
+        checkpoint_offset: Option<Offset>,
     },
 }
 

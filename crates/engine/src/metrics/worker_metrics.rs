@@ -9,6 +9,7 @@ use windrow_core::EventTime;
 
 use super::checkpoint_metrics::CheckpointMetrics;
 use super::counter::Counter;
+use super::missing_rows::MissingRowsMetrics;
 use super::partition_status::PartitionStatuses;
 use super::recent_events::RecentEvents;
 use super::worker_time_use::WorkerTimeUse;
@@ -66,6 +67,8 @@ pub struct WorkerMetrics {
     /// The number of rows that the worker computed again but did not write, because the row store already had these
     /// rows.
     pub rows_already_written: Counter,
+    /// The rows that the row store has lost and that the worker cannot write again.
+    pub missing_rows: MissingRowsMetrics,
     /// The metrics of the worker's checkpoints.
     pub checkpoint_metrics: CheckpointMetrics,
     /// The metrics of each feature view, in the order of the pipeline's views.
@@ -98,6 +101,7 @@ impl WorkerMetrics {
             oversized_texts: Counter::default(),
             refused_rows: Counter::default(),
             rows_already_written: Counter::default(),
+            missing_rows: MissingRowsMetrics::default(),
             checkpoint_metrics: CheckpointMetrics::default(),
             view_metrics: (0..views).map(|_| ViewMetrics::default()).collect(),
             entity_count: AtomicU64::new(0),

@@ -14,7 +14,7 @@ use tracing::{error, info, warn};
 use windrow_core::text::pluralize;
 use windrow_core::{EventTime, FeatureOverflow, FeatureView};
 
-use crate::checkpoint::{CheckpointId, CheckpointSize, OpenedPartition, SavepointRequest};
+use crate::checkpoint::{CheckpointId, CheckpointSize, MissingRows, OpenedPartition, SavepointRequest};
 use crate::metrics::{LateArrival, RecordingBudget};
 use crate::record_key::{MisplacedRecord, Misplacement};
 use crate::{
@@ -75,6 +75,7 @@ impl WorkerEventRecorder {
 
     pub(super) fn record_partition_opened(&self, opened: &OpenedPartition) {
         let (partition, epoch) = (opened.fence_token.partition, opened.fence_token.epoch);
+        self.record_missing_rows(&opened.missing_rows);
         let offset = opened.next_offset;
         let Some(restored) = &opened.restored_checkpoint else {
             info!(partition, epoch, offset, "partition opened with empty state, because it has no checkpoint");
@@ -99,6 +100,18 @@ impl WorkerEventRecorder {
             origin_savepoint_place: restored.origin_savepoint_place.clone(),
             start_offset: offset,
         });
+    }
+
+    fn record_missing_rows(&self, missing: &[MissingRows]) {
+        for rows in missing {
+            error!(
+                partition = rows.partition,
+                view = rows.view_name,
+                missing_rows = rows.row_count(),
+                "the row store has lost rows, and no checkpoint is old enough to write them again: {rows}"
+            );
+        }
+        self.metrics.missing_rows.add_missing_rows(missing, self.clock.wall_now_ms());
     }
 
     pub(super) fn record_partition_fenced(&self, partition: Partition, newer_epoch: Epoch) {

@@ -1,6 +1,8 @@
-//! Responds when the row store or the checkpoint store no longer accepts this worker as the owner of a partition.
+//! Responds when the row store or the checkpoint store no longer accepts this worker as the owner of a partition, and when
+//! rows or records of a partition are lost.
 //!
-//! Owns: the response when another worker has claimed a partition, or when the row store has lost rows. Does not own:
+//! Owns: the response when another worker has claimed a partition, when the row store has lost rows, or when the source
+//! has lost records. Does not own:
 //! the fence (the row store), the consumer group (the source).
 //! Invariant: this worker writes nothing for a fenced partition until the consumer group confirms that this worker owns
 //! the partition.
@@ -73,6 +75,20 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         self.event_recorder.record_row_store_lost_rows(partition);
         self.abandon_snapshot(partition)?;
         self.queue_partition_restart(partition)
+    }
+
+    /// Restarts partitions whose source has lost records that this worker has read. Each goes back to a checkpoint whose
+    /// offset still exists, or begins anew.
+    pub(super) fn go_back_behind_truncation(&mut self, partitions: &[Partition]) -> Result<(), Halt> {
+        for &partition in partitions {
+            let Some(tracked) = self.partitions.get_mut(&partition) else { continue };
+            tracked.mark_log_truncated();
+            if tracked.owned_partition().is_some() {
+                self.abandon_snapshot(partition)?;
+                self.queue_partition_restart(partition)?;
+            }
+        }
+        Ok(())
     }
 
     fn queue_partition_restart(&mut self, partition: Partition) -> Result<(), Halt> {

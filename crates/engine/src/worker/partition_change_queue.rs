@@ -32,8 +32,9 @@ pub(super) enum ActivePartitionChange {
 pub(super) struct OpeningBatch {
     pub(super) partitions: Vec<Partition>,
     pub(super) open_reason: OpenReason,
-    /// The offsets at which reading starts; `None` until the shards of all these partitions are restored.
-    pub(super) start_offsets: Option<PartitionOffsets>,
+    /// The offsets at which reading of the partitions starts that the worker has begun to claim at the fence. A
+    /// partition whose start offset is unknown has no entry.
+    pub(super) start_offsets: PartitionOffsets,
 }
 
 /// Partitions that are released together.

@@ -107,7 +107,8 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         now: Duration,
     ) -> Result<(), Halt> {
         let Some(checkpoint_thread) = &self.checkpoint_thread else {
-            let start_offsets = self.source.resolve_start_offsets(&partitions, &PartitionOffsets::new())?;
+            let starts = self.source.resolve_start_offsets(&partitions, &PartitionOffsets::new())?;
+            let start_offsets = starts.known_offsets();
             self.source.start_partitions(&partitions, &start_offsets)?;
             let clock = self.read_both_clocks();
             for partition in partitions {
@@ -126,22 +127,23 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                 tracked.start_opening(reason, now)?;
             }
         }
-        self.active_partition_change =
-            Some(ActivePartitionChange::Opening(OpeningBatch { partitions, open_reason: reason, start_offsets: None }));
+        self.active_partition_change = Some(ActivePartitionChange::Opening(OpeningBatch {
+            partitions,
+            open_reason: reason,
+            start_offsets: PartitionOffsets::new(),
+        }));
         Ok(())
     }
 
     fn advance_opening(&mut self, mut batch: OpeningBatch, now: Duration) -> Result<(), Halt> {
-        if batch.start_offsets.is_none()
-            && let Some(restored) = self.collect_restored_offsets(&batch)
-        {
-            batch.start_offsets = Some(self.request_fence_claims(&batch, &restored, now)?);
+        if !self.awaits_restore(&batch) {
+            self.request_fence_claims(&mut batch, now)?;
         }
-        let Some(start_offsets) = batch.start_offsets.as_ref().filter(|_| !self.awaits_checkpoint_thread(&batch))
-        else {
+        if self.awaits_checkpoint_thread(&batch) {
             self.active_partition_change = Some(ActivePartitionChange::Opening(batch));
             return Ok(());
-        };
+        }
+        let start_offsets = &batch.start_offsets;
         match batch.open_reason {
             OpenReason::Restart => self.source.seek_partitions(start_offsets)?,
             OpenReason::NewAssignment => self.source.start_partitions(&batch.partitions, start_offsets)?,
@@ -158,40 +160,56 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         Ok(())
     }
 
-    /// Returns the offsets of the checkpoints from which the checkpoint thread restored the partitions of `batch`.
-    /// Returns `None` until all these partitions are restored.
-    fn collect_restored_offsets(&self, batch: &OpeningBatch) -> Option<PartitionOffsets> {
-        let mut offsets = PartitionOffsets::new();
-        for &partition in &batch.partitions {
-            match self.partitions.get(&partition)?.phase() {
-                PartitionPhase::Opening { progress: RestoreProgress::Restored { checkpoint_offset }, .. } => {
-                    offsets.extend(checkpoint_offset.map(|offset| (partition, offset)));
-                }
-                _ => return None,
-            }
-        }
-        Some(offsets)
+    /// Returns whether the checkpoint thread still restores a partition of `batch`.
+    fn awaits_restore(&self, batch: &OpeningBatch) -> bool {
+        batch.partitions.iter().filter_map(|partition| self.partitions.get(partition)).any(|tracked| {
+            matches!(tracked.phase(), PartitionPhase::Opening { progress: RestoreProgress::Pending, .. })
+        })
     }
 
-    /// Asks the checkpoint thread to claim the partitions of `batch` at the fence of the row store. Returns the offsets
-    /// at which reading of these partitions will start. `restored` holds the offsets of their checkpoints.
-    fn request_fence_claims(
-        &mut self,
-        batch: &OpeningBatch,
-        restored: &PartitionOffsets,
-        now: Duration,
-    ) -> Result<PartitionOffsets, Halt> {
-        let start_offsets = self.source.resolve_start_offsets(&batch.partitions, restored)?;
+    /// Asks the checkpoint thread to claim the restored partitions of `batch` at the fence of the row store. Adds the
+    /// offsets at which reading of these partitions will start to the batch.
+    fn request_fence_claims(&mut self, batch: &mut OpeningBatch, now: Duration) -> Result<(), Halt> {
+        let (mut restored, mut checkpoint_offsets) = (Vec::new(), PartitionOffsets::new());
         for &partition in &batch.partitions {
-            let start = start_offsets.get(&partition).copied();
+            if let Some(&PartitionPhase::Opening {
+                progress: RestoreProgress::Restored { checkpoint_offset }, ..
+            }) = self.partitions.get(&partition).map(TrackedPartition::phase)
+            {
+                restored.push(partition);
+                checkpoint_offsets.extend(checkpoint_offset.map(|offset| (partition, offset)));
+            }
+        }
+        if restored.is_empty() {
+            return Ok(());
+        }
+        let starts = self.source.resolve_start_offsets(&restored, &checkpoint_offsets)?;
+        for partition in restored {
+            let start = starts.start_by_partition.get(&partition).copied();
+            let held_offsets = start.and_then(|start| start.held_offsets);
+            let truncated = starts.truncated_partitions.get(&partition).map(|&held| Some(held));
+            let tracked = self.partitions.get_mut(&partition);
+            if let Some(tracked) = tracked
+                && let Some(held_offsets) = truncated.or_else(|| tracked.take_truncation().then_some(held_offsets))
+            {
+                tracked.take_truncation();
+                tracked.mark_restore_pending();
+                if let Some(checkpoint_thread) = &self.checkpoint_thread {
+                    let command = CheckpointCommand::RestoreBehindTruncation { partition, held_offsets };
+                    checkpoint_thread.send_command(command)?;
+                }
+                continue;
+            }
             if let Some(checkpoint_thread) = &self.checkpoint_thread {
                 checkpoint_thread.send_command(CheckpointCommand::ClaimFence { partition, start })?;
             }
             if let Some(tracked) = self.partitions.get_mut(&partition) {
-                tracked.start_claiming(batch.open_reason, start, now)?;
+                tracked.start_claiming(batch.open_reason, start.map(|start| start.offset), now)?;
             }
+            batch.start_offsets.remove(&partition);
+            batch.start_offsets.extend(start.map(|start| (partition, start.offset)));
         }
-        Ok(start_offsets)
+        Ok(())
     }
 
     fn awaits_checkpoint_thread(&self, batch: &OpeningBatch) -> bool {
@@ -226,6 +244,11 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         match claimed {
             PartitionOpenOutcome::Opened(opened) => {
                 tracked.mark_claimed(opened);
+                Ok(())
+            }
+            PartitionOpenOutcome::RestoredOlder { checkpoint_offset } => {
+                let now = self.clock.monotonic_now();
+                tracked.reopen_from_older_checkpoint(checkpoint_offset, now)?;
                 Ok(())
             }
             PartitionOpenOutcome::Overtaken { newer_epoch: epoch } => {

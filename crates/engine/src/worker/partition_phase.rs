@@ -45,8 +45,8 @@ pub(super) enum PartitionPhase {
 pub(super) enum OpenReason {
     /// The consumer group has assigned the partition to this worker.
     NewAssignment,
-    /// The partition restarts from its last checkpoint. Either the row store has lost rows, or another worker had
-    /// claimed the partition by mistake.
+    /// The partition restarts from its last checkpoint. The row store has lost rows, the source has lost records, or
+    /// another worker had claimed the partition by mistake.
     Restart,
 }
 
@@ -103,7 +103,7 @@ impl PhaseName {
             // nothing to restore or claim.
             Self::Assigned => matches!(next, Self::Opening | Self::Running | Self::Released),
             Self::Opening => matches!(next, Self::Claiming | Self::Released),
-            Self::Claiming => matches!(next, Self::Running | Self::Fenced | Self::Released),
+            Self::Claiming => matches!(next, Self::Running | Self::Opening | Self::Fenced | Self::Released),
             Self::Running => {
                 matches!(next, Self::Snapshotting | Self::Draining | Self::Released | Self::Fenced | Self::Assigned)
             }
@@ -156,6 +156,8 @@ pub(super) struct TrackedPartition {
     phase: PartitionPhase,
     phase_entered_at: Duration,
     pub(super) repeated_fencing: RepeatedFencing,
+    /// Whether the source has lost records that this worker has read, and the partition has not gone back since.
+    is_log_truncated: bool,
 }
 
 impl PartitionPhase {
@@ -194,7 +196,18 @@ impl TrackedPartition {
             phase: PartitionPhase::Assigned { reason: OpenReason::NewAssignment },
             phase_entered_at: now,
             repeated_fencing: RepeatedFencing::default(),
+            is_log_truncated: false,
         }
+    }
+
+    /// Records that the source has lost records that this worker has read.
+    pub(super) fn mark_log_truncated(&mut self) {
+        self.is_log_truncated = true;
+    }
+
+    /// Returns whether the source has lost records since the last call.
+    pub(super) fn take_truncation(&mut self) -> bool {
+        std::mem::take(&mut self.is_log_truncated)
     }
 
     pub(super) fn phase(&self) -> &PartitionPhase {
@@ -254,6 +267,13 @@ impl TrackedPartition {
         }
     }
 
+    /// Records that the checkpoint thread restores another checkpoint of the partition, which is still opened.
+    pub(super) fn mark_restore_pending(&mut self) {
+        if let PartitionPhase::Opening { progress, .. } = &mut self.phase {
+            *progress = RestoreProgress::Pending;
+        }
+    }
+
     pub(super) fn start_claiming(
         &mut self,
         reason: OpenReason,
@@ -262,6 +282,18 @@ impl TrackedPartition {
     ) -> Result<(), IllegalTransition> {
         let claiming = PartitionPhase::Claiming { reason, start_offset, claimed: None };
         self.transition(PhaseName::Claiming, now, |_| (claiming, ()))
+    }
+
+    /// Moves a partition in the phase `Claiming` back to the phase `Opening`, because the checkpoint thread has restored
+    /// an older checkpoint. `checkpoint_offset` is the offset of that checkpoint.
+    pub(super) fn reopen_from_older_checkpoint(
+        &mut self,
+        checkpoint_offset: Option<Offset>,
+        now: Duration,
+    ) -> Result<(), IllegalTransition> {
+        let PartitionPhase::Claiming { reason, .. } = self.phase else { return Ok(()) };
+        let progress = RestoreProgress::Restored { checkpoint_offset };
+        self.transition(PhaseName::Opening, now, |_| (PartitionPhase::Opening { reason, progress }, ()))
     }
 
     /// Stores the data of the partition after the fence has granted the claim.

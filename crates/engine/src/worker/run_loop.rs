@@ -111,6 +111,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                     self.pending_partition_changes.push_back(PendingPartitionChange::DropLost(partitions));
                 }
                 PollOutcome::OffsetsSkipped(partitions) => self.restart_row_counting_after_gaps(&partitions),
+                PollOutcome::LogTruncated(partitions) => self.go_back_behind_truncation(&partitions)?,
                 PollOutcome::PartitionFinished(partition) => self.fire_remaining_windows(partition),
                 PollOutcome::InputExhausted => return self.shut_down(WorkerOutcome::InputExhausted),
             }

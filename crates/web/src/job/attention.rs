@@ -8,7 +8,9 @@ use windrow_core::text::{format_age_ms, format_count_with_noun, pluralize};
 use super::checkpoints::newest_matching_checkpoint;
 use super::job_report::JobReport;
 use super::thresholds::MAX_BACKPRESSURE_SHARE;
-use crate::report::{CheckpointReport, CheckpointStatus, DeadLetterReport, InstanceState, ReachabilityReport};
+use crate::report::{
+    CheckpointReport, CheckpointStatus, DeadLetterReport, InstanceState, MissingRowsReport, ReachabilityReport,
+};
 
 /// A partition without an owner is not urgent if the owners of partitions changed less than this time ago, in
 /// milliseconds. In this time, the consumer group may still be assigning partitions.
@@ -17,6 +19,10 @@ const REBALANCE_GRACE_MS: i64 = 20_000;
 const MAX_DEAD_LETTER_AGE_MS: i64 = 300_000;
 /// The age in milliseconds above which a fault of the input needs no attention.
 const MAX_INPUT_PROBLEM_AGE_MS: i64 = 300_000;
+/// The time in milliseconds for which lost rows need attention: the longest usual TTL of rows, a day.
+const MAX_MISSING_ROWS_AGE_MS: i64 = 86_400_000;
+/// The maximum number of items about lost rows.
+const MAX_MISSING_ROWS_ITEMS: usize = 10;
 /// `is_falling_behind` compares the current lag with the lag this many history steps earlier. 18 steps of 10 seconds
 /// are three minutes.
 const LAG_TREND_STEPS: usize = 18;
@@ -73,6 +79,7 @@ impl JobReport {
         self.add_backpressure_and_lag(&mut list);
         self.add_checkpoint_problems(interval_ms, &mut list);
         self.add_input_problems(&mut list);
+        self.add_missing_rows(&mut list);
         self.add_dead_letters(&mut list);
         let mut items = list.0;
         items.sort_by_key(|item| Reverse(item.level));
@@ -217,6 +224,21 @@ impl JobReport {
                 let level = if problem.problem_kind == "overflow" { AttentionLevel::Soon } else { AttentionLevel::Act };
                 list.add(level, problem.problem.clone(), &problem.remedy);
             }
+        }
+    }
+
+    fn add_missing_rows(&self, list: &mut AttentionList) {
+        let missing = self.items_newest_first(|instance| &instance.missing_rows, |rows| rows.noticed_at_ms);
+        let is_news = |rows: &&MissingRowsReport| self.assembled_at_ms - rows.noticed_at_ms < MAX_MISSING_ROWS_AGE_MS;
+        for rows in missing.iter().map(|reported| reported.item).filter(is_news).take(MAX_MISSING_ROWS_ITEMS) {
+            let problem = format!(
+                "Redis has lost {} that no checkpoint produces again: {}",
+                format_count_with_noun(rows.row_count, "row"),
+                rows.description
+            );
+            let remedy = "Compute these rows again with `windrow replay` if their records still exist, or wait until \
+                          later windows replace them. A larger `keep` in [checkpoint] lets the job go back further.";
+            list.add(AttentionLevel::Act, problem, remedy);
         }
     }
 

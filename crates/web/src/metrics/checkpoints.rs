@@ -43,6 +43,11 @@ pub(super) fn add_checkpoint_metrics(
         "Partitions that another owner claimed while this instance still owned them.",
         [counts.fenced_partition_count.into()],
     );
+    families.add_counter(
+        "windrow_rows_missing_total",
+        "Rows that Redis has lost and that no kept checkpoint produces again.",
+        [counts.missing_row_count.into()],
+    );
     add_last_checkpoint_metrics(families, report, owned);
     add_last_restore_metrics(families, report, owned);
 }

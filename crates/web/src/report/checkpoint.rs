@@ -70,6 +70,9 @@ pub struct CheckpointCounts {
     /// larger epoch.
     #[serde(rename = "fenced")]
     pub fenced_partition_count: u64,
+    /// The number of rows that Redis has lost and that no kept checkpoint produces again.
+    #[serde(rename = "missing_rows")]
+    pub missing_row_count: u64,
 }
 
 impl CheckpointCounts {
@@ -82,6 +85,7 @@ impl CheckpointCounts {
             in_progress_count: self.in_progress_count + other.in_progress_count,
             restored_partition_count: self.restored_partition_count + other.restored_partition_count,
             fenced_partition_count: self.fenced_partition_count + other.fenced_partition_count,
+            missing_row_count: self.missing_row_count + other.missing_row_count,
         }
     }
 }

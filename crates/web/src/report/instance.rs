@@ -6,7 +6,7 @@ use super::checkpoint::{CheckpointCounts, CheckpointReport, RestoreReport};
 use super::freshness::FreshnessReport;
 use super::history::{ChartMark, HistorySample};
 use super::partition::PartitionReport;
-use super::problem::{DeadLetterReport, InputProblemReport, LateEventReport, LoggedProblemReport};
+use super::problem::{DeadLetterReport, InputProblemReport, LateEventReport, LoggedProblemReport, MissingRowsReport};
 use super::reachability::ReachabilityReport;
 use super::redis::RedisWriterReport;
 use super::savepoint::RequestedSavepointReport;
@@ -73,6 +73,8 @@ pub struct InstanceReport {
     /// The newest late events, newest first.
     #[serde(rename = "late_events")]
     pub recent_late_events: Vec<LateEventReport>,
+    /// Rows that Redis has lost and that no kept checkpoint produces again, newest first.
+    pub missing_rows: Vec<MissingRowsReport>,
     /// The newest dead letters, newest first: undecodable records, and rows that Redis refused.
     #[serde(rename = "dead_letters")]
     pub recent_dead_letters: Vec<DeadLetterReport>,

@@ -43,6 +43,26 @@ pub struct LateEventReport {
     pub record_excerpt: RecordExcerpt,
 }
 
+/// Rows of one feature view that Redis has lost and that no kept checkpoint produces again.
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize, Debug)]
+#[serde(default)]
+pub struct MissingRowsReport {
+    /// The time at which a worker noticed that the rows are missing.
+    #[serde(rename = "at_ms")]
+    pub noticed_at_ms: i64,
+    /// The Kafka partition that produced the rows.
+    pub partition: i32,
+    /// The name of the feature view.
+    #[serde(rename = "feature_view")]
+    pub view_name: String,
+    /// The number of missing rows.
+    #[serde(rename = "rows")]
+    pub row_count: u64,
+    /// Which rows are missing: their numbers, and the event times and offsets between which they fired.
+    #[serde(rename = "what")]
+    pub description: String,
+}
+
 /// A dead letter: a record that could not be decoded into an event, or a row that Redis refused.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize, Debug)]
 #[serde(default)]

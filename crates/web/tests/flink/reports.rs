@@ -136,6 +136,7 @@ pub(crate) fn own_report() -> InstanceReport {
             in_progress_count: 0,
             restored_partition_count: 2,
             fenced_partition_count: 0,
+            missing_row_count: 0,
         },
         recent_restores: vec![RestoreReport {
             partition: 1,

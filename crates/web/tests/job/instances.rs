@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 use windrow_engine::{CheckpointStore, ListedObject, StoreFault};
 use windrow_test_support::HANG_TIMEOUT;
 use windrow_web::JobReport;
-use windrow_web::job::JobState;
+use windrow_web::job::{AttentionLevel, JobState};
 use windrow_web::peers::{INSTANCE_GONE_AFTER, ReportPublisher};
-use windrow_web::report::{DelayHistogramReport, HistorySample, PartitionReport, ReachabilityReport};
+use windrow_web::report::{
+    DelayHistogramReport, HistorySample, MissingRowsReport, PartitionReport, ReachabilityReport,
+};
 
 use crate::support::{TestServer, eventually, instance_report, now_ms};
 
@@ -150,6 +152,28 @@ fn what_is_away_for_one_is_away_for_the_job() {
     assert_eq!(job.compute_job_state(), JobState::Degraded);
     let attention = job.attention_items(30_000);
     assert_eq!(attention[0].problem, "Redis has been unreachable for 12 s: gone");
+}
+
+#[test]
+fn rows_that_redis_lost_for_good_need_an_operator() {
+    let mut a = instance_report("a", &[0, 1, 2, 3]);
+    let description = "rows 3 to 7 of `user_features` in partition 2".to_owned();
+    a.missing_rows = vec![MissingRowsReport {
+        noticed_at_ms: 1_000_000,
+        partition: 2,
+        view_name: "user_features".to_owned(),
+        row_count: 5,
+        description,
+    }];
+    let items = |assembled_at_ms| JobReport { assembled_at_ms, instances: vec![a.clone()] }.attention_items(30_000);
+    let item = items(1_005_000).into_iter().find(|item| item.problem.contains("lost")).expect("an item");
+    assert_eq!(item.level, AttentionLevel::Act);
+    assert_eq!(
+        item.problem,
+        "Redis has lost 5 rows that no checkpoint produces again: rows 3 to 7 of `user_features` in partition 2"
+    );
+    let a_day_later = items(1_000_000 + 86_400_000);
+    assert!(a_day_later.iter().all(|item| !item.problem.contains("lost")), "{a_day_later:?}");
 }
 
 #[test]

@@ -53,6 +53,7 @@ pub(crate) fn full_report() -> InstanceReport {
             in_progress_count: 103,
             restored_partition_count: 104,
             fenced_partition_count: 105,
+            missing_row_count: 106,
         },
         recent_restores: vec![
             restore_report(7, 30),

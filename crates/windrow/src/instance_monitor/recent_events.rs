@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use windrow_engine::{
     CheckpointRecord, CheckpointState, DeadLetterRecord, InputProblem, InputProblemKind, LateEventRecord,
-    RestoreRecord, TimelineMarkKind, TruncatedBytes, WorkerMetrics,
+    MissingRowsRecord, RestoreRecord, TimelineMarkKind, TruncatedBytes, WorkerMetrics,
 };
 use windrow_web::report::{
     ChartMark, CheckpointReport, CheckpointStatus, DeadLetterReport, InputProblemReport, LateEventReport,
-    RecordExcerpt, RestoreReport,
+    MissingRowsReport, RecordExcerpt, RestoreReport,
 };
 
 use crate::number_conversions::whole_milliseconds;
@@ -79,6 +79,19 @@ pub(super) fn recent_restores(workers: &[Arc<WorkerMetrics>]) -> Vec<RestoreRepo
     let events =
         merge_newest(workers, |worker| worker.checkpoint_metrics.recent_restores(), |event| event.restored_at_ms);
     events.into_iter().map(report).collect()
+}
+
+/// Returns the rows that Redis has lost and that no worker can write again, newest first.
+pub(super) fn missing_rows(workers: &[Arc<WorkerMetrics>]) -> Vec<MissingRowsReport> {
+    let report = |MissingRowsRecord { noticed_at_ms, missing_rows }: MissingRowsRecord| MissingRowsReport {
+        noticed_at_ms,
+        partition: missing_rows.partition,
+        view_name: missing_rows.view_name.clone(),
+        row_count: missing_rows.row_count(),
+        description: missing_rows.to_string(),
+    };
+    let records = merge_newest(workers, |worker| worker.missing_rows.recent_records(), |record| record.noticed_at_ms);
+    records.into_iter().map(report).collect()
 }
 
 /// Returns the chart marks of all workers, newest first. The last element is `started`, the mark for the start of this

@@ -182,6 +182,7 @@ pub(super) fn sum_checkpoint_counts(workers: &[Arc<WorkerMetrics>]) -> Checkpoin
         counts.restored_partition_count += checkpoints.partitions_restored.get();
         counts.fenced_partition_count += checkpoints.partitions_fenced.get();
     }
+    counts.missing_row_count = workers.iter().map(|worker| worker.missing_rows.row_count.get()).sum();
     counts
 }
 

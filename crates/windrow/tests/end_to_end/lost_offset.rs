@@ -1,16 +1,23 @@
-//! Records that Kafka's retention deletes before the job reads them.
+//! Records that Kafka's retention deletes before the job reads them, and records that Kafka loses after the job has read
+//! them.
 
+use std::path::Path;
 use std::time::Duration;
 
 use windrow_connectors::kafka::KafkaSource;
 use windrow_engine::{Halt, PartitionOffsets, PollOutcome, Source};
 use windrow_spec::LostOffsetPolicy;
+use windrow_test_support::wait_until;
 
+use crate::folder_files::read_files;
+use crate::support::expected::{closing_events, replay_expected_rows};
 use crate::support::kafka::{OutgoingRecord, TestKafka, kafka_or_skip};
-use crate::support::member::{create_topic_guard, member_settings};
-use crate::support::redis::Redis;
-use crate::support::windrow::TestJob;
-use crate::topic::user_events;
+use crate::support::member::{await_test_topic, create_topic_guard, member_settings};
+use crate::support::redis::{Redis, RowsByKey};
+use crate::support::rows::assert_same_rows;
+use crate::support::traffic::{generate_events, read_or_create_seed};
+use crate::support::windrow::{TestJob, telling_pipeline};
+use crate::topic::{read_log, user_events};
 
 /// After a restart behind retention, records are skipped only if the pipeline file allows it.
 #[test]
@@ -72,7 +79,7 @@ fn read_while_records_are_deleted(
         match polled {
             Ok(PollOutcome::Assigned(partitions)) => {
                 let starts = source.resolve_start_offsets(&partitions, &PartitionOffsets::new()).expect("known");
-                source.start_partitions(&partitions, &starts).expect("begun");
+                source.start_partitions(&partitions, &starts.known_offsets()).expect("begun");
             }
             Ok(PollOutcome::InputExhausted) => break Ok(()),
             Ok(_) => {}
@@ -107,4 +114,68 @@ fn an_offset_that_goes_while_the_job_runs_is_passed_over_where_that_is_written_d
     assert_eq!(first[first.len() - 5..], [75, 76, 77, 78, 79], "{read:?}");
     assert!(first.windows(2).all(|pair| pair[0] < pair[1]), "each once and in order: {read:?}");
     assert_eq!(offsets(1).collect::<Vec<_>>(), [0, 1, 2, 3, 4], "the other partition lost nothing: {read:?}");
+}
+
+/// Writes `topic_id` into all manifests in `state`, with a new checksum.
+fn replace_topic_id(state: &Path, topic_id: &str) {
+    let files = read_files(state).into_iter();
+    for (manifest, bytes) in files.filter(|(path, _)| path.to_string_lossy().contains("/checkpoint/")) {
+        let text = String::from_utf8(bytes).expect("a manifest");
+        let (_, body) = text.split_once('\n').expect("a title line");
+        let mut members: serde_json::Value = serde_json::from_str(body).expect("JSON");
+        members["topic_id"] = topic_id.into();
+        let body = format!("1\n{members}");
+        let text = format!("windrow-checkpoint 1 {:08x}{}", crc32fast::hash(body.as_bytes()), &body[1..]);
+        std::fs::write(manifest, text).expect("written");
+    }
+}
+
+/// After an unclean election, a partition ends before the position of the job, and other records follow. A topic that is
+/// created again with the first records, and manifests with its id, stand for the partition.
+#[test]
+fn records_that_kafka_lost_after_they_were_read_count_once() {
+    let kafka = kafka_or_skip!();
+    let redis = Redis::start();
+    let topic = kafka.create_unique_topic(1, &[]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = folder.path().join("log");
+    let mut run = TestJob::with_pipeline(telling_pipeline(), &kafka.brokers, &redis.url(), &topic);
+    run.set_override("checkpoint.keep=20");
+    let seed = read_or_create_seed();
+    let events = generate_events(3_300, seed);
+
+    // The only checkpoint after offset 2,000 is the one that the second stop takes at offset 3,000.
+    for (part, every) in [(&events[..2_000], "300ms"), (&events[2_000..3_000], "1h")] {
+        kafka.produce(&topic, part);
+        let running = run.start(&["--set", &format!("checkpoint.every={every}")], &log);
+        let status = if part.len() == 2_000 { "records=\"2,000\"" } else { "records=\"1,000\"" };
+        wait_until("the status line says that all events are read", || read_log(&log).contains(status));
+        running.stop(&log);
+    }
+    assert_eq!(kafka.committed_offsets(&run.group, &topic, 1), [3_000]);
+    kafka.delete_topic(&topic);
+    // Kafka deletes a topic asynchronously.
+    std::thread::sleep(Duration::from_millis(500));
+    kafka.create_named_topic(&topic, 1, &[]);
+    kafka.produce(&topic, &events[..2_000]);
+    kafka.produce(&topic, &events[3_000..]);
+    replace_topic_id(run.state.path(), &await_test_topic(&kafka, &topic).id.expect("an id"));
+
+    let output = run.run_to_end(&[]);
+    let refused = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(10), "{refused}");
+    assert!(refused.contains("but the partition ends at offset 2300"), "{refused}");
+
+    run.set_override("source.kafka.on_lost_offset=earliest");
+    let running = run.start(&[], &log);
+    kafka.produce(&topic, &closing_events(1));
+    // All events are in the window of the tally, which closes last.
+    let tallies = |rows: RowsByKey| -> RowsByKey {
+        rows.into_iter().filter(|(key, _)| key.starts_with("tally:") && !key.contains(":closing")).collect()
+    };
+    let expected = tallies(replay_expected_rows(&kafka, &topic, 1, &telling_pipeline()).contents);
+    wait_until("all tallies are there", || expected.keys().all(|key| redis.read_rows().contains_key(key)));
+    running.stop(&log);
+    assert_same_rows(&expected, &tallies(redis.read_rows()), &read_log(&log));
+    assert!(read_log(&log).contains("going back to an older checkpoint"), "{}", read_log(&log));
 }

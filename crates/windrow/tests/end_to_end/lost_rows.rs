@@ -1,12 +1,13 @@
 //! Redis loses acknowledged rows while the job runs: it is flushed, restarted without data, or fails over to a replica that
-//! lags. The job detects the loss with the next row and writes all rows since its last checkpoint again.
+//! lags. The job detects the loss with the next row and writes all rows since its last checkpoint again. If the lost rows
+//! are older than that checkpoint, it goes back to an older one.
 
 use std::path::Path;
 use windrow_test_support::wait_until;
 
 use crate::support::expected::{closing_events, partition_payloads};
 use crate::support::kafka::{OutgoingRecord, TestKafka, kafka_or_skip};
-use crate::support::redis::{Redis, RowsByKey};
+use crate::support::redis::{Redis, RedisPair, RowsByKey};
 use crate::support::rows::{await_same_rows, last_row_per_key, parse_keyed_row};
 use crate::support::traffic::{generate_events, read_or_create_seed};
 use crate::support::windrow::{TestJob, run_replay, telling_pipeline};
@@ -65,13 +66,15 @@ fn run_accident(accident: RedisAccident, folder: &Path, seed: u64) {
     let (log, second_log) = (folder.join(format!("{accident:?}-1")), folder.join(format!("{accident:?}-2")));
 
     kafka.produce(&topic, &events[..3_000]);
-    let running = run.start(&["--workers", "1"], &log);
+    // A single checkpoint is kept, so the job cannot go back behind it.
+    let running = run.start(&["--workers", "1", "--set", "checkpoint.keep=1"], &log);
     wait_until("the first part is in a checkpoint", || total() == 3_000);
     running.stop(&log);
     let saved = partition_watermarks(&kafka, &topic);
 
     // No checkpoints from here on. There is one worker, since moving a partition takes a checkpoint.
-    let running = run.start(&["--workers", "1", "--set", "checkpoint.every=1h"], &second_log);
+    let arguments = ["--workers", "1", "--set", "checkpoint.keep=1", "--set", "checkpoint.every=1h"];
+    let running = run.start(&arguments, &second_log);
     kafka.produce(&topic, &events[3_000..6_000]);
     let before = partition_watermarks(&kafka, &topic);
     await_same_rows(&rows_fired_between(&kafka, &topic, None, Some(&before)), &redis, "before the accident");
@@ -109,5 +112,64 @@ fn rows_that_redis_lost_are_written_again() {
     for accident in [RedisAccident::Flushed, RedisAccident::RestartedWithoutData, RedisAccident::RestartedWithOldCopy] {
         println!("{accident:?}");
         run_accident(accident, folder.path(), seed);
+    }
+}
+
+/// Whether the job runs while Redis fails over, or starts afterwards.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum JobDuringFailover {
+    Running,
+    Stopped,
+}
+
+/// The master acknowledges rows, a checkpoint counts them, and the replica that takes over never had them.
+fn run_failover(job: JobDuringFailover, folder: &Path, seed: u64) {
+    let kafka = TestKafka::with_brokers(std::env::var("WINDROW_TEST_KAFKA").expect("checked by the caller"));
+    let mut redis = RedisPair::start();
+    let topic = kafka.create_unique_topic(PARTITIONS, &[]);
+    let run = TestJob::with_pipeline(telling_pipeline(), &kafka.brokers, &redis.url(), &topic);
+    let events = generate_events(9_000, seed);
+    let total = || kafka.committed_offsets(&run.group, &topic, PARTITIONS).iter().sum::<i64>();
+    let (log, second_log) = (folder.join(format!("{job:?}-1")), folder.join(format!("{job:?}-2")));
+    let arguments = ["--set", "checkpoint.keep=20"];
+
+    let running = run.start(&arguments, &log);
+    kafka.produce(&topic, &events[..3_000]);
+    wait_until("the first part is in a checkpoint", || total() == 3_000);
+    redis.hold_replication();
+    kafka.produce(&topic, &events[3_000..6_000]);
+    wait_until("the second part is in a checkpoint", || total() == 6_000);
+    let before = partition_watermarks(&kafka, &topic);
+    await_same_rows(&rows_fired_between(&kafka, &topic, None, Some(&before)), &redis.master, "before the failover");
+    let (running, log) = match job {
+        JobDuringFailover::Running => {
+            redis.fail_over();
+            (running, log)
+        }
+        JobDuringFailover::Stopped => {
+            running.stop(&log);
+            redis.fail_over();
+            (run.start(&arguments, &second_log), second_log)
+        }
+    };
+    kafka.produce(&topic, &events[6_000..]);
+    kafka.produce(&topic, &closing_events(PARTITIONS));
+    let expected = rows_fired_between(&kafka, &topic, None, None);
+    await_same_rows(&expected, &redis.replica, &format!("{job:?}: {}", read_log(&log)));
+    running.stop(&log);
+    await_same_rows(&expected, &redis.replica, "after the stop");
+    let log = read_log(&log);
+    assert_eq!(log.matches("going back to an older checkpoint").count(), 2, "{log}");
+    assert!(!log.contains("no checkpoint is old enough"), "{log}");
+}
+
+#[test]
+fn rows_lost_behind_a_checkpoint_are_written_again() {
+    let _kafka = kafka_or_skip!();
+    let folder = tempfile::tempdir().expect("a folder");
+    let seed = read_or_create_seed();
+    for job in [JobDuringFailover::Running, JobDuringFailover::Stopped] {
+        println!("{job:?}");
+        run_failover(job, folder.path(), seed);
     }
 }

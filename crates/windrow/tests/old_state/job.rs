@@ -16,8 +16,8 @@ use windrow_engine::checkpoint::{CurrentSavepointRequest, RestoreSource, StateId
 use windrow_engine::halt::InputFault;
 use windrow_engine::{
     CheckpointConfig, CheckpointStore, CommitWait, FenceToken, FlushTicket, Halt, NoDeadLetterSink, NoRowFence, Offset,
-    Partition, PartitionOffsets, PollOutcome, Sink, Source, SourceRecord, StopSignal, SystemClock, Worker,
-    WorkerMetrics, WorkerOutcome, WorkerParts,
+    Partition, PartitionOffsets, PollOutcome, Sink, Source, SourceRecord, StartOffset, StartOffsets, StopSignal,
+    SystemClock, Worker, WorkerMetrics, WorkerOutcome, WorkerParts,
 };
 use windrow_spec::Pipeline;
 use windrow_test_support::HANG_TIMEOUT;
@@ -212,8 +212,10 @@ impl Source for StepSource {
         &mut self,
         partitions: &[Partition],
         positions: &PartitionOffsets,
-    ) -> Result<PartitionOffsets, Halt> {
-        let start = |&partition: &Partition| (partition, positions.get(&partition).copied().unwrap_or(0));
+    ) -> Result<StartOffsets, Halt> {
+        let start = |&partition: &Partition| {
+            (partition, StartOffset::with_unknown_bounds(positions.get(&partition).copied().unwrap_or(0)))
+        };
         Ok(partitions.iter().map(start).collect())
     }
 

@@ -22,6 +22,8 @@ mod faults;
 mod faulty_store;
 mod job;
 mod large_state;
+mod lost_rows;
 mod memory_rows;
 mod scripted_source;
+mod truncated_log;
 mod views;

@@ -9,8 +9,8 @@ use parking_lot::Mutex;
 use windrow_connectors::file::JsonLinesSink;
 use windrow_core::{FeatureView, Row, Window};
 use windrow_engine::{
-    ClaimOutcome, Epoch, FenceToken, FlushTicket, Halt, LostPartition, Partition, PartitionClaim, PartitionLossReason,
-    RowFence, Sink, ViewRowCount,
+    ClaimOutcome, Epoch, FenceToken, FlushTicket, Halt, LostPartition, MissingRowsPolicy, Partition, PartitionClaim,
+    PartitionLossReason, RowFence, Sink, ViewRowCount,
 };
 
 /// The rows and fences that all workers share.
@@ -26,6 +26,10 @@ struct RowStoreState {
     /// The newest window of every entity: what a reader sees where the key does not name the window.
     newest: BTreeMap<(Partition, usize, String), Window>,
     refused: u64,
+    /// Whether a row may be written again, and an older one after a newer one.
+    is_rewriting_allowed: bool,
+    /// The owners that wrote rows which the store has lost since.
+    owners_of_lost_rows: Vec<FenceToken>,
 }
 
 impl MemoryRowStore {
@@ -44,9 +48,22 @@ impl MemoryRowStore {
         Self(Arc::new(Mutex::new(self.0.lock().clone())))
     }
 
+    /// Accepts from now on that rows are written again, as is right after the source has lost records.
+    pub(crate) fn allow_rewriting(&self) {
+        self.0.lock().is_rewriting_allowed = true;
+    }
+
     /// Loses everything, as a restarted Redis without persistence does.
     pub(crate) fn clear(&self) {
         *self.0.lock() = RowStoreState::default();
+    }
+
+    /// Goes back to `earlier`, a copy, as a failover to a replica that lags does.
+    pub(crate) fn go_back_to(&self, earlier: &Self) {
+        let earlier = earlier.0.lock().clone();
+        let mut state = self.0.lock();
+        let owners = state.fences.iter().map(|(&partition, &(epoch, _))| FenceToken { partition, epoch }).collect();
+        *state = RowStoreState { owners_of_lost_rows: owners, ..earlier };
     }
 
     pub(crate) fn sink(&self, views: &[FeatureView], key: &str) -> MemorySink {
@@ -78,6 +95,12 @@ impl RowFence for MemoryRowStore {
         {
             return Ok(ClaimOutcome::Stale(*epoch));
         }
+        let stored_counts = stored.map(|(_, counts)| counts);
+        if claim.missing_rows == MissingRowsPolicy::RefuseClaim
+            && claim.count_missing_rows(stored_counts.map(Vec::as_slice)) > 0
+        {
+            return Ok(ClaimOutcome::RowsMissing { stored_row_counts: stored_counts.cloned() });
+        }
         let count = |wanted: &ViewRowCount| {
             let there = stored.and_then(|(_, counts)| counts.iter().find(|count| count.view == wanted.view));
             let rows = there
@@ -99,19 +122,27 @@ pub(crate) struct MemorySink {
     lost: Vec<LostPartition>,
 }
 
+impl MemorySink {
+    fn add_lost_partition(&mut self, fence_token: FenceToken, reason: PartitionLossReason) {
+        if self.lost.iter().all(|lost| lost.fence_token != fence_token) {
+            self.lost.push(LostPartition { fence_token, reason });
+        }
+    }
+}
+
 impl Sink for MemorySink {
     fn write_row(&mut self, origin: FenceToken, row: Row<'_>) {
         let mut state = self.store.0.lock();
         let why = match state.fences.get(&origin.partition) {
+            _ if state.owners_of_lost_rows.contains(&origin) => Some(PartitionLossReason::StoreRewound),
             Some((epoch, _)) if *epoch == origin.epoch => None,
             Some((epoch, _)) if *epoch > origin.epoch => Some(PartitionLossReason::Fenced(*epoch)),
             _ => Some(PartitionLossReason::StoreRewound),
         };
         if let Some(why) = why {
             state.refused += 1;
-            if self.lost.iter().all(|lost| lost.fence_token != origin) {
-                self.lost.push(LostPartition { fence_token: origin, reason: why });
-            }
+            drop(state);
+            self.add_lost_partition(origin, why);
             return;
         }
         let count = &mut state.fences.get_mut(&origin.partition).expect("looked at before").1[row.view_id.0];
@@ -126,17 +157,36 @@ impl Sink for MemorySink {
             );
             count.last_row_number = row.row_number;
         }
+        let is_rewriting_allowed = state.is_rewriting_allowed;
         let times = state.write_counts.entry((row.view_id.0, row.entity_key.to_owned(), row.window)).or_insert(0);
         *times += 1;
-        assert_eq!(*times, 1, "view {} of {:?} in {:?} was written twice", row.view_id.0, row.entity_key, row.window);
+        let is_first = *times == 1;
+        assert!(
+            is_first || is_rewriting_allowed,
+            "view {} of {:?} in {:?} was written twice",
+            row.view_id.0,
+            row.entity_key,
+            row.window
+        );
         let seen =
             state.newest.entry((origin.partition, row.view_id.0, row.entity_key.to_owned())).or_insert(row.window);
-        assert!(seen.end <= row.window.end, "{:?}: {:?} takes the place of {seen:?}", row.entity_key, row.window);
+        assert!(
+            seen.end <= row.window.end || is_rewriting_allowed,
+            "{:?}: {:?} takes the place of {seen:?}",
+            row.entity_key,
+            row.window
+        );
         *seen = row.window;
         drop(state);
         self.json.write_row(origin, row);
         // No row may stay in a buffer when a test clears the store.
         self.json.start_flush().expect("memory takes it");
+    }
+
+    fn verify_rows_at_next_flush(&mut self, origin: FenceToken) {
+        if self.store.0.lock().owners_of_lost_rows.contains(&origin) {
+            self.add_lost_partition(origin, PartitionLossReason::StoreRewound);
+        }
     }
 
     fn start_flush(&mut self) -> Result<FlushTicket, Halt> {

@@ -1,11 +1,16 @@
 //! A source that follows a script: it waits for checkpoints, kills or revokes at chosen offsets.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use windrow_engine::halt::InputFault;
-use windrow_engine::{CommitWait, Halt, Offset, Partition, PartitionOffsets, PollOutcome, Source, SourceRecord};
+use windrow_engine::{
+    CommitWait, Halt, HeldOffsets, Offset, Partition, PartitionOffsets, PollOutcome, Source, SourceRecord, StartOffset,
+    StartOffsets,
+};
 use windrow_test_support::HANG_TIMEOUT;
 
 /// The source has only this partition.
@@ -35,6 +40,8 @@ pub(crate) struct ScriptedSource {
     pub(crate) events: Arc<Vec<String>>,
     /// Actions by offset, in order.
     pub(crate) actions: Vec<(Offset, ScriptAction)>,
+    /// The log that takes the place of `events` at the next poll. It ends before the worker's position.
+    pub(crate) shorter_log: Arc<Mutex<Option<Arc<Vec<String>>>>>,
     position: Option<Offset>,
     committed: Option<Offset>,
     announced: bool,
@@ -57,6 +64,7 @@ impl ScriptedSource {
         Self {
             events: Arc::clone(events),
             actions,
+            shorter_log: Arc::default(),
             position: None,
             committed: None,
             announced: false,
@@ -90,6 +98,11 @@ impl Source for ScriptedSource {
             ScriptEnd::Over => return Ok(PollOutcome::InputExhausted),
             ScriptEnd::Revoked => return Self::idle(),
             ScriptEnd::NotYet => {}
+        }
+        if let Some(shorter) = self.shorter_log.lock().take() {
+            self.events = shorter;
+            self.position = None;
+            return Ok(PollOutcome::LogTruncated(vec![PARTITION]));
         }
         let Some(position) = self.position else { return Self::idle() };
         // Drop actions before the position, also when the worker started after them.
@@ -139,12 +152,14 @@ impl Source for ScriptedSource {
         Ok(PollOutcome::PartitionFinished(PARTITION))
     }
 
-    fn resolve_start_offsets(
-        &mut self,
-        _: &[Partition],
-        positions: &PartitionOffsets,
-    ) -> Result<PartitionOffsets, Halt> {
-        Ok(PartitionOffsets::from([(PARTITION, positions.get(&PARTITION).copied().unwrap_or(0))]))
+    fn resolve_start_offsets(&mut self, _: &[Partition], positions: &PartitionOffsets) -> Result<StartOffsets, Halt> {
+        let held = HeldOffsets { first_offset: 0, end_offset: Offset::try_from(self.events.len()).expect("small") };
+        let offset = positions.get(&PARTITION).copied().unwrap_or(0);
+        if !held.contains_offset(offset) {
+            let truncated_partitions = BTreeMap::from([(PARTITION, held)]);
+            return Ok(StartOffsets { truncated_partitions, ..StartOffsets::default() });
+        }
+        Ok(StartOffsets::from_iter([(PARTITION, StartOffset { offset, held_offsets: Some(held) })]))
     }
 
     fn start_partitions(&mut self, partitions: &[Partition], starts: &PartitionOffsets) -> Result<(), Halt> {

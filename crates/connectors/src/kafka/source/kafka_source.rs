@@ -8,7 +8,9 @@ use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
 use tracing::{info, warn};
 use windrow_engine::halt::SourceOperation;
-use windrow_engine::{CommitWait, Halt, Offset, Partition, PartitionOffsets, PollOutcome, Source, SourceRecord};
+use windrow_engine::{
+    CommitWait, Halt, Offset, Partition, PartitionOffsets, PollOutcome, Source, SourceRecord, StartOffset, StartOffsets,
+};
 use windrow_spec::{KafkaSourceSpec, StartPosition};
 
 use super::assignment_mode::{AssignmentMode, BoundedAssignment};
@@ -18,6 +20,7 @@ use crate::kafka::group::membership::GroupMembership;
 use crate::kafka::group::monitor::UnassignedPartitionMonitor;
 use crate::kafka::halts::build_refused_operation_halt;
 use crate::kafka::topic::monitor::TopicMonitor;
+use crate::kafka::topic::partition_bounds::{accept_truncated_log, replace_lost_offset};
 use crate::kafka::unreadable_batch::is_unreadable_batch;
 use crate::outage::OutageTracker;
 
@@ -127,6 +130,10 @@ impl Source for KafkaSource {
             return Ok(announcement);
         }
         if self.lost_offset_unresolved {
+            let truncated = self.stop_reading_truncated_partitions()?;
+            if !truncated.is_empty() {
+                return Ok(PollOutcome::LogTruncated(truncated));
+            }
             let skipped = self.restart_partitions_with_lost_offsets()?;
             if !skipped.is_empty() {
                 return Ok(PollOutcome::OffsetsSkipped(skipped));
@@ -175,16 +182,21 @@ impl Source for KafkaSource {
         &mut self,
         partitions: &[Partition],
         positions: &PartitionOffsets,
-    ) -> Result<PartitionOffsets, Halt> {
+    ) -> Result<StartOffsets, Halt> {
         if !partitions.is_empty() {
             self.topic_monitor.verify_topic_unchanged()?;
         }
         let held = self.record_consumer.fetch_partition_bounds(partitions);
-        let mut starts = PartitionOffsets::new();
+        let mut starts = StartOffsets::default();
         for &partition in partitions {
             let start = match (positions.get(&partition), held.get(&partition)) {
+                (Some(&position), Some(&held)) if position > held.end_offset => {
+                    accept_truncated_log(held, position, partition, &self.settings)?;
+                    starts.truncated_partitions.insert(partition, held);
+                    continue;
+                }
                 (Some(&position), Some(held)) if !held.contains_offset(position) => {
-                    Some(held.replace_lost_offset(position, partition, &self.settings)?)
+                    Some(replace_lost_offset(*held, position, partition, &self.settings)?)
                 }
                 (Some(&position), _) => Some(position),
                 // The start position "latest" becomes a fixed offset here. If a restarted job determined the latest
@@ -195,7 +207,9 @@ impl Source for KafkaSource {
                 }),
                 (None, None) => None,
             };
-            starts.extend(start.map(|start| (partition, start)));
+            let held_offsets = held.get(&partition).copied();
+            let start = start.map(|offset| (partition, StartOffset { offset, held_offsets }));
+            starts.start_by_partition.extend(start);
         }
         Ok(starts)
     }

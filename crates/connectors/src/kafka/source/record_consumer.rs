@@ -11,7 +11,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaResult;
 use rdkafka::message::BorrowedMessage;
 use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
-use windrow_engine::{Halt, Offset, Partition};
+use windrow_engine::{Halt, HeldOffsets, Offset, Partition};
 use windrow_spec::{KafkaSourceSpec, StartPosition};
 
 use super::read_progress::ReadProgress;
@@ -19,7 +19,7 @@ use crate::kafka::bounded_close::BoundedCloseConsumer;
 use crate::kafka::client_config;
 use crate::kafka::client_context::LoggingContext;
 use crate::kafka::halts::build_refused_settings_halt;
-use crate::kafka::topic::partition_bounds::{self, PartitionBounds};
+use crate::kafka::topic::partition_bounds;
 
 pub(super) struct RecordConsumer {
     consumer: BoundedCloseConsumer<LoggingContext>,
@@ -51,7 +51,7 @@ impl RecordConsumer {
     }
 
     /// Returns the first and end offsets of `partitions`. Omits partitions whose leader does not answer.
-    pub(super) fn fetch_partition_bounds(&self, partitions: &[Partition]) -> BTreeMap<Partition, PartitionBounds> {
+    pub(super) fn fetch_partition_bounds(&self, partitions: &[Partition]) -> BTreeMap<Partition, HeldOffsets> {
         partition_bounds::fetch_partition_bounds(&self.consumer, &self.topic, partitions)
     }
 

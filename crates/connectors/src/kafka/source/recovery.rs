@@ -10,6 +10,7 @@ use super::kafka_source::KafkaSource;
 use super::read_progress::StuckPartition;
 use crate::kafka::fault::{self, KafkaFault};
 use crate::kafka::halts::build_refused_operation_halt;
+use crate::kafka::topic::partition_bounds::{accept_truncated_log, replace_lost_offset};
 use crate::kafka::unreadable_batch::find_unreadable_batch_end;
 
 impl KafkaSource {
@@ -67,6 +68,25 @@ impl KafkaSource {
         }
     }
 
+    /// Stops reading the partitions that now end before their next offset, and returns them. The worker must go back to
+    /// an older state of these partitions.
+    pub(super) fn stop_reading_truncated_partitions(&mut self) -> Result<Vec<Partition>, Halt> {
+        self.topic_monitor.verify_topic_unchanged()?;
+        let positions = self.record_consumer.read_progress.next_offsets();
+        let partitions: Vec<Partition> = positions.keys().copied().collect();
+        let mut truncated = Vec::new();
+        for (&partition, &held) in &self.record_consumer.fetch_partition_bounds(&partitions) {
+            if positions[&partition] > held.end_offset {
+                accept_truncated_log(held, positions[&partition], partition, &self.settings)?;
+                truncated.push(partition);
+            }
+        }
+        self.record_consumer.stop_reading(&truncated).map_err(|error| {
+            build_refused_operation_halt(&self.settings.brokers, SourceOperation::ContinueReading, error)
+        })?;
+        Ok(truncated)
+    }
+
     /// Restarts the partitions whose next offset Kafka no longer holds, each at an offset that Kafka holds. Returns
     /// these partitions. Kafka's error does not name the partitions, so this function compares all next offsets with
     /// the offsets that Kafka holds.
@@ -88,7 +108,7 @@ impl KafkaSource {
             let Some(bounds) = held.get(&partition).filter(|bounds| !bounds.contains_offset(position)) else {
                 continue;
             };
-            let start = bounds.replace_lost_offset(position, partition, &self.settings)?;
+            let start = replace_lost_offset(*bounds, position, partition, &self.settings)?;
             self.record_consumer.restart_partition_at(partition, start).map_err(refused)?;
             self.note_next_offset(partition, start);
             skipped.push(partition);

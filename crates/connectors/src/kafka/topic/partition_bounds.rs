@@ -7,19 +7,10 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
 use tracing::warn;
 use windrow_engine::halt::LostOffset;
-use windrow_engine::{Halt, Offset, Partition, PartitionOffsets};
+use windrow_engine::{Halt, HeldOffsets, Offset, Partition, PartitionOffsets};
 use windrow_spec::{KafkaSourceSpec, LostOffsetPolicy};
 
 const BOUNDS_REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// The range of offsets that Kafka holds of one partition.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct PartitionBounds {
-    /// The offset of the oldest record that Kafka still holds.
-    pub(crate) first_offset: Offset,
-    /// The offset after the newest record.
-    pub(crate) end_offset: Offset,
-}
 
 /// Returns the first and end offsets of `partitions`. Sends two requests to each broker. Omits partitions whose leader
 /// does not answer.
@@ -27,7 +18,7 @@ pub(crate) fn fetch_partition_bounds<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     topic: &str,
     partitions: &[Partition],
-) -> BTreeMap<Partition, PartitionBounds> {
+) -> BTreeMap<Partition, HeldOffsets> {
     if partitions.is_empty() {
         return BTreeMap::new();
     }
@@ -37,7 +28,7 @@ pub(crate) fn fetch_partition_bounds<C: ConsumerContext>(
     firsts
         .into_iter()
         .filter_map(|(partition, first)| {
-            ends.get(&partition).map(|&end| (partition, PartitionBounds { first_offset: first, end_offset: end }))
+            ends.get(&partition).map(|&end| (partition, HeldOffsets { first_offset: first, end_offset: end }))
         })
         .collect()
 }
@@ -74,41 +65,66 @@ fn fetch_bound_offsets<C: ConsumerContext>(
     Some(known.collect())
 }
 
-impl PartitionBounds {
-    pub(crate) fn contains_offset(self, position: Offset) -> bool {
-        (self.first_offset..=self.end_offset).contains(&position)
-    }
-
-    /// Returns the offset at which reading continues instead of `position`, which Kafka no longer holds.
-    ///
-    /// # Errors
-    /// [`Halt::LostOffset`], unless the setting `on_lost_offset` accepts the loss.
-    pub(crate) fn replace_lost_offset(
-        self,
-        position: Offset,
-        partition: Partition,
-        settings: &KafkaSourceSpec,
-    ) -> Result<Offset, Halt> {
-        let Self { first_offset: first, end_offset: end } = self;
-        let lost = LostOffset {
-            topic: settings.topic.clone(),
-            partition,
-            lost_offset: position,
-            first_kept_offset: first,
-            end_offset: end,
-        };
-        match settings.lost_offset_policy {
-            LostOffsetPolicy::Halt => Err(lost.into()),
-            LostOffsetPolicy::Earliest => {
-                warn!(
-                    partition,
-                    position,
-                    first,
-                    end,
-                    "{lost}; reading continues at offset {first}, as `on_lost_offset` says; windows are incomplete"
-                );
-                Ok(first)
-            }
+/// Returns the offset at which reading continues instead of `position`. Kafka has deleted the records before the first
+/// offset that it holds.
+///
+/// # Errors
+/// [`Halt::LostOffset`], unless the setting `on_lost_offset` accepts the loss.
+pub(crate) fn replace_lost_offset(
+    held: HeldOffsets,
+    position: Offset,
+    partition: Partition,
+    settings: &KafkaSourceSpec,
+) -> Result<Offset, Halt> {
+    let HeldOffsets { first_offset: first, end_offset: end } = held;
+    let lost = describe_lost_offset(held, position, partition, settings);
+    match settings.lost_offset_policy {
+        LostOffsetPolicy::Halt => Err(lost.into()),
+        LostOffsetPolicy::Earliest => {
+            warn!(
+                partition,
+                position,
+                first,
+                end,
+                "{lost}; reading continues at offset {first}, as `on_lost_offset` says; windows are incomplete"
+            );
+            Ok(first)
         }
+    }
+}
+
+/// Logs that a partition ends before `position`, at which reading was to continue.
+///
+/// # Errors
+/// [`Halt::LostOffset`], unless the setting `on_lost_offset` accepts the loss.
+pub(crate) fn accept_truncated_log(
+    held: HeldOffsets,
+    position: Offset,
+    partition: Partition,
+    settings: &KafkaSourceSpec,
+) -> Result<(), Halt> {
+    let HeldOffsets { first_offset: first, end_offset: end } = held;
+    let lost = describe_lost_offset(held, position, partition, settings);
+    match settings.lost_offset_policy {
+        LostOffsetPolicy::Halt => Err(lost.into()),
+        LostOffsetPolicy::Earliest => {
+            warn!(partition, position, first, end, "{lost}; the partition goes back, as `on_lost_offset` says");
+            Ok(())
+        }
+    }
+}
+
+fn describe_lost_offset(
+    held: HeldOffsets,
+    position: Offset,
+    partition: Partition,
+    settings: &KafkaSourceSpec,
+) -> LostOffset {
+    LostOffset {
+        topic: settings.topic.clone(),
+        partition,
+        lost_offset: position,
+        first_kept_offset: held.first_offset,
+        end_offset: held.end_offset,
     }
 }

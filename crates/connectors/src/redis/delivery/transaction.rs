@@ -8,13 +8,13 @@
 
 use redis::Value;
 use windrow_core::{EventSchema, EventTime, Window};
-use windrow_engine::{Epoch, LostPartition, PartitionClaim};
+use windrow_engine::{Epoch, LostPartition, PartitionClaim, ViewRowCount};
 use windrow_spec::RedisViewSpec;
 
 use super::command_list::CommandList;
 use super::connection::{ExecOutcome, RedisConnection, expect_success, server_error_from_reply};
 use crate::redis::fault::{RedisFault, classify_error_reply, extract_row_refusal_reason};
-use crate::redis::fence::claim::{ClaimDecision, count_missing_rows, decide_claim};
+use crate::redis::fence::claim::{ClaimDecision, decide_claim};
 use crate::redis::fence::granted::{BatchFenceVerdict, GrantedFences};
 use crate::redis::fence::key::{FENCE_KEY_PREFIX, is_fence_key};
 use crate::redis::fence::value::FenceValue;
@@ -54,6 +54,9 @@ pub(crate) enum FenceClaimResult {
     /// The claim was refused. The value is the epoch of the stored fence, which is equal to or larger than the epoch of
     /// the claim.
     Stale(Epoch),
+    /// The claim was refused, because Redis lacks rows that the claim counts. The row counts are those of the stored
+    /// fence; `None` if there is no fence.
+    RowsMissing { stored_row_counts: Option<Vec<ViewRowCount>> },
 }
 
 /// The meaning of the reply to a command that is sent before `MULTI`.
@@ -230,15 +233,6 @@ impl TransactionClient {
         })?;
         let was_written = sent_text.is_some() && stored.as_deref() == sent_text.as_ref().map(String::as_bytes);
         let stored = stored.map(|stored| FenceValue::parse_stored_value(key, &stored)).transpose()?;
-        let missing_rows = count_missing_rows(stored.as_ref(), claim);
-        if missing_rows > 0 {
-            tracing::error!(
-                partition = claim.partition,
-                missing_rows,
-                "Redis lacks rows that were written before the checkpoint, and Windrow does not write them again; Redis was \
-                 emptied, has failed over, or is another server"
-            );
-        }
         writes.clear();
         let granted = match stored {
             // An earlier attempt of this claim wrote the fence, but the writer did not receive the answer of Redis.
@@ -252,6 +246,11 @@ impl TransactionClient {
                 ClaimDecision::Stale(epoch) => {
                     transaction.send_and_discard_transaction(writes)?;
                     return Ok(AttemptOutcome::Done(FenceClaimResult::Stale(epoch)));
+                }
+                ClaimDecision::RowsMissing => {
+                    transaction.send_and_discard_transaction(writes)?;
+                    let stored_row_counts = stored.map(|stored| stored.row_counts);
+                    return Ok(AttemptOutcome::Done(FenceClaimResult::RowsMissing { stored_row_counts }));
                 }
             },
         };

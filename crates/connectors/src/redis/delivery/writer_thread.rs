@@ -106,6 +106,9 @@ impl WriterThread {
         let outcome = match self.retry_until_done(|| pending.is_awaited(), attempt)? {
             None => return Ok(()),
             Some(FenceClaimResult::Stale(epoch)) => ClaimOutcome::Stale(epoch),
+            Some(FenceClaimResult::RowsMissing { stored_row_counts }) => {
+                ClaimOutcome::RowsMissing { stored_row_counts }
+            }
             Some(FenceClaimResult::Granted(value)) => {
                 let rows = value.row_counts.iter().map(|count| count.last_row_number).collect();
                 self.granted_fences.record_granted_fence(claim.partition, value);

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
-use windrow_engine::{ClaimOutcome, Epoch, PartitionClaim, ViewRowCount};
+use windrow_engine::{ClaimOutcome, Epoch, MissingRowsPolicy, PartitionClaim};
 
 use super::value::FenceValue;
 
@@ -47,45 +47,34 @@ pub(crate) enum ClaimDecision {
     /// The claim is refused. The value is the epoch of the stored fence, which is equal to or larger than the epoch of
     /// the claim.
     Stale(Epoch),
+    /// The claim is refused, because Redis lacks rows that the claim counts.
+    RowsMissing,
 }
 
 /// Decides whether the fence `stored` permits `claim`, and computes the new fence. For each view, the new fence has the
 /// larger of the row counts in `stored` and `claim`. If the two row counts are not comparable, the new fence has the
-/// row count of the claim.
+/// row count of the claim. A claim that refuses missing rows is not granted if Redis lacks rows that it counts.
 pub(crate) fn decide_claim(stored: Option<&FenceValue>, claim: &PartitionClaim) -> ClaimDecision {
     if let Some(stored) = stored.filter(|stored| stored.epoch >= claim.epoch) {
         return ClaimDecision::Stale(stored.epoch);
     }
+    let stored_counts = stored.map(|stored| &stored.row_counts[..]);
+    if claim.missing_rows == MissingRowsPolicy::RefuseClaim && claim.count_missing_rows(stored_counts) > 0 {
+        return ClaimDecision::RowsMissing;
+    }
     let mut row_counts = claim.row_counts.clone();
     for count in &mut row_counts {
-        if let Some(known) = stored.and_then(|stored| find_comparable_row_count(stored, count)) {
+        if let Some(known) = stored.and_then(|stored| count.find_comparable_count(&stored.row_counts)) {
             count.last_row_number = count.last_row_number.max(known.last_row_number);
         }
     }
     ClaimDecision::Grant(FenceValue { epoch: claim.epoch, row_counts })
 }
 
-/// Returns how many of the rows that `claim` counts are missing in Redis. For each view, these are the rows by which
-/// the row count of `claim` exceeds that of `stored`. A view adds 0 if the two row counts are not comparable. If
-/// `stored` is `None`, all rows are missing.
-pub(crate) fn count_missing_rows(stored: Option<&FenceValue>, claim: &PartitionClaim) -> u64 {
-    let missing = claim.row_counts.iter().map(|count| match stored {
-        None => count.last_row_number,
-        Some(stored) => find_comparable_row_count(stored, count)
-            .map_or(0, |known| count.last_row_number.saturating_sub(known.last_row_number)),
-    });
-    missing.sum()
-}
-
-/// Returns the row count in `stored` that is comparable with `count`; `None` if there is none. Two row counts are
-/// comparable if they have the same view and the same `row_numbering_fingerprint`.
-fn find_comparable_row_count<'a>(stored: &'a FenceValue, count: &ViewRowCount) -> Option<&'a ViewRowCount> {
-    let known = stored.row_counts.iter().find(|known| known.view == count.view);
-    known.filter(|known| known.row_numbering_fingerprint == count.row_numbering_fingerprint)
-}
-
 #[cfg(test)]
 mod tests {
+    use windrow_engine::ViewRowCount;
+
     use super::*;
 
     fn count(view: &str, beginning: u64, rows: u64) -> ViewRowCount {
@@ -97,17 +86,36 @@ mod tests {
         let stored =
             FenceValue { epoch: 5, row_counts: vec![count("a", 1, 10), count("b", 1, 10), count("gone", 1, 10)] };
         let row_counts = vec![count("b", 4, 3), count("new", 6, 0), count("a", 1, 7)];
-        let mut claim = PartitionClaim { partition: 0, epoch: 6, row_counts };
+        let mut claim =
+            PartitionClaim { partition: 0, epoch: 6, row_counts, missing_rows: MissingRowsPolicy::RefuseClaim };
         let granted = vec![count("b", 4, 3), count("new", 6, 0), count("a", 1, 10)];
         assert_eq!(
             decide_claim(Some(&stored), &claim),
             ClaimDecision::Grant(FenceValue { epoch: 6, row_counts: granted })
         );
         let unowned = FenceValue { epoch: 6, row_counts: claim.row_counts.clone() };
+        assert_eq!(decide_claim(None, &claim), ClaimDecision::RowsMissing);
+        claim.missing_rows = MissingRowsPolicy::GrantClaim;
         assert_eq!(decide_claim(None, &claim), ClaimDecision::Grant(unowned));
         for epoch in [4, 5] {
             claim.epoch = epoch;
             assert_eq!(decide_claim(Some(&stored), &claim), ClaimDecision::Stale(5));
+        }
+    }
+
+    #[test]
+    fn a_claim_that_counts_more_rows_than_the_fence_is_refused() {
+        let stored = FenceValue { epoch: 5, row_counts: vec![count("a", 1, 10), count("b", 1, 10)] };
+        let refuse = MissingRowsPolicy::RefuseClaim;
+        for (row_counts, missing) in [
+            (vec![count("a", 1, 10), count("b", 1, 10)], 0),
+            (vec![count("a", 1, 12), count("b", 1, 3)], 2),
+            // The numbers of another numbering say nothing about the rows in Redis.
+            (vec![count("a", 2, 12), count("new", 1, 3)], 0),
+        ] {
+            let claim = PartitionClaim { partition: 0, epoch: 6, row_counts, missing_rows: refuse };
+            assert_eq!(claim.count_missing_rows(Some(&stored.row_counts)), missing);
+            assert_eq!(decide_claim(Some(&stored), &claim) == ClaimDecision::RowsMissing, missing > 0, "{claim:?}");
         }
     }
 }

@@ -21,13 +21,14 @@ const ALL_PHASES: [PhaseName; 8] = [
 ];
 
 /// All legal transitions. Every other transition is illegal.
-const LEGAL_TRANSITIONS: [(PhaseName, PhaseName); 23] = [
+const LEGAL_TRANSITIONS: [(PhaseName, PhaseName); 24] = [
     (PhaseName::Assigned, PhaseName::Opening),
     (PhaseName::Assigned, PhaseName::Running),
     (PhaseName::Assigned, PhaseName::Released),
     (PhaseName::Opening, PhaseName::Claiming),
     (PhaseName::Opening, PhaseName::Released),
     (PhaseName::Claiming, PhaseName::Running),
+    (PhaseName::Claiming, PhaseName::Opening),
     (PhaseName::Claiming, PhaseName::Fenced),
     (PhaseName::Claiming, PhaseName::Released),
     (PhaseName::Running, PhaseName::Snapshotting),

@@ -13,6 +13,8 @@ pub(crate) struct Redis {
     server: Child,
 }
 
+/// The name of a server's Unix socket in its folder.
+const SOCKET_NAME: &str = "redis.sock";
 /// Prefix of the keys of fences, which are not rows.
 const FENCE_KEY_PREFIX: &str = "windrow:fence:";
 
@@ -109,13 +111,74 @@ pub(crate) fn free_port() -> u16 {
 fn spawn_server(port: u16, folder: &std::path::Path) -> Child {
     Command::new("redis-server")
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+        .args(["--unixsocket", SOCKET_NAME, "--repl-diskless-sync-delay", "0"])
         .current_dir(folder)
         .stdout(Stdio::null())
         .spawn()
         .expect("redis-server is installed (apt-get install redis-server)")
 }
 
+/// A master and its replica, under one address that a failover moves to the replica.
+pub(crate) struct RedisPair {
+    pub(crate) master: Redis,
+    pub(crate) replica: Redis,
+    /// The folder of the symbolic link to the socket of the server that clients reach.
+    link_folder: tempfile::TempDir,
+}
+
+impl RedisPair {
+    /// Starts both servers. The replica follows the master.
+    pub(crate) fn start() -> Self {
+        let pair = Self {
+            master: Redis::start(),
+            replica: Redis::start(),
+            link_folder: tempfile::tempdir().expect("a temporary folder"),
+        };
+        pair.replica.follow("127.0.0.1", &pair.master.port.to_string());
+        pair.link_to(&pair.master);
+        wait_until("the replica has followed the master", || {
+            let info: String = redis::cmd("INFO").arg("replication").query(&mut pair.replica.connect()).expect("INFO");
+            info.contains("master_link_status:up")
+        });
+        pair
+    }
+
+    /// Returns the URL under which clients reach the master, and after a failover the replica.
+    pub(crate) fn url(&self) -> String {
+        format!("unix://{}", self.link_path().display())
+    }
+
+    /// Waits until the replica has everything, then separates it from the master.
+    pub(crate) fn hold_replication(&self) {
+        wait_until("the replica has all rows", || self.master.read_rows() == self.replica.read_rows());
+        // Nothing listens on port 1, so the replica stays as it is.
+        self.replica.follow("127.0.0.1", "1");
+    }
+
+    /// Kills the master. The replica takes its place.
+    pub(crate) fn fail_over(&mut self) {
+        self.master.server.kill().and_then(|()| self.master.server.wait()).expect("it ran");
+        self.replica.follow("NO", "ONE");
+        self.link_to(&self.replica);
+    }
+
+    fn link_path(&self) -> std::path::PathBuf {
+        self.link_folder.path().join("current.sock")
+    }
+
+    fn link_to(&self, server: &Redis) {
+        let next = self.link_folder.path().join("next.sock");
+        std::os::unix::fs::symlink(server.folder.path().join(SOCKET_NAME), &next).expect("a link");
+        std::fs::rename(next, self.link_path()).expect("the link moves");
+    }
+}
+
 impl Redis {
+    /// Makes the server a replica of another one, or with `NO`, `ONE` a master.
+    fn follow(&self, host: &str, port: &str) {
+        redis::cmd("REPLICAOF").arg(host).arg(port).exec(&mut self.connect()).expect("REPLICAOF");
+    }
+
     /// Deletes everything.
     pub(crate) fn flush_all(&self) {
         redis::cmd("FLUSHALL").exec(&mut self.connect()).expect("FLUSHALL");

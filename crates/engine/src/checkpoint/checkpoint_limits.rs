@@ -1,0 +1,47 @@
+//! What the checkpoint must fulfil that a partition continues from, and which checkpoint is best.
+//!
+//! The newest checkpoint is best. If the row store has lost rows that it counts, the newest checkpoint that counts no
+//! lost rows is best. If the source has lost records, the checkpoint must begin at an offset that the source still holds.
+
+use super::manifest::CheckpointManifest;
+use crate::ViewRowCount;
+use crate::source::HeldOffsets;
+
+/// What the checkpoint that a partition continues from must fulfil. Without limits, the newest checkpoint is best.
+#[derive(Clone, Default, Debug)]
+pub(super) struct CheckpointLimits {
+    /// The offsets that the source still holds; `None` if unknown. Other checkpoints are not restored.
+    pub(super) held_offsets: Option<HeldOffsets>,
+    /// The rows that the row store holds; `None` if it was not asked. A checkpoint that counts no other rows is better.
+    /// If there is none, the oldest checkpoint is best, because the fewest rows are missing then.
+    pub(super) stored_rows: Option<StoredRows>,
+}
+
+/// The rows of a partition that the row store holds.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct StoredRows {
+    /// The row counts of the partition's fence; `None` if there is no fence.
+    pub(super) row_counts: Option<Vec<ViewRowCount>>,
+}
+
+impl StoredRows {
+    /// Returns whether the row store holds all rows that `manifest` counts, as far as is known.
+    pub(super) fn include_rows_of(&self, manifest: &CheckpointManifest) -> bool {
+        manifest.row_counts().all(|count| count.count_rows_missing_in(self.row_counts.as_deref()) == 0)
+    }
+}
+
+impl CheckpointLimits {
+    /// Returns those of `manifests` from which the partition may continue, best first. `manifests` are sorted, newest
+    /// first.
+    pub(super) fn rank_manifests<'a>(&self, manifests: &'a [CheckpointManifest]) -> Vec<&'a CheckpointManifest> {
+        let is_held =
+            |manifest: &&CheckpointManifest| self.held_offsets.is_none_or(|held| held.contains_offset(manifest.offset));
+        let (mut best, others): (Vec<_>, Vec<_>) = manifests
+            .iter()
+            .filter(is_held)
+            .partition(|manifest| self.stored_rows.as_ref().is_none_or(|rows| rows.include_rows_of(manifest)));
+        best.extend(others.into_iter().rev());
+        best
+    }
+}

@@ -1,0 +1,160 @@
+//! Restores a partition whose source has lost records that were already read, for example after an unclean election of a
+//! Kafka leader.
+//!
+//! The state at the lost offset includes lost records, and the offsets after the end of the log will identify other
+//! records. So the partition continues from a checkpoint whose offset still exists, or begins anew.
+//! Owns: this choice, and making it durable. Invariant: the choice is stored as a manifest of the new epoch before the
+//! fence is claimed. So a later start continues from the same state, although the log may then reach beyond the offsets
+//! of the discarded checkpoints. The manifest numbers rows in a new way, so that the fence skips no row of the new
+//! records.
+
+use tracing::warn;
+
+use super::checkpoint_limits::CheckpointLimits;
+use super::create_object::create_or_compare_object;
+use super::find_checkpoint::restore_initial_shard;
+use super::manifest::{CheckpointId, CheckpointManifest, StoredView};
+use super::object_names;
+use super::opened_partition::{RestoredPartition, RestoredShard};
+use super::row_numbering_fingerprint::derive_fingerprint_after_restart;
+use super::store::StoreFault;
+use super::store_retry::StoreRetry;
+use crate::halt::{CheckpointStoreFault, share_error};
+use crate::{Epoch, Halt, HeldOffsets, JobDefinition, Offset, Partition};
+
+/// Restores the newest checkpoint of the partition in `opening` that begins at one of the `held_offsets`, or begins with
+/// empty state at the first of them. If `held_offsets` is unknown, keeps the restored checkpoint. In each case, the rows
+/// of the partition get new numbers.
+pub(super) fn restore_behind_truncation(
+    retry: &StoreRetry<'_>,
+    job: &JobDefinition,
+    mut opening: RestoredPartition,
+    held_offsets: Option<HeldOffsets>,
+) -> Result<RestoredPartition, Halt> {
+    let (partition, epoch) = (opening.partition, opening.epoch);
+    opening.checkpoint_limits = CheckpointLimits { held_offsets, stored_rows: None };
+    // State of a restore source cannot be continued here: its objects are in another store.
+    let has_own_checkpoints = !opening.restored_shard.kept_manifests.is_empty();
+    let mut restored = if has_own_checkpoints {
+        restore_initial_shard(retry, job, partition, &opening.checkpoint_limits)?
+    } else {
+        let origin_savepoint_place = opening.restored_shard.origin_savepoint_place;
+        let next_checkpoint_number = opening.restored_shard.next_checkpoint_number;
+        RestoredShard { origin_savepoint_place, ..RestoredShard::without_checkpoint(job, next_checkpoint_number) }
+    };
+    let id = CheckpointId { epoch, checkpoint_number: restored.next_checkpoint_number };
+    let manifest = match &restored.manifest {
+        Some(continued) => {
+            warn!(
+                partition,
+                checkpoint = %continued.checkpoint_id,
+                offset = continued.offset,
+                "the source has lost records that were already read; going back to an older checkpoint"
+            );
+            continue_manifest(continued, id)
+        }
+        None => {
+            let offset = held_offsets.map_or(0, |held| held.first_offset);
+            warn!(
+                partition,
+                offset,
+                "the source has lost records that were already read, and no checkpoint begins at an offset that it still \
+                 holds; the partition begins anew"
+            );
+            describe_empty_state(retry, job, id, &restored, FirstRecord { partition, offset })
+        }
+    };
+    let manifest = CheckpointManifest {
+        taken_at_ms: retry.clock.wall_now_ms(),
+        windrow_version: env!("CARGO_PKG_VERSION").to_owned(),
+        process_name: retry.checkpoint_config.process_name.clone(),
+        ..manifest
+    };
+    create_manifest(retry, &manifest)?;
+    restored.next_checkpoint_number += 1;
+    restored.kept_manifests.push(manifest.clone());
+    restored.stored_view_index_by_job_view = match restored.manifest {
+        Some(_) => restored.stored_view_index_by_job_view,
+        None => (0..job.views.len()).map(Some).collect(),
+    };
+    restored.manifest = Some(manifest);
+    opening.restored_shard = restored;
+    Ok(opening)
+}
+
+/// Returns a manifest with the state of `continued`. Its rows are numbered in a new way from there on.
+fn continue_manifest(continued: &CheckpointManifest, checkpoint_id: CheckpointId) -> CheckpointManifest {
+    let number_anew = |view: &StoredView| StoredView {
+        row_numbering_fingerprint: number_rows_anew(
+            view.row_numbering_fingerprint,
+            checkpoint_id.epoch,
+            continued.offset,
+        ),
+        ..view.clone()
+    };
+    CheckpointManifest {
+        checkpoint_id,
+        views: continued.views.iter().map(number_anew).collect(),
+        earlier_cuts: Vec::new(),
+        ..continued.clone()
+    }
+}
+
+/// Where the records of a partition begin.
+#[derive(Clone, Copy)]
+struct FirstRecord {
+    partition: Partition,
+    offset: Offset,
+}
+
+/// Returns the manifest of a partition without state, which begins at `first`.
+fn describe_empty_state(
+    retry: &StoreRetry<'_>,
+    job: &JobDefinition,
+    checkpoint_id: CheckpointId,
+    restored: &RestoredShard,
+    first: FirstRecord,
+) -> CheckpointManifest {
+    let identity = &retry.checkpoint_config.state_identity;
+    let views = job.views.iter().map(|view| StoredView {
+        view_name: view.name.to_string(),
+        view_definition: view.definition_text(&job.schema),
+        last_row_number: 0,
+        row_numbering_fingerprint: number_rows_anew(0, checkpoint_id.epoch, first.offset),
+    });
+    CheckpointManifest {
+        checkpoint_id,
+        taken_at_ms: 0,
+        windrow_version: String::new(),
+        process_name: String::new(),
+        pipeline_name: identity.pipeline_name.clone(),
+        topic: identity.topic.clone(),
+        topic_id: identity.topic_id.clone(),
+        topic_partition_count: identity.partition_count,
+        partition: first.partition,
+        offset: first.offset,
+        watermark_ms: None,
+        entity_count: 0,
+        slot_count: 0,
+        decoding_and_lateness_description: job.describe_decoding_and_lateness(),
+        views: views.collect(),
+        layers: Vec::new(),
+        earlier_cuts: Vec::new(),
+        origin_savepoint_place: restored.origin_savepoint_place.clone(),
+    }
+}
+
+/// Returns the fingerprint of rows after records were lost. No other run has the same epoch, so no other run numbers
+/// rows with this fingerprint. Stored fingerprints are hashes that include this text, so the text must never change.
+fn number_rows_anew(before: u64, epoch: Epoch, offset: Offset) -> u64 {
+    derive_fingerprint_after_restart(before, &format!("a truncated log, epoch {epoch}"), Some(offset))
+}
+
+fn create_manifest(retry: &StoreRetry<'_>, manifest: &CheckpointManifest) -> Result<(), Halt> {
+    let store = &*retry.checkpoint_config.checkpoint_store;
+    let name = object_names::manifest_object_name(manifest.partition, manifest.checkpoint_id);
+    let refused = |source: StoreFault| CheckpointStoreFault::Refused { place: store.place().to_owned(), source };
+    let bytes = manifest.encode().map_err(|error| refused(StoreFault::Refused(share_error(error))))?;
+    let is_created = retry.retry_while_unreachable(|| create_or_compare_object(store, &name, &bytes))?;
+    if is_created { Ok(()) } else { Err(refused(StoreFault::Exists).into()) }
+}
