@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use windrow_engine::halt::LostOffset;
 use windrow_engine::{
-    CommitWait, Halt, Offset, Partition, PartitionOffsets, PollOutcome, Source, SourceRecord, Wakeup,
+    CommitWait, Halt, HeldOffsets, Offset, Partition, PartitionOffsets, PollOutcome, Source, SourceRecord, StartOffset,
+    StartOffsets, Wakeup,
 };
 
 use crate::consumer_group::{GroupRebalance, MemberNumber};
@@ -136,11 +137,11 @@ impl Source for SimulatedSource {
         &mut self,
         partitions: &[Partition],
         offsets: &PartitionOffsets,
-    ) -> Result<PartitionOffsets, Halt> {
+    ) -> Result<StartOffsets, Halt> {
         let delay = self.world.core.duration_between_ms(1, 20);
         self.world.core.pause(delay);
         self.world.pass_failure_point(self.process.instance);
-        let mut starts = PartitionOffsets::new();
+        let mut starts = StartOffsets::default();
         for &partition in partitions {
             let (start, end_offset) =
                 (offsets.get(&partition).copied().unwrap_or(0), self.world.topic.end_offset(partition));
@@ -149,7 +150,8 @@ impl Source for SimulatedSource {
                 let lost = LostOffset { topic, partition, lost_offset: start, first_kept_offset: 0, end_offset };
                 return Err(lost.into());
             }
-            starts.insert(partition, start);
+            let held_offsets = Some(HeldOffsets { first_offset: 0, end_offset });
+            starts.start_by_partition.insert(partition, StartOffset { offset: start, held_offsets });
         }
         Ok(starts)
     }
