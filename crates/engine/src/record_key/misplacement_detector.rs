@@ -101,6 +101,7 @@ impl MisplacementDetector {
     /// Observes a record, and returns where it belongs if it is misplaced. Without a declared partitioner, records
     /// before the evidence are not found. The detector hashes keys with `hash_key`, so a sender cannot choose keys that
     /// collide.
+    #[inline(never)] // so that profiles name it
     pub(crate) fn find_misplacement(
         &mut self,
         rules: &RecordPlacementRules,

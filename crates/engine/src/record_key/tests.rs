@@ -298,6 +298,18 @@ fn added_partitions_give_no_alarm() {
     }
 }
 
+/// `bench/record_keys.sh` counts the instructions of this test.
+#[test]
+fn a_hundred_thousand_records_of_a_topic_that_is_keyed_by_user() {
+    let is_home = |user: &String| compute_key_partition(Partitioner::Murmur2, user.as_bytes(), 8) == 3;
+    let users: Vec<String> = (0..200_000).map(|user| user.to_string()).filter(is_home).collect();
+    let (mut detector, mut numbers) = (MisplacementDetector::new(3), Numbers(7));
+    for _ in 0..100_000 {
+        let user = &users[usize::try_from(numbers.next_below(users.len() as u64)).expect("an index")];
+        assert_eq!(detector.find_misplacement(&rules(8), &HASH_KEY, user.as_bytes(), user), None);
+    }
+}
+
 #[test]
 fn a_declared_partitioner_needs_no_evidence() {
     let declared = RecordPlacementRules {
