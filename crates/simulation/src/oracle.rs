@@ -6,8 +6,8 @@
 //! (2) No row goes back: a key never gets a row that comes before its present one. (3) A manifest is created only when
 //! all its objects exist, and when Redis has all rows before its offset. (4) An offset is committed only after a
 //! manifest with this offset. (5) At the end each key has its last row.
-//! Rows that a failover of Redis took away after Redis had acknowledged them are exempt from (5), as far as a checkpoint
-//! covers them: see [`LostRows`].
+//! Rows that Redis lost after it had acknowledged them are exempt from (5) if no checkpoint was kept that is old enough to
+//! compute them again: see [`LostRows`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::AddAssign;
@@ -41,16 +41,20 @@ struct LostRows {
     view: usize,
     first_number: u64,
     last_number: u64,
-    lost_at_ms: i64,
+    /// The rows that the oldest kept checkpoint counted at the first claim after the loss; `None` before the claim. No
+    /// checkpoint computes these rows again.
+    oldest_kept_count: Option<u64>,
 }
 
 /// A manifest that an instance has created.
 #[derive(Clone, Debug)]
 struct ObservedManifest {
     checkpoint_id: CheckpointId,
-    taken_at_ms: i64,
     offset: Offset,
     last_row_numbers: Vec<u64>,
+    object_names: BTreeSet<String>,
+    /// Whether it is neither deleted nor damaged.
+    is_readable: bool,
 }
 
 /// The row counts in a fence.
@@ -107,8 +111,7 @@ pub(crate) struct RowOracle {
     lost_rows: Vec<LostRows>,
     last_failover_ms: i64,
     fence_epochs: BTreeMap<Vec<u8>, u64>,
-    /// Whether a fault has damaged a checkpoint, so that a process may halt for want of a readable one.
-    pub(crate) has_damaged_checkpoint: bool,
+    damaged_objects: BTreeSet<String>,
     pub(crate) counts: SimulationCounts,
 }
 
@@ -151,7 +154,7 @@ impl RowOracle {
             lost_rows: Vec::new(),
             last_failover_ms: i64::MIN,
             fence_epochs: BTreeMap::new(),
-            has_damaged_checkpoint: false,
+            damaged_objects: BTreeSet::new(),
             counts: SimulationCounts::default(),
         }
     }
@@ -191,7 +194,41 @@ impl RowOracle {
         let known = self.fence_epochs.insert(key.to_vec(), counts.epoch);
         if known != Some(counts.epoch) {
             self.counts.fence_claims += 1;
+            if let Some(partition) = partition_of_fence(key) {
+                self.note_oldest_kept_checkpoint(partition);
+            }
         }
+    }
+
+    /// Notes for the lost rows of `partition` which of them no kept checkpoint computes again.
+    fn note_oldest_kept_checkpoint(&mut self, partition: Partition) {
+        let manifests = self.manifests.get(&partition).into_iter().flatten();
+        let oldest = manifests.filter(|manifest| manifest.is_readable).min_by_key(|manifest| manifest.checkpoint_id);
+        for lost in self.lost_rows.iter_mut().filter(|lost| lost.partition == partition) {
+            let count = oldest.and_then(|oldest| oldest.last_row_numbers.get(lost.view)).copied().unwrap_or(0);
+            lost.oldest_kept_count.get_or_insert(count);
+        }
+    }
+
+    /// Notes that a manifest was deleted.
+    pub(crate) fn observe_deleted_manifest(&mut self, partition: Partition, checkpoint_id: CheckpointId) {
+        let manifests = self.manifests.get_mut(&partition).into_iter().flatten();
+        for manifest in manifests.filter(|manifest| manifest.checkpoint_id == checkpoint_id) {
+            manifest.is_readable = false;
+        }
+    }
+
+    /// Notes that a fault has damaged an object.
+    pub(crate) fn observe_damaged_object(&mut self, name: &str) {
+        self.damaged_objects.insert(name.to_owned());
+        for manifest in self.manifests.values_mut().flatten() {
+            manifest.is_readable &= !manifest.object_names.contains(name);
+        }
+    }
+
+    /// Returns whether a fault has damaged an object, so that a process may halt for want of a readable checkpoint.
+    pub(crate) fn has_damaged_objects(&self) -> bool {
+        !self.damaged_objects.is_empty()
     }
 
     fn observe_row(&mut self, core: &SimulationCore, instance: InstanceIndex, key: &[u8], row: &mut StoredHash) {
@@ -235,7 +272,8 @@ impl RowOracle {
                             "redis: lost rows {first_number} to {last_number} of view {view}, partition {partition}"
                         )
                     });
-                    self.lost_rows.push(LostRows { partition, view, first_number, last_number, lost_at_ms });
+                    let oldest_kept_count = None;
+                    self.lost_rows.push(LostRows { partition, view, first_number, last_number, oldest_kept_count });
                 }
             }
         }
@@ -245,6 +283,7 @@ impl RowOracle {
     pub(crate) fn observe_created_object(
         &mut self,
         core: &SimulationCore,
+        manifest_name: &str,
         manifest: &CheckpointManifest,
         existing_objects: &BTreeSet<String>,
         keys: &StoredKeys,
@@ -278,10 +317,14 @@ impl RowOracle {
                 }
             }
         }
+        let parts = manifest.layers.iter().flat_map(|layer| &layer.parts);
+        let mut object_names: BTreeSet<String> = parts.map(|part| part.object_name.clone()).collect();
+        object_names.insert(manifest_name.to_owned());
         self.manifests.entry(partition).or_default().push(ObservedManifest {
             checkpoint_id: manifest.checkpoint_id,
-            taken_at_ms: manifest.taken_at_ms,
             offset: manifest.offset,
+            is_readable: object_names.is_disjoint(&self.damaged_objects),
+            object_names,
             last_row_numbers: manifest.views.iter().map(|view| view.last_row_number).collect(),
         });
     }
@@ -339,18 +382,12 @@ impl RowOracle {
         differences
     }
 
-    /// Returns whether a failover has lost the row, and a checkpoint that was taken before covers it.
+    /// Returns whether Redis has lost the row, and no kept checkpoint computes it again.
     fn is_exempt(&self, row: &ExpectedRow) -> bool {
-        let is_lost = |lost: &&LostRows| {
+        self.lost_rows.iter().any(|lost| {
             (lost.partition, lost.view) == (row.partition, row.view)
                 && (lost.first_number..=lost.last_number).contains(&row.row_number)
-        };
-        let manifests = self.manifests.get(&row.partition).map(Vec::as_slice).unwrap_or_default();
-        self.lost_rows.iter().filter(is_lost).any(|lost| {
-            manifests.iter().any(|manifest| {
-                manifest.taken_at_ms <= lost.lost_at_ms
-                    && manifest.last_row_numbers.get(row.view).is_some_and(|last| *last >= row.row_number)
-            })
+                && lost.oldest_kept_count.is_some_and(|count| row.row_number <= count)
         })
     }
 }

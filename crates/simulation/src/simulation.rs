@@ -102,7 +102,7 @@ fn run_until_healed(scheduler: &mut Scheduler, world: &World, heals_at: Duration
 fn report_halts(world: &World) {
     for (instance, state) in world.instances.iter().enumerate() {
         if let Some(InstanceEnding::Halted { kind, reason }) = &state.lock().ending {
-            let explained = *kind == HaltKind::DamagedState && world.oracle.lock().has_damaged_checkpoint;
+            let explained = *kind == HaltKind::DamagedState && world.oracle.lock().has_damaged_objects();
             if !explained {
                 world.core.report_violation(format!("instance {instance} halted: {reason}"));
             }

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use windrow_connectors::job::{JobInput, define_job};
 use windrow_connectors::kafka::PartitionGrowthPolicy;
 use windrow_core::SipHashKey;
-use windrow_engine::checkpoint::CheckpointManifest;
+use windrow_engine::checkpoint::{CheckpointId, CheckpointManifest};
 use windrow_engine::{
     JobDefinition, ListedObject, Partition, PartitionOffsets, StopSignal, StoreFault, Wakeup, WorkerMetrics,
 };
@@ -245,12 +245,15 @@ impl World {
         };
         let existing = self.names_in_folder("");
         self.redis.examine_keys(|keys| {
-            self.oracle.lock().observe_created_object(&self.core, &manifest, &existing, keys);
+            self.oracle.lock().observe_created_object(&self.core, name, &manifest, &existing, keys);
         });
     }
 
     /// Checks that a deletion left the newest checkpoint and the largest epoch of each partition whole.
     fn verify_deleted_objects(&self, deleted: &[String]) {
+        for (partition, checkpoint_id) in deleted.iter().filter_map(|name| parse_manifest_name(name)) {
+            self.oracle.lock().observe_deleted_manifest(partition, checkpoint_id);
+        }
         let folders: BTreeSet<&str> = deleted.iter().filter_map(|name| name.split('/').next()).collect();
         for folder in folders {
             let existing = self.names_in_folder(folder);
@@ -285,7 +288,7 @@ impl World {
         let bit = self.core.choose_at_random(|random| random.next_u64());
         self.core.record(|| format!("store: {name} is damaged"));
         self.objects.damage_object(name, bit);
-        self.oracle.lock().has_damaged_checkpoint = true;
+        self.oracle.lock().observe_damaged_object(name);
     }
 
     /// Returns the newest manifest of `partition`.
@@ -315,4 +318,12 @@ impl World {
     fn names_in_folder(&self, folder: &str) -> BTreeSet<String> {
         self.objects.list_names(folder).into_iter().map(|ListedObject { object_name, .. }| object_name).collect()
     }
+}
+
+/// Returns the partition and the id in the name of a manifest, such as `partition-3/checkpoint/0000000007-0000000041`.
+fn parse_manifest_name(name: &str) -> Option<(Partition, CheckpointId)> {
+    let (partition, id) = name.strip_prefix("partition-")?.split_once("/checkpoint/")?;
+    let (epoch, number) = id.split_once('-')?;
+    let checkpoint_id = CheckpointId { epoch: epoch.parse().ok()?, checkpoint_number: number.parse().ok()? };
+    Some((partition.parse().ok()?, checkpoint_id))
 }
