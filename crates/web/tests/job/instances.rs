@@ -10,7 +10,7 @@ use windrow_web::JobReport;
 use windrow_web::job::{AttentionLevel, JobState};
 use windrow_web::peers::{INSTANCE_GONE_AFTER, ReportPublisher};
 use windrow_web::report::{
-    DelayHistogramReport, HistorySample, MissingRowsReport, PartitionReport, ReachabilityReport,
+    DelayHistogramReport, HistorySample, InputProblemReport, MissingRowsReport, PartitionReport, ReachabilityReport,
 };
 
 use crate::support::{TestServer, eventually, instance_report, now_ms};
@@ -152,6 +152,36 @@ fn what_is_away_for_one_is_away_for_the_job() {
     assert_eq!(job.compute_job_state(), JobState::Degraded);
     let attention = job.attention_items(30_000);
     assert_eq!(attention[0].problem, "Redis has been unreachable for 12 s: gone");
+}
+
+/// Of each kind of fault, the newest of all instances is shown, for five minutes.
+#[test]
+fn faults_of_the_input_need_an_operator() {
+    let problem = |kind: &str, found_at_ms, problem: &str| InputProblemReport {
+        found_at_ms,
+        problem_kind: kind.to_owned(),
+        problem: problem.to_owned(),
+        remedy: "Correct it.".to_owned(),
+    };
+    let (mut a, mut b) = (instance_report("a", &[0, 1]), instance_report("b", &[2, 3]));
+    a.recent_input_problems = vec![
+        problem("misplaced_record", 1_000, "an older record"),
+        problem("misread_event_time", 1_500, "a time"),
+        problem("overflow", 1_600, "a sum"),
+    ];
+    b.recent_input_problems = vec![problem("misplaced_record", 2_000, "a record")];
+    let items = |assembled_at_ms| {
+        let job = JobReport { assembled_at_ms, instances: vec![a.clone(), b.clone()] };
+        let items = job.attention_items(30_000).into_iter().filter(|item| item.remedy == "Correct it.");
+        items.map(|item| (item.level, item.problem)).collect::<Vec<_>>()
+    };
+    let expected = [
+        (AttentionLevel::Act, "a record".to_owned()),
+        (AttentionLevel::Act, "a time".to_owned()),
+        (AttentionLevel::Soon, "a sum".to_owned()),
+    ];
+    assert_eq!(items(3_000), expected);
+    assert_eq!(items(301_900), expected[..1], "five minutes after the others");
 }
 
 #[test]
