@@ -1,121 +1,119 @@
 //! Checkpoints of many partitions, where saving takes longer than the checkpoint interval.
 
+#[path = "support/scripted_worker.rs"]
+mod scripted_worker;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use windrow_core::{Aggregate, EventSchema, Feature, FeatureView, Row, WindowKind};
 use windrow_engine::checkpoint::{SnapshotLimits, StateIdentity};
 use windrow_engine::{
-    CheckpointConfig, CheckpointStore, Clock, CommitWait, DecodeRules, EventDecoder, FenceToken, FlushTicket, Halt,
-    JobDefinition, ListedObject, NoDeadLetterSink, NoRowFence, Offset, Partition, PartitionOffsets, PollOutcome,
-    RecordPlacementRules, Sink, Source, SourceRecord, StartOffset, StartOffsets, StopSignal, StoreFault, SystemClock,
-    Worker, WorkerMetrics, WorkerParts,
+    CheckpointConfig, CheckpointStore, Clock, CommitWait, DecodeRules, EventDecoder, Halt, JobDefinition, ListedObject,
+    ManualClock, NoDeadLetterSink, NoRowFence, Offset, Partition, PartitionOffsets, PollOutcome, RecordPlacementRules,
+    SourceRecord, StopSignal, StoreFault, SystemClock, Worker, WorkerMetrics, WorkerParts,
 };
 
+use scripted_worker::{InstantSink, RowHandler, ScriptedSource, SourceScript};
+
+/// The longest wait for the checkpoint thread.
+const HANG_TIMEOUT: Duration = Duration::from_secs(300);
 const PARTITIONS: [Partition; 4] = [0, 1, 2, 3];
 const USERS: Offset = 30;
-/// Enough polls for several checkpoints of each partition.
+/// The offset after 100 polls. By then, each partition has had its first turn.
+const LATE_OFFSET: Offset = 100 * USERS;
+/// Enough polls for dozens of checkpoints of each partition.
 const MAX_POLLS: u32 = 2_000;
 
-/// Hands over one record of each partition per poll, until a checkpoint of every partition holds all users.
-struct SteadySource {
-    clock: SystemClock,
+/// The time between two polls, and between two checkpoints of a partition.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Delivers a record of each user in each partition per poll, until every partition has a checkpoint after
+/// [`LATE_OFFSET`]. So saving a partition takes as long as it takes the one before it to be due again. The clock advances
+/// with each poll. A poll first waits for the checkpoint thread, so the outcome does not depend on its speed.
+struct SteadyRecords {
+    clock: ManualClock,
     stop: StopSignal,
     offset: Offset,
     polls: u32,
     committed: Arc<Mutex<PartitionOffsets>>,
+    metrics: Arc<WorkerMetrics>,
+    store: Arc<MemoryCheckpointStore>,
+    real_clock: SystemClock,
 }
 
-impl Source for SteadySource {
-    fn poll(
-        &mut self,
-        _: Duration,
-        each: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>,
-    ) -> Result<PollOutcome, Halt> {
+impl SteadyRecords {
+    /// Waits until the checkpoint thread has completed all snapshots except the one that the worker is saving.
+    fn wait_for_checkpoint_thread(&self) {
+        let checkpoints = &self.metrics.checkpoint_metrics;
+        let in_progress = checkpoints.checkpoints_in_progress_count() as u64;
+        let saved = (checkpoints.completed_checkpoints.get() + in_progress).saturating_sub(1);
+        let until = self.real_clock.monotonic_now() + HANG_TIMEOUT;
+        while self.store.cleanup_count.load(Ordering::Acquire) < saved {
+            assert!(self.real_clock.monotonic_now() < until, "the checkpoint thread hangs");
+            self.real_clock.sleep(Duration::from_micros(50));
+        }
+        // After the cleanup, the thread only sends an event to the worker.
+        self.real_clock.sleep(Duration::from_millis(1));
+    }
+}
+
+impl SourceScript for SteadyRecords {
+    fn next_poll(&mut self, each: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>) -> Result<PollOutcome, Halt> {
         self.polls += 1;
         if self.polls == 1 {
             return Ok(PollOutcome::Assigned(PARTITIONS.to_vec()));
         }
-        if self.polls > MAX_POLLS || has_large_checkpoints(&self.committed.lock()) {
+        if self.polls > MAX_POLLS || has_late_checkpoints(&self.committed.lock()) {
             self.stop.request();
             return Ok(PollOutcome::Idle);
         }
-        // The checkpoint thread completes a checkpoint while the worker saves the next one.
-        self.clock.sleep(Duration::from_micros(200));
-        let payload = format!(r#"{{"user_id":"{}","event_time":0}}"#, self.offset % USERS);
-        for partition in PARTITIONS {
-            let payload = Some(payload.as_bytes());
-            let (key, timestamp_ms, unreadable_reason) = (None, None, None);
-            each(SourceRecord { partition, offset: self.offset, key, payload, timestamp_ms, unreadable_reason })?;
+        self.wait_for_checkpoint_thread();
+        self.clock.advance(POLL_INTERVAL);
+        for user in 0..USERS {
+            let payload = format!(r#"{{"user_id":"{user}","event_time":0}}"#);
+            for partition in PARTITIONS {
+                let payload = Some(payload.as_bytes());
+                let (key, timestamp_ms, unreadable_reason) = (None, None, None);
+                each(SourceRecord { partition, offset: self.offset, key, payload, timestamp_ms, unreadable_reason })?;
+            }
+            self.offset += 1;
         }
-        self.offset += 1;
         Ok(PollOutcome::Records)
     }
 
-    fn resolve_start_offsets(&mut self, partitions: &[Partition], _: &PartitionOffsets) -> Result<StartOffsets, Halt> {
-        Ok(partitions.iter().map(|&partition| (partition, StartOffset::with_unknown_bounds(0))).collect())
-    }
-
-    fn start_partitions(&mut self, _: &[Partition], _: &PartitionOffsets) -> Result<(), Halt> {
-        Ok(())
-    }
-
-    fn seek_partitions(&mut self, _: &PartitionOffsets) -> Result<(), Halt> {
-        Ok(())
-    }
-
-    fn confirm_ownership_by_commit(&mut self, _: &PartitionOffsets) -> Result<bool, Halt> {
-        Ok(true)
-    }
-
-    fn pause_partitions(&mut self, _: &[Partition]) {}
-
-    fn resume_partitions(&mut self, _: &[Partition]) {}
-
-    fn release_partitions(&mut self, _: &[Partition]) -> Result<(), Halt> {
-        Ok(())
-    }
-
-    fn commit_offsets(&mut self, offsets: &PartitionOffsets, wait: CommitWait) -> Result<(), Halt> {
-        // The commits of a stop follow its last checkpoints, which every partition gets.
-        if wait == CommitWait::Background {
+    fn note_commit(&mut self, offsets: &PartitionOffsets, wait: CommitWait) {
+        // The commits after a stop follow the last checkpoints, which every partition gets.
+        if wait == CommitWait::Background && !self.stop.is_requested() {
             self.committed.lock().extend(offsets);
         }
-        Ok(())
     }
 }
 
-/// Returns whether a checkpoint of each partition holds all users.
-fn has_large_checkpoints(committed: &PartitionOffsets) -> bool {
-    PARTITIONS.iter().all(|partition| committed.get(partition).is_some_and(|offset| *offset >= USERS))
+/// Returns whether each partition has a checkpoint after [`LATE_OFFSET`].
+fn has_late_checkpoints(committed: &PartitionOffsets) -> bool {
+    PARTITIONS.iter().all(|partition| committed.get(partition).is_some_and(|offset| *offset >= LATE_OFFSET))
 }
 
 struct NoRows;
 
-impl Sink for NoRows {
-    fn write_row(&mut self, _: FenceToken, _: Row<'_>) {}
-
-    fn start_flush(&mut self) -> Result<FlushTicket, Halt> {
-        Ok(FlushTicket(0))
-    }
-
-    fn newest_acknowledged_flush(&self) -> FlushTicket {
-        FlushTicket(0)
-    }
-
-    fn wait_for_ticket(&mut self, _: FlushTicket, _: Duration) -> Result<bool, Halt> {
-        Ok(true)
-    }
+impl RowHandler for NoRows {
+    fn handle_row(&mut self, _: Row<'_>) {}
 }
 
 #[derive(Debug, Default)]
-struct MemoryCheckpointStore(Mutex<BTreeMap<String, Vec<u8>>>);
+struct MemoryCheckpointStore {
+    objects: Mutex<BTreeMap<String, Vec<u8>>>,
+    /// The number of completed checkpoints: each ends with a deletion of old objects.
+    cleanup_count: AtomicU64,
+}
 
 impl CheckpointStore for MemoryCheckpointStore {
     fn create_object(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreFault> {
-        let mut objects = self.0.lock();
+        let mut objects = self.objects.lock();
         if objects.contains_key(name) {
             return Err(StoreFault::Exists);
         }
@@ -124,11 +122,11 @@ impl CheckpointStore for MemoryCheckpointStore {
     }
 
     fn read_object(&self, name: &str) -> Result<Option<Vec<u8>>, StoreFault> {
-        Ok(self.0.lock().get(name).cloned())
+        Ok(self.objects.lock().get(name).cloned())
     }
 
     fn list_objects(&self, folder: &str) -> Result<Vec<ListedObject>, StoreFault> {
-        let objects = self.0.lock();
+        let objects = self.objects.lock();
         let listed = objects.iter().filter(|(name, _)| name.starts_with(folder));
         Ok(listed
             .map(|(name, bytes)| ListedObject { object_name: name.clone(), object_byte_count: bytes.len() as u64 })
@@ -136,8 +134,9 @@ impl CheckpointStore for MemoryCheckpointStore {
     }
 
     fn delete_objects(&self, names: &[String]) -> Result<(), StoreFault> {
-        let mut objects = self.0.lock();
+        let mut objects = self.objects.lock();
         names.iter().for_each(|name| drop(objects.remove(name)));
+        self.cleanup_count.fetch_add(1, Ordering::Release);
         Ok(())
     }
 
@@ -162,6 +161,7 @@ fn every_partition_gets_its_turn() {
         sip_hash_key: [0; 16],
         record_placement: RecordPlacementRules::SINGLE_PARTITION,
     };
+    let store = Arc::new(MemoryCheckpointStore::default());
     let checkpoints = CheckpointConfig {
         state_identity: StateIdentity {
             pipeline_name: "p".to_owned(),
@@ -169,11 +169,11 @@ fn every_partition_gets_its_turn() {
             topic_id: None,
             partition_count: 4,
         },
-        checkpoint_store: Arc::new(MemoryCheckpointStore::default()),
+        checkpoint_store: Arc::<MemoryCheckpointStore>::clone(&store),
         current_savepoint_request: Default::default(),
         row_fence: Arc::new(NoRowFence),
         topic_identity_check: Arc::new(|| Ok(())),
-        checkpoint_interval: Duration::ZERO,
+        checkpoint_interval: POLL_INTERVAL,
         kept_checkpoints_per_partition: 3,
         restore_source: None,
         droppable_view_names: Default::default(),
@@ -183,24 +183,28 @@ fn every_partition_gets_its_turn() {
         process_name: "test".to_owned(),
     };
     let (stop, committed) = (StopSignal::default(), Arc::<Mutex<PartitionOffsets>>::default());
-    let source = SteadySource {
-        clock: SystemClock::start(),
+    let (clock, metrics) = (ManualClock::starting_at(0), WorkerMetrics::new(1));
+    let source = SteadyRecords {
+        clock: clock.clone(),
         stop: stop.clone(),
         offset: 0,
         polls: 0,
         committed: Arc::clone(&committed),
+        metrics: Arc::clone(&metrics),
+        store,
+        real_clock: SystemClock::start(),
     };
     let mut worker = Worker::new(WorkerParts {
         job,
-        source,
-        sink: NoRows,
+        source: ScriptedSource(source),
+        sink: InstantSink(NoRows),
         dead_letter_sink: NoDeadLetterSink,
-        clock: SystemClock::start_shared(),
+        clock: Arc::new(clock),
         checkpoint_config: Some(checkpoints),
         stop_signal: stop,
-        metrics: WorkerMetrics::new(1),
+        metrics,
     });
     worker.run().expect("no halt");
     let committed = committed.lock().clone();
-    assert!(has_large_checkpoints(&committed), "checkpoints: {committed:?}");
+    assert!(has_late_checkpoints(&committed), "checkpoints: {committed:?}");
 }

@@ -1,5 +1,8 @@
 //! What a worker publishes while it runs: late events, dead letters, the status of partitions, where its time goes.
 
+#[path = "support/scripted_worker.rs"]
+mod scripted_worker;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,11 +13,12 @@ use windrow_core::{
     Partitioner, Row, ViewId, WindowKind,
 };
 use windrow_engine::{
-    Clock, CommitWait, Counter, DeadLetterRecord, DecodeRules, EventDecoder, FenceToken, FlushTicket, Halt,
-    InputProblem, InputProblemKind, JobDefinition, ManualClock, NoDeadLetterSink, Partition, PartitionOffsets,
-    PollOutcome, RecordPlacementRules, RefusedRow, Sink, Source, SourceRecord, StartOffset, StartOffsets, StopSignal,
+    Clock, Counter, DeadLetterRecord, DecodeRules, EventDecoder, Halt, InputProblem, InputProblemKind, JobDefinition,
+    ManualClock, NoDeadLetterSink, Offset, PollOutcome, RecordPlacementRules, RefusedRow, SourceRecord, StopSignal,
     TimelineMarkKind, TriggerRecord, TruncatedBytes, Worker, WorkerMetrics, WorkerOutcome, WorkerParts,
 };
+
+use scripted_worker::{InstantSink, RowHandler, ScriptedSource, SourceScript};
 
 /// What happens next in a script.
 enum ScriptStep {
@@ -25,7 +29,7 @@ enum ScriptStep {
 }
 
 /// One partition, whose records are delivered as the script says; then a stop is requested.
-struct ScriptedSource {
+struct StepScript {
     clock: ManualClock,
     steps: VecDeque<ScriptStep>,
     offset: i64,
@@ -35,12 +39,8 @@ struct ScriptedSource {
     stop: StopSignal,
 }
 
-impl Source for ScriptedSource {
-    fn poll(
-        &mut self,
-        _: Duration,
-        each: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>,
-    ) -> Result<PollOutcome, Halt> {
+impl SourceScript for StepScript {
+    fn next_poll(&mut self, each: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>) -> Result<PollOutcome, Halt> {
         if !self.assigned {
             self.assigned = true;
             return Ok(PollOutcome::Assigned(vec![3]));
@@ -72,38 +72,14 @@ impl Source for ScriptedSource {
         }
     }
 
-    fn resolve_start_offsets(&mut self, _: &[Partition], _: &PartitionOffsets) -> Result<StartOffsets, Halt> {
-        Ok(StartOffsets::from_iter([(3, StartOffset::with_unknown_bounds(self.offset))]))
-    }
-
-    fn start_partitions(&mut self, _: &[Partition], _: &PartitionOffsets) -> Result<(), Halt> {
-        Ok(())
-    }
-
-    fn seek_partitions(&mut self, _: &PartitionOffsets) -> Result<(), Halt> {
-        Ok(())
-    }
-
-    fn confirm_ownership_by_commit(&mut self, _: &PartitionOffsets) -> Result<bool, Halt> {
-        Ok(true)
-    }
-
-    fn pause_partitions(&mut self, _: &[Partition]) {}
-
-    fn resume_partitions(&mut self, _: &[Partition]) {}
-
-    fn release_partitions(&mut self, _: &[Partition]) -> Result<(), Halt> {
-        Ok(())
-    }
-
-    fn commit_offsets(&mut self, _: &PartitionOffsets, _: CommitWait) -> Result<(), Halt> {
-        Ok(())
+    fn start_offset(&self) -> Offset {
+        self.offset
     }
 }
 
 /// Keeps the trigger of every row, takes its time for each, and refuses one.
 #[derive(Clone)]
-struct SlowSink {
+struct SlowRows {
     clock: ManualClock,
     per_row: Duration,
     trigger: Option<TriggerRecord>,
@@ -112,7 +88,7 @@ struct SlowSink {
     refuse: bool,
 }
 
-impl Default for SlowSink {
+impl Default for SlowRows {
     fn default() -> Self {
         Self {
             clock: ManualClock::starting_at(1_700_000_000_000),
@@ -125,15 +101,15 @@ impl Default for SlowSink {
     }
 }
 
-impl Sink for SlowSink {
-    fn write_row(&mut self, _: FenceToken, _: Row<'_>) {
+impl RowHandler for SlowRows {
+    fn handle_row(&mut self, _: Row<'_>) {
         self.row_triggers.lock().push(self.trigger);
         self.clock.sleep(self.per_row);
         self.blocked_ns.add(u64::try_from(self.per_row.as_nanos()).expect("short"));
     }
 
-    fn set_trigger_record(&mut self, cause: Option<TriggerRecord>) {
-        self.trigger = cause;
+    fn note_trigger(&mut self, trigger: Option<TriggerRecord>) {
+        self.trigger = trigger;
     }
 
     fn blocked_ns_counter(&self) -> Arc<Counter> {
@@ -143,18 +119,6 @@ impl Sink for SlowSink {
     fn take_refused_rows(&mut self) -> Vec<RefusedRow> {
         let row = RefusedRow { row_key: b"list:1".to_vec(), reason: "WRONGTYPE".to_owned() };
         if std::mem::take(&mut self.refuse) { vec![row] } else { Vec::new() }
-    }
-
-    fn start_flush(&mut self) -> Result<FlushTicket, Halt> {
-        Ok(FlushTicket(0))
-    }
-
-    fn newest_acknowledged_flush(&self) -> FlushTicket {
-        FlushTicket(0)
-    }
-
-    fn wait_for_ticket(&mut self, _: FlushTicket, _: Duration) -> Result<bool, Halt> {
-        Ok(true)
     }
 }
 
@@ -191,7 +155,7 @@ fn record_step(payloads: impl IntoIterator<Item = Vec<u8>>) -> ScriptStep {
     ScriptStep::Records(payloads.into_iter().map(|payload| (payload, None)).collect())
 }
 
-fn run_worker(sink: SlowSink, next: impl IntoIterator<Item = ScriptStep>) -> Arc<WorkerMetrics> {
+fn run_worker(sink: SlowRows, next: impl IntoIterator<Item = ScriptStep>) -> Arc<WorkerMetrics> {
     let (metrics, outcome) = run_job(test_job(), |_| Some(b"the key".to_vec()), sink, next);
     outcome.expect("nothing halts it");
     metrics
@@ -200,12 +164,12 @@ fn run_worker(sink: SlowSink, next: impl IntoIterator<Item = ScriptStep>) -> Arc
 fn run_job(
     job: JobDefinition,
     record_key: fn(i64) -> Option<Vec<u8>>,
-    sink: SlowSink,
+    sink: SlowRows,
     next: impl IntoIterator<Item = ScriptStep>,
 ) -> (Arc<WorkerMetrics>, Result<WorkerOutcome, Halt>) {
     let stop = StopSignal::default();
     let clock = sink.clock.clone();
-    let source = ScriptedSource {
+    let source = StepScript {
         clock: clock.clone(),
         steps: next.into_iter().collect(),
         offset: 100,
@@ -217,8 +181,8 @@ fn run_job(
     let said = Arc::clone(&metrics);
     let outcome = Worker::new(WorkerParts {
         job,
-        source,
-        sink,
+        source: ScriptedSource(source),
+        sink: InstantSink(sink),
         dead_letter_sink: NoDeadLetterSink,
         clock: Arc::new(clock),
         checkpoint_config: None,
@@ -241,7 +205,7 @@ fn job_of_partitions(
 #[test]
 fn a_late_event_is_shown_once_with_its_record_and_the_views_it_was_late_for() {
     let said = run_worker(
-        SlowSink::default(),
+        SlowRows::default(),
         [record_step([event_json("a", 100_000), event_json("b", 50_000), event_json("c", 30_000)])],
     );
     let late = said.recent_events.late_events();
@@ -258,7 +222,7 @@ fn a_late_event_is_shown_once_with_its_record_and_the_views_it_was_late_for() {
 fn a_dead_letter_is_shown_with_key_reason_and_as_much_of_its_record_as_is_kept() {
     let long = vec![b'x'; 100_000];
     let said =
-        run_worker(SlowSink { refuse: true, ..SlowSink::default() }, [record_step([event_json("a", 0), long.clone()])]);
+        run_worker(SlowRows { refuse: true, ..SlowRows::default() }, [record_step([event_json("a", 0), long.clone()])]);
     let mut letters = said.recent_events.dead_letters();
     letters.sort_by_key(|letter| matches!(letter, DeadLetterRecord::RefusedRow { .. }));
     let [
@@ -284,7 +248,7 @@ fn under_a_flood_some_are_shown_and_afterwards_every_one() {
     let quiet = || ScriptStep::Pause(Duration::from_millis(120));
     let by_hand = [quiet(), quiet(), record_step([event_json("by hand", 2), b"by hand".to_vec()]), quiet()];
     let said = run_worker(
-        SlowSink::default(),
+        SlowRows::default(),
         [record_step([event_json("a", 500_000)])].into_iter().chain(flood).chain(by_hand),
     );
     assert_eq!(said.view_metrics[0].late_events.get(), 50_001);
@@ -304,7 +268,7 @@ fn where_partitions_stand_is_published() {
         with_stamp(event_json("b", 71_500), 2),
         with_stamp(b"none".to_vec(), 1_700_000_000_000),
     ];
-    let said = run_worker(SlowSink::default(), [ScriptStep::Records(read), quiet]);
+    let said = run_worker(SlowRows::default(), [ScriptStep::Records(read), quiet]);
     let partitions = said.partition_statuses.list_published();
     let [facts] = &partitions[..] else { panic!("one partition: {partitions:?}") };
     assert_eq!(
@@ -326,7 +290,7 @@ fn where_partitions_stand_is_published() {
 
 #[test]
 fn rows_are_due_to_the_record_that_made_their_window_fire() {
-    let sink = SlowSink::default();
+    let sink = SlowRows::default();
     let causes = Arc::clone(&sink.row_triggers);
     let stamped = |at_ms, stamp| (event_json("a", at_ms), stamp);
     let first =
@@ -339,7 +303,7 @@ fn rows_are_due_to_the_record_that_made_their_window_fire() {
 
 #[test]
 fn time_is_spent_on_records_on_waiting_for_them_or_on_waiting_for_the_store() {
-    let sink = SlowSink { per_row: Duration::from_millis(2), ..SlowSink::default() };
+    let sink = SlowRows { per_row: Duration::from_millis(2), ..SlowRows::default() };
     let clock = sink.clock.clone();
     // Each event fires the window before: a hundred rows that take two milliseconds each.
     let work = record_step((0..=100).map(|second| event_json("a", second * 1_000 + 500)));
@@ -360,7 +324,7 @@ fn time_is_spent_on_records_on_waiting_for_them_or_on_waiting_for_the_store() {
 fn event_times_that_another_unit_would_explain_are_counted() {
     let stamped = |at_ms| (event_json("a", at_ms), Some(1_704_103_200_000));
     let records = vec![stamped(1_704_103_200_000), stamped(1_704_103_201), stamped(1_704_103_202), stamped(5)];
-    let said = run_worker(SlowSink::default(), [ScriptStep::Records(records)]);
+    let said = run_worker(SlowRows::default(), [ScriptStep::Records(records)]);
     assert_eq!(said.misread_event_times.get(), 2);
     let problems = said.recent_events.input_problems();
     let [InputProblem { kind: InputProblemKind::MisreadEventTime, description, remedy, .. }] = &problems[..] else {
@@ -380,7 +344,7 @@ fn texts_that_are_too_long_for_their_aggregates_are_counted() {
         let padding = "x".repeat(bytes);
         format!(r#"{{"user_id":"a","at":0,"title":"{padding}","unused":"{padding}"}}"#).into_bytes()
     };
-    let said = run_worker(SlowSink::default(), [record_step([record(1_024), record(1_025), event_json("a", 1)])]);
+    let said = run_worker(SlowRows::default(), [record_step([record(1_024), record(1_025), event_json("a", 1)])]);
     assert_eq!(said.oversized_texts.get(), 1);
 }
 
@@ -389,7 +353,7 @@ fn a_record_without_a_key_is_a_dead_letter_in_a_topic_of_several_partitions() {
     let events = || record_step((0..1_000).map(|n| event_json("a", n)));
     let key = |offset: i64| (offset != 107).then(|| b"a".to_vec());
     let job = job_of_partitions(MisplacedRecordPolicy::Warn, None);
-    let (said, outcome) = run_job(job, key, SlowSink::default(), [events()]);
+    let (said, outcome) = run_job(job, key, SlowRows::default(), [events()]);
     assert_eq!(outcome.expect("it goes on"), WorkerOutcome::Stopped);
     assert_eq!((said.dead_letters.get(), said.records_read.get()), (1, 1_000));
     let letters = said.recent_events.dead_letters();
@@ -397,7 +361,7 @@ fn a_record_without_a_key_is_a_dead_letter_in_a_topic_of_several_partitions() {
         panic!("one dead letter: {letters:?}");
     };
     assert_eq!(reason, "the record has no key; in a topic of several partitions, its key must be `user_id`");
-    let (said, outcome) = run_job(test_job(), |_| None, SlowSink::default(), [events()]);
+    let (said, outcome) = run_job(test_job(), |_| None, SlowRows::default(), [events()]);
     assert_eq!(outcome.expect("one partition needs no keys"), WorkerOutcome::Stopped);
     assert_eq!(said.dead_letters.get(), 0);
 }
@@ -406,7 +370,7 @@ fn a_record_without_a_key_is_a_dead_letter_in_a_topic_of_several_partitions() {
 fn a_partition_whose_first_records_mostly_have_no_key_halts_the_job() {
     let run = |key: fn(i64) -> Option<Vec<u8>>, records: i64| {
         let job = job_of_partitions(MisplacedRecordPolicy::Warn, None);
-        run_job(job, key, SlowSink::default(), [record_step((0..records).map(|n| event_json("a", n)))])
+        run_job(job, key, SlowRows::default(), [record_step((0..records).map(|n| event_json("a", n)))])
     };
     let (said, outcome) = run(|offset| (offset % 2 == 0).then(|| b"a".to_vec()), 1_000);
     assert_eq!(outcome.expect("half of them have keys"), WorkerOutcome::Stopped);
@@ -431,7 +395,7 @@ fn run_twelve_users(
 ) -> (Arc<WorkerMetrics>, Result<WorkerOutcome, Halt>) {
     let record_key = |offset| Some(format!("user-{}", offset - 100).into_bytes());
     let records = record_step((0..12).map(|n| event_json(&format!("user-{n}"), n)));
-    run_job(job_of_partitions(policy, declared_partitioner), record_key, SlowSink::default(), [records])
+    run_job(job_of_partitions(policy, declared_partitioner), record_key, SlowRows::default(), [records])
 }
 
 #[test]
@@ -499,7 +463,7 @@ fn sums_that_overflow_are_counted_for_their_feature_and_shown() {
         |cents: i64, price: &str| format!(r#"{{"user_id":"a","at":5,"cents":{cents},"price":{price}}}"#).into_bytes();
     let records = [event(i64::MAX, "1e308"), event(1, "-1"), event(1, "1e308"), event(1, "1e308"), event(-3, "1")];
     let key = |_| Some(b"a".to_vec());
-    let (said, outcome) = run_job(job, key, SlowSink::default(), [record_step(records)]);
+    let (said, outcome) = run_job(job, key, SlowRows::default(), [record_step(records)]);
     assert_eq!(outcome.expect("nothing halts it"), WorkerOutcome::Stopped);
     let overflows = &said.view_metrics[0].feature_overflows;
     // The sum of the longs wraps around and back; that of the doubles becomes infinite once.

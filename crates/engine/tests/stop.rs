@@ -1,31 +1,30 @@
 //! A stop that is requested while records are delivered.
 
+#[path = "support/scripted_worker.rs"]
+mod scripted_worker;
+
 use std::sync::Arc;
-use std::time::Duration;
 
 use parking_lot::Mutex;
 use windrow_core::{Aggregate, EventSchema, Feature, FeatureView, Row, WindowKind};
 use windrow_engine::{
-    CommitWait, DecodeRules, EventDecoder, FenceToken, FlushTicket, Halt, JobDefinition, ManualClock, NoDeadLetterSink,
-    Partition, PartitionOffsets, PollOutcome, RecordPlacementRules, Sink, Source, SourceRecord, StartOffset,
-    StartOffsets, StopSignal, Worker, WorkerMetrics, WorkerOutcome, WorkerParts,
+    CommitWait, DecodeRules, EventDecoder, Halt, JobDefinition, ManualClock, NoDeadLetterSink, PartitionOffsets,
+    PollOutcome, RecordPlacementRules, SourceRecord, StopSignal, Worker, WorkerMetrics, WorkerOutcome, WorkerParts,
 };
+
+use scripted_worker::{InstantSink, RowHandler, ScriptedSource, SourceScript};
 
 /// Ten events of one window. A stop is requested before the event at `stop_at`; the source, which does not know of it, then
 /// says that its input has ended.
-struct TenEventSource {
+struct TenEvents {
     stop: StopSignal,
     stop_at: Option<i64>,
     polls: u32,
     committed: Arc<Mutex<Vec<PartitionOffsets>>>,
 }
 
-impl Source for TenEventSource {
-    fn poll(
-        &mut self,
-        _wait: Duration,
-        each: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>,
-    ) -> Result<PollOutcome, Halt> {
+impl SourceScript for TenEvents {
+    fn next_poll(&mut self, each: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>) -> Result<PollOutcome, Halt> {
         self.polls += 1;
         match self.polls {
             1 => Ok(PollOutcome::Assigned(vec![0])),
@@ -50,33 +49,8 @@ impl Source for TenEventSource {
         }
     }
 
-    fn resolve_start_offsets(&mut self, _: &[Partition], _: &PartitionOffsets) -> Result<StartOffsets, Halt> {
-        Ok(StartOffsets::from_iter([(0, StartOffset::with_unknown_bounds(0))]))
-    }
-
-    fn start_partitions(&mut self, _: &[Partition], _: &PartitionOffsets) -> Result<(), Halt> {
-        Ok(())
-    }
-
-    fn seek_partitions(&mut self, _: &PartitionOffsets) -> Result<(), Halt> {
-        Ok(())
-    }
-
-    fn confirm_ownership_by_commit(&mut self, _: &PartitionOffsets) -> Result<bool, Halt> {
-        Ok(true)
-    }
-
-    fn pause_partitions(&mut self, _: &[Partition]) {}
-
-    fn resume_partitions(&mut self, _: &[Partition]) {}
-
-    fn release_partitions(&mut self, _: &[Partition]) -> Result<(), Halt> {
-        Ok(())
-    }
-
-    fn commit_offsets(&mut self, positions: &PartitionOffsets, _: CommitWait) -> Result<(), Halt> {
-        self.committed.lock().push(positions.clone());
-        Ok(())
+    fn note_commit(&mut self, offsets: &PartitionOffsets, _: CommitWait) {
+        self.committed.lock().push(offsets.clone());
     }
 }
 
@@ -84,22 +58,10 @@ impl Source for TenEventSource {
 #[derive(Clone, Default)]
 struct CollectedRows(Arc<Mutex<Vec<String>>>);
 
-impl Sink for CollectedRows {
-    fn write_row(&mut self, _: FenceToken, row: Row<'_>) {
+impl RowHandler for CollectedRows {
+    fn handle_row(&mut self, row: Row<'_>) {
         let first = row.feature_values().next().expect("a feature");
         self.0.lock().push(format!("{first:?}"));
-    }
-
-    fn start_flush(&mut self) -> Result<FlushTicket, Halt> {
-        Ok(FlushTicket(0))
-    }
-
-    fn newest_acknowledged_flush(&self) -> FlushTicket {
-        FlushTicket(0)
-    }
-
-    fn wait_for_ticket(&mut self, _: FlushTicket, _: Duration) -> Result<bool, Halt> {
-        Ok(true)
     }
 }
 
@@ -118,12 +80,12 @@ fn run_worker(stop_at: Option<i64>) -> (WorkerOutcome, Vec<String>, Vec<Partitio
         record_placement: RecordPlacementRules::SINGLE_PARTITION,
     };
     let (stop, rows, committed) = (StopSignal::default(), CollectedRows::default(), Arc::default());
-    let source = TenEventSource { stop: stop.clone(), stop_at, polls: 0, committed: Arc::clone(&committed) };
+    let source = TenEvents { stop: stop.clone(), stop_at, polls: 0, committed: Arc::clone(&committed) };
     let metrics = WorkerMetrics::new(1);
     let mut worker = Worker::new(WorkerParts {
         job,
-        source,
-        sink: rows.clone(),
+        source: ScriptedSource(source),
+        sink: InstantSink(rows.clone()),
         dead_letter_sink: NoDeadLetterSink,
         clock: Arc::new(ManualClock::starting_at(0)),
         checkpoint_config: None,

@@ -1,0 +1,117 @@
+//! Sources and sinks of tests that run a worker: everything that most of these tests leave empty.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use windrow_core::Row;
+use windrow_engine::{
+    CommitWait, Counter, FenceToken, FlushTicket, Halt, Offset, Partition, PartitionOffsets, PollOutcome, RefusedRow,
+    Sink, Source, SourceRecord, StartOffset, StartOffsets, TriggerRecord,
+};
+
+/// What a [`ScriptedSource`] delivers.
+pub(crate) trait SourceScript {
+    /// Returns the outcome of the next poll, after it has passed the records of that poll to `on_record`.
+    fn next_poll(
+        &mut self,
+        on_record: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>,
+    ) -> Result<PollOutcome, Halt>;
+
+    /// Returns the offset at which each partition starts.
+    fn start_offset(&self) -> Offset {
+        0
+    }
+
+    fn note_commit(&mut self, _offsets: &PartitionOffsets, _wait: CommitWait) {}
+}
+
+/// A source that never loses its partitions.
+pub(crate) struct ScriptedSource<Script>(pub(crate) Script);
+
+impl<Script: SourceScript> Source for ScriptedSource<Script> {
+    fn poll(
+        &mut self,
+        _: Duration,
+        on_record: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>,
+    ) -> Result<PollOutcome, Halt> {
+        self.0.next_poll(on_record)
+    }
+
+    fn resolve_start_offsets(&mut self, partitions: &[Partition], _: &PartitionOffsets) -> Result<StartOffsets, Halt> {
+        let start = StartOffset::with_unknown_bounds(self.0.start_offset());
+        Ok(partitions.iter().map(|&partition| (partition, start)).collect())
+    }
+
+    fn start_partitions(&mut self, _: &[Partition], _: &PartitionOffsets) -> Result<(), Halt> {
+        Ok(())
+    }
+
+    fn seek_partitions(&mut self, _: &PartitionOffsets) -> Result<(), Halt> {
+        Ok(())
+    }
+
+    fn confirm_ownership_by_commit(&mut self, _: &PartitionOffsets) -> Result<bool, Halt> {
+        Ok(true)
+    }
+
+    fn pause_partitions(&mut self, _: &[Partition]) {}
+
+    fn resume_partitions(&mut self, _: &[Partition]) {}
+
+    fn release_partitions(&mut self, _: &[Partition]) -> Result<(), Halt> {
+        Ok(())
+    }
+
+    fn commit_offsets(&mut self, offsets: &PartitionOffsets, wait: CommitWait) -> Result<(), Halt> {
+        self.0.note_commit(offsets, wait);
+        Ok(())
+    }
+}
+
+/// What happens to the rows of an [`InstantSink`].
+pub(crate) trait RowHandler {
+    fn handle_row(&mut self, row: Row<'_>);
+
+    fn note_trigger(&mut self, _trigger: Option<TriggerRecord>) {}
+
+    fn blocked_ns_counter(&self) -> Arc<Counter> {
+        Arc::default()
+    }
+
+    fn take_refused_rows(&mut self) -> Vec<RefusedRow> {
+        Vec::new()
+    }
+}
+
+/// A sink that acknowledges each flush at once.
+pub(crate) struct InstantSink<Handler>(pub(crate) Handler);
+
+impl<Handler: RowHandler> Sink for InstantSink<Handler> {
+    fn write_row(&mut self, _: FenceToken, row: Row<'_>) {
+        self.0.handle_row(row);
+    }
+
+    fn set_trigger_record(&mut self, trigger: Option<TriggerRecord>) {
+        self.0.note_trigger(trigger);
+    }
+
+    fn blocked_ns_counter(&self) -> Arc<Counter> {
+        self.0.blocked_ns_counter()
+    }
+
+    fn take_refused_rows(&mut self) -> Vec<RefusedRow> {
+        self.0.take_refused_rows()
+    }
+
+    fn start_flush(&mut self) -> Result<FlushTicket, Halt> {
+        Ok(FlushTicket(0))
+    }
+
+    fn newest_acknowledged_flush(&self) -> FlushTicket {
+        FlushTicket(0)
+    }
+
+    fn wait_for_ticket(&mut self, _: FlushTicket, _: Duration) -> Result<bool, Halt> {
+        Ok(true)
+    }
+}
