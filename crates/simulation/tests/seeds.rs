@@ -9,6 +9,9 @@ const SEEDS: u64 = 2_000;
 /// The lines of the trace that a failed seed prints.
 const PRINTED_TRACE_LINES: usize = 400;
 
+/// Seeds that have found faults: 13598, a process that was suspended while it restored halted for want of a checkpoint.
+const SEEDS_WITH_FOUND_FAULTS: [u64; 1] = [13_598];
+
 fn first_seed() -> u64 {
     env::var("WINDROW_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(1)
 }
@@ -38,6 +41,14 @@ fn describe_failure(report: &SimulationReport) -> String {
 fn assert_much_has_happened(total: SimulationCounts) {
     assert!(total.rows_written > SEEDS && total.manifests > SEEDS && total.fence_claims > SEEDS, "{total:?}");
     assert!(total.failovers > 100 && total.kills > 100 && total.exempt_keys < total.rows_written / 50, "{total:?}");
+}
+
+#[test]
+fn seeds_that_found_faults_keep_every_promise() {
+    for seed in SEEDS_WITH_FOUND_FAULTS {
+        let report = simulate_seed(seed, TraceMode::Recorded).expect("the pipeline");
+        assert!(report.violation.is_none(), "{}", describe_failure(&report));
+    }
 }
 
 #[test]

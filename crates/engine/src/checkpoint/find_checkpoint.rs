@@ -5,7 +5,7 @@
 //! Invariants: (1) An unreadable checkpoint is logged, and the next best checkpoint is used. (2) The job halts if all
 //! checkpoints of a partition are unreadable. (3) The job halts if the state belongs to another job.
 
-use tracing::error;
+use tracing::{error, warn};
 use windrow_core::BaseOrDelta;
 
 use super::checkpoint_limits::CheckpointLimits;
@@ -85,7 +85,9 @@ pub(super) fn restore_initial_shard(
     }
 }
 
-/// Restores the shard from the best readable checkpoint of `partition` in `store`.
+/// Restores the shard from the best readable checkpoint of `partition` in `store`. Searches again if no listed
+/// checkpoint can be read and the list has changed meanwhile: the owner of a larger epoch has then deleted the listed
+/// checkpoints, while this process was slow or suspended. The fence refuses this process's claim later.
 fn restore_best_checkpoint(
     retry: &StoreRetry<'_>,
     store: &dyn CheckpointStore,
@@ -93,8 +95,41 @@ fn restore_best_checkpoint(
     partition: Partition,
     limits: &CheckpointLimits,
 ) -> Result<CheckpointSearchOutcome, Halt> {
-    let ids = retry.retry_while_unreachable(|| list_checkpoint_ids(store, partition))?;
-    let next_number = next_checkpoint_number(&ids);
+    let list_ids = || retry.retry_while_unreachable(|| list_checkpoint_ids(store, partition));
+    let mut ids = list_ids()?;
+    loop {
+        let found =
+            restore_best_listed_checkpoint(retry, store, job, limits, ListedCheckpoints { partition, ids: &ids });
+        if !matches!(found, Err(Halt::DamagedState(_))) {
+            return found;
+        }
+        let ids_now = list_ids()?;
+        // No owner deletes its newest checkpoint, so an empty list never means a partition without state.
+        if ids_now == ids || ids_now.is_empty() {
+            return found;
+        }
+        warn!(partition, "another worker has replaced the checkpoints that were being read; searching again");
+        ids = ids_now;
+    }
+}
+
+/// The checkpoints of a partition that a search found in the store, oldest first.
+#[derive(Clone, Copy)]
+struct ListedCheckpoints<'a> {
+    partition: Partition,
+    ids: &'a [CheckpointId],
+}
+
+/// Restores the shard from the best readable one of the `listed` checkpoints in `store`.
+fn restore_best_listed_checkpoint(
+    retry: &StoreRetry<'_>,
+    store: &dyn CheckpointStore,
+    job: &JobDefinition,
+    limits: &CheckpointLimits,
+    listed: ListedCheckpoints<'_>,
+) -> Result<CheckpointSearchOutcome, Halt> {
+    let ListedCheckpoints { partition, ids } = listed;
+    let next_number = next_checkpoint_number(ids);
     let (mut manifests, mut damaged) = (Vec::new(), Vec::new());
     for &id in ids.iter().rev() {
         match read_manifest(retry, store, partition, id)? {
