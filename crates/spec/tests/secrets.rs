@@ -89,6 +89,10 @@ fn no_mistake_shows_a_secret() {
         "url = \"redis://h\"\npasswort = \"hunter2\"",
         "url = \"redis://h\"\npassword = [\"hunter2\"]",
         "ulr = \"redis://:hunter2@h\"",
+        "url = \"redis://h\"\npassword = { file = \"/password\", value = \"hunter2\" }",
+        "url = \"redis://h\"\n[sink.redis.password]\nvalue = \"hunter2\"",
+        "url = \"redis://h\"\n[sink]\npassword = \"hunter2\"",
+        "url = \"redis://h\"\n[sink]\nsecret = \"hunter2\"",
     ] {
         let mistakes = parse_sink(settings).expect_err(settings);
         let shown = format!("{}\n{mistakes:?}", mistakes.render(RenderStyle::Plain));

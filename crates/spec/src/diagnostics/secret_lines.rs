@@ -11,7 +11,13 @@ pub(crate) fn may_contain_login(line: &str) -> bool {
     let is_in_url =
         login.is_some_and(|login| login.chars().any(|c| c != ':')) || url.is_some_and(|rest| rest.contains("pass="));
     let setting = line.split_once("password").and_then(|(_, rest)| rest.split_once('='));
-    is_in_url || setting.is_some_and(|(_, value)| !value.contains("file") && value.contains(char::is_alphanumeric))
+    is_in_url || setting.is_some_and(|(_, value)| !names_only_file(value) && value.contains(char::is_alphanumeric))
+}
+
+/// Returns whether `value` begins a table whose only setting is `file`.
+fn names_only_file(value: &str) -> bool {
+    let content = value.trim_start().strip_prefix('{').map(str::trim_start);
+    content.is_some_and(|content| content.starts_with("file") && content.matches('=').count() == 1)
 }
 
 /// Returns `text` without references to environment variables.
@@ -41,6 +47,9 @@ mod tests {
             "url = 'unix:///run/r.sock?pass=hunter2'",
             "password = \"hunter2\"",
             "redis = { url = \"redis://h\", password = 'hunter2",
+            "password = \"file-hunter2\"",
+            "password = { file = \"/run/secrets/redis\", value = \"hunter2\" }",
+            "password = { value = \"hunter2\" } # not a file",
         ] {
             assert!(may_contain_login(line), "{line}");
         }

@@ -110,6 +110,10 @@ fn read_secret_file(
 ) -> Option<SecretText> {
     let mut table = SECRET_FILE.read_value(setting, mistakes)?;
     let file = table.find_setting(&FILE);
+    // A misspelt name may stand for the secret itself.
+    for entry in table.unknown_entries() {
+        mistakes.protect_secret(&entry.node.location);
+    }
     table.report_unknown_and_missing_fields(mistakes);
     let file = file?;
     let path = file.read_text("the path of a file", mistakes)?;

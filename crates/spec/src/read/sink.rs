@@ -63,6 +63,10 @@ pub(super) fn read_redis_address(
 ) -> Option<RedisAddressSpec> {
     let mut sink = root.read_setting(&SINK, mistakes)?;
     let redis = sink.read_setting(&REDIS, mistakes);
+    // A misspelt name, or one that belongs below `sink.redis`, may stand for the URL or the password.
+    for entry in sink.unknown_entries() {
+        mistakes.protect_secret(&entry.node.location);
+    }
     sink.report_unknown_and_missing_fields(mistakes);
     let mut redis = redis?;
     let url_setting = redis.find_setting(&URL);
@@ -76,7 +80,6 @@ pub(super) fn read_redis_address(
     if let Some(setting) = password_setting.as_ref().filter(|setting| has_literal_text(setting.value)) {
         mistakes.protect_secret(setting.location);
     }
-    // A misspelt name may stand for the URL or the password.
     for entry in redis.unknown_entries() {
         mistakes.protect_secret(&entry.node.location);
     }
