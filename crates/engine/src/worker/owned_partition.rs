@@ -137,6 +137,7 @@ impl OwnedPartition {
         next_offset: Option<Offset>,
         clock: ClockReading,
     ) -> Self {
+        let record_key_check = RecordKeyCheck::new(fence_token.partition, shard.watermark());
         Self {
             fence_token,
             shard,
@@ -162,7 +163,7 @@ impl OwnedPartition {
                 processed_record_count: 0,
                 published_record_count: 0,
             },
-            record_key_check: RecordKeyCheck::new(fence_token.partition),
+            record_key_check,
         }
     }
 

@@ -3,8 +3,8 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use windrow_core::MisplacedRecordPolicy;
 use windrow_core::text::truncate_with_ellipsis;
+use windrow_core::{EventTime, MisplacedRecordPolicy};
 
 use super::event_recorder::WorkerEventRecorder;
 use crate::halt::{InputFault, MisplacedInputRecord};
@@ -22,6 +22,8 @@ pub(super) struct RecordKeyCheck {
     misplacement_detector: MisplacementDetector,
     /// The number of events without a record key among the first records.
     keyless_event_count: u64,
+    /// Whether the first records of the partition may halt the job.
+    is_new_partition: bool,
 }
 
 /// Whether an event may be processed.
@@ -35,8 +37,15 @@ pub(super) enum RecordKeyOutcome {
 }
 
 impl RecordKeyCheck {
-    pub(super) fn new(partition: Partition) -> Self {
-        Self { misplacement_detector: MisplacementDetector::new(partition), keyless_event_count: 0 }
+    /// Creates the checks of a partition. `restored_watermark` is the watermark of the state that the partition
+    /// continues from. If there is one, the partition has had records with keys, and no later record halts the job:
+    /// otherwise some records of one faulty producer would halt each process that opens the partition.
+    pub(super) fn new(partition: Partition, restored_watermark: Option<EventTime>) -> Self {
+        Self {
+            misplacement_detector: MisplacementDetector::new(partition),
+            keyless_event_count: 0,
+            is_new_partition: restored_watermark.is_none(),
+        }
     }
 
     /// Checks the key of the record that holds an event of `entity_key`. `earlier_record_count` is the number of records
@@ -65,7 +74,7 @@ impl RecordKeyCheck {
             Some(misplacement) => {
                 let misplaced = MisplacedRecord {
                     record_key: format_key(record_key),
-                    entity_key: truncate_with_ellipsis(entity_key, MAX_SHOWN_KEY_CHARS).into_owned(),
+                    entity_key: format_key(entity_key.as_bytes()),
                     key_field: job.schema.entity_key_name().to_owned(),
                     misplacement,
                 };
@@ -81,7 +90,7 @@ impl RecordKeyCheck {
         record: &SourceRecord<'_>,
         earlier_record_count: u64,
     ) -> Result<RecordKeyOutcome, Halt> {
-        if earlier_record_count < FIRST_RECORD_COUNT {
+        if self.is_new_partition && earlier_record_count < FIRST_RECORD_COUNT {
             self.keyless_event_count += 1;
             if self.keyless_event_count > FIRST_RECORD_COUNT / 2 {
                 return Err(InputFault::RecordsWithoutKeys {
@@ -133,10 +142,11 @@ fn apply_misplaced_policy(
     }
 }
 
-/// Returns a record key as text. Escapes control characters, and all bytes that are not ASCII if the key is not UTF-8.
-fn format_key(record_key: &[u8]) -> String {
+/// Returns a record key or an entity key as text. Escapes control characters, and all bytes that are not ASCII if the key
+/// is not UTF-8.
+fn format_key(key: &[u8]) -> String {
     let mut text = String::new();
-    match std::str::from_utf8(record_key) {
+    match std::str::from_utf8(key) {
         Ok(valid) => {
             for character in valid.chars().take(MAX_SHOWN_KEY_CHARS + 1) {
                 if character.is_control() {
@@ -147,7 +157,7 @@ fn format_key(record_key: &[u8]) -> String {
             }
         }
         Err(_) => {
-            let first_bytes = &record_key[..record_key.len().min(MAX_SHOWN_KEY_CHARS)];
+            let first_bytes = &key[..key.len().min(MAX_SHOWN_KEY_CHARS)];
             let _ = write!(text, "{}", first_bytes.escape_ascii());
         }
     }

@@ -8,7 +8,8 @@ use std::time::Duration;
 use windrow_engine::checkpoint::{CheckpointConfig, RestoreSource, StateIdentity};
 use windrow_engine::halt::InputFault;
 use windrow_engine::{
-    CheckpointStore, Halt, NoDeadLetterSink, StopSignal, SystemClock, Worker, WorkerMetrics, WorkerOutcome, WorkerParts,
+    CheckpointStore, Halt, NoDeadLetterSink, Partition, StopSignal, SystemClock, Worker, WorkerMetrics, WorkerOutcome,
+    WorkerParts,
 };
 use windrow_spec::{Pipeline, PipelineOverride, SHIPPED_PIPELINE, parse};
 
@@ -22,6 +23,8 @@ pub(crate) struct JobSetup {
     pub(crate) pipeline: Arc<Pipeline>,
     pub(crate) rows: MemoryRowStore,
     pub(crate) checkpoints: CheckpointConfig,
+    /// With more than one partition, records must have keys, which those of a script lack.
+    pub(crate) topic_partition_count: Partition,
 }
 
 /// How a run ended.
@@ -59,7 +62,7 @@ impl JobSetup {
             snapshot_limits: Default::default(),
             process_name: "test".to_owned(),
         };
-        Self { pipeline: Arc::new(shipped_pipeline(&[])), rows, checkpoints }
+        Self { pipeline: Arc::new(shipped_pipeline(&[])), rows, checkpoints, topic_partition_count: 1 }
     }
 
     /// Uses the fence of the current rows, after they were replaced.
@@ -88,7 +91,8 @@ impl JobSetup {
         stop: &StopSignal,
         metrics: &Arc<WorkerMetrics>,
     ) -> RunOutcome {
-        let job = define_job(&self.pipeline, "events");
+        let mut job = define_job(&self.pipeline, "events");
+        job.record_placement.partition_count = self.topic_partition_count;
         let sink = self.rows.sink(&job.views, self.pipeline.event.schema.entity_key_name());
         let (metrics, checkpoints) = (Arc::clone(metrics), Some(self.checkpoints.clone()));
         let mut worker = Worker::new(WorkerParts {

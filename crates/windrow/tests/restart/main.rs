@@ -24,6 +24,7 @@ mod job;
 mod large_state;
 mod lost_rows;
 mod memory_rows;
+mod record_keys;
 mod scripted_source;
 mod truncated_log;
 mod views;
