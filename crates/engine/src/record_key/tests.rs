@@ -258,7 +258,7 @@ fn topics_that_are_keyed_correctly_give_no_alarm() {
                     let partition = partition_of(&key, user, partition_count);
                     (key, partition)
                 };
-                let found = find_misplaced(&rules(partition_count), send(100_000, 20_000, place));
+                let found = find_misplaced(&rules(partition_count), send(20_000, 4_000, place));
                 let first = found.misplacements.first();
                 assert!(first.is_none(), "{form}, {placement}, {partition_count} partitions: {first:?}");
             }

@@ -53,7 +53,7 @@ fn move_partitions_under_load(kafka: &TestKafka, protocol: &str, seed: u64) {
     let moment = |dice: &mut SeededRandom| std::thread::sleep(Duration::from_millis(dice.between(300, 1_500)));
 
     let events = generate_events(60_000, seed);
-    let watcher = RowWatcher::start(&redis, row_keys("user_features", &events).into_iter().take(40));
+    let watcher = RowWatcher::start(&redis, row_keys("user_features", &events).into_iter().take(120));
     let load = EventFeeder::start(kafka, &topic, events, Duration::from_secs(25));
     let ((killed, killed_log), (zombie, zombie_log), (leaving, leaving_log)) =
         (processes.start("killed"), processes.start("zombie"), processes.start("leaving"));
