@@ -15,7 +15,8 @@ use jiff::Timestamp;
 
 use crate::wakeup::{NotificationCount, Wakeup};
 
-/// Returns the current time, and blocks threads for a given time or until a notification. A worker and its checkpoint thread share one clock.
+/// The engine's access to time. It also blocks threads for a given time, or until a notification. A worker and its
+/// checkpoint thread share one clock.
 pub trait Clock: Send + Sync + fmt::Debug {
     /// Returns the time that has passed since the clock was created. The value never decreases.
     fn monotonic_now(&self) -> Duration;

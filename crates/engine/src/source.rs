@@ -48,8 +48,9 @@ pub enum PollOutcome {
     /// allows such gaps.
     OffsetsSkipped(Vec<Partition>),
     /// These partitions now end before the offset at which reading would continue, because the source has lost records.
-    /// The pipeline allows it. The source delivers no more records of these partitions until [`Source::seek_partitions`].
-    LogTruncated(Vec<Partition>),
+    /// The value is the offsets that they hold. The pipeline allows it. The source delivers no more records of these
+    /// partitions until [`Source::seek_partitions`].
+    LogTruncated(BTreeMap<Partition, HeldOffsets>),
     /// The partition was read up to the end offset that the partition had when the job started. Occurs only for bounded
     /// input.
     PartitionFinished(Partition),
@@ -71,6 +72,13 @@ impl HeldOffsets {
     #[must_use]
     pub const fn contains_offset(self, offset: Offset) -> bool {
         self.first_offset <= offset && offset <= self.end_offset
+    }
+
+    /// Returns these offsets without those from `other.end_offset` on. The records there are not those that were read
+    /// before.
+    #[must_use]
+    pub(crate) fn ending_no_later_than(self, other: Self) -> Self {
+        Self { end_offset: self.end_offset.min(other.end_offset), ..self }
     }
 }
 

@@ -36,7 +36,7 @@ pub struct RedisWriterEnvironment {
 impl RedisWriterEnvironment {
     /// Returns the environment of a process in production.
     #[must_use]
-    pub fn of_system() -> Self {
+    pub fn for_production() -> Self {
         Self { clock: SystemClock::start_shared(), thread_spawner: Arc::new(OsThreadSpawner), in_process_server: None }
     }
 }
@@ -59,7 +59,7 @@ impl RedisWriter {
     ///   required command.
     /// - [`Halt::Output`] when the writer thread cannot be started.
     pub fn start(pipeline: &Pipeline, settings: RedisWriterSettings, stop: StopSignal) -> Result<Self, Halt> {
-        Self::start_in_environment(pipeline, settings, stop, RedisWriterEnvironment::of_system())
+        Self::start_in_environment(pipeline, settings, stop, RedisWriterEnvironment::for_production())
     }
 
     /// Starts a writer as [`Self::start`] does, with the time, the threads and the server of `environment`.

@@ -134,7 +134,7 @@ impl CheckpointThread {
     fn restore_behind_truncation(
         &mut self,
         partition: Partition,
-        held_offsets: Option<HeldOffsets>,
+        held_offsets: HeldOffsets,
     ) -> Result<Option<Offset>, Halt> {
         let opening = self.take_restored_partition(partition)?;
         let restored = restore_behind_truncation(&self.create_store_retry(), &self.job, opening, held_offsets)?;

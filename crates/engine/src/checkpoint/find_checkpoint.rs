@@ -61,12 +61,16 @@ pub(super) fn restore_initial_shard(
         }
     }
     // The job's own checkpoint shows that the job began from this restore source at an earlier start. So the job
-    // continues from its own checkpoint, which is newer than the restore source.
-    if has_begun
-        && let CheckpointSearchOutcome::Restored(restored) =
-            restore_best_checkpoint(retry, own, job, partition, limits)?
-    {
-        return Ok(*restored);
+    // continues from its own checkpoint, which is newer than the restore source. If none is within the limits, it begins
+    // anew: the objects of the restore source are in another store.
+    if has_begun {
+        return Ok(match restore_best_checkpoint(retry, own, job, partition, limits)? {
+            CheckpointSearchOutcome::Restored(restored) => *restored,
+            CheckpointSearchOutcome::NoCheckpoint { next_checkpoint_number } => RestoredShard {
+                origin_savepoint_place: Some(place.to_owned()),
+                ..RestoredShard::without_checkpoint(job, next_checkpoint_number)
+            },
+        });
     }
     // The job begins from the restore source for the first time. It does not read state from its own store, so damaged
     // checkpoints there do not halt the job.

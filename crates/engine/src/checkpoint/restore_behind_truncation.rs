@@ -23,16 +23,15 @@ use crate::halt::{CheckpointStoreFault, share_error};
 use crate::{Epoch, Halt, HeldOffsets, JobDefinition, Offset, Partition};
 
 /// Restores the newest checkpoint of the partition in `opening` that begins at one of the `held_offsets`, or begins with
-/// empty state at the first of them. If `held_offsets` is unknown, keeps the restored checkpoint. In each case, the rows
-/// of the partition get new numbers.
+/// empty state at the first of them. In each case, the rows of the partition get new numbers.
 pub(super) fn restore_behind_truncation(
     retry: &StoreRetry<'_>,
     job: &JobDefinition,
     mut opening: RestoredPartition,
-    held_offsets: Option<HeldOffsets>,
+    held_offsets: HeldOffsets,
 ) -> Result<RestoredPartition, Halt> {
     let (partition, epoch) = (opening.partition, opening.epoch);
-    opening.checkpoint_limits = CheckpointLimits { held_offsets, stored_rows: None };
+    opening.checkpoint_limits = CheckpointLimits { held_offsets: Some(held_offsets), stored_rows: None };
     // State of a restore source cannot be continued here: its objects are in another store.
     let has_own_checkpoints = !opening.restored_shard.kept_manifests.is_empty();
     let mut restored = if has_own_checkpoints {
@@ -54,7 +53,7 @@ pub(super) fn restore_behind_truncation(
             continue_manifest(continued, id)
         }
         None => {
-            let offset = held_offsets.map_or(0, |held| held.first_offset);
+            let offset = held_offsets.first_offset;
             warn!(
                 partition,
                 offset,

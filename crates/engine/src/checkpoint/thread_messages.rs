@@ -28,7 +28,7 @@ pub(crate) enum CheckpointCommand {
     RestorePartition(Partition),
     /// The source has lost records of the restored partition that were already read. Restore the newest checkpoint that
     /// begins at one of the `held_offsets`, or begin with empty state. `None` stands for unknown offsets.
-    RestoreBehindTruncation { partition: Partition, held_offsets: Option<HeldOffsets> },
+    RestoreBehindTruncation { partition: Partition, held_offsets: HeldOffsets },
     /// Claim the restored partition at the fence of the row store. The worker will read the partition from the offset
     /// in `start`, or from the checkpoint's offset if `start` is `None`.
     ClaimFence { partition: Partition, start: Option<StartOffset> },

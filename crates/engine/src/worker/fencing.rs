@@ -2,11 +2,11 @@
 //! rows or records of a partition are lost.
 //!
 //! Owns: the response when another worker has claimed a partition, when the row store has lost rows, or when the source
-//! has lost records. Does not own:
-//! the fence (the row store), the consumer group (the source).
+//! has lost records. Does not own: the fence (the row store), the consumer group (the source).
 //! Invariant: this worker writes nothing for a fenced partition until the consumer group confirms that this worker owns
 //! the partition.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::partition_change_queue::PendingPartitionChange;
@@ -14,8 +14,8 @@ use super::partition_phase::{OpenReason, PartitionPhase, TrackedPartition};
 use super::state::Worker;
 use crate::halt::ContestedPartition;
 use crate::{
-    DeadLetterSink, Epoch, FenceToken, Halt, LostPartition, Offset, Partition, PartitionLossReason, PartitionOffsets,
-    Sink, Source,
+    DeadLetterSink, Epoch, FenceToken, Halt, HeldOffsets, LostPartition, Offset, Partition, PartitionLossReason,
+    PartitionOffsets, Sink, Source,
 };
 
 /// The time that the worker waits for the consumer group to revoke a fenced partition. The time is enough for a
@@ -79,10 +79,13 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
 
     /// Restarts partitions whose source has lost records that this worker has read. Each goes back to a checkpoint whose
     /// offset still exists, or begins anew.
-    pub(super) fn go_back_behind_truncation(&mut self, partitions: &[Partition]) -> Result<(), Halt> {
-        for &partition in partitions {
+    pub(super) fn go_back_behind_truncation(
+        &mut self,
+        truncated: BTreeMap<Partition, HeldOffsets>,
+    ) -> Result<(), Halt> {
+        for (partition, held_offsets) in truncated {
             let Some(tracked) = self.partitions.get_mut(&partition) else { continue };
-            tracked.mark_log_truncated();
+            tracked.mark_log_truncated(held_offsets);
             if tracked.owned_partition().is_some() {
                 self.abandon_snapshot(partition)?;
                 self.queue_partition_restart(partition)?;

@@ -186,14 +186,18 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         let starts = self.source.resolve_start_offsets(&restored, &checkpoint_offsets)?;
         for partition in restored {
             let start = starts.start_by_partition.get(&partition).copied();
-            let held_offsets = start.and_then(|start| start.held_offsets);
-            let truncated = starts.truncated_partitions.get(&partition).map(|&held| Some(held));
-            let tracked = self.partitions.get_mut(&partition);
-            if let Some(tracked) = tracked
-                && let Some(held_offsets) = truncated.or_else(|| tracked.take_truncation().then_some(held_offsets))
+            if let Some(&held_now) = starts.truncated_partitions.get(&partition)
+                && let Some(tracked) = self.partitions.get_mut(&partition)
             {
-                tracked.take_truncation();
+                tracked.mark_log_truncated(held_now);
+            }
+            if let Some(tracked) = self.partitions.get_mut(&partition)
+                && let Some(held_after_truncation) = tracked.take_truncation()
+            {
                 tracked.mark_restore_pending();
+                // Other records may have been added since. Checkpoints beyond them contain the lost records.
+                let held_now = start.and_then(|start| start.held_offsets).unwrap_or(held_after_truncation);
+                let held_offsets = held_now.ending_no_later_than(held_after_truncation);
                 if let Some(checkpoint_thread) = &self.checkpoint_thread {
                     let command = CheckpointCommand::RestoreBehindTruncation { partition, held_offsets };
                     checkpoint_thread.send_command(command)?;

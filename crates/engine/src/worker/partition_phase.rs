@@ -16,7 +16,7 @@ use super::active_snapshot::{ActiveSnapshot, SnapshotStage};
 use super::owned_partition::OwnedPartition;
 use crate::checkpoint::OpenedPartition;
 use crate::halt::{CheckpointStoreFault, share_error};
-use crate::{Halt, Offset, Partition};
+use crate::{Halt, HeldOffsets, Offset, Partition};
 
 /// The phase of a partition, with the data that exists only in that phase.
 #[derive(Debug)]
@@ -156,8 +156,9 @@ pub(super) struct TrackedPartition {
     phase: PartitionPhase,
     phase_entered_at: Duration,
     pub(super) repeated_fencing: RepeatedFencing,
-    /// Whether the source has lost records that this worker has read, and the partition has not gone back since.
-    is_log_truncated: bool,
+    /// The offsets that the source still held when it had lost records that this worker has read; `None` if it has lost
+    /// none, or the partition has gone back since.
+    held_offsets_after_truncation: Option<HeldOffsets>,
 }
 
 impl PartitionPhase {
@@ -196,18 +197,20 @@ impl TrackedPartition {
             phase: PartitionPhase::Assigned { reason: OpenReason::NewAssignment },
             phase_entered_at: now,
             repeated_fencing: RepeatedFencing::default(),
-            is_log_truncated: false,
+            held_offsets_after_truncation: None,
         }
     }
 
-    /// Records that the source has lost records that this worker has read.
-    pub(super) fn mark_log_truncated(&mut self) {
-        self.is_log_truncated = true;
+    /// Notes that the source has lost records that this worker has read, and which offsets it still holds.
+    pub(super) fn mark_log_truncated(&mut self, held_offsets: HeldOffsets) {
+        let earlier = self.held_offsets_after_truncation.unwrap_or(held_offsets);
+        self.held_offsets_after_truncation = Some(held_offsets.ending_no_later_than(earlier));
     }
 
-    /// Returns whether the source has lost records since the last call.
-    pub(super) fn take_truncation(&mut self) -> bool {
-        std::mem::take(&mut self.is_log_truncated)
+    /// Returns the offsets that the source still held when it lost records; `None` if it has lost none since the last
+    /// call.
+    pub(super) fn take_truncation(&mut self) -> Option<HeldOffsets> {
+        self.held_offsets_after_truncation.take()
     }
 
     pub(super) fn phase(&self) -> &PartitionPhase {

@@ -111,7 +111,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                     self.pending_partition_changes.push_back(PendingPartitionChange::DropLost(partitions));
                 }
                 PollOutcome::OffsetsSkipped(partitions) => self.restart_row_counting_after_gaps(&partitions),
-                PollOutcome::LogTruncated(partitions) => self.go_back_behind_truncation(&partitions)?,
+                PollOutcome::LogTruncated(truncated) => self.go_back_behind_truncation(truncated)?,
                 PollOutcome::PartitionFinished(partition) => self.fire_remaining_windows(partition),
                 PollOutcome::InputExhausted => return self.shut_down(WorkerOutcome::InputExhausted),
             }

@@ -42,6 +42,8 @@ pub(crate) struct ScriptedSource {
     pub(crate) actions: Vec<(Offset, ScriptAction)>,
     /// The log that takes the place of `events` at the next poll. It ends before the worker's position.
     pub(crate) shorter_log: Arc<Mutex<Option<Arc<Vec<String>>>>>,
+    /// The log that takes the place of `shorter_log` once the worker knows of the loss: other records were added.
+    pub(crate) grown_log: Option<Arc<Vec<String>>>,
     position: Option<Offset>,
     committed: Option<Offset>,
     announced: bool,
@@ -65,6 +67,7 @@ impl ScriptedSource {
             events: Arc::clone(events),
             actions,
             shorter_log: Arc::default(),
+            grown_log: None,
             position: None,
             committed: None,
             announced: false,
@@ -78,6 +81,10 @@ impl ScriptedSource {
         thread::sleep(Duration::from_millis(1));
         Ok(PollOutcome::Idle)
     }
+}
+
+fn held_offsets(log: &[String]) -> HeldOffsets {
+    HeldOffsets { first_offset: 0, end_offset: Offset::try_from(log.len()).expect("small") }
 }
 
 impl Source for ScriptedSource {
@@ -100,9 +107,10 @@ impl Source for ScriptedSource {
             ScriptEnd::NotYet => {}
         }
         if let Some(shorter) = self.shorter_log.lock().take() {
-            self.events = shorter;
+            let held = held_offsets(&shorter);
+            self.events = self.grown_log.take().unwrap_or(shorter);
             self.position = None;
-            return Ok(PollOutcome::LogTruncated(vec![PARTITION]));
+            return Ok(PollOutcome::LogTruncated(BTreeMap::from([(PARTITION, held)])));
         }
         let Some(position) = self.position else { return Self::idle() };
         // Drop actions before the position, also when the worker started after them.
@@ -153,7 +161,7 @@ impl Source for ScriptedSource {
     }
 
     fn resolve_start_offsets(&mut self, _: &[Partition], positions: &PartitionOffsets) -> Result<StartOffsets, Halt> {
-        let held = HeldOffsets { first_offset: 0, end_offset: Offset::try_from(self.events.len()).expect("small") };
+        let held = held_offsets(&self.events);
         let offset = positions.get(&PARTITION).copied().unwrap_or(0);
         if !held.contains_offset(offset) {
             let truncated_partitions = BTreeMap::from([(PARTITION, held)]);

@@ -69,20 +69,22 @@ fn the_partition_goes_back_behind_lost_records_and_counts_nothing_twice() {
     }
 }
 
-/// The worker lives while the log is cut behind its position. The newest checkpoint may begin before the cut.
+/// The worker lives while the log is cut behind its position. The newest checkpoint may begin before the cut. The log
+/// may also grow beyond the offsets of all checkpoints before the worker asks where it ends.
 #[test]
 fn a_running_worker_goes_back_too() {
     let ConformanceCase { name, events, .. } = read_conformance_case("random");
-    let log = shorter_log(&events, 300);
-    for keep in [3, 1] {
+    let (log, grown) = (shorter_log(&events, 300), shorter_log(&events, 1_500));
+    for (keep, later_log) in [(3, &log), (1, &log), (3, &grown), (1, &grown)] {
         let folder = tempfile::tempdir().expect("a folder");
         let setup = setup_with_kept_checkpoints(folder.path(), keep);
         setup.rows.allow_rewriting();
         let mut source = ScriptedSource::new(&events, Vec::new());
+        source.grown_log = Some(Arc::clone(later_log));
         let (shorter, cut) = (Arc::clone(&source.shorter_log), Arc::clone(&log));
         source.actions = script(ScriptAction::Run(Arc::new(move || *shorter.lock() = Some(Arc::clone(&cut)))));
         setup.run(source).expect_end();
-        assert_rows_of_log(&setup, &log, &format!("{name}, {keep} kept"));
+        assert_rows_of_log(&setup, later_log, &format!("{name}, {keep} kept, {} records", later_log.len()));
     }
 }
 
@@ -101,4 +103,23 @@ fn checkpoints_of_lost_records_stay_discarded() {
         setup.run(ScriptedSource::new(&grown, Vec::new())).expect_end();
         assert_rows_of_log(&setup, &grown, &format!("{name}, {keep} kept"));
     }
+}
+
+/// A job that began from the state of another job has no checkpoint of its own before the lost records. The other job's
+/// state is not this job's to continue: its objects are in another store.
+#[test]
+fn a_job_that_began_from_other_state_begins_anew() {
+    let ConformanceCase { name, events, .. } = read_conformance_case("random");
+    let (log, grown) = (shorter_log(&events, 300), shorter_log(&events, 1_500));
+    let (origin, folder) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let before = vec![(CHECKPOINTS[0], ScriptAction::AwaitCheckpoint), (CHECKPOINTS[0] + 1, ScriptAction::Kill)];
+    JobSetup::in_folder(origin.path()).run(ScriptedSource::new(&events, before)).expect_killed();
+    let setup = setup_with_kept_checkpoints(folder.path(), 1).restored_from(origin.path());
+    let after = vec![(CHECKPOINTS[1], ScriptAction::AwaitCheckpoint), (2_600, ScriptAction::Kill)];
+    setup.run(ScriptedSource::new(&events, after)).expect_killed();
+    setup.rows.allow_rewriting();
+    let at_once = (0..2_000).map(|offset| (offset, ScriptAction::Kill)).collect();
+    setup.run(ScriptedSource::new(&log, at_once)).expect_killed();
+    setup.run(ScriptedSource::new(&grown, Vec::new())).expect_end();
+    assert_rows_of_log(&setup, &grown, &name);
 }

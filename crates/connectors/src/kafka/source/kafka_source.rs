@@ -129,15 +129,10 @@ impl Source for KafkaSource {
         if let Some(announcement) = self.next_non_record_outcome()? {
             return Ok(announcement);
         }
-        if self.lost_offset_unresolved {
-            let truncated = self.stop_reading_truncated_partitions()?;
-            if !truncated.is_empty() {
-                return Ok(PollOutcome::LogTruncated(truncated));
-            }
-            let skipped = self.restart_partitions_with_lost_offsets()?;
-            if !skipped.is_empty() {
-                return Ok(PollOutcome::OffsetsSkipped(skipped));
-            }
+        if self.lost_offset_unresolved
+            && let Some(outcome) = self.resolve_lost_offsets()?
+        {
+            return Ok(outcome);
         }
         let mut wait = wait;
         for polls in 0..MAX_RECORDS_PER_POLL {

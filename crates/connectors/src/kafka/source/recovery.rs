@@ -1,9 +1,11 @@
 //! Handles errors, lost offsets and unreadable batches of a source.
 
+use std::collections::BTreeMap;
+
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tracing::warn;
 use windrow_engine::halt::SourceOperation;
-use windrow_engine::{Halt, Partition, SourceRecord};
+use windrow_engine::{Halt, Partition, PollOutcome, SourceRecord};
 use windrow_spec::KafkaSourceSpec;
 
 use super::kafka_source::KafkaSource;
@@ -68,58 +70,58 @@ impl KafkaSource {
         }
     }
 
-    /// Stops reading the partitions that now end before their next offset, and returns them. The worker must go back to
-    /// an older state of these partitions.
-    pub(super) fn stop_reading_truncated_partitions(&mut self) -> Result<Vec<Partition>, Halt> {
-        self.topic_monitor.verify_topic_unchanged()?;
-        let positions = self.record_consumer.read_progress.next_offsets();
-        let partitions: Vec<Partition> = positions.keys().copied().collect();
-        let mut truncated = Vec::new();
-        for (&partition, &held) in &self.record_consumer.fetch_partition_bounds(&partitions) {
-            if positions[&partition] > held.end_offset {
-                accept_truncated_log(held, positions[&partition], partition, &self.settings)?;
-                truncated.push(partition);
-            }
-        }
-        self.record_consumer.stop_reading(&truncated).map_err(|error| {
-            build_refused_operation_halt(&self.settings.brokers, SourceOperation::ContinueReading, error)
-        })?;
-        Ok(truncated)
-    }
-
-    /// Restarts the partitions whose next offset Kafka no longer holds, each at an offset that Kafka holds. Returns
-    /// these partitions. Kafka's error does not name the partitions, so this function compares all next offsets with
-    /// the offsets that Kafka holds.
-    pub(super) fn restart_partitions_with_lost_offsets(&mut self) -> Result<Vec<Partition>, Halt> {
+    /// Looks for the offsets that Kafka no longer holds, after an error that does not name the partitions. Stops reading
+    /// partitions that now end before their next offset: the worker must go back to an older state of them. Restarts
+    /// partitions whose next records were deleted, each at the first offset that Kafka holds. Returns what the worker
+    /// must know; `None` if no offset is lost, or Kafka did not answer.
+    pub(super) fn resolve_lost_offsets(&mut self) -> Result<Option<PollOutcome>, Halt> {
         // If the topic was deleted and created again, all offsets are wrong, and this call halts the job.
         self.topic_monitor.verify_topic_unchanged()?;
         let positions = self.record_consumer.read_progress.next_offsets();
         let partitions: Vec<Partition> = positions.keys().copied().collect();
-        let held = self.record_consumer.fetch_partition_bounds(&partitions);
-        if held.is_empty() {
-            return Ok(Vec::new()); // Kafka did not answer; the next poll tries again
+        let held_offsets = self.record_consumer.fetch_partition_bounds(&partitions);
+        if held_offsets.is_empty() {
+            return Ok(None); // Kafka did not answer; the next poll tries again
         }
-        self.lost_offset_unresolved = false;
         let brokers = self.settings.brokers.clone();
         let refused =
             |error: KafkaError| build_refused_operation_halt(&brokers, SourceOperation::ContinueReading, error);
+        let mut truncated = BTreeMap::new();
+        for (&partition, &held) in &held_offsets {
+            if positions[&partition] > held.end_offset {
+                accept_truncated_log(held, positions[&partition], partition, &self.settings)?;
+                truncated.insert(partition, held);
+            }
+        }
+        if !truncated.is_empty() {
+            let partitions: Vec<Partition> = truncated.keys().copied().collect();
+            self.record_consumer.stop_reading(&partitions).map_err(refused)?;
+            // The next poll looks for deleted records of the other partitions.
+            return Ok(Some(PollOutcome::LogTruncated(truncated)));
+        }
+        self.lost_offset_unresolved = false;
         let mut skipped = Vec::new();
         for (&partition, &position) in &positions {
-            let Some(bounds) = held.get(&partition).filter(|bounds| !bounds.contains_offset(position)) else {
+            let Some(&held) = held_offsets.get(&partition).filter(|held| position < held.first_offset) else {
                 continue;
             };
-            let start = replace_lost_offset(*bounds, position, partition, &self.settings)?;
+            let start = replace_lost_offset(held, position, partition, &self.settings)?;
             self.record_consumer.restart_partition_at(partition, start).map_err(refused)?;
             self.note_next_offset(partition, start);
             skipped.push(partition);
         }
-        if skipped.is_empty() {
-            // No offset is lost, so the error was transient. But librdkafka stopped reading one partition without
-            // naming it, so the source restarts all partitions.
-            for (&partition, &position) in &positions {
-                self.record_consumer.restart_partition_at(partition, position).map_err(refused)?;
-            }
+        if !skipped.is_empty() {
+            return Ok(Some(PollOutcome::OffsetsSkipped(skipped)));
         }
-        Ok(skipped)
+        warn!(
+            topic = self.settings.topic,
+            "Kafka said that an offset is out of range, but each partition holds the offset at which reading continues. If \
+             a partition has lost records and received others since, the state includes the lost ones"
+        );
+        // librdkafka stopped reading one partition without naming it, so the source restarts all partitions.
+        for (&partition, &position) in &positions {
+            self.record_consumer.restart_partition_at(partition, position).map_err(refused)?;
+        }
+        Ok(None)
     }
 }
