@@ -33,10 +33,7 @@ impl TestKafka {
             block_on(self.create_admin_client().create_topics([&topic], &admin_options())).expect("Kafka answers");
         results[0].as_ref().expect("the topic is created");
         let consumer: BaseConsumer = self.client_config().create().expect("a consumer");
-        wait_until("the broker knows the new topic", || {
-            let metadata = consumer.fetch_metadata(Some(name), KAFKA_TIMEOUT).expect("Kafka answers");
-            metadata.topics().iter().any(|topic| topic.error().is_none() && !topic.partitions().is_empty())
-        });
+        wait_until("the broker knows the new topic", || fetch_partition_count(&consumer, name) > 0);
     }
 
     /// Returns the names of all topics.
@@ -54,12 +51,15 @@ impl TestKafka {
         results[0].as_ref().expect("the topic is deleted");
     }
 
-    /// Adds partitions to topic `name` until the topic has `partition_count` partitions.
+    /// Adds partitions to topic `name` until the topic has `partition_count` partitions. Waits until the broker's metadata
+    /// contain all of them.
     pub fn increase_partitions_to(&self, name: &str, partition_count: usize) {
         let partitions = NewPartitions::new(name, partition_count);
         let results = block_on(self.create_admin_client().create_partitions([&partitions], &admin_options()))
             .expect("Kafka answers");
         results[0].as_ref().expect("the partitions are added");
+        let consumer: BaseConsumer = self.client_config().create().expect("a consumer");
+        wait_until("the broker knows the new partitions", || fetch_partition_count(&consumer, name) == partition_count);
     }
 
     /// Deletes the records before `offset` in partition `partition` of `topic`, as Kafka's retention does.
@@ -72,6 +72,12 @@ impl TestKafka {
     fn create_admin_client(&self) -> AdminClient<DefaultClientContext> {
         self.client_config().create().expect("an admin client")
     }
+}
+
+/// Returns the number of partitions of topic `name`, or 0 if the broker does not know the topic.
+fn fetch_partition_count(consumer: &BaseConsumer, name: &str) -> usize {
+    let metadata = consumer.fetch_metadata(Some(name), KAFKA_TIMEOUT).expect("Kafka answers");
+    metadata.topics().iter().find(|topic| topic.error().is_none()).map_or(0, |topic| topic.partitions().len())
 }
 
 fn admin_options() -> AdminOptions {
