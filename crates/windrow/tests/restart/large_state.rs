@@ -8,6 +8,7 @@ use std::time::Duration;
 use windrow_engine::checkpoint::inspect::{StateObjectReader, list_checkpoints};
 use windrow_engine::checkpoint::{CheckpointConfig, SnapshotLimits};
 use windrow_engine::{CheckpointState, StopSignal, WorkerMetrics};
+use windrow_test_support::wait_until;
 
 use crate::job::{JobSetup, shipped_pipeline};
 use crate::scripted_source::{ScriptAction, ScriptedSource};
@@ -112,7 +113,12 @@ fn windows_fire_into_snapshots_of_a_large_state() {
         actions.push((kill_at, ScriptAction::AwaitAnyCheckpoint));
         actions.push((kill_at, ScriptAction::Kill));
         let metrics = WorkerMetrics::new(setup.pipeline.views.len());
+        let store_users = Arc::strong_count(&setup.checkpoints.checkpoint_store);
         setup.run_with_metrics(ScriptedSource::new(&events, actions), &StopSignal::default(), &metrics).expect_killed();
+        // Until its end, the checkpoint thread of the killed worker still replaces and deletes checkpoints.
+        wait_until("the checkpoint thread ends", || {
+            Arc::strong_count(&setup.checkpoints.checkpoint_store) == store_users
+        });
         let failed = metrics.checkpoint_metrics.failed_checkpoints.get();
         let records = metrics.checkpoint_metrics.recent_checkpoints();
         let is_failed = |state: &CheckpointState| matches!(state, CheckpointState::Failed(_));
