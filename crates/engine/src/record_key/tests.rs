@@ -11,16 +11,16 @@ use crate::Partition;
 const HASH_KEY: [u8; 16] = [7; 16];
 
 /// What a producer sends: an entity key, its record key, and the partition that the producer chooses.
-struct Sent {
+struct SentRecord {
     entity_key: String,
     record_key: Vec<u8>,
     partition: Partition,
 }
 
 /// A sequence of pseudo-random numbers (xorshift).
-struct Numbers(u64);
+struct RandomNumbers(u64);
 
-impl Numbers {
+impl RandomNumbers {
     fn next_below(&mut self, bound: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -31,7 +31,7 @@ impl Numbers {
 
 /// The misplaced records that the detectors of all partitions found.
 #[derive(Default)]
-struct Findings {
+struct DetectorFindings {
     records_by_partition: BTreeMap<Partition, usize>,
     /// For each partition, the number of its records before the first finding.
     records_before_finding: BTreeMap<Partition, usize>,
@@ -42,10 +42,10 @@ fn rules(partition_count: Partition) -> RecordPlacementRules {
     RecordPlacementRules { partition_count, ..RecordPlacementRules::SINGLE_PARTITION }
 }
 
-fn find_misplaced(rules: &RecordPlacementRules, sent: impl IntoIterator<Item = Sent>) -> Findings {
+fn find_misplaced(rules: &RecordPlacementRules, sent: impl IntoIterator<Item = SentRecord>) -> DetectorFindings {
     let mut detectors: BTreeMap<Partition, MisplacementDetector> = BTreeMap::new();
-    let mut findings = Findings::default();
-    for Sent { entity_key, record_key, partition } in sent {
+    let mut findings = DetectorFindings::default();
+    for SentRecord { entity_key, record_key, partition } in sent {
         let detector = detectors.entry(partition).or_insert_with(|| MisplacementDetector::new(partition));
         let count = findings.records_by_partition.entry(partition).or_default();
         if let Some(misplacement) = detector.find_misplacement(rules, &HASH_KEY, &record_key, &entity_key) {
@@ -59,14 +59,14 @@ fn find_misplaced(rules: &RecordPlacementRules, sent: impl IntoIterator<Item = S
 
 /// Returns `count` records of users whose record keys and partitions `place` chooses. A fifth of the records is of ten
 /// users.
-fn send(count: u64, users: u64, mut place: impl FnMut(u64, &str) -> (Vec<u8>, Partition)) -> Vec<Sent> {
-    let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
+fn send(count: u64, users: u64, mut place: impl FnMut(u64, &str) -> (Vec<u8>, Partition)) -> Vec<SentRecord> {
+    let mut numbers = RandomNumbers(0x9e37_79b9_7f4a_7c15);
     let mut sent = Vec::new();
     for record in 0..count {
         let bound = if numbers.next_below(5) == 0 { 10.min(users) } else { users };
         let entity_key = (1_000 + numbers.next_below(bound)).to_string();
         let (record_key, partition) = place(record, &entity_key);
-        sent.push(Sent { entity_key, record_key, partition });
+        sent.push(SentRecord { entity_key, record_key, partition });
     }
     sent
 }
@@ -150,7 +150,7 @@ fn two_partitioners_are_found_within_a_thousand_records() {
     for partition_count in [2_i32, 3, 8, 50] {
         for (share_of_crc32, majority) in [(50, None), (15, Some(Partitioner::Murmur2)), (85, Some(Partitioner::Crc32))]
         {
-            let mut numbers = Numbers(partition_count.unsigned_abs().into());
+            let mut numbers = RandomNumbers(partition_count.unsigned_abs().into());
             let by_both = |_: u64, user: &str| {
                 let partitioner =
                     if numbers.next_below(100) < share_of_crc32 { Partitioner::Crc32 } else { Partitioner::Murmur2 };
@@ -180,7 +180,7 @@ fn two_partitioners_are_found_within_a_thousand_records() {
 /// One producer sends users as text, the other as JSON strings. The keys of a user differ, and so do their partitions.
 #[test]
 fn two_forms_of_the_entity_key_are_found() {
-    let mut numbers = Numbers(11);
+    let mut numbers = RandomNumbers(11);
     let two_forms = |_: u64, user: &str| {
         let key = if numbers.next_below(3) == 0 { format!("\"{user}\"") } else { user.to_owned() }.into_bytes();
         let partition = compute_key_partition(Partitioner::Murmur2, &key, 4);
@@ -219,9 +219,9 @@ fn a_fault_that_begins_late_is_found_and_its_end_too() {
 /// reported.
 #[test]
 fn topics_that_are_keyed_correctly_give_no_alarm() {
-    type Keyed = (&'static str, fn(&str) -> Vec<u8>);
-    type Placed = (&'static str, fn(&[u8], &str, Partition) -> Partition);
-    let forms: [Keyed; 8] = [
+    type NamedKeyForm = (&'static str, fn(&str) -> Vec<u8>);
+    type NamedPlacement = (&'static str, fn(&[u8], &str, Partition) -> Partition);
+    let forms: [NamedKeyForm; 8] = [
         ("text", |user| user.as_bytes().to_vec()),
         ("a JSON string", |user| format!("\"{user}\"").into_bytes()),
         ("a JSON object", |user| format!("{{\"id\":{user}}}").into_bytes()),
@@ -231,7 +231,7 @@ fn topics_that_are_keyed_correctly_give_no_alarm() {
         ("an unknown form", |user| user.bytes().rev().map(|byte| byte ^ 0x55).collect()),
         ("a group of users", |user| format!("household {}", user.parse::<u32>().expect("a number") / 3).into_bytes()),
     ];
-    let placements: [Placed; 6] = [
+    let placements: [NamedPlacement; 6] = [
         ("murmur2", |key, _, count| compute_key_partition(Partitioner::Murmur2, key, count)),
         ("crc32", |key, _, count| compute_key_partition(Partitioner::Crc32, key, count)),
         ("a custom partitioner", |key, _, count| {
@@ -303,7 +303,7 @@ fn added_partitions_give_no_alarm() {
 fn a_hundred_thousand_records_of_a_topic_that_is_keyed_by_user() {
     let is_home = |user: &String| compute_key_partition(Partitioner::Murmur2, user.as_bytes(), 8) == 3;
     let users: Vec<String> = (0..200_000).map(|user| user.to_string()).filter(is_home).collect();
-    let (mut detector, mut numbers) = (MisplacementDetector::new(3), Numbers(7));
+    let (mut detector, mut numbers) = (MisplacementDetector::new(3), RandomNumbers(7));
     for _ in 0..100_000 {
         let user = &users[usize::try_from(numbers.next_below(users.len() as u64)).expect("an index")];
         assert_eq!(detector.find_misplacement(&rules(8), &HASH_KEY, user.as_bytes(), user), None);
