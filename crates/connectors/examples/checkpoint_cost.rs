@@ -126,13 +126,13 @@ impl Source for TrafficSource {
         Ok(StartOffsets::from_iter([(0, start)]))
     }
 
-    fn start_partitions(&mut self, _: &[Partition], starts: &PartitionOffsets) -> Result<(), Halt> {
-        self.position = starts.get(&0).copied();
+    fn accept_assignment(&mut self, _: &[Partition]) -> Result<(), Halt> {
         Ok(())
     }
 
-    fn seek_partitions(&mut self, positions: &PartitionOffsets) -> Result<(), Halt> {
-        self.start_partitions(&[0], positions)
+    fn start_partitions(&mut self, _: &[Partition], starts: &PartitionOffsets) -> Result<(), Halt> {
+        self.position = starts.get(&0).copied();
+        Ok(())
     }
 
     fn confirm_ownership_by_commit(&mut self, _: &PartitionOffsets) -> Result<bool, Halt> {

@@ -24,7 +24,7 @@
 //! worker read the partition's records.
 //!
 //! Owns: the names and formats of all objects (`object_names`, `manifest`, `state_object`), claims of epochs
-//! (`epoch_claim`), opening a partition (`claim_partition`). Also owns: writing in the background
+//! (`epoch_claim`), opening partitions (`partition_opener`, `opening_thread`). Also owns: writing in the background
 //! (`checkpoint_thread`), deleting unneeded objects (`retention`), savepoints (`savepoint_request`, `take_savepoint`).
 //! Does not own: the encoding of a shard's state (snapshots in `windrow-core`), the storage of objects
 //! ([`CheckpointStore`]), the decision when a checkpoint begins (the worker).
@@ -60,7 +60,11 @@ mod missing_rows;
 pub(crate) mod object_errors;
 mod object_names;
 mod opened_partition;
+mod opening_messages;
+mod opening_store;
+mod opening_thread;
 mod partition_checkpoints;
+mod partition_opener;
 mod restore_behind_truncation;
 mod restore_shard;
 mod retention;
@@ -81,6 +85,8 @@ pub use missing_rows::MissingRows;
 pub use object_errors::{ObjectDamage, ObjectFault, UnusableObject};
 pub use object_names::{default_savepoint_folder, escape_name_segment, partition_folder};
 pub(crate) use opened_partition::OpenedPartition;
+pub(crate) use opening_messages::{OpeningAnswer, OpeningCommand};
+pub(crate) use partition_opener::{PartitionOpener, PartitionOpening};
 pub(crate) use row_numbering_fingerprint::derive_fingerprint_after_restart;
 pub use savepoint_request::{CurrentSavepointRequest, SavepointRequest};
 pub use savepoint_summary::SavepointSummary;
@@ -88,6 +94,5 @@ pub use snapshot_limits::SnapshotLimits;
 pub use store::{CheckpointStore, CheckpointStoreOpener, ListedObject, StoreFault};
 pub use take_savepoint::{SavepointParameters, SavepointProgress, take_savepoint};
 pub(crate) use thread_messages::{
-    CheckpointCommand, CheckpointEvent, CheckpointSize, PartitionOpenOutcome, SnapshotOutcome, SnapshotPurpose,
-    SnapshotToComplete,
+    CheckpointCommand, CheckpointEvent, CheckpointSize, SnapshotOutcome, SnapshotPurpose, SnapshotToComplete,
 };

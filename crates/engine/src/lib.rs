@@ -1,9 +1,9 @@
 //! The engine turns the records of partitions into rows of features, with one worker per thread.
 //!
 //! A [`Worker`] polls its [`Source`], decodes each record into an event, and passes the event to the shard of the
-//! record's partition. The worker writes the resulting rows to its [`Sink`]. A separate checkpoint thread claims
-//! partitions, restores their shards and writes their checkpoints. So the worker's loop does not wait for the
-//! [`CheckpointStore`] while records arrive. Every worker counts its work in [`WorkerMetrics`], which any thread may
+//! record's partition. The worker writes the resulting rows to its [`Sink`]. Opening threads claim
+//! partitions and restore their shards, and a checkpoint thread writes checkpoints. So the worker's loop does not wait for
+//! the [`CheckpointStore`] while records arrive. Every worker counts its work in [`WorkerMetrics`], which any thread may
 //! read.
 //!
 //! ```text
@@ -41,6 +41,7 @@
 //! | `worker/owned_partition.rs` | the data of an opened partition |
 //! | `worker/partition_change_queue.rs` | the pending changes of partitions, in order |
 //! | `worker/partition_changes.rs` | partitions that are assigned or revoked |
+//! | `worker/partition_openings.rs` | partitions that are opened, each on its own |
 //! | `worker/partition_phase.rs` | the phases of a partition, and all transitions |
 //! | `worker/record_key_check.rs` | records without a key, and misplaced records |
 //! | `worker/row_emitter.rs` | shard output to sink; counts rows and late events; omits rows already written |
@@ -72,7 +73,11 @@
 //! | `checkpoint/object_errors.rs` | why a manifest or a state object cannot be used |
 //! | `checkpoint/object_names.rs` | the names of objects in the checkpoint store |
 //! | `checkpoint/opened_partition.rs` | the data of a partition in each step of its opening |
+//! | `checkpoint/opening_messages.rs` | the messages between a worker and the thread that opens a partition |
+//! | `checkpoint/opening_store.rs` | the checkpoint store for one opening, until the opening is abandoned |
+//! | `checkpoint/opening_thread.rs` | the thread that opens one partition |
 //! | `checkpoint/partition_checkpoints.rs` | which checkpoints are kept; base or delta next |
+//! | `checkpoint/partition_opener.rs` | how many partitions are opened at once |
 //! | `checkpoint/restore_behind_truncation.rs` | a partition whose source has lost records that were already read |
 //! | `checkpoint/restore_shard.rs` | a shard from the state objects of a checkpoint |
 //! | `checkpoint/retention.rs` | which objects no kept checkpoint needs |
@@ -82,7 +87,7 @@
 //! | `checkpoint/snapshot_limits.rs` | how many bytes of a snapshot are saved, cut and waiting |
 //! | `checkpoint/state_object.rs` | the format of state objects, with its version |
 //! | `checkpoint/store.rs` | the interface to the checkpoint store |
-//! | `checkpoint/store_retry.rs` | retries while the store is unreachable, until a stop is requested |
+//! | `checkpoint/store_retry.rs` | retries while the store is unreachable, until a stop or the end of the opening |
 //! | `checkpoint/take_savepoint.rs` | taking a savepoint |
 //! | `checkpoint/thread_messages.rs` | the messages between a worker and its checkpoint thread |
 //!

@@ -36,7 +36,7 @@ pub enum PollOutcome {
     /// No record arrived before the timeout.
     Idle,
     /// The consumer group assigned these partitions to this worker. The worker responds with
-    /// [`Source::start_partitions`].
+    /// [`Source::accept_assignment`], and later starts to read each partition with [`Source::start_partitions`].
     Assigned(Vec<Partition>),
     /// The consumer group revokes these partitions. The worker responds with [`Source::release_partitions`].
     Revoked(Vec<Partition>),
@@ -49,7 +49,7 @@ pub enum PollOutcome {
     OffsetsSkipped(Vec<Partition>),
     /// These partitions now end before the offset at which reading would continue, because the source has lost records.
     /// The value is the offsets that they hold. The pipeline allows it. The source delivers no more records of these
-    /// partitions until [`Source::seek_partitions`].
+    /// partitions until [`Source::start_partitions`].
     LogTruncated(BTreeMap<Partition, HeldOffsets>),
     /// The partition was read up to the end offset that the partition had when the job started. Occurs only for bounded
     /// input.
@@ -160,18 +160,19 @@ pub trait Source {
         offsets: &PartitionOffsets,
     ) -> Result<StartOffsets, Halt>;
 
-    /// Starts reading newly assigned `partitions` at `start_offsets`. A partition without an entry in `start_offsets`
-    /// starts at the start position that the pipeline sets.
+    /// Confirms to the consumer group that this worker has got the newly assigned `partitions`. The source delivers no
+    /// records of them before [`Self::start_partitions`].
+    ///
+    /// # Errors
+    /// Fails if the input rejects the request.
+    fn accept_assignment(&mut self, partitions: &[Partition]) -> Result<(), Halt>;
+
+    /// Starts reading the assigned `partitions` at `start_offsets`, also those that are already being read. A partition
+    /// without an entry in `start_offsets` starts at the start position that the pipeline sets.
     ///
     /// # Errors
     /// Fails if the input rejects the request.
     fn start_partitions(&mut self, partitions: &[Partition], start_offsets: &PartitionOffsets) -> Result<(), Halt>;
-
-    /// Continues reading each partition in `offsets` at the offset that `offsets` holds for it.
-    ///
-    /// # Errors
-    /// Fails if the input rejects the request.
-    fn seek_partitions(&mut self, offsets: &PartitionOffsets) -> Result<(), Halt>;
 
     /// Commits `offsets` and waits for the broker's answer. Returns whether the broker has confirmed the commit. A
     /// confirmed commit shows that the consumer group still treats this worker as the owner of the partitions in
@@ -182,7 +183,7 @@ pub trait Source {
     fn confirm_ownership_by_commit(&mut self, offsets: &PartitionOffsets) -> Result<bool, Halt>;
 
     /// Stops delivering records of `partitions`, but keeps the reading positions. The pause of a partition ends when
-    /// the worker resumes, starts, seeks or releases the partition with another function of this trait. If the source
+    /// the worker resumes, starts or releases the partition with another function of this trait. If the source
     /// cannot pause a partition, the source logs a warning and continues to deliver the partition's records.
     fn pause_partitions(&mut self, partitions: &[Partition]);
 

@@ -2,12 +2,12 @@
 //! own.
 //!
 //! Module `run_loop` polls a record and decodes it into an event. The shard of the record's partition processes the
-//! event, and `row_emitter` passes the rows to the sink. `partition_changes` opens and releases partitions, `fencing`
+//! event, and `row_emitter` passes the rows to the sink. `partition_changes` answers the consumer group, `partition_openings` opens partitions, `fencing`
 //! handles partitions that another worker has claimed, and `snapshots` saves the state of partitions. `partition_phase`
 //! and `owned_partition` hold the data of each phase of a partition.
 //!
 //! Does not own: threads (the binary starts one per worker), Kafka, Redis, the checkpoint store (only the checkpoint
-//! thread accesses it).
+//! thread and the opening threads access it).
 //! Invariants: (1) After a worker has opened a partition, the shard processes each record from the start offset on once
 //! and in order. (2) A checkpoint completes only after all rows and dead letters of the records before its offset are
 //! stored. (3) An offset is committed only after the checkpoint at this offset is complete. (4) A record that is not an
@@ -22,6 +22,7 @@ mod fencing;
 mod owned_partition;
 mod partition_change_queue;
 mod partition_changes;
+mod partition_openings;
 mod partition_phase;
 mod record_key_check;
 mod row_emitter;

@@ -64,7 +64,7 @@ fn run_worker(world: &Arc<World>, instance: InstanceIndex, stop: &StopSignal) ->
         stop_signal: stop.clone(),
         metrics,
     });
-    let outcome = worker.run_with_spawner(&*spawner)?;
+    let outcome = worker.run_with_spawner(spawner)?;
     // As in the binary, the worker leaves the group before the process waits for the last rows.
     drop(worker);
     let closed = writer.close(REDIS_DRAIN_TIMEOUT);

@@ -317,13 +317,14 @@ impl RowOracle {
                 }
             }
         }
+        let has_all_objects = missing.is_empty();
         let parts = manifest.layers.iter().flat_map(|layer| &layer.parts);
         let mut object_names: BTreeSet<String> = parts.map(|part| part.object_name.clone()).collect();
         object_names.insert(manifest_name.to_owned());
         self.manifests.entry(partition).or_default().push(ObservedManifest {
             checkpoint_id: manifest.checkpoint_id,
             offset: manifest.offset,
-            is_readable: object_names.is_disjoint(&self.damaged_objects),
+            is_readable: has_all_objects && object_names.is_disjoint(&self.damaged_objects),
             object_names,
             last_row_numbers: manifest.views.iter().map(|view| view.last_row_number).collect(),
         });

@@ -156,18 +156,14 @@ impl Source for SimulatedSource {
         Ok(starts)
     }
 
-    fn start_partitions(&mut self, partitions: &[Partition], start_offsets: &PartitionOffsets) -> Result<(), Halt> {
-        for &partition in partitions {
-            self.positions.insert(partition, start_offsets.get(&partition).copied().unwrap_or(0));
-            self.paused_partitions.remove(&partition);
-        }
+    fn accept_assignment(&mut self, _: &[Partition]) -> Result<(), Halt> {
         self.has_unacknowledged_rebalance = false;
         Ok(())
     }
 
-    fn seek_partitions(&mut self, offsets: &PartitionOffsets) -> Result<(), Halt> {
-        for (&partition, &offset) in offsets {
-            self.positions.insert(partition, offset);
+    fn start_partitions(&mut self, partitions: &[Partition], start_offsets: &PartitionOffsets) -> Result<(), Halt> {
+        for &partition in partitions {
+            self.positions.insert(partition, start_offsets.get(&partition).copied().unwrap_or(0));
             self.paused_partitions.remove(&partition);
         }
         Ok(())

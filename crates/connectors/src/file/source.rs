@@ -37,6 +37,8 @@ pub struct FileSource<R> {
 #[derive(PartialEq, Eq)]
 enum FileReadState {
     Unassigned,
+    /// The worker has not started to read yet.
+    Assigned,
     Reading,
     Paused,
     Finished,
@@ -160,7 +162,7 @@ impl<R: BufRead> Source for FileSource<R> {
     ) -> Result<PollOutcome, Halt> {
         match self.state {
             FileReadState::Unassigned => {
-                self.state = FileReadState::Reading;
+                self.state = FileReadState::Assigned;
                 Ok(PollOutcome::Assigned(vec![ONLY_PARTITION]))
             }
             FileReadState::Reading => {
@@ -176,7 +178,7 @@ impl<R: BufRead> Source for FileSource<R> {
                 }
                 Ok(PollOutcome::Records)
             }
-            FileReadState::Paused => Ok(PollOutcome::Idle),
+            FileReadState::Assigned | FileReadState::Paused => Ok(PollOutcome::Idle),
             FileReadState::Finished => Ok(PollOutcome::InputExhausted),
         }
     }
@@ -189,12 +191,16 @@ impl<R: BufRead> Source for FileSource<R> {
         Ok(partitions.iter().map(|&partition| (partition, StartOffset::with_unknown_bounds(0))).collect())
     }
 
-    fn start_partitions(&mut self, _partitions: &[Partition], _starts: &PartitionOffsets) -> Result<(), Halt> {
+    fn accept_assignment(&mut self, _partitions: &[Partition]) -> Result<(), Halt> {
         Ok(())
     }
 
-    fn seek_partitions(&mut self, _positions: &PartitionOffsets) -> Result<(), Halt> {
-        Err(InputFault::NotSeekable { input: self.input_name.clone() }.into())
+    fn start_partitions(&mut self, _partitions: &[Partition], _starts: &PartitionOffsets) -> Result<(), Halt> {
+        if self.state != FileReadState::Assigned {
+            return Err(InputFault::NotSeekable { input: self.input_name.clone() }.into());
+        }
+        self.state = FileReadState::Reading;
+        Ok(())
     }
 
     fn confirm_ownership_by_commit(&mut self, _positions: &PartitionOffsets) -> Result<bool, Halt> {

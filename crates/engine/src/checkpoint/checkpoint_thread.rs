@@ -1,14 +1,12 @@
 //! The checkpoint thread reads and writes the checkpoint store for its worker, so that the worker does not wait for the
 //! store.
 //!
-//! Owns: opening partitions, packing and writing state objects, creating manifests, deleting unneeded objects. Does not
-//! own: shards, the decisions when a checkpoint begins and when it may be completed (the worker), the worker's side of
-//! the two channels (`checkpoint_thread_handle`).
-//! Invariants: (1) The thread executes commands in the order in which the worker sent them. (2) The thread sends
-//! exactly one event in answer to each [`CheckpointCommand::RestorePartition`],
-//! [`CheckpointCommand::RestoreBehindTruncation`], [`CheckpointCommand::ClaimFence`] and
-//! [`CheckpointCommand::CompleteSnapshot`]. (3) A failed write of a state object fails only the checkpoint that the
-//! object belongs to.
+//! Owns: packing and writing state objects, creating manifests, deleting unneeded objects. Does not own: opening
+//! partitions (`opening_thread`), shards, the decisions when a checkpoint begins and when it may be completed (the
+//! worker), the worker's side of the two channels (`checkpoint_thread_handle`).
+//! Invariants: (1) The thread executes commands in the order in which the worker sent them. (2) The thread sends exactly
+//! one event in answer to each [`CheckpointCommand::CompleteSnapshot`]. (3) A failed write of a state object fails only
+//! the checkpoint that the object belongs to.
 //! A crash of the process can leave state objects that no manifest names. The next complete checkpoint of the same
 //! partition deletes these objects.
 
@@ -19,29 +17,22 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tracing::{debug, warn};
 use windrow_core::EventTime;
 
-use super::claim_partition::{FenceClaimOutcome, claim_epoch_and_restore, claim_partition_at_fence};
 use super::config::CheckpointConfig;
 use super::create_object::create_or_compare_object;
 use super::manifest::{CheckpointId, CheckpointLayer, CheckpointManifest, StatePart, StoredView};
-use super::opened_partition::RestoredPartition;
 use super::partition_checkpoints::{CheckpointDraft, PartitionCheckpoints};
-use super::restore_behind_truncation::restore_behind_truncation;
 use super::store::CheckpointStore;
-use super::store_retry::StoreRetry;
 use super::thread_messages::{
-    CheckpointCommand, CheckpointEvent, CheckpointSize, PartitionOpenOutcome, SnapshotFailure, SnapshotOutcome,
-    SnapshotPurpose, SnapshotToComplete,
+    CheckpointCommand, CheckpointEvent, CheckpointSize, SnapshotFailure, SnapshotOutcome, SnapshotPurpose,
+    SnapshotToComplete,
 };
 use super::{epoch_claim, object_names, retention, savepoint_request, state_object};
-use crate::halt::CheckpointStoreFault;
 use crate::message_channel::{MessageReceiver, MessageSender};
-use crate::{Clock, FenceToken, Halt, HeldOffsets, JobDefinition, Offset, Partition, StartOffset, StopSignal};
+use crate::{FenceToken, JobDefinition, Partition};
 
 pub(super) struct CheckpointThread {
     config: CheckpointConfig,
     job: JobDefinition,
-    clock: Arc<dyn Clock>,
-    stop_signal: StopSignal,
     checkpoints_by_partition: BTreeMap<Partition, PartitionCheckpoints>,
     events_to_worker: MessageSender<CheckpointEvent>,
     unwritten_snapshot_byte_count: Arc<AtomicUsize>,
@@ -54,21 +45,11 @@ impl CheckpointThread {
     pub(super) fn new(
         config: CheckpointConfig,
         job: JobDefinition,
-        clock: Arc<dyn Clock>,
-        stop_signal: StopSignal,
         events_to_worker: MessageSender<CheckpointEvent>,
         unwritten_snapshot_byte_count: Arc<AtomicUsize>,
     ) -> Self {
         let checkpoints_by_partition = BTreeMap::new();
-        Self {
-            config,
-            job,
-            clock,
-            stop_signal,
-            checkpoints_by_partition,
-            events_to_worker,
-            unwritten_snapshot_byte_count,
-        }
+        Self { config, job, checkpoints_by_partition, events_to_worker, unwritten_snapshot_byte_count }
     }
 
     /// Executes the worker's commands until the worker drops its [`super::CheckpointThreadHandle`].
@@ -83,15 +64,9 @@ impl CheckpointThread {
 
     fn execute_command(&mut self, command: CheckpointCommand) -> Option<CheckpointEvent> {
         match command {
-            CheckpointCommand::RestorePartition(partition) => {
-                Some(CheckpointEvent::PartitionRestored(partition, self.claim_and_restore_partition(partition)))
-            }
-            CheckpointCommand::RestoreBehindTruncation { partition, held_offsets } => {
-                let restored = self.restore_behind_truncation(partition, held_offsets);
-                Some(CheckpointEvent::PartitionRestored(partition, restored))
-            }
-            CheckpointCommand::ClaimFence { partition, start } => {
-                Some(CheckpointEvent::FenceClaimed(partition, self.claim_fence(partition, start)))
+            CheckpointCommand::TrackPartition { partition, partition_checkpoints } => {
+                self.checkpoints_by_partition.insert(partition, *partition_checkpoints);
+                None
             }
             CheckpointCommand::WriteStatePart { fence_token, snapshot_purpose, bytes } => {
                 let length = bytes.len();
@@ -116,53 +91,8 @@ impl CheckpointThread {
         }
     }
 
-    fn create_store_retry(&self) -> StoreRetry<'_> {
-        StoreRetry { checkpoint_config: &self.config, clock: &*self.clock, stop_signal: &self.stop_signal }
-    }
-
     fn partition_checkpoints_mut(&mut self, partition: Partition) -> &mut PartitionCheckpoints {
         self.checkpoints_by_partition.entry(partition).or_default()
-    }
-
-    fn claim_and_restore_partition(&mut self, partition: Partition) -> Result<Option<Offset>, Halt> {
-        let restored = claim_epoch_and_restore(&self.create_store_retry(), &self.job, partition)?;
-        let offset = restored.restored_shard.checkpoint_offset();
-        self.checkpoints_by_partition.insert(partition, PartitionCheckpoints::for_restored_partition(restored));
-        Ok(offset)
-    }
-
-    fn restore_behind_truncation(
-        &mut self,
-        partition: Partition,
-        held_offsets: HeldOffsets,
-    ) -> Result<Option<Offset>, Halt> {
-        let opening = self.take_restored_partition(partition)?;
-        let restored = restore_behind_truncation(&self.create_store_retry(), &self.job, opening, held_offsets)?;
-        let offset = restored.restored_shard.checkpoint_offset();
-        self.checkpoints_by_partition.insert(partition, PartitionCheckpoints::for_restored_partition(restored));
-        Ok(offset)
-    }
-
-    fn take_restored_partition(&mut self, partition: Partition) -> Result<RestoredPartition, CheckpointStoreFault> {
-        let restored = self.partition_checkpoints_mut(partition).restored_partition.take();
-        restored.ok_or(CheckpointStoreFault::ThreadBrokeDown)
-    }
-
-    fn claim_fence(&mut self, partition: Partition, start: Option<StartOffset>) -> Result<PartitionOpenOutcome, Halt> {
-        let restored = self.take_restored_partition(partition)?;
-        Ok(match claim_partition_at_fence(&self.create_store_retry(), &self.job, restored, start)? {
-            FenceClaimOutcome::Opened(mut opened) => {
-                self.checkpoints_by_partition
-                    .insert(partition, PartitionCheckpoints::for_opened_partition(&mut opened));
-                PartitionOpenOutcome::Opened(opened)
-            }
-            FenceClaimOutcome::Overtaken { newer_epoch } => PartitionOpenOutcome::Overtaken { newer_epoch },
-            FenceClaimOutcome::RestoredOlder(older) => {
-                let checkpoint_offset = older.restored_shard.checkpoint_offset();
-                self.checkpoints_by_partition.insert(partition, PartitionCheckpoints::for_restored_partition(*older));
-                PartitionOpenOutcome::RestoredOlder { checkpoint_offset }
-            }
-        })
     }
 
     /// Returns the store that a snapshot is written to: the job's checkpoint store, or the store of the requested

@@ -9,7 +9,7 @@ use super::config::CheckpointConfig;
 use super::thread_messages::{CheckpointCommand, CheckpointEvent};
 use crate::halt::{CheckpointStoreFault, share_error};
 use crate::message_channel::{ChannelClosed, MessageReceiver, MessageSender, message_channel};
-use crate::{Clock, Halt, JobDefinition, StopSignal, ThreadSpawner};
+use crate::{Clock, Halt, JobDefinition, ThreadSpawner};
 
 const THREAD_NAME: &str = "checkpoints";
 
@@ -29,13 +29,11 @@ impl CheckpointThreadHandle {
         config: CheckpointConfig,
         job: JobDefinition,
         clock: Arc<dyn Clock>,
-        stop_signal: StopSignal,
     ) -> Result<Self, Halt> {
         let (commands, received_commands) = message_channel(Arc::clone(&clock));
-        let (events_to_worker, events) = message_channel(Arc::clone(&clock));
+        let (events_to_worker, events) = message_channel(clock);
         let unwritten_bytes = Arc::new(AtomicUsize::new(0));
-        let thread =
-            CheckpointThread::new(config, job, clock, stop_signal, events_to_worker, Arc::clone(&unwritten_bytes));
+        let thread = CheckpointThread::new(config, job, events_to_worker, Arc::clone(&unwritten_bytes));
         spawner.spawn_thread(THREAD_NAME, Box::new(move || thread.execute_commands(&received_commands))).map_err(
             |error| CheckpointStoreFault::ThreadNotStarted { thread: THREAD_NAME, source: share_error(error) },
         )?;

@@ -1,8 +1,8 @@
 //! Opens a partition in three steps: claims an epoch in the checkpoint store, restores the shard, claims the partition
 //! at the fence.
 //!
-//! Invariants: (1) The checkpoint thread claims a partition in the checkpoint store before it reads any of the
-//! partition's checkpoints. (2) The thread claims the partition at the fence before the worker processes any of the
+//! Invariants: (1) The opening thread claims a partition in the checkpoint store before it reads any of the partition's
+//! checkpoints. (2) The thread claims the partition at the fence before the worker processes any of the
 //! partition's records.
 
 use tracing::warn;
@@ -33,7 +33,7 @@ pub(super) enum FenceClaimOutcome {
 }
 
 /// Claims `partition` in the checkpoint store under a new epoch, and restores the partition's shard. While the
-/// checkpoint store is unreachable, retries until a stop is requested.
+/// checkpoint store is unreachable, retries until a stop is requested or the opening is abandoned.
 pub(super) fn claim_epoch_and_restore(
     retry: &StoreRetry<'_>,
     job: &JobDefinition,

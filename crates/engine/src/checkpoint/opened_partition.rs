@@ -8,6 +8,7 @@ use windrow_core::{BaseOrDelta, Shard};
 use super::checkpoint_limits::CheckpointLimits;
 use super::manifest::{CheckpointId, CheckpointManifest};
 use super::missing_rows::{MissingRows, describe_missing_rows};
+use super::partition_checkpoints::PartitionCheckpoints;
 use crate::{Epoch, FenceToken, JobDefinition, MissingRowsPolicy, Offset, Partition};
 
 /// A partition that a worker has claimed in the checkpoint store and at the fence. The worker may now read the
@@ -27,10 +28,8 @@ pub(crate) struct OpenedPartition {
     pub(crate) row_numbering_fingerprints: Vec<u64>,
     /// For each feature view, the number of the last row that the row store already holds.
     pub(crate) last_written_row_number_by_view: Vec<u64>,
-    /// The manifests of the readable checkpoints in the job's own store, oldest first. Empty if the shard was restored
-    /// from a savepoint or from the checkpoints of another job.
-    pub(crate) kept_manifests: Vec<CheckpointManifest>,
-    pub(crate) next_checkpoint_number: u64,
+    /// The data with which the checkpoint thread continues the partition's checkpoints.
+    pub(crate) partition_checkpoints: PartitionCheckpoints,
     /// Whether the partition's next snapshot is a base or a delta.
     pub(crate) next_base_or_delta: BaseOrDelta,
     /// The checkpoint that the shard was restored from; `None` if the partition had no checkpoint.
@@ -143,8 +142,11 @@ impl RestoredPartition {
             shard: restored.shard,
             row_numbering_fingerprints: granted.row_numbering_fingerprints,
             last_written_row_number_by_view: granted.last_written_row_number_by_view,
-            kept_manifests: restored.kept_manifests,
-            next_checkpoint_number: restored.next_checkpoint_number,
+            partition_checkpoints: PartitionCheckpoints::for_opened_partition(
+                restored.kept_manifests,
+                restored.next_checkpoint_number,
+                restored.origin_savepoint_place.filter(|_| restored_checkpoint.is_some()),
+            ),
             next_base_or_delta: restored.next_base_or_delta,
             restored_checkpoint,
         }

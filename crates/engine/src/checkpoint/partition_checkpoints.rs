@@ -4,7 +4,6 @@
 use windrow_core::BaseOrDelta;
 
 use super::manifest::{CheckpointId, CheckpointLayer, CheckpointManifest, EarlierCut, StatePart, StoredView};
-use super::opened_partition::{OpenedPartition, RestoredPartition};
 use super::thread_messages::SnapshotFailure;
 use crate::identifiers::Epoch;
 
@@ -13,9 +12,7 @@ use crate::identifiers::Epoch;
 const MAX_LAYERS_PER_CHECKPOINT: usize = 20;
 
 #[derive(Debug, Default)]
-pub(super) struct PartitionCheckpoints {
-    /// The restored partition, from the restore until the claim at the fence; `None` before and after.
-    pub(super) restored_partition: Option<RestoredPartition>,
+pub(crate) struct PartitionCheckpoints {
     /// The manifests of the kept checkpoints, oldest first. If the next snapshot is a delta, its checkpoint consists of
     /// all layers of the newest kept checkpoint and this delta.
     kept_manifests: Vec<CheckpointManifest>,
@@ -35,24 +32,14 @@ pub(super) struct CheckpointDraft {
 }
 
 impl PartitionCheckpoints {
-    /// Creates the data of a partition that is restored, but not yet claimed at the fence.
-    pub(super) fn for_restored_partition(restored: RestoredPartition) -> Self {
-        Self { restored_partition: Some(restored), ..Self::default() }
-    }
-
-    /// Creates the data of an opened partition. Takes the kept manifests out of `partition` and leaves an empty list
-    /// there.
-    pub(super) fn for_opened_partition(partition: &mut OpenedPartition) -> Self {
-        Self {
-            restored_partition: None,
-            kept_manifests: std::mem::take(&mut partition.kept_manifests),
-            next_checkpoint_number: partition.next_checkpoint_number,
-            origin_savepoint_place: partition
-                .restored_checkpoint
-                .as_ref()
-                .and_then(|restored| restored.origin_savepoint_place.clone()),
-            draft: None,
-        }
+    /// Creates the data of an opened partition. `kept_manifests` are the manifests of the readable checkpoints in the
+    /// job's own store, oldest first.
+    pub(super) fn for_opened_partition(
+        kept_manifests: Vec<CheckpointManifest>,
+        next_checkpoint_number: u64,
+        origin_savepoint_place: Option<String>,
+    ) -> Self {
+        Self { kept_manifests, next_checkpoint_number, origin_savepoint_place, draft: None }
     }
 
     /// Removes and returns the current draft. If there is no draft, begins a draft under `epoch` with the next

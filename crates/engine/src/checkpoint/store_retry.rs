@@ -1,10 +1,12 @@
-//! Retries an operation of the checkpoint store while the store is unreachable, until a stop is requested.
+//! Retries an operation of the checkpoint store while the store is unreachable, until a stop is requested or the worker
+//! abandons the opening that needs it.
 
 use std::time::Duration;
 
 use tracing::warn;
 
 use super::config::CheckpointConfig;
+use super::opening_store::OpeningAbandonment;
 use super::store::StoreFault;
 use crate::halt::{CheckpointStoreFault, UnreachableService};
 use crate::{Clock, FaultClass, Halt, RetryBackoff, StopSignal};
@@ -21,15 +23,16 @@ pub(super) struct StoreRetry<'a> {
     pub(super) checkpoint_config: &'a CheckpointConfig,
     pub(super) clock: &'a dyn Clock,
     pub(super) stop_signal: &'a StopSignal,
+    pub(super) abandonment: &'a OpeningAbandonment,
 }
 
 impl StoreRetry<'_> {
-    /// Calls `operation`, and calls it again after each transient fault, until a stop is requested. The delay between
-    /// two calls grows up to [`LONGEST_RETRY_DELAY`].
+    /// Calls `operation`, and calls it again after each transient fault, until a stop is requested or the opening is
+    /// abandoned. The delay between two calls grows up to [`LONGEST_RETRY_DELAY`].
     ///
     /// # Errors
     /// [`Halt::CheckpointStore`] when the store refuses the operation. [`Halt::Unreachable`] when a stop was requested
-    /// in the delay after a transient fault.
+    /// or the opening was abandoned in the delay after a transient fault.
     pub(super) fn retry_while_unreachable<T>(
         &self,
         mut operation: impl FnMut() -> Result<T, StoreFault>,
@@ -47,13 +50,14 @@ impl StoreRetry<'_> {
                 return Err(CheckpointStoreFault::Refused { place: place.to_owned(), source: fault }.into());
             }
             let now = clock.monotonic_now();
-            if logged_at.is_none_or(|at| now.saturating_sub(at) >= OUTAGE_LOG_INTERVAL) {
+            let is_awaited = !self.abandonment.is_abandoned();
+            if is_awaited && logged_at.is_none_or(|at| now.saturating_sub(at) >= OUTAGE_LOG_INTERVAL) {
                 warn!(store = place, %fault, "waiting for the checkpoint store");
                 logged_at = Some(now);
             }
             let resume = now + backoff.next_delay();
             while clock.monotonic_now() < resume {
-                if self.stop_signal.is_requested() {
+                if self.stop_signal.is_requested() || self.abandonment.is_abandoned() {
                     let place = place.to_owned();
                     return Err(UnreachableService::StoppedWaitingForCheckpointStore { place, source: fault }.into());
                 }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use windrow_core::{BaseOrDelta, ShardMetadata};
 
 use super::manifest::CheckpointId;
-use super::opened_partition::OpenedPartition;
+use super::partition_checkpoints::PartitionCheckpoints;
 use super::savepoint_request::SavepointRequest;
 use super::state_object::PackFault;
 use super::store::StoreFault;
-use crate::{Epoch, FenceToken, Halt, HeldOffsets, Offset, Partition, StartOffset};
+use crate::{Epoch, FenceToken, Halt, Offset, Partition};
 
 /// What a snapshot becomes when it is complete.
 #[derive(Clone, Debug)]
@@ -24,14 +24,8 @@ pub(crate) enum SnapshotPurpose {
 /// A command from a worker to its checkpoint thread.
 #[derive(Debug)]
 pub(crate) enum CheckpointCommand {
-    /// Claim an epoch of the partition in the checkpoint store, and restore the partition's shard.
-    RestorePartition(Partition),
-    /// The source has lost records of the restored partition that were already read. Restore the newest checkpoint that
-    /// begins at one of the `held_offsets`, or begin with empty state. `None` stands for unknown offsets.
-    RestoreBehindTruncation { partition: Partition, held_offsets: HeldOffsets },
-    /// Claim the restored partition at the fence of the row store. The worker will read the partition from the offset
-    /// in `start`, or from the checkpoint's offset if `start` is `None`.
-    ClaimFence { partition: Partition, start: Option<StartOffset> },
+    /// The partition was opened. Its next checkpoints continue these.
+    TrackPartition { partition: Partition, partition_checkpoints: Box<PartitionCheckpoints> },
     /// Write a piece of the partition's snapshot as a state object.
     WriteStatePart { fence_token: FenceToken, snapshot_purpose: SnapshotPurpose, bytes: Vec<u8> },
     /// Complete the snapshot. The worker has sent all pieces of the snapshot, and the row store has acknowledged all
@@ -59,34 +53,9 @@ pub(crate) struct SnapshotToComplete {
 /// An event from a checkpoint thread to its worker.
 #[derive(Debug)]
 pub(crate) enum CheckpointEvent {
-    /// The shard of the partition was restored, or the restore failed. The offset is the offset of the restored
-    /// checkpoint; `None` if the partition had no checkpoint.
-    PartitionRestored(Partition, Result<Option<Offset>, Halt>),
-    /// The outcome of the claim at the fence: the fence granted the claim, another worker made a newer claim, or the
-    /// claim failed.
-    FenceClaimed(Partition, Result<PartitionOpenOutcome, Halt>),
     /// The checkpoint thread has completed the snapshot, or could not complete the snapshot. `number` is the number of
     /// the checkpoint.
     SnapshotEnded { fence_token: FenceToken, snapshot_purpose: SnapshotPurpose, number: u64, outcome: SnapshotOutcome },
-}
-
-/// The outcome of opening a partition.
-#[derive(Debug)]
-pub(crate) enum PartitionOpenOutcome {
-    /// The partition is claimed in the checkpoint store and at the fence, so the worker may read the partition's
-    /// records.
-    Opened(Box<OpenedPartition>),
-    /// Another worker claimed the partition before the fence granted this worker's claim.
-    Overtaken {
-        /// The epoch of the other worker's claim.
-        newer_epoch: Epoch,
-    },
-    /// The row store lacks rows that the checkpoint counts, so the checkpoint thread has restored an older checkpoint.
-    /// The worker must ask for the claim again.
-    RestoredOlder {
-        /// The offset of the older checkpoint.
-        checkpoint_offset: Option<Offset>,
-    },
 }
 
 /// The outcome of a snapshot.

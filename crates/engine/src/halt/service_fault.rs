@@ -189,14 +189,14 @@ pub enum SourceOperation {
     Subscribe(String),
     /// Read a topic as a member of a consumer group.
     ReadTopic(String),
+    /// Confirm the assignment of partitions to the consumer group.
+    AcceptAssignment,
     /// Start reading partitions.
     StartReading,
     /// Continue reading partitions.
     ContinueReading,
     /// Skip an unreadable batch of a topic.
     SkipUnreadableBatch(String),
-    /// Continue reading at another offset.
-    Seek(Offset),
     /// Commit an offset for the consumer group.
     Commit(Offset),
     /// Give partitions back to the consumer group.
@@ -211,10 +211,10 @@ impl fmt::Display for SourceOperation {
             Self::DescribeTopic(topic) => write!(f, "read the metadata of topic `{topic}`"),
             Self::Subscribe(topic) => write!(f, "subscribe to topic `{topic}`"),
             Self::ReadTopic(topic) => write!(f, "read topic `{topic}`"),
+            Self::AcceptAssignment => f.write_str("accept assigned partitions"),
             Self::StartReading => f.write_str("start reading"),
             Self::ContinueReading => f.write_str("continue reading"),
             Self::SkipUnreadableBatch(topic) => write!(f, "skip an unreadable batch of topic `{topic}`"),
-            Self::Seek(offset) => write!(f, "seek to offset {offset}"),
             Self::Commit(offset) => write!(f, "commit offset {offset}"),
             Self::ReleasePartitions => f.write_str("release partitions"),
         }

@@ -9,7 +9,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::partition_change_queue::PendingPartitionChange;
 use super::partition_phase::{OpenReason, PartitionPhase, TrackedPartition};
 use super::state::Worker;
 use crate::halt::ContestedPartition;
@@ -74,7 +73,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         }
         self.event_recorder.record_row_store_lost_rows(partition);
         self.abandon_snapshot(partition)?;
-        self.queue_partition_restart(partition)
+        self.restart_partition(partition)
     }
 
     /// Restarts partitions whose source has lost records that this worker has read. Each goes back to a checkpoint whose
@@ -88,18 +87,18 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
             tracked.mark_log_truncated(held_offsets);
             if tracked.owned_partition().is_some() {
                 self.abandon_snapshot(partition)?;
-                self.queue_partition_restart(partition)?;
+                self.restart_partition(partition)?;
             }
         }
         Ok(())
     }
 
-    fn queue_partition_restart(&mut self, partition: Partition) -> Result<(), Halt> {
+    /// Drops the state of a partition, so that the worker opens the partition again.
+    fn restart_partition(&mut self, partition: Partition) -> Result<(), Halt> {
         let now = self.clock.monotonic_now();
         if let Some(tracked) = self.partitions.get_mut(&partition) {
             tracked.assign_again(OpenReason::Restart, now)?;
         }
-        self.pending_partition_changes.push_back(PendingPartitionChange::Restart(partition));
         Ok(())
     }
 
@@ -111,10 +110,13 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
     /// back.
     pub(super) fn confirm_and_reclaim_partition(&mut self) -> Result<(), Halt> {
         let now = self.clock.monotonic_now();
-        let overdue = self.partitions.iter_mut().find(|(_, tracked)| {
-            matches!(tracked.phase(), PartitionPhase::Fenced { since } if now.saturating_sub(*since) >= OWNERSHIP_CONFIRM_DELAY)
-        });
-        let Some((&partition, tracked)) = overdue else { return Ok(()) };
+        let is_overdue = |(&partition, tracked): (&Partition, &TrackedPartition)| {
+            let PartitionPhase::Fenced { since } = tracked.phase() else { return None };
+            let is_over = now.saturating_sub(*since) >= OWNERSHIP_CONFIRM_DELAY && !self.is_being_released(partition);
+            is_over.then_some(partition)
+        };
+        let Some(partition) = self.partitions.iter().find_map(is_overdue) else { return Ok(()) };
+        let Some(tracked) = self.partitions.get_mut(&partition) else { return Ok(()) };
         let history = tracked.repeated_fencing;
         if history.fence_count > MAX_RECLAIMS_PER_PARTITION {
             return Err(ContestedPartition { partition }.into());
@@ -128,6 +130,6 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
             return Ok(());
         }
         self.event_recorder.record_partition_reclaimed(partition);
-        self.queue_partition_restart(partition)
+        self.restart_partition(partition)
     }
 }

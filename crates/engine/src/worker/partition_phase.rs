@@ -2,7 +2,7 @@
 //!
 //! Owns: [`PartitionPhase`] with the data of each phase, [`TrackedPartition`], and the table of legal transitions
 //! ([`PhaseName::may_become`]). A test compares the table with the diagram in `ARCHITECTURE.md`. Does not own: the
-//! decision when a transition is due (`partition_changes`, `fencing` and `snapshots`).
+//! decision when a transition is due (`partition_changes`, `partition_openings`, `fencing` and `snapshots`).
 //! Invariants: (1) A phase changes only in [`TrackedPartition::transition`], which logs each change once. (2) An
 //! illegal transition is a bug in Windrow. The partition stays in its phase, and the worker halts before it writes
 //! another row. The next start resumes from the last complete checkpoint.
@@ -14,7 +14,7 @@ use tracing::debug;
 
 use super::active_snapshot::{ActiveSnapshot, SnapshotStage};
 use super::owned_partition::OwnedPartition;
-use crate::checkpoint::OpenedPartition;
+use crate::checkpoint::{OpeningCommand, PartitionOpening};
 use crate::halt::{CheckpointStoreFault, share_error};
 use crate::{Halt, HeldOffsets, Offset, Partition};
 
@@ -23,10 +23,10 @@ use crate::{Halt, HeldOffsets, Offset, Partition};
 pub(super) enum PartitionPhase {
     /// The partition belongs to this worker, but the worker has not begun to open the partition.
     Assigned { reason: OpenReason },
-    /// The checkpoint thread claims an epoch for the partition and restores the partition's shard.
-    Opening { reason: OpenReason, progress: RestoreProgress },
-    /// The checkpoint thread claims the partition at the fence of the row store. Reading will start at `start_offset`.
-    Claiming { reason: OpenReason, start_offset: Option<Offset>, claimed: Option<Box<OpenedPartition>> },
+    /// The opening thread claims an epoch for the partition and restores the partition's shard.
+    Opening { reason: OpenReason, opening: PartitionOpening },
+    /// The opening thread claims the partition at the fence of the row store. Reading will start at `start_offset`.
+    Claiming { reason: OpenReason, opening: PartitionOpening, start_offset: Option<Offset> },
     /// The worker processes the partition's records.
     Running(Box<OwnedPartition>),
     /// The worker processes the partition's records and takes a snapshot of the partition's shard.
@@ -48,16 +48,6 @@ pub(super) enum OpenReason {
     /// The partition restarts from its last checkpoint. The row store has lost rows, the source has lost records, or
     /// another worker had claimed the partition by mistake.
     Restart,
-}
-
-/// The progress of restoring a shard in the checkpoint thread.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum RestoreProgress {
-    Pending,
-    /// The shard is restored. `checkpoint_offset` is `None` if the partition has no checkpoint.
-    Restored {
-        checkpoint_offset: Option<Offset>,
-    },
 }
 
 /// The progress of a draining partition's last checkpoint.
@@ -257,61 +247,66 @@ impl TrackedPartition {
         })
     }
 
-    pub(super) fn start_opening(&mut self, reason: OpenReason, now: Duration) -> Result<(), IllegalTransition> {
-        let progress = RestoreProgress::Pending;
-        self.transition(PhaseName::Opening, now, |_| (PartitionPhase::Opening { reason, progress }, ()))
+    /// Moves an assigned partition to the phase `Opening`.
+    pub(super) fn start_opening(&mut self, opening: PartitionOpening, now: Duration) -> Result<(), IllegalTransition> {
+        let reason = self.open_reason();
+        self.transition(PhaseName::Opening, now, |_| (PartitionPhase::Opening { reason, opening }, ()))
     }
 
-    /// Records that the shard is restored. `checkpoint_offset` is the offset of the checkpoint; `None` if the partition
-    /// has no checkpoint.
-    pub(super) fn mark_restored(&mut self, checkpoint_offset: Option<Offset>) {
-        if let PartitionPhase::Opening { progress, .. } = &mut self.phase {
-            *progress = RestoreProgress::Restored { checkpoint_offset };
-        }
-    }
-
-    /// Records that the checkpoint thread restores another checkpoint of the partition, which is still opened.
-    pub(super) fn mark_restore_pending(&mut self) {
-        if let PartitionPhase::Opening { progress, .. } = &mut self.phase {
-            *progress = RestoreProgress::Pending;
-        }
-    }
-
+    /// Moves a partition from the phase `Opening` to the phase `Claiming`.
     pub(super) fn start_claiming(
         &mut self,
-        reason: OpenReason,
         start_offset: Option<Offset>,
         now: Duration,
     ) -> Result<(), IllegalTransition> {
-        let claiming = PartitionPhase::Claiming { reason, start_offset, claimed: None };
-        self.transition(PhaseName::Claiming, now, |_| (claiming, ()))
+        self.transition(PhaseName::Claiming, now, |old| match old {
+            PartitionPhase::Opening { reason, opening } => {
+                (PartitionPhase::Claiming { reason, opening, start_offset }, ())
+            }
+            other => (other, ()),
+        })
     }
 
-    /// Moves a partition in the phase `Claiming` back to the phase `Opening`, because the checkpoint thread has restored
-    /// an older checkpoint. `checkpoint_offset` is the offset of that checkpoint.
-    pub(super) fn reopen_from_older_checkpoint(
-        &mut self,
-        checkpoint_offset: Option<Offset>,
-        now: Duration,
-    ) -> Result<(), IllegalTransition> {
-        let PartitionPhase::Claiming { reason, .. } = self.phase else { return Ok(()) };
-        let progress = RestoreProgress::Restored { checkpoint_offset };
-        self.transition(PhaseName::Opening, now, |_| (PartitionPhase::Opening { reason, progress }, ()))
+    /// Moves a partition in the phase `Claiming` back to the phase `Opening`, because the opening thread has restored an
+    /// older checkpoint. Does nothing in the phase `Opening`.
+    pub(super) fn return_to_opening(&mut self, now: Duration) -> Result<(), IllegalTransition> {
+        if !matches!(self.phase, PartitionPhase::Claiming { .. }) {
+            return Ok(());
+        }
+        self.transition(PhaseName::Opening, now, |old| match old {
+            PartitionPhase::Claiming { reason, opening, .. } => (PartitionPhase::Opening { reason, opening }, ()),
+            other => (other, ()),
+        })
     }
 
-    /// Stores the data of the partition after the fence has granted the claim.
-    pub(super) fn mark_claimed(&mut self, opened: Box<OpenedPartition>) {
-        if let PartitionPhase::Claiming { claimed, .. } = &mut self.phase {
-            *claimed = Some(opened);
+    /// Returns the opening of the partition, in the phases `Opening` and `Claiming`.
+    pub(super) fn partition_opening(&self) -> Option<&PartitionOpening> {
+        match &self.phase {
+            PartitionPhase::Opening { opening, .. } | PartitionPhase::Claiming { opening, .. } => Some(opening),
+            _ => None,
         }
     }
 
-    /// Takes the data of the claimed partition out of the phase. Returns `None` if the fence has not yet granted the
-    /// claim, or in another phase.
-    pub(super) fn take_claimed_partition(&mut self) -> Option<Box<OpenedPartition>> {
-        match &mut self.phase {
-            PartitionPhase::Claiming { claimed, .. } => claimed.take(),
+    /// Sends `command` to the thread that opens the partition, if any.
+    pub(super) fn send_opening_command(&self, command: OpeningCommand) -> Result<(), Halt> {
+        self.partition_opening().map_or(Ok(()), |opening| opening.send_command(command))
+    }
+
+    /// Returns the offset at which reading starts, in the phase `Claiming`; `None` if it is unknown.
+    pub(super) fn claimed_start_offset(&self) -> Option<Offset> {
+        match self.phase {
+            PartitionPhase::Claiming { start_offset, .. } => start_offset,
             _ => None,
+        }
+    }
+
+    /// Returns why the partition is opened. A partition that is not opened is a new assignment.
+    fn open_reason(&self) -> OpenReason {
+        match self.phase {
+            PartitionPhase::Assigned { reason }
+            | PartitionPhase::Opening { reason, .. }
+            | PartitionPhase::Claiming { reason, .. } => reason,
+            _ => OpenReason::NewAssignment,
         }
     }
 

@@ -1,7 +1,7 @@
 //! The loop of a worker (poll, decode, process, flush), and the shutdown of the worker.
 //!
 //! Owns: the order of the loop's steps, and the time limit of each step. Does not own: the steps of partition changes
-//! (`partition_changes`, `fencing`) and of snapshots (`snapshots`).
+//! (`partition_changes`, `partition_openings`, `fencing`) and of snapshots (`snapshots`).
 //! Invariants: (1) After the worker has opened a partition, the shard processes each record from the start offset on
 //! once and in order. (2) A record that is not an event never stops the worker. (3) The worker does not skip a record
 //! that causes a [`Halt`].
@@ -17,7 +17,7 @@ use super::partition_phase::TrackedPartition;
 use super::record_key_check::RecordKeyOutcome;
 use super::row_emitter::RowEmitter;
 use super::state::{Worker, WorkerOutcome};
-use crate::checkpoint::CheckpointThreadHandle;
+use crate::checkpoint::{CheckpointThreadHandle, PartitionOpener};
 use crate::halt::OutputFault;
 use crate::metrics::LateArrival;
 use crate::{
@@ -58,25 +58,26 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
     /// # Errors
     /// When a fault occurs that no retry resolves.
     pub fn run(&mut self) -> Result<WorkerOutcome, Halt> {
-        self.run_with_spawner(&OsThreadSpawner)
+        self.run_with_spawner(Arc::new(OsThreadSpawner))
     }
 
-    /// Runs like [`Self::run`], and starts the checkpoint thread through `spawner`. In a simulation, the worker and its
-    /// checkpoint thread share one thread.
+    /// Runs like [`Self::run`], and starts the checkpoint thread and the opening threads through `spawner`. In a
+    /// simulation, the worker and these threads share one thread.
     ///
     /// # Errors
     /// As [`Self::run`].
-    pub fn run_with_spawner(&mut self, spawner: &dyn ThreadSpawner) -> Result<WorkerOutcome, Halt> {
+    pub fn run_with_spawner(&mut self, spawner: Arc<dyn ThreadSpawner>) -> Result<WorkerOutcome, Halt> {
         let outcome = self.run_loop(spawner);
         self.metrics.time_use.mark_ended();
         outcome
     }
 
-    fn run_loop(&mut self, spawner: &dyn ThreadSpawner) -> Result<WorkerOutcome, Halt> {
+    fn run_loop(&mut self, spawner: Arc<dyn ThreadSpawner>) -> Result<WorkerOutcome, Halt> {
         if let Some(checkpoints) = &self.checkpoint_config {
-            let (config, job, stop_signal) = (checkpoints.clone(), self.job.clone(), self.stop_signal.clone());
+            let (config, job, clock) = (checkpoints.clone(), self.job.clone(), Arc::clone(&self.clock));
             self.checkpoint_thread =
-                Some(CheckpointThreadHandle::start_thread(spawner, config, job, Arc::clone(&self.clock), stop_signal)?);
+                Some(CheckpointThreadHandle::start_thread(&*spawner, config.clone(), job.clone(), Arc::clone(&clock))?);
+            self.partition_opener = Some(PartitionOpener::new(config, job, clock, self.stop_signal.clone(), spawner));
         }
         let started_at = self.clock.monotonic_now();
         let (mut flushed_at, mut committed_at) = (started_at, started_at);
@@ -103,7 +104,9 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
             }
             match outcome {
                 PollOutcome::Records | PollOutcome::Idle => {}
-                PollOutcome::Assigned(partitions) => self.queue_assignment(partitions),
+                PollOutcome::Assigned(partitions) => {
+                    self.pending_partition_changes.push_back(PendingPartitionChange::Assign(partitions));
+                }
                 PollOutcome::Revoked(partitions) => {
                     self.pending_partition_changes.push_back(PendingPartitionChange::Release(partitions));
                 }

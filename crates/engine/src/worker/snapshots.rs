@@ -29,18 +29,19 @@ use crate::{
 
 /// The delay before the worker repeats a failed savepoint of a partition.
 const SAVEPOINT_RETRY_DELAY: Duration = Duration::from_secs(5);
-/// The maximum time that a poll waits for records while no snapshot is in progress.
+/// The maximum time that a poll waits for records while neither a snapshot nor an opening is in progress.
 const POLL_TIMEOUT: Duration = Duration::from_millis(50);
-/// The maximum time that a poll waits for records while a snapshot waits for the row store or the checkpoint thread.
+/// The maximum time that a poll waits for records while a snapshot waits for the row store or the checkpoint thread, or
+/// an opening waits for its thread.
 const POLL_TIMEOUT_DURING_SNAPSHOT: Duration = Duration::from_millis(5);
 
 impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output, Rejects> {
-    /// Returns the maximum time for which the next poll waits for records. This time is short while a snapshot is in
-    /// progress, so that a poll does not delay the snapshot.
+    /// Returns the maximum time for which the next poll waits for records. This time is short while a snapshot or an
+    /// opening is in progress, so that a poll does not delay it.
     pub(super) fn choose_poll_timeout(&self) -> Duration {
         let mut snapshots = self.partitions.values().filter_map(TrackedPartition::active_snapshot).peekable();
         if snapshots.peek().is_none() {
-            POLL_TIMEOUT
+            if self.is_opening_partition() { POLL_TIMEOUT_DURING_SNAPSHOT } else { POLL_TIMEOUT }
         } else if snapshots.any(|snapshot| snapshot.stage == SnapshotStage::Saving && self.has_room_for(snapshot)) {
             Duration::ZERO
         } else {
@@ -232,10 +233,6 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
 
     fn handle_checkpoint_event(&mut self, event: CheckpointEvent) -> Result<(), Halt> {
         match event {
-            CheckpointEvent::PartitionRestored(partition, restored) => {
-                self.handle_partition_restored(partition, restored)
-            }
-            CheckpointEvent::FenceClaimed(partition, claimed) => self.handle_fence_claimed(partition, claimed),
             CheckpointEvent::SnapshotEnded { fence_token, snapshot_purpose, number, outcome } => {
                 self.handle_snapshot_ended(fence_token, &snapshot_purpose, number, outcome)
             }

@@ -8,9 +8,9 @@ use bumpalo::Bump;
 
 use super::event_recorder::WorkerEventRecorder;
 use super::owned_partition::ClockReading;
-use super::partition_change_queue::{ActivePartitionChange, PendingPartitionChange};
+use super::partition_change_queue::{ActiveRelease, PendingPartitionChange};
 use super::partition_phase::TrackedPartition;
-use crate::checkpoint::{CheckpointConfig, CheckpointThreadHandle};
+use crate::checkpoint::{CheckpointConfig, CheckpointThreadHandle, PartitionOpener};
 use crate::{Clock, Counter, JobDefinition, Partition, StopSignal, WorkerMetrics};
 
 /// The components that a worker is built from.
@@ -47,10 +47,11 @@ pub struct Worker<Input, Output, Rejects> {
     pub(super) event_recorder: WorkerEventRecorder,
     pub(super) checkpoint_config: Option<CheckpointConfig>,
     pub(super) checkpoint_thread: Option<CheckpointThreadHandle>,
+    pub(super) partition_opener: Option<PartitionOpener>,
     /// All partitions that the worker has not released.
     pub(super) partitions: BTreeMap<Partition, TrackedPartition>,
     pub(super) pending_partition_changes: VecDeque<PendingPartitionChange>,
-    pub(super) active_partition_change: Option<ActivePartitionChange>,
+    pub(super) active_release: Option<ActiveRelease>,
     /// The memory into which the worker decodes the current event.
     pub(super) event_arena: Bump,
     pub(super) sink_blocked_ns: Arc<Counter>,
@@ -90,9 +91,10 @@ impl<Input, Output: crate::Sink, Rejects> Worker<Input, Output, Rejects> {
             event_recorder,
             checkpoint_config,
             checkpoint_thread: None,
+            partition_opener: None,
             partitions: BTreeMap::new(),
             pending_partition_changes: VecDeque::new(),
-            active_partition_change: None,
+            active_release: None,
             event_arena: Bump::new(),
             sink_blocked_ns,
             statuses_published_at: None,

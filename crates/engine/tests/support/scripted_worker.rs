@@ -23,6 +23,12 @@ pub(crate) trait SourceScript {
     }
 
     fn note_commit(&mut self, _offsets: &PartitionOffsets, _wait: CommitWait) {}
+
+    fn note_accepted(&mut self, _partitions: &[Partition]) {}
+
+    fn note_started(&mut self, _partitions: &[Partition], _starts: &PartitionOffsets) {}
+
+    fn note_released(&mut self, _partitions: &[Partition]) {}
 }
 
 /// A source that never loses its partitions.
@@ -42,11 +48,13 @@ impl<Script: SourceScript> Source for ScriptedSource<Script> {
         Ok(partitions.iter().map(|&partition| (partition, start)).collect())
     }
 
-    fn start_partitions(&mut self, _: &[Partition], _: &PartitionOffsets) -> Result<(), Halt> {
+    fn accept_assignment(&mut self, partitions: &[Partition]) -> Result<(), Halt> {
+        self.0.note_accepted(partitions);
         Ok(())
     }
 
-    fn seek_partitions(&mut self, _: &PartitionOffsets) -> Result<(), Halt> {
+    fn start_partitions(&mut self, partitions: &[Partition], starts: &PartitionOffsets) -> Result<(), Halt> {
+        self.0.note_started(partitions, starts);
         Ok(())
     }
 
@@ -58,7 +66,8 @@ impl<Script: SourceScript> Source for ScriptedSource<Script> {
 
     fn resume_partitions(&mut self, _: &[Partition]) {}
 
-    fn release_partitions(&mut self, _: &[Partition]) -> Result<(), Halt> {
+    fn release_partitions(&mut self, partitions: &[Partition]) -> Result<(), Halt> {
+        self.0.note_released(partitions);
         Ok(())
     }
 

@@ -219,13 +219,12 @@ impl Source for StepSource {
         Ok(partitions.iter().map(start).collect())
     }
 
-    fn start_partitions(&mut self, _: &[Partition], starts: &PartitionOffsets) -> Result<(), Halt> {
-        self.positions.extend(starts);
+    fn accept_assignment(&mut self, _: &[Partition]) -> Result<(), Halt> {
         Ok(())
     }
 
-    fn seek_partitions(&mut self, positions: &PartitionOffsets) -> Result<(), Halt> {
-        self.positions.extend(positions);
+    fn start_partitions(&mut self, _: &[Partition], starts: &PartitionOffsets) -> Result<(), Halt> {
+        self.positions.extend(starts);
         Ok(())
     }
 

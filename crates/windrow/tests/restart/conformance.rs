@@ -133,7 +133,7 @@ fn a_partition_that_was_taken_by_mistake_is_claimed_back() {
     let then = vec![
         (100, ScriptAction::AwaitCheckpoint),
         (150, ScriptAction::Run(Arc::new(meanwhile))),
-        (300, ScriptAction::AwaitSeek),
+        (300, ScriptAction::AwaitSecondStart),
     ];
     setup.run(ScriptedSource::new(&events, then)).expect_end();
     assert_answers(&setup, &answers, &name);

@@ -93,7 +93,7 @@ fn rows_that_were_lost_are_written_again() {
     let then = vec![
         (1_000, ScriptAction::AwaitAnyCheckpoint),
         (3_000, ScriptAction::Run(Arc::new(move || rows.clear()))),
-        (4_000, ScriptAction::AwaitSeek),
+        (4_000, ScriptAction::AwaitSecondStart),
     ];
     let checkpoints = CheckpointConfig { checkpoint_interval: Duration::from_secs(3_600), ..setup.checkpoints.clone() };
     let setup = JobSetup { checkpoints, ..setup };

@@ -47,7 +47,7 @@ fn run_with_loss(
     let metrics = WorkerMetrics::new(2);
     if worker == WorkerDuringLoss::Running {
         script.push((at.lost_at, ScriptAction::Run(Arc::new(lose_rows))));
-        script.push((at.lost_at + 500, ScriptAction::AwaitSeek));
+        script.push((at.lost_at + 500, ScriptAction::AwaitSecondStart));
         setup.run_with_metrics(ScriptedSource::new(events, script), &StopSignal::default(), &metrics).expect_end();
     } else {
         script.push((at.lost_at, ScriptAction::Kill));

@@ -25,8 +25,8 @@ pub(crate) enum ScriptAction {
     AwaitCheckpoint,
     /// Waits for any complete checkpoint.
     AwaitAnyCheckpoint,
-    /// Waits until the worker seeks back.
-    AwaitSeek,
+    /// Waits until the worker starts the partition a second time.
+    AwaitSecondStart,
     /// Ends the worker as a crash does.
     Kill,
     /// Revokes the partition. The run ends when the worker has released it.
@@ -47,7 +47,7 @@ pub(crate) struct ScriptedSource {
     position: Option<Offset>,
     committed: Option<Offset>,
     announced: bool,
-    has_sought: bool,
+    start_count: u32,
     /// Start of the wait for a checkpoint.
     waiting_since: Option<Instant>,
     ending: ScriptEnd,
@@ -71,7 +71,7 @@ impl ScriptedSource {
             position: None,
             committed: None,
             announced: false,
-            has_sought: false,
+            start_count: 0,
             waiting_since: None,
             ending: ScriptEnd::NotYet,
         }
@@ -124,9 +124,9 @@ impl Source for ScriptedSource {
                     assert!(waiting.elapsed() < HANG_TIMEOUT, "no checkpoint at {position}");
                     return Self::idle();
                 }
-                ScriptAction::AwaitSeek if !self.has_sought => return Self::idle(),
+                ScriptAction::AwaitSecondStart if self.start_count < 2 => return Self::idle(),
                 ScriptAction::AwaitAnyCheckpoint if self.committed.is_none() => return Self::idle(),
-                ScriptAction::AwaitCheckpoint | ScriptAction::AwaitAnyCheckpoint | ScriptAction::AwaitSeek => {
+                ScriptAction::AwaitCheckpoint | ScriptAction::AwaitAnyCheckpoint | ScriptAction::AwaitSecondStart => {
                     self.waiting_since = None;
                 }
                 ScriptAction::Kill => return Err(InputFault::NotSeekable { input: KILLED.to_owned() }.into()),
@@ -170,15 +170,14 @@ impl Source for ScriptedSource {
         Ok(StartOffsets::from_iter([(PARTITION, StartOffset { offset, held_offsets: Some(held) })]))
     }
 
-    fn start_partitions(&mut self, partitions: &[Partition], starts: &PartitionOffsets) -> Result<(), Halt> {
-        assert_eq!(partitions, [PARTITION]);
-        self.position = starts.get(&PARTITION).copied();
+    fn accept_assignment(&mut self, _: &[Partition]) -> Result<(), Halt> {
         Ok(())
     }
 
-    fn seek_partitions(&mut self, positions: &PartitionOffsets) -> Result<(), Halt> {
-        self.position = positions.get(&PARTITION).copied();
-        self.has_sought = true;
+    fn start_partitions(&mut self, partitions: &[Partition], starts: &PartitionOffsets) -> Result<(), Halt> {
+        assert_eq!(partitions, [PARTITION]);
+        self.start_count += 1;
+        self.position = starts.get(&PARTITION).copied();
         Ok(())
     }
 

@@ -2,8 +2,7 @@
 //! member commits offsets. The member reads no records.
 //!
 //! During a rebalance, librdkafka pauses all partitions of a consumer until the consumer acknowledges the rebalance. A
-//! worker acknowledges late: it first restores the state of an assigned partition, or takes a checkpoint of a revoked
-//! partition. Meanwhile the worker must read its other partitions. So the member's consumer reads no partition: the
+//! worker acknowledges a revocation late: it first takes a last checkpoint of the partition. Meanwhile the worker must read its other partitions. So the member's consumer reads no partition: the
 //! member acknowledges each rebalance with an empty list of partitions. A separate `RecordConsumer` reads the records.
 //! `docs/adr/0012-member-and-reader.md` has measurements of these pauses.
 //! During a poll, librdkafka announces a rebalance to a callback, which only queues an event. The worker acknowledges
@@ -132,7 +131,7 @@ impl GroupMembership {
         event
     }
 
-    /// Acknowledges the last assignment: the worker has begun to read the partitions.
+    /// Acknowledges the last assignment: the worker has got the partitions.
     pub(crate) fn acknowledge_assignment(&mut self) -> KafkaResult<()> {
         self.unacknowledged_event = None;
         self.consumer.incremental_assign(&TopicPartitionList::new())

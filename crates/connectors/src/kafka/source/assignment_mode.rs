@@ -97,17 +97,11 @@ impl AssignmentMode {
         }
     }
 
-    /// Confirms to the group that the worker has begun to read its assigned partitions. `starts` holds the offset at
-    /// which reading each partition begins; only a bounded job uses it.
-    pub(super) fn acknowledge_assignment(&mut self, starts: &PartitionOffsets) -> KafkaResult<()> {
+    /// Confirms to the group that the worker has got its assigned partitions.
+    pub(super) fn acknowledge_assignment(&mut self) -> KafkaResult<()> {
         match self {
             Self::Group(member) => member.acknowledge_assignment(),
-            Self::Bounded(assignment) => {
-                starts
-                    .iter()
-                    .for_each(|(&partition, &start)| assignment.bounded_partitions.note_next_offset(partition, start));
-                Ok(())
-            }
+            Self::Bounded(_) => Ok(()),
         }
     }
 

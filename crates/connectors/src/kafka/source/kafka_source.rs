@@ -209,23 +209,19 @@ impl Source for KafkaSource {
         Ok(starts)
     }
 
-    fn start_partitions(&mut self, partitions: &[Partition], starts: &PartitionOffsets) -> Result<(), Halt> {
-        if !partitions.is_empty() {
-            info!(topic = %self.settings.topic, ?partitions, "started reading partitions");
-        }
-        let brokers = &self.settings.brokers;
-        let refused = |error: KafkaError| build_refused_operation_halt(brokers, SourceOperation::StartReading, error);
-        self.record_consumer.start_reading(partitions, starts, self.settings.start_position).map_err(refused)?;
-        self.assignment_mode.acknowledge_assignment(starts).map_err(refused)
+    fn accept_assignment(&mut self, _partitions: &[Partition]) -> Result<(), Halt> {
+        self.assignment_mode.acknowledge_assignment().map_err(|error| {
+            build_refused_operation_halt(&self.settings.brokers, SourceOperation::AcceptAssignment, error)
+        })
     }
 
-    fn seek_partitions(&mut self, positions: &PartitionOffsets) -> Result<(), Halt> {
-        for (&partition, &position) in positions {
-            self.record_consumer.restart_partition_at(partition, position).map_err(|error| {
-                build_refused_operation_halt(&self.settings.brokers, SourceOperation::Seek(position), error)
-            })?;
-            self.note_next_offset(partition, position);
-        }
+    fn start_partitions(&mut self, partitions: &[Partition], starts: &PartitionOffsets) -> Result<(), Halt> {
+        info!(topic = %self.settings.topic, ?partitions, "started reading partitions");
+        let brokers = &self.settings.brokers;
+        let refused = |error: KafkaError| build_refused_operation_halt(brokers, SourceOperation::StartReading, error);
+        let start_position = self.settings.start_position;
+        self.record_consumer.restart_reading(partitions, starts, start_position).map_err(refused)?;
+        starts.iter().for_each(|(&partition, &start)| self.assignment_mode.note_next_offset(partition, start));
         Ok(())
     }
 

@@ -57,7 +57,7 @@ impl RecordConsumer {
 
     /// Starts reading `partitions`, each at its offset in `starts`. A partition that `starts` omits begins at
     /// `default_start`.
-    pub(super) fn start_reading(
+    fn start_reading(
         &mut self,
         partitions: &[Partition],
         starts: &BTreeMap<Partition, Offset>,
@@ -110,11 +110,21 @@ impl RecordConsumer {
         list
     }
 
-    /// Continues reading `partition` at `offset`. Unassigns the partition and assigns it again, because librdkafka
-    /// refuses to seek in a partition whose next offset Kafka no longer holds.
+    /// Starts reading `partitions` like [`Self::start_reading`], also those that are already being read. Unassigns these
+    /// and assigns them again, because librdkafka refuses to seek in a partition whose next offset Kafka no longer holds.
+    pub(super) fn restart_reading(
+        &mut self,
+        partitions: &[Partition],
+        starts: &BTreeMap<Partition, Offset>,
+        default_start: StartPosition,
+    ) -> KafkaResult<()> {
+        self.stop_reading(partitions)?;
+        self.start_reading(partitions, starts, default_start)
+    }
+
+    /// Continues reading `partition` at `offset`.
     pub(super) fn restart_partition_at(&mut self, partition: Partition, offset: Offset) -> KafkaResult<()> {
-        self.stop_reading(&[partition])?;
-        self.start_reading(&[partition], &BTreeMap::from([(partition, offset)]), StartPosition::Earliest)
+        self.restart_reading(&[partition], &BTreeMap::from([(partition, offset)]), StartPosition::Earliest)
     }
 
     pub(super) fn clone_consumer_handle(&self) -> Arc<BaseConsumer<LoggingContext>> {

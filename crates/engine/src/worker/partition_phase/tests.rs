@@ -82,8 +82,10 @@ fn sample_phase(name: PhaseName) -> PartitionPhase {
     let reason = OpenReason::NewAssignment;
     match name {
         PhaseName::Assigned => PartitionPhase::Assigned { reason },
-        PhaseName::Opening => PartitionPhase::Opening { reason, progress: RestoreProgress::Pending },
-        PhaseName::Claiming => PartitionPhase::Claiming { reason, start_offset: None, claimed: None },
+        PhaseName::Opening => PartitionPhase::Opening { reason, opening: PartitionOpening::without_thread() },
+        PhaseName::Claiming => {
+            PartitionPhase::Claiming { reason, opening: PartitionOpening::without_thread(), start_offset: None }
+        }
         PhaseName::Running => PartitionPhase::Running(sample_owned_partition()),
         PhaseName::Snapshotting => PartitionPhase::Snapshotting(sample_owned_partition(), sample_snapshot()),
         PhaseName::Draining => PartitionPhase::Draining(sample_owned_partition(), PartitionDrain::default()),
@@ -162,8 +164,8 @@ fn a_partition_that_is_fenced_again_keeps_the_offset_that_can_be_confirmed() {
     let now = Duration::ZERO;
     tracked.mark_fenced(Some(40), now).expect("running");
     tracked.assign_again(OpenReason::Restart, now).expect("fenced");
-    tracked.start_opening(OpenReason::Restart, now).expect("assigned");
-    tracked.start_claiming(OpenReason::Restart, None, now).expect("opening");
+    tracked.start_opening(PartitionOpening::without_thread(), now).expect("assigned");
+    tracked.start_claiming(None, now).expect("opening");
     tracked.mark_fenced(None, now).expect("claiming");
     assert_eq!((tracked.repeated_fencing.fence_count, tracked.repeated_fencing.ownership_check_offset), (2, Some(40)));
 }

@@ -1,0 +1,87 @@
+//! The checkpoint store as the thread that opens a partition reaches it.
+//!
+//! Owns: the end of calls for an opening that the worker has abandoned, and the time of the store's last answer. Does not
+//! own: the calls themselves (the wrapped store).
+//! Invariant: after an opening is abandoned, its thread begins no further call. So a call that hangs for a long time is
+//! not followed by a claim of a partition that another worker owns by then.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use super::store::{CheckpointStore, ListedObject, StoreFault};
+use crate::Clock;
+use crate::halt::share_error;
+
+/// Whether a worker has abandoned an opening. Clones share the flag.
+#[derive(Clone, Debug, Default)]
+pub(super) struct OpeningAbandonment(Arc<AtomicBool>);
+
+impl OpeningAbandonment {
+    pub(super) fn abandon(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// The monotonic time at which a store last answered a call of any opening of a worker. Clones share the time.
+#[derive(Clone, Debug, Default)]
+pub(super) struct LastStoreAnswer(Arc<Mutex<Option<Duration>>>);
+
+impl LastStoreAnswer {
+    pub(super) fn answered_at(&self) -> Option<Duration> {
+        *self.0.lock()
+    }
+}
+
+/// Passes the calls of one opening to a store.
+#[derive(Debug)]
+pub(super) struct OpeningStore {
+    pub(super) store: Arc<dyn CheckpointStore>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) abandonment: OpeningAbandonment,
+    pub(super) last_store_answer: LastStoreAnswer,
+}
+
+impl OpeningStore {
+    fn call_unless_abandoned<T>(
+        &self,
+        call: impl FnOnce(&dyn CheckpointStore) -> Result<T, StoreFault>,
+    ) -> Result<T, StoreFault> {
+        if self.abandonment.is_abandoned() {
+            return Err(StoreFault::Failed(share_error("the worker no longer opens the partition")));
+        }
+        let answer = call(&*self.store);
+        if !matches!(answer, Err(StoreFault::Failed(_))) {
+            *self.last_store_answer.0.lock() = Some(self.clock.monotonic_now());
+        }
+        answer
+    }
+}
+
+impl CheckpointStore for OpeningStore {
+    fn create_object(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreFault> {
+        self.call_unless_abandoned(|store| store.create_object(name, bytes))
+    }
+
+    fn read_object(&self, name: &str) -> Result<Option<Vec<u8>>, StoreFault> {
+        self.call_unless_abandoned(|store| store.read_object(name))
+    }
+
+    fn list_objects(&self, folder: &str) -> Result<Vec<ListedObject>, StoreFault> {
+        self.call_unless_abandoned(|store| store.list_objects(folder))
+    }
+
+    fn delete_objects(&self, names: &[String]) -> Result<(), StoreFault> {
+        self.call_unless_abandoned(|store| store.delete_objects(names))
+    }
+
+    fn place(&self) -> &str {
+        self.store.place()
+    }
+}

@@ -1,0 +1,164 @@
+//! Opens the worker's partitions, each on its own: the opening thread restores the shard and claims the partition at the
+//! fence, and then the worker begins to read the partition.
+//!
+//! Owns: the worker's part of each opening, from the phase `Assigned` to the phase `Running`. Does not own: the steps of
+//! the opening thread and their number at once (`checkpoint/opening_thread.rs`, `checkpoint/partition_opener.rs`), the
+//! answer to the consumer group (`partition_changes`).
+//! Invariants: (1) The source delivers no record of a partition between its assignment and the granted claim. (2) A slow
+//! or failed opening delays no other partition. (3) The openings of one partition follow each other: the phase of a
+//! partition holds its only opening.
+
+use std::time::Duration;
+
+use super::owned_partition::OwnedPartition;
+use super::partition_phase::{PartitionPhase, TrackedPartition};
+use super::state::Worker;
+use crate::checkpoint::{CheckpointCommand, OpenedPartition, OpeningAnswer, OpeningCommand};
+use crate::{DeadLetterSink, FenceToken, Halt, Offset, Partition, PartitionOffsets, Sink, Source, StartOffset};
+
+/// A partition whose shard is restored.
+struct RestoredPartition {
+    partition: Partition,
+    /// The offset of the checkpoint; `None` if the partition has no checkpoint.
+    checkpoint_offset: Option<Offset>,
+}
+
+impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output, Rejects> {
+    /// Responds to the answers of the opening threads, and begins to open assigned partitions.
+    pub(super) fn advance_openings(&mut self) -> Result<(), Halt> {
+        let now = self.clock.monotonic_now();
+        let (mut restored, mut opened) = (Vec::new(), Vec::new());
+        for (partition, answer) in self.receive_opening_answers()? {
+            match answer {
+                OpeningAnswer::Restored { checkpoint_offset } => {
+                    if let Some(tracked) = self.partitions.get_mut(&partition) {
+                        tracked.return_to_opening(now)?;
+                    }
+                    restored.push(RestoredPartition { partition, checkpoint_offset });
+                }
+                OpeningAnswer::Opened(partition) => opened.push(*partition),
+                OpeningAnswer::Overtaken { newer_epoch } => {
+                    let start = self.partitions.get(&partition).and_then(TrackedPartition::claimed_start_offset);
+                    self.mark_partition_fenced(partition, newer_epoch, start)?;
+                }
+                // A stop also interrupts the opening threads.
+                OpeningAnswer::Failed(_) if self.stop_signal.is_requested() => {}
+                OpeningAnswer::Failed(halt) => return Err(halt),
+            }
+        }
+        self.request_fence_claims(&restored, now)?;
+        self.run_opened_partitions(opened, now)?;
+        self.start_openings(now)
+    }
+
+    /// Returns whether a partition is being opened.
+    pub(super) fn is_opening_partition(&self) -> bool {
+        self.partitions.values().any(|tracked| tracked.partition_opening().is_some())
+    }
+
+    fn receive_opening_answers(&self) -> Result<Vec<(Partition, OpeningAnswer)>, Halt> {
+        let mut answers = Vec::new();
+        for (&partition, tracked) in &self.partitions {
+            let Some(opening) = tracked.partition_opening() else { continue };
+            match opening.try_receive_answer() {
+                Ok(answer) => answers.extend(answer.map(|answer| (partition, answer))),
+                // The thread has ended because of the stop.
+                Err(_) if self.stop_signal.is_requested() => {}
+                Err(halt) => return Err(halt),
+            }
+        }
+        Ok(answers)
+    }
+
+    /// Begins to open assigned partitions, as many as can be opened at once.
+    fn start_openings(&mut self, now: Duration) -> Result<(), Halt> {
+        let is_assigned = |(&partition, tracked): (&Partition, &TrackedPartition)| {
+            let is_waiting = matches!(tracked.phase(), PartitionPhase::Assigned { .. });
+            (is_waiting && !self.is_being_released(partition)).then_some(partition)
+        };
+        let assigned: Vec<Partition> = self.partitions.iter().filter_map(is_assigned).collect();
+        if assigned.is_empty() {
+            return Ok(());
+        }
+        let Some(opener) = &self.partition_opener else { return self.run_without_checkpoints(&assigned, now) };
+        for partition in assigned {
+            if !opener.has_free_thread() {
+                break;
+            }
+            if let Some(tracked) = self.partitions.get_mut(&partition) {
+                tracked.start_opening(opener.start_opening(partition)?, now)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs assigned partitions of a job without checkpoints. The worker has nothing to restore or claim.
+    fn run_without_checkpoints(&mut self, partitions: &[Partition], now: Duration) -> Result<(), Halt> {
+        let starts = self.source.resolve_start_offsets(partitions, &PartitionOffsets::new())?;
+        let start_offsets = starts.known_offsets();
+        self.source.start_partitions(partitions, &start_offsets)?;
+        let clock = self.read_both_clocks();
+        for &partition in partitions {
+            let fence_token = FenceToken { partition, epoch: 0 };
+            let start = start_offsets.get(&partition).copied();
+            let owned = OwnedPartition::new_without_checkpoints(self.job.new_shard(), fence_token, start, clock);
+            if let Some(tracked) = self.partitions.get_mut(&partition) {
+                tracked.start_running(owned, now)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks the opening threads to claim the `restored` partitions at the fence of the row store. If the source has lost
+    /// records of a partition that were already read, asks for an older checkpoint instead.
+    fn request_fence_claims(&mut self, restored: &[RestoredPartition], now: Duration) -> Result<(), Halt> {
+        if restored.is_empty() {
+            return Ok(());
+        }
+        let partitions: Vec<Partition> = restored.iter().map(|restored| restored.partition).collect();
+        let known = |restored: &RestoredPartition| Some((restored.partition, restored.checkpoint_offset?));
+        let checkpoint_offsets: PartitionOffsets = restored.iter().filter_map(known).collect();
+        let starts = self.source.resolve_start_offsets(&partitions, &checkpoint_offsets)?;
+        for partition in partitions {
+            let Some(tracked) = self.partitions.get_mut(&partition) else { continue };
+            let start: Option<StartOffset> = starts.start_by_partition.get(&partition).copied();
+            if let Some(&held_now) = starts.truncated_partitions.get(&partition) {
+                tracked.mark_log_truncated(held_now);
+            }
+            if let Some(held_after_truncation) = tracked.take_truncation() {
+                // Other records may have been added since. Checkpoints beyond them contain the lost records.
+                let held_now = start.and_then(|start| start.held_offsets).unwrap_or(held_after_truncation);
+                let held_offsets = held_now.ending_no_later_than(held_after_truncation);
+                tracked.send_opening_command(OpeningCommand::RestoreBehindTruncation { held_offsets })?;
+            } else {
+                tracked.send_opening_command(OpeningCommand::ClaimFence { start })?;
+                tracked.start_claiming(start.map(|start| start.offset), now)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins to read the `opened` partitions.
+    fn run_opened_partitions(&mut self, opened: Vec<OpenedPartition>, now: Duration) -> Result<(), Halt> {
+        if opened.is_empty() {
+            return Ok(());
+        }
+        let partitions: Vec<Partition> = opened.iter().map(|opened| opened.fence_token.partition).collect();
+        let start = |partition: &Partition| Some((*partition, self.partitions.get(partition)?.claimed_start_offset()?));
+        let start_offsets: PartitionOffsets = partitions.iter().filter_map(start).collect();
+        self.source.start_partitions(&partitions, &start_offsets)?;
+        let (clock, interval) = (self.read_both_clocks(), self.checkpoint_interval());
+        for mut opened in opened {
+            let partition = opened.fence_token.partition;
+            if let Some(thread) = &self.checkpoint_thread {
+                let partition_checkpoints = Box::new(std::mem::take(&mut opened.partition_checkpoints));
+                thread.send_command(CheckpointCommand::TrackPartition { partition, partition_checkpoints })?;
+            }
+            self.event_recorder.record_partition_opened(&opened);
+            if let Some(tracked) = self.partitions.get_mut(&partition) {
+                tracked.start_running(OwnedPartition::new(opened, clock, interval), now)?;
+            }
+        }
+        Ok(())
+    }
+}

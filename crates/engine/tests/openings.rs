@@ -1,0 +1,308 @@
+//! Partitions that are opened while the checkpoint store hangs.
+
+#[path = "support/scripted_worker.rs"]
+mod scripted_worker;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use windrow_core::{Aggregate, EventSchema, Feature, FeatureView, Row, WindowKind};
+use windrow_engine::checkpoint::StateIdentity;
+use windrow_engine::{
+    CheckpointConfig, CheckpointStore, Clock, DecodeRules, EventDecoder, Halt, JobDefinition, ListedObject,
+    NoDeadLetterSink, NoRowFence, Partition, PartitionOffsets, PollOutcome, RecordPlacementRules, SourceRecord,
+    StopSignal, StoreFault, SystemClock, Worker, WorkerMetrics, WorkerOutcome, WorkerParts,
+};
+
+use scripted_worker::{InstantSink, RowHandler, ScriptedSource, SourceScript};
+
+/// The longest wait of a test for one step.
+const HANG_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// A store in memory whose calls hang for chosen partitions.
+#[derive(Debug)]
+struct HangingStore {
+    objects: Mutex<BTreeMap<String, Vec<u8>>>,
+    hanging_partitions: Mutex<BTreeSet<Partition>>,
+    /// The number of calls that hang now.
+    hanging_call_count: Mutex<u32>,
+    clock: SystemClock,
+}
+
+impl HangingStore {
+    fn new(hanging_partitions: &[Partition]) -> Arc<Self> {
+        Arc::new(Self {
+            objects: Mutex::default(),
+            hanging_partitions: Mutex::new(hanging_partitions.iter().copied().collect()),
+            hanging_call_count: Mutex::default(),
+            clock: SystemClock::start(),
+        })
+    }
+
+    fn wait_while_hanging(&self, name: &str) {
+        let hangs = || self.hanging_partitions.lock().iter().any(|one| name.starts_with(&format!("partition-{one}/")));
+        if hangs() {
+            *self.hanging_call_count.lock() += 1;
+            while hangs() {
+                self.clock.sleep(Duration::from_millis(1));
+            }
+            *self.hanging_call_count.lock() -= 1;
+        }
+    }
+
+    fn epoch_objects(&self, partition: Partition) -> Vec<String> {
+        let folder = format!("partition-{partition}/epoch/");
+        self.objects.lock().keys().filter(|name| name.starts_with(&folder)).cloned().collect()
+    }
+}
+
+impl CheckpointStore for HangingStore {
+    fn create_object(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreFault> {
+        self.wait_while_hanging(name);
+        let mut objects = self.objects.lock();
+        if objects.contains_key(name) {
+            return Err(StoreFault::Exists);
+        }
+        objects.insert(name.to_owned(), bytes);
+        Ok(())
+    }
+
+    fn read_object(&self, name: &str) -> Result<Option<Vec<u8>>, StoreFault> {
+        self.wait_while_hanging(name);
+        Ok(self.objects.lock().get(name).cloned())
+    }
+
+    fn list_objects(&self, folder: &str) -> Result<Vec<ListedObject>, StoreFault> {
+        self.wait_while_hanging(&format!("{folder}/"));
+        let objects = self.objects.lock();
+        let listed = objects.iter().filter(|(name, _)| name.starts_with(folder));
+        Ok(listed
+            .map(|(name, bytes)| ListedObject { object_name: name.clone(), object_byte_count: bytes.len() as u64 })
+            .collect())
+    }
+
+    fn delete_objects(&self, names: &[String]) -> Result<(), StoreFault> {
+        let mut objects = self.objects.lock();
+        names.iter().for_each(|name| drop(objects.remove(name)));
+        Ok(())
+    }
+
+    fn place(&self) -> &str {
+        "memory"
+    }
+}
+
+/// What the worker has told its source.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum SourceCall {
+    Accepted(Vec<Partition>),
+    Started(Vec<Partition>),
+    Released(Vec<Partition>),
+}
+
+/// A step of a script: it is over when `is_done` returns true.
+enum Step {
+    /// The poll returns this outcome.
+    Return(PollOutcome),
+    /// The worker makes this call.
+    Await(SourceCall),
+    /// So many calls of the store hang.
+    AwaitHangingCalls(u32),
+    /// The store answers again.
+    Heal,
+    /// Records arrive until all of them were delivered to a running partition.
+    Deliver(Partition),
+}
+
+/// Follows its steps, and then requests a stop.
+struct Script {
+    steps: Vec<Step>,
+    calls: Arc<Mutex<Vec<SourceCall>>>,
+    store: Arc<HangingStore>,
+    metrics: Arc<WorkerMetrics>,
+    stop: StopSignal,
+    step_began: Option<Duration>,
+}
+
+impl Script {
+    fn deliver(partition: Partition, each: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>) -> Result<(), Halt> {
+        let payload = Some(&br#"{"user_id":"u","event_time":0}"#[..]);
+        let (key, timestamp_ms, unreadable_reason) = (None, None, None);
+        each(SourceRecord { partition, offset: 0, key, payload, timestamp_ms, unreadable_reason })
+    }
+}
+
+impl SourceScript for Script {
+    fn next_poll(&mut self, each: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>) -> Result<PollOutcome, Halt> {
+        let now = self.store.clock.monotonic_now();
+        let began = *self.step_began.get_or_insert(now);
+        let Some(step) = self.steps.first() else {
+            self.stop.request();
+            return Ok(PollOutcome::Idle);
+        };
+        let (outcome, is_done) = match step {
+            Step::Return(outcome) => (outcome.clone(), true),
+            Step::Await(call) => (PollOutcome::Idle, self.calls.lock().contains(call)),
+            Step::AwaitHangingCalls(count) => (PollOutcome::Idle, *self.store.hanging_call_count.lock() == *count),
+            Step::Heal => {
+                self.store.hanging_partitions.lock().clear();
+                (PollOutcome::Idle, true)
+            }
+            Step::Deliver(partition) => {
+                let before = self.metrics.records_read.get();
+                Self::deliver(*partition, each)?;
+                (PollOutcome::Records, self.metrics.records_read.get() > before)
+            }
+        };
+        if is_done {
+            self.steps.remove(0);
+            self.step_began = None;
+        } else {
+            assert!(now.saturating_sub(began) < HANG_TIMEOUT, "{} steps are left", self.steps.len());
+            self.store.clock.sleep(Duration::from_millis(1));
+        }
+        Ok(outcome)
+    }
+
+    fn note_accepted(&mut self, partitions: &[Partition]) {
+        self.calls.lock().push(SourceCall::Accepted(partitions.to_vec()));
+    }
+
+    fn note_started(&mut self, partitions: &[Partition], _: &PartitionOffsets) {
+        let calls = partitions.iter().map(|&partition| SourceCall::Started(vec![partition]));
+        self.calls.lock().extend(calls);
+    }
+
+    fn note_released(&mut self, partitions: &[Partition]) {
+        self.calls.lock().push(SourceCall::Released(partitions.to_vec()));
+    }
+}
+
+struct NoRows;
+
+impl RowHandler for NoRows {
+    fn handle_row(&mut self, _: Row<'_>) {}
+}
+
+/// Runs a worker with these steps. Returns its calls of the source.
+fn run_script(store: &Arc<HangingStore>, steps: Vec<Step>) -> Vec<SourceCall> {
+    let schema = EventSchema::new("user_id", []);
+    let count = Feature { name: "n".into(), aggregate: Aggregate::Count, condition: None, default_value: None };
+    let window = WindowKind::Sliding { size_ms: 1_000, slide_ms: 1_000 };
+    let job = JobDefinition {
+        views: [FeatureView { name: "v".into(), window, features: vec![count] }].into(),
+        decoder: EventDecoder::new(DecodeRules::new(schema.clone(), "event_time")),
+        schema,
+        max_out_of_orderness_ms: 0,
+        topic: "events".into(),
+        sip_hash_key: [0; 16],
+        record_placement: RecordPlacementRules::SINGLE_PARTITION,
+    };
+    let checkpoints = CheckpointConfig {
+        state_identity: StateIdentity {
+            pipeline_name: "p".to_owned(),
+            topic: "events".to_owned(),
+            topic_id: None,
+            partition_count: 2,
+        },
+        checkpoint_store: Arc::<HangingStore>::clone(store),
+        current_savepoint_request: Default::default(),
+        row_fence: Arc::new(NoRowFence),
+        topic_identity_check: Arc::new(|| Ok(())),
+        checkpoint_interval: HANG_TIMEOUT,
+        kept_checkpoints_per_partition: 3,
+        restore_source: None,
+        droppable_view_names: Default::default(),
+        accepts_added_partitions: false,
+        snapshot_limits: Default::default(),
+        process_name: "test".to_owned(),
+    };
+    let (stop, calls, metrics) = (StopSignal::default(), Arc::<Mutex<_>>::default(), WorkerMetrics::new(1));
+    let script = Script {
+        steps,
+        calls: Arc::clone(&calls),
+        store: Arc::clone(store),
+        metrics: Arc::clone(&metrics),
+        stop: stop.clone(),
+        step_began: None,
+    };
+    let mut worker = Worker::new(WorkerParts {
+        job,
+        source: ScriptedSource(script),
+        sink: InstantSink(NoRows),
+        dead_letter_sink: NoDeadLetterSink,
+        clock: SystemClock::start_shared(),
+        checkpoint_config: Some(checkpoints),
+        stop_signal: stop,
+        metrics,
+    });
+    assert_eq!(worker.run().expect("no halt"), WorkerOutcome::Stopped);
+    let calls = calls.lock().clone();
+    calls
+}
+
+/// The group waits for the answers of all its members, so a store that hangs must not delay them.
+#[test]
+fn assignments_and_revocations_are_answered_while_the_store_hangs() {
+    let store = HangingStore::new(&[0, 1]);
+    let calls = run_script(
+        &store,
+        vec![
+            Step::Return(PollOutcome::Assigned(vec![0, 1])),
+            Step::Await(SourceCall::Accepted(vec![0, 1])),
+            Step::AwaitHangingCalls(2),
+            Step::Return(PollOutcome::Revoked(vec![0])),
+            Step::Await(SourceCall::Released(vec![0])),
+            Step::Return(PollOutcome::Lost(vec![1])),
+            Step::Await(SourceCall::Released(vec![1])),
+            Step::Heal,
+            Step::AwaitHangingCalls(0),
+        ],
+    );
+    let started = calls.iter().filter(|call| matches!(call, SourceCall::Started(_))).count();
+    assert_eq!(started, 0, "{calls:?}");
+    assert_eq!([store.epoch_objects(0), store.epoch_objects(1)], [vec![], vec![]] as [Vec<String>; 2]);
+}
+
+#[test]
+fn a_partition_that_cannot_be_opened_delays_no_other() {
+    let store = HangingStore::new(&[0]);
+    run_script(
+        &store,
+        vec![
+            Step::Return(PollOutcome::Assigned(vec![0, 1])),
+            Step::Await(SourceCall::Started(vec![1])),
+            Step::AwaitHangingCalls(1),
+            Step::Deliver(1),
+            Step::Heal,
+            Step::Await(SourceCall::Started(vec![0])),
+            Step::Deliver(0),
+        ],
+    );
+}
+
+/// The call of the first opening returns after the partition was assigned a second time. The first opening must then do
+/// nothing more: the partition could belong to another worker.
+#[test]
+fn an_opening_that_the_group_has_revoked_claims_nothing() {
+    let store = HangingStore::new(&[0]);
+    let calls = run_script(
+        &store,
+        vec![
+            Step::Return(PollOutcome::Assigned(vec![0])),
+            Step::AwaitHangingCalls(1),
+            Step::Return(PollOutcome::Revoked(vec![0])),
+            Step::Await(SourceCall::Released(vec![0])),
+            Step::Return(PollOutcome::Assigned(vec![0])),
+            Step::AwaitHangingCalls(2),
+            Step::Heal,
+            Step::Await(SourceCall::Started(vec![0])),
+            Step::Deliver(0),
+        ],
+    );
+    let started = calls.iter().filter(|call| matches!(call, SourceCall::Started(_))).count();
+    assert_eq!(started, 1, "{calls:?}");
+    assert_eq!(store.epoch_objects(0), ["partition-0/epoch/0000000001"]);
+}
