@@ -163,7 +163,6 @@
 //! |---|---|
 //! | `job.rs` | a pipeline as the job of a worker |
 //! | `outage.rs` | since when and why a system has been unreachable; when the next log line is due |
-//! | `url_redaction.rs` | URLs without their logins |
 //! | `value_text.rs` | the text forms of feature values, as files and Redis store them |
 //!
 //! # Where a change goes
@@ -200,5 +199,4 @@ pub mod kafka;
 pub mod object_store;
 pub mod outage;
 pub mod redis;
-pub mod url_redaction;
 mod value_text;

@@ -13,4 +13,3 @@ pub(crate) mod diagnostic;
 pub(crate) mod list;
 pub(crate) mod location;
 pub(crate) mod render;
-pub(crate) mod secret_lines;

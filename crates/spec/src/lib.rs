@@ -41,10 +41,10 @@
 //! | `diagnostics/list.rs` | the order of mistakes |
 //! | `diagnostics/location.rs` | the location of a mistake |
 //! | `diagnostics/render.rs` | mistakes as text |
-//! | `diagnostics/secret_lines.rs` | lines of the file that a message must not show |
 //! | `document.rs` | the file as a tree of values with locations |
 //! | `key_collisions.rs` | whether two key templates can give the same key |
 //! | `key_template.rs` | Redis keys: writing, finding and parsing them |
+//! | `login_redaction.rs` | the rule what a login is; URLs and texts without logins |
 //! | `overrides.rs` | `--set`, which changes the document |
 //! | `pipeline.rs` | the content of a valid file; sources, sinks and formats are enums |
 //! | `read.rs` | the sections in their order, one reader each |
@@ -106,6 +106,7 @@ mod diagnostics;
 mod document;
 mod key_collisions;
 mod key_template;
+pub mod login_redaction;
 mod overrides;
 mod pipeline;
 mod read;

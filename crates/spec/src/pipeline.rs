@@ -13,6 +13,7 @@ use windrow_core::{
 };
 
 use crate::key_template::KeyTemplate;
+use crate::login_redaction::redact_url_credentials_and_query;
 
 /// A pipeline: one source, one type of event, the feature views, and one sink.
 #[derive(Clone, Debug)]
@@ -217,14 +218,7 @@ pub struct RedisViewSpec {
 
 impl fmt::Debug for RedisSinkSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (address, query) = self.redis_url.split_once('?').unwrap_or((&self.redis_url, ""));
-        let mut redacted = match (address.split_once("://"), self.redis_url.rsplit_once('@')) {
-            (Some((scheme, _)), Some((_, server))) => format!("{scheme}://***@{server}"),
-            _ => address.to_owned(),
-        };
-        if !query.is_empty() {
-            redacted = format!("{}?***", redacted.split('?').next().unwrap_or_default());
-        }
+        let redacted = redact_url_credentials_and_query(&self.redis_url);
         f.debug_struct("RedisSinkSpec").field("url", &redacted).field("views", &self.redis_view_specs).finish()
     }
 }

@@ -65,7 +65,6 @@
 //! | `health.rs` | `/healthz`, `/readyz` |
 //! | `health_probe.rs` | asks the health checks of a running job |
 //! | `random.rs` | random ids |
-//! | `login_redaction.rs` | removes logins from what is shown |
 //!
 //! ## Reports: `report`, `peers`, `job`
 //!
@@ -262,7 +261,6 @@ pub mod health_probe;
 pub mod job;
 pub mod kafka;
 pub mod live;
-pub mod login_redaction;
 pub mod metrics;
 pub mod peers;
 pub mod query;

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use windrow_connectors::job::{JobInput, define_job};
 use windrow_core::{FeatureView, SipHashKey};
 use windrow_engine::JobDefinition;
+use windrow_spec::login_redaction::{HIDDEN_PIPELINE_TEXT, redact_pipeline_text};
 use windrow_spec::{Diagnostics, Pipeline, PipelineOverride, RenderStyle, SHIPPED_PIPELINE};
-use windrow_web::login_redaction::{HIDDEN_PIPELINE_TEXT, redact_pipeline_text};
 
 use crate::exit::{CommandFailure, ExitStatus};
 use crate::process_secrets::ProcessSecrets;

@@ -5,7 +5,7 @@ use windrow_core::{
     EpochUnit, EventSchema, Feature, FeatureView, Partitioner, TypeConversion, WindowKind, pane_size_ms,
 };
 use windrow_spec::{GroupProtocol, LostOffsetPolicy, Pipeline, RedisViewSpec};
-use windrow_web::login_redaction::redact_url_credentials_and_query;
+use windrow_spec::login_redaction::redact_url_credentials_and_query;
 
 pub(crate) fn condition_sql(feature: &Feature, schema: &EventSchema) -> Option<String> {
     feature.condition.as_ref().map(|condition| condition.format_condition_as_sql(schema))

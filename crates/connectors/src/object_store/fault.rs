@@ -13,8 +13,7 @@ use object_store::Error;
 use windrow_core::text::truncate_with_ellipsis;
 use windrow_engine::StoreFault;
 use windrow_engine::halt::share_error;
-
-use crate::url_redaction::redact_url_credentials_and_query;
+use windrow_spec::login_redaction::redact_url_credentials_and_query;
 
 /// The maximal number of characters of an error description in a message. Longer descriptions are cut.
 const MAX_ERROR_DESCRIPTION_CHARS: usize = 400;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::code::DiagnosticCode;
 use super::diagnostic::Diagnostic;
 use super::location::{DiagnosticPlace, DocumentLocation};
-use super::secret_lines::may_contain_login;
+use crate::login_redaction::may_contain_login;
 
 /// The mistakes found so far.
 #[derive(Debug)]

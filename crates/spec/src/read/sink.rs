@@ -2,8 +2,8 @@
 
 use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
-use crate::diagnostics::secret_lines::remove_references;
 use crate::document::DocumentValue;
+use crate::login_redaction::{find_passwords, has_login, remove_references};
 use crate::read::secret::{SecretDefinition, SecretText, read_secret};
 use crate::read::section::{SectionDefinition, SettingDefinition};
 use crate::read::setting::{MistakeAlreadyReported, PipelineSetting};
@@ -146,22 +146,6 @@ fn read_redis_url(
     fine.then_some(url)
 }
 
-/// Returns whether `url` contains a user or a password.
-fn has_login(url: &str) -> bool {
-    url.contains('@')
-        || url.split_once('?').is_some_and(|(_, query)| query.contains("pass=") || query.contains("user="))
-}
-
-/// Returns the password in `url` as it is written, and without percent encoding.
-fn find_passwords(url: &str) -> Vec<String> {
-    let login = url.split_once("://").and_then(|(_, rest)| rest.rsplit_once('@')).map(|(login, _)| login);
-    let in_login = login.and_then(|login| login.split_once(':')).map(|(_, password)| password);
-    let query = url.split_once('?').map_or("", |(_, query)| query);
-    let in_query = query.split('&').find_map(|pair| pair.strip_prefix("pass="));
-    let written = in_login.into_iter().chain(in_query).filter(|password| !password.is_empty());
-    written.flat_map(|password| [password.to_owned(), percent_decode(password)]).collect()
-}
-
 /// Returns `url` with a login. `user` may be empty.
 fn add_login(url: &str, user: &str, password: &str) -> String {
     let (user, password) = (percent_encode(user), percent_encode(password));
@@ -183,16 +167,4 @@ fn percent_encode(text: &str) -> String {
         if is_unreserved { char::from(byte).to_string() } else { format!("%{byte:02X}") }
     };
     text.bytes().map(encode).collect()
-}
-
-fn percent_decode(text: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        let digits = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
-        let decoded = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()).filter(|_| byte == b'%');
-        bytes.push(decoded.unwrap_or(byte));
-        rest = if decoded.is_some() { &after[2..] } else { after };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }

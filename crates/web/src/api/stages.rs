@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 use windrow_core::text::{format_count_with_noun, format_window};
 use windrow_spec::Pipeline;
+use windrow_spec::login_redaction::redact_url_credentials_and_query;
 
 use crate::job::thresholds::{MAX_BACKPRESSURE_SHARE, MAX_BUSY_SHARE};
 use crate::job::{AttentionLevel, JobReport};
-use crate::login_redaction::redact_url_credentials_and_query;
 use crate::report::{ReachabilityReport, RedisWriterReport};
 
 /// Returns the JSON of all stages, from Kafka to Redis.

@@ -4,10 +4,10 @@ use std::fmt::Write;
 
 use serde_json::json;
 use windrow_core::{EpochUnit, WindowKind, pane_size_ms};
+use windrow_spec::login_redaction::redact_url_credentials_and_query;
 use windrow_spec::{
     DeadLetterSpec, EventSpec, GroupProtocol, KafkaSourceSpec, LostOffsetPolicy, Pipeline, StartPosition,
 };
-use windrow_web::login_redaction::redact_url_credentials_and_query;
 
 use crate::cli::CheckArgs;
 use crate::exit::{CommandFailure, ExitStatus};
