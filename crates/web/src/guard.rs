@@ -4,10 +4,12 @@
 //! security headers.
 //! Does not own: the content of the responses.
 //! Invariants: (1) Without a token, a server accepts only connections from this machine, and only requests to a local
-//! host name. So the server refuses requests from a page of another server whose host name resolves to `127.0.0.1`. (2)
+//! host name. So the server refuses requests from a page of another server whose host name resolves to `127.0.0.1`. With
+//! a token, a server that only this machine reaches accepts other host names through the named proxies alone. (2)
 //! If a request changes something, a server accepts it only from its own pages or from a client that is not a browser.
 //! (3) The security headers forbid browsers to show a page in a frame, and to guess a content type. (4) A page runs
-//! only scripts that are files of this server. (5) After a logout, the session cookie is worth nothing.
+//! only scripts that are files of this server. (5) After its end, a session's
+//! cookie is worth nothing, and its event streams have ended.
 //! After a crash: all sessions have ended, so users log in again.
 
 mod headers;
@@ -81,7 +83,8 @@ pub fn protect(router: Router, protection: &ServerProtection) -> Router {
     }
     router = router.layer(from_fn(request_body::read_bounded_body)).layer(from_fn(origin::require_same_origin));
     if protection.address.ip().is_loopback() {
-        router = router.layer(from_fn(host::require_local_host));
+        let proxies_with_login = protection.token.as_ref().map(|_| protection.tls_proxies.clone()).unwrap_or_default();
+        router = router.layer(from_fn_with_state(proxies_with_login, host::require_local_host));
     }
     router.layer(map_response(headers::add_security_headers))
 }

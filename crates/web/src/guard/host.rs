@@ -1,24 +1,35 @@
-//! Accepts only requests to a local host name. Without this check, a page of another server could read this server's
+//! Accepts only requests to a local host name, or through a proxy that the operator has named. Without this check, a page of another server could read this server's
 //! answers, if the page's host name resolves to `127.0.0.1` (DNS rebinding).
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::tls_proxy::TlsProxies;
 use crate::answers::HttpFault;
 
-/// Refuses a request if the host name in the URL or in the `Host` header is not a local host name.
-pub(super) async fn require_local_host(request: Request, next: Next) -> Response {
+/// Refuses a request if the host name in the URL or in the `Host` header is not a local host name. Through one of
+/// `proxies_with_login`, any host name is allowed: the server must then require a login, and a page of another server
+/// has none, because a browser sends a cookie only to the host name that set it.
+pub(super) async fn require_local_host(
+    State(proxies_with_login): State<TlsProxies>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if proxies_with_login.may_come_from_proxy(request.extensions()) && requested_host(request.headers()).is_some() {
+        return next.run(request).await;
+    }
     let target_is_local = request.uri().authority().is_none_or(is_local_host_name);
     if target_is_local && requested_host(request.headers()).is_some_and(|host| is_local_host_name(&host)) {
         return next.run(request).await;
     }
     let reason = "this server answers only requests to localhost, 127.0.0.1 or [::1]; for other host names, start it \
-                  with an access token and let it listen at another address";
+                  with an access token, and let it listen at another address or name its proxy (--behind-tls, \
+                  --trusted-proxy)";
     HttpFault::new(StatusCode::FORBIDDEN, reason).into_response()
 }
 

@@ -11,15 +11,15 @@ use axum::middleware::{Next, map_response};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
-use super::session::{LoginSessions, SESSION_LIFETIME};
+use super::session::{LoginSessions, SESSION_LIFETIME, SessionEnd};
 use super::tls_proxy::TlsProxies;
 use super::token::AccessToken;
 use crate::answers::HttpFault;
 use crate::assets;
-use crate::event_stream_end::end_event_stream_at_signal;
+use crate::event_stream_end::end_event_stream_after;
 use crate::query::QueryParameters;
 
 /// The delay before the answer to a request with a wrong token. The delay slows down a client that guesses tokens.
@@ -69,9 +69,8 @@ impl LoginChecker {
         pairs.filter(|(name, _)| *name == self.cookie_name).map(|(_, value)| value)
     }
 
-    /// Returns a receiver whose sender is dropped at the end of the session of a request. Returns `None` if the request
-    /// has no session.
-    fn find_session(&self, headers: &HeaderMap) -> Option<watch::Receiver<bool>> {
+    /// Returns the end of the session of a request. Returns `None` if the request has no session.
+    fn find_session(&self, headers: &HeaderMap) -> Option<SessionEnd> {
         self.read_session_ids(headers).find_map(|id| self.sessions.subscribe_to_end(id))
     }
 
@@ -111,7 +110,7 @@ pub(super) async fn require_login(State(gate): State<Arc<LoginChecker>>, request
     let is_open = PATHS_WITHOUT_LOGIN.contains(&path)
         || PATH_PREFIXES_WITHOUT_LOGIN.iter().any(|folder| path.starts_with(folder));
     if let Some(session_end) = gate.find_session(headers) {
-        return end_event_stream_at_signal(session_end, next.run(request).await);
+        return end_event_stream_after(session_end.wait(), next.run(request).await);
     }
     if is_open {
         return add_connection_close_header(next.run(request).await).await;
@@ -234,4 +233,60 @@ fn local_path_or_root(to: &str) -> &str {
         && to.bytes().all(is_harmless)
         && to.len() <= MAX_RETURN_PATH_BYTES;
     if is_local && !to.starts_with("/login") { to } else { "/" }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::http::Request as HttpRequest;
+    use futures_util::{StreamExt, stream};
+    use tower::ServiceExt;
+
+    use super::*;
+
+    const ACCESS_TOKEN: &str = "a-token-that-is-long-enough";
+
+    /// Answers with an event stream that sends an event every hour, for ever.
+    async fn endless_event_stream() -> Response {
+        let events = stream::unfold((), |()| async {
+            sleep(Duration::from_secs(3_600)).await;
+            Some((Ok::<_, std::io::Error>("data: 1\n\n"), ()))
+        });
+        ([(header::CONTENT_TYPE, "text/event-stream")], Body::from_stream(events)).into_response()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_event_stream_ends_when_its_session_expires() {
+        let token = Arc::new(AccessToken::new(ACCESS_TOKEN).expect("a token"));
+        let gate = Arc::new(LoginChecker::new(token, 8081, TlsProxies::default()));
+        let router = Router::new()
+            .route("/live", get(endless_event_stream))
+            .layer(axum::middleware::from_fn_with_state(Arc::clone(&gate), require_login))
+            .merge(router(gate));
+        let form = HttpRequest::post("/login")
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Body::from(format!("token={ACCESS_TOKEN}")))
+            .expect("a request");
+        let logged_in = router.clone().oneshot(form).await.expect("an answer");
+        let cookie = logged_in.headers()[header::SET_COOKIE].to_str().expect("text").split(';').next().expect("a pair");
+        let open_stream = |client: (header::HeaderName, String)| {
+            let request = HttpRequest::get("/live").header(client.0, client.1).body(Body::empty()).expect("a request");
+            let router = router.clone();
+            async move {
+                let answer = router.oneshot(request).await.expect("an answer");
+                assert_eq!(answer.status(), StatusCode::OK);
+                answer.into_body().into_data_stream()
+            }
+        };
+        let began = tokio::time::Instant::now();
+        let mut with_session = open_stream((header::COOKIE, cookie.to_owned())).await;
+        let mut with_token = open_stream((header::AUTHORIZATION, format!("Bearer {ACCESS_TOKEN}"))).await;
+        let mut event_count = 0;
+        while with_session.next().await.is_some() {
+            event_count += 1;
+            assert!(began.elapsed() <= SESSION_LIFETIME, "the stream outlives its session");
+        }
+        assert!((7 * 24 - 1..=7 * 24).contains(&event_count), "{event_count} events");
+        with_token.next().await.expect("a client with the token has no session").expect("an event");
+    }
 }

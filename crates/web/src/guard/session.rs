@@ -4,11 +4,13 @@
 //! and a restart of the process ends all sessions.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
 
+use crate::event_stream_end::wait_for_signal;
 use crate::random::random_hex_digits;
 
 /// The time for which a login is valid.
@@ -26,6 +28,21 @@ struct LoginSession {
     began_at: Instant,
     /// Dropping this value tells all answers in progress that the session has ended.
     end_signal: watch::Sender<bool>,
+}
+
+/// Waits for the end of one session.
+#[derive(Debug)]
+pub(super) struct SessionEnd {
+    /// Its sender is dropped at the logout.
+    end_signal: watch::Receiver<bool>,
+    expires_at: Instant,
+}
+
+impl SessionEnd {
+    /// Waits until the session has ended or expired.
+    pub(super) async fn wait(mut self) {
+        let _ = timeout_at(self.expires_at, wait_for_signal(&mut self.end_signal)).await;
+    }
 }
 
 impl LoginSessions {
@@ -49,15 +66,17 @@ impl LoginSessions {
         Ok(id)
     }
 
-    /// Returns a receiver whose sender is dropped at the end of session `id`. Returns `None` if the session has ended or
-    /// expired, or never existed.
-    pub(super) fn subscribe_to_end(&self, id: &str) -> Option<watch::Receiver<bool>> {
+    /// Returns the end of session `id`, which lies in the future. Returns `None` if the session has ended or expired, or
+    /// never existed.
+    pub(super) fn subscribe_to_end(&self, id: &str) -> Option<SessionEnd> {
         self.subscribe_to_end_at(id, Instant::now())
     }
 
-    fn subscribe_to_end_at(&self, id: &str, now: Instant) -> Option<watch::Receiver<bool>> {
+    fn subscribe_to_end_at(&self, id: &str, now: Instant) -> Option<SessionEnd> {
         let sessions = self.0.lock();
-        sessions.get(id).filter(|session| !session.has_expired(now)).map(|session| session.end_signal.subscribe())
+        let session = sessions.get(id).filter(|session| !session.has_expired(now))?;
+        let expires_at = session.began_at + SESSION_LIFETIME;
+        Some(SessionEnd { end_signal: session.end_signal.subscribe(), expires_at })
     }
 
     /// Ends session `id`, if it exists.
@@ -83,9 +102,9 @@ mod tests {
             (sessions.begin_session_at(now).expect("an id"), sessions.begin_session_at(now).expect("an id"));
         assert!(one.len() == SESSION_ID_DIGITS && one != other);
         let end = sessions.subscribe_to_end_at(&one, now).expect("a session");
-        assert!(end.has_changed().is_ok());
+        assert!(end.end_signal.has_changed().is_ok());
         sessions.end_session(&one);
-        assert!(end.has_changed().is_err(), "answers in progress are told");
+        assert!(end.end_signal.has_changed().is_err(), "answers in progress are told");
         assert!(sessions.subscribe_to_end_at(&one, now).is_none());
         let last = SESSION_LIFETIME.checked_sub(Duration::from_millis(1)).expect("positive");
         assert!(sessions.subscribe_to_end_at(&other, now + last).is_some());

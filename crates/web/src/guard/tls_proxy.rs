@@ -1,4 +1,5 @@
-//! Whether a browser reaches the server over TLS, which only a proxy in front of the server can provide.
+//! The proxies in front of a server: whether a browser reaches the server over TLS, which only a proxy can provide, and
+//! whether a request may name another host than this machine.
 
 use std::net::IpAddr;
 
@@ -24,11 +25,19 @@ impl TlsProxies {
     /// Returns whether the browser that sent a request uses TLS, as far as this is known. An attacker who sends the
     /// header directly is not believed.
     pub(super) fn has_browser_tls(&self, headers: &HeaderMap, extensions: &Extensions) -> bool {
-        let client = extensions.get::<ClientAddress>().map(|client| client.0.to_canonical());
-        let is_trusted =
-            client.is_some_and(|client| self.trusted_addresses.iter().any(|ip| ip.to_canonical() == client));
+        let is_trusted = self.comes_from_trusted_address(extensions);
         let protocols = headers.get_all(PROTOCOL_HEADER).iter().filter_map(|value| value.to_str().ok());
         let mut protocols = protocols.flat_map(|value| value.split(',')).map(str::trim);
         self.is_always_used || (is_trusted && protocols.any(|protocol| protocol.eq_ignore_ascii_case("https")))
+    }
+
+    /// Returns whether a request may come from a proxy that passes on the host name under which browsers reach the proxy.
+    pub(super) fn may_come_from_proxy(&self, extensions: &Extensions) -> bool {
+        self.is_always_used || self.comes_from_trusted_address(extensions)
+    }
+
+    fn comes_from_trusted_address(&self, extensions: &Extensions) -> bool {
+        let client = extensions.get::<ClientAddress>().map(|client| client.0.to_canonical());
+        client.is_some_and(|client| self.trusted_addresses.iter().any(|ip| ip.to_canonical() == client))
     }
 }

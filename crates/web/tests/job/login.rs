@@ -136,6 +136,56 @@ fn the_cookie_is_secure_behind_tls() {
     }
 }
 
+/// A proxy on the same machine passes on the host name that the browser asked for.
+#[test]
+fn a_proxy_on_this_machine_passes_on_its_public_name() {
+    const PUBLIC: &str = "Host: windrow.example";
+    let form = "Content-Type: application/x-www-form-urlencoded";
+    let here = vec![[127, 0, 0, 1].into()];
+    for tls_proxies in [
+        TlsProxies { is_always_used: true, trusted_addresses: Vec::new() },
+        TlsProxies { is_always_used: false, trusted_addresses: here.clone() },
+    ] {
+        let site = TestServer::behind_proxies(tls_proxies);
+        let origin = "Origin: https://windrow.example";
+        let answer = site.post(
+            "/login",
+            &[PUBLIC, origin, "Sec-Fetch-Site: same-origin", form],
+            &format!("token={ACCESS_TOKEN}"),
+        );
+        assert_eq!(answer.status, 303, "{}", answer.body);
+        let cookie = session_cookie(&answer);
+        assert_eq!(site.request("GET", "/api/overview", &[PUBLIC, &cookie], "").status, 200);
+        // Pages of other servers change and read nothing, and without a login nothing is shown.
+        let save = |headers: &[&str]| {
+            site.post(
+                "/api/savepoints",
+                &[&[PUBLIC, &cookie, "Content-Type: application/json"], headers].concat(),
+                "{}",
+            )
+        };
+        for foreign in ["Origin: https://evil.example", "Origin: null", "Sec-Fetch-Site: cross-site"] {
+            assert_eq!(save(&[foreign]).status, 403, "{foreign}");
+        }
+        assert_ne!(save(&[origin]).status, 403);
+        let read = site.request("GET", "/api/overview", &[PUBLIC, &cookie, "Sec-Fetch-Site: cross-site"], "");
+        assert_eq!(read.status, 403);
+        assert_eq!(site.request("GET", "/api/overview", &["Host: evil.example"], "").status, 401);
+        assert_eq!(site.request("GET", "/api/overview", &["Host: a@evil.example", &cookie], "").status, 403);
+        assert_eq!(site.request("GET", "/api/overview", &[PUBLIC, "Host: localhost", &cookie], "").status, 403);
+    }
+    // Everywhere else, only names of this machine are taken.
+    let elsewhere = TlsProxies { is_always_used: false, trusted_addresses: vec![[192, 0, 2, 1].into()] };
+    let without_token =
+        TestServer::behind_proxies_without_token(TlsProxies { is_always_used: true, trusted_addresses: here });
+    for site in [TestServer::behind_proxies(elsewhere), server_with_token(), TestServer::start(), without_token] {
+        let authorization = format!("Authorization: Bearer {ACCESS_TOKEN}");
+        let answer = site.request("GET", "/api/overview", &[PUBLIC, &authorization], "");
+        assert_eq!(answer.status, 403, "{}", answer.body);
+        assert_eq!(site.request("GET", "/api/overview", &[&authorization], "").status, 200);
+    }
+}
+
 #[test]
 fn a_login_leads_nowhere_else() {
     let site = server_with_token();

@@ -99,10 +99,19 @@ impl TestServer {
 
     /// A server with a token behind proxies.
     pub(crate) fn behind_proxies(tls_proxies: TlsProxies) -> Self {
+        Self::behind_proxies_with(tls_proxies, Some(ACCESS_TOKEN))
+    }
+
+    /// A server without a token, behind proxies.
+    pub(crate) fn behind_proxies_without_token(tls_proxies: TlsProxies) -> Self {
+        Self::behind_proxies_with(tls_proxies, None)
+    }
+
+    fn behind_proxies_with(tls_proxies: TlsProxies, token: Option<&str>) -> Self {
         let stores = Arc::new(ObjectStoreOpener::new().expect("a runtime"));
         let store = stores.open_store("memory:").expect("a place");
         let report = instance_report("00000000000000aa", &[0]);
-        Self::with_everything(store, stores, report, Some(ACCESS_TOKEN), tls_proxies, Vec::new(), &[])
+        Self::with_everything(store, stores, report, token, tls_proxies, Vec::new(), &[])
     }
 
     pub(crate) fn with_store(store: Arc<dyn CheckpointStore>) -> Self {
