@@ -81,9 +81,10 @@ impl JobServerContext {
     }
 
     /// Returns the current report of this process, and the newest known reports of the other live instances. Reads the
-    /// checkpoint store at most once a second, and waits only briefly for the store.
+    /// checkpoint store at most every two seconds, and waits only briefly for the store.
     pub async fn assemble_job_report(&self) -> JobReport {
-        let others = self.peers.read_live_reports(&self.checkpoint_store).await;
+        let own_instance = || self.report_source.current_report().instance_id;
+        let others = self.peers.read_live_reports(&self.checkpoint_store, own_instance).await;
         let here = self.own_report();
         let now_ms = here.reported_at_ms;
         let others: Vec<_> = others.into_iter().filter(|other| other.instance_id != here.instance_id).collect();

@@ -51,13 +51,16 @@ impl JobServerContext {
         if registry.lock_requests().try_add_request(&new_request) == SavepointAdmission::TooManyPending {
             return Err(SavepointRefusal::TooManyPending);
         }
+        let own_instance_id = self.report_source.current_report().instance_id;
+        // A caller may ask another instance for the state of the savepoint.
+        self.peers.expect_report_requests(&own_instance_id);
         let task = SavepointTask {
             registry: registry.clone(),
             checkpoint_store: Arc::clone(&self.checkpoint_store),
             target_store: target,
             stop_signal: self.stop_signal.clone(),
             peers: self.peers.clone(),
-            own_instance_id: self.report_source.current_report().instance_id,
+            own_instance_id,
             request_name: request_name.clone(),
             savepoint_id,
             after_completion: request.after_completion,

@@ -1,4 +1,4 @@
-//! Remembers the newest report of each instance, and the names of all reports and stop requests in the store.
+//! Remembers the newest report of each instance, and the names of all reports, marks and stop requests in the store.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -6,11 +6,20 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use windrow_engine::ListedObject;
 
-use super::object_names::{InstanceObjectKind, parse_object_name};
+use super::object_names::{InstanceObjectKind, open_page_mark_name, parse_object_name};
 use crate::report::InstanceReport;
 
-/// An instance counts as gone if it has published no report for this long.
+/// While a page is open, an instance counts as gone if it has published no report for this long.
 pub const INSTANCE_GONE_AFTER: Duration = Duration::from_secs(20);
+/// The longest time between two reports of an instance while no page is open.
+pub(super) const MAX_PUBLISH_INTERVAL: Duration = Duration::from_secs(60);
+/// The time after which every live instance has noticed the mark of an open page, and has published a report.
+const PAGE_NOTICE_TIME: Duration = Duration::from_secs(25);
+/// A page counts as closed if nothing has asked for the reports for this long. The same holds for the page of another
+/// instance, if its newest mark was first seen this long ago.
+const PAGE_CLOSED_AFTER: Duration = Duration::from_secs(45);
+/// An instance with an open page writes a new mark at this interval.
+const MARK_RENEWAL_INTERVAL: Duration = Duration::from_secs(20);
 /// The largest size of a report, in bytes. A larger report is ignored, so that it cannot exhaust the memory.
 const MAX_REPORT_BYTES: u64 = 8 * 1024 * 1024;
 /// The largest number of instances whose reports are read. The limit keeps a folder with very many reports from
@@ -19,12 +28,38 @@ const MAX_PEER_REPORTS: usize = 256;
 
 #[derive(Default)]
 pub(super) struct KnownInstances {
-    /// The reports and stop requests that the store listed, by object name.
+    /// The reports, marks and stop requests that the store listed, by object name.
     seen_objects: BTreeMap<String, SeenObject>,
     /// The newest report of each instance, by instance id.
     newest_reports: BTreeMap<String, ReceivedReport>,
     is_refreshing: bool,
     last_refreshed_at: Option<Instant>,
+    /// The id of this process, once a page has asked for the reports.
+    pub(super) own_instance: Option<String>,
+    /// When a page was opened, and when it last asked for the reports; `None` without an open page.
+    open_page: Option<OpenPage>,
+    own_mark: Option<OwnPageMark>,
+    written_mark_count: u64,
+}
+
+/// The time in which the pages of this process ask for the reports of all instances.
+#[derive(Clone, Copy)]
+struct OpenPage {
+    opened_at: Instant,
+    last_request_at: Instant,
+}
+
+/// The newest mark that this process has written.
+struct OwnPageMark {
+    object_name: String,
+    written_at: Instant,
+}
+
+/// The mark of this process to write and the mark to delete, if any.
+#[derive(Default)]
+pub(super) struct MarkRenewal {
+    pub(super) new_mark: Option<String>,
+    pub(super) expired_mark: Option<String>,
 }
 
 struct SeenObject {
@@ -56,16 +91,65 @@ impl KnownInstances {
         self.last_refreshed_at = Some(Instant::now());
     }
 
-    /// Replaces the known objects by `listed`, the objects that the store contains now. Returns the object name of each
-    /// instance's newest report, unless this process has read this report already.
-    pub(super) fn update_objects_and_list_unread_reports(&mut self, listed: &[ListedObject]) -> Vec<String> {
+    /// Records that a page of this process asks for the reports of all instances.
+    pub(super) fn record_page_request(&mut self, own_instance: &str) {
+        self.own_instance.get_or_insert_with(|| own_instance.to_owned());
         let now = Instant::now();
-        let mut newest: BTreeMap<&str, (u64, &str)> = BTreeMap::new();
+        let opened_at = self.find_open_page().map_or(now, |page| page.opened_at);
+        self.open_page = Some(OpenPage { opened_at, last_request_at: now });
+    }
+
+    fn find_open_page(&self) -> Option<OpenPage> {
+        self.open_page.filter(|page| page.last_request_at.elapsed() < PAGE_CLOSED_AFTER)
+    }
+
+    /// Returns whether a page of this process or of another instance shows the reports.
+    pub(super) fn is_page_open(&self, own_instance: &str) -> bool {
+        let is_mark_of_other = |name: &str| {
+            let parsed = parse_object_name(name);
+            parsed.is_some_and(|(instance, kind)| {
+                instance != own_instance && matches!(kind, InstanceObjectKind::OpenPageMark(_))
+            })
+        };
+        let mut recent = self.seen_objects.iter().filter(|(_, seen)| seen.first_seen_at.elapsed() < PAGE_CLOSED_AFTER);
+        self.find_open_page().is_some() || recent.any(|(name, _)| is_mark_of_other(name))
+    }
+
+    /// Decides which mark of this process is due to be written or deleted. A process without other instances writes none.
+    pub(super) fn renew_mark(&mut self, own_instance: &str) -> MarkRenewal {
+        let is_other = |name: &String| parse_object_name(name).is_some_and(|(instance, _)| instance != own_instance);
+        let is_wanted = self.find_open_page().is_some() && self.seen_objects.keys().any(is_other);
+        let is_recent = |mark: &OwnPageMark| mark.written_at.elapsed() < MARK_RENEWAL_INTERVAL;
+        if is_wanted && self.own_mark.as_ref().is_some_and(is_recent) {
+            return MarkRenewal::default();
+        }
+        let expired_mark = self.own_mark.take().map(|mark| mark.object_name);
+        if !is_wanted {
+            return MarkRenewal { new_mark: None, expired_mark };
+        }
+        self.written_mark_count += 1;
+        let object_name = open_page_mark_name(own_instance, self.written_mark_count);
+        self.own_mark = Some(OwnPageMark { object_name: object_name.clone(), written_at: Instant::now() });
+        MarkRenewal { new_mark: Some(object_name), expired_mark }
+    }
+
+    /// Replaces the known objects by `listed`, the objects that the store contains now.
+    pub(super) fn update_objects(&mut self, listed: &[ListedObject]) {
+        let now = Instant::now();
         let mut seen = BTreeMap::new();
-        for object in listed {
-            let Some((instance, kind)) = parse_object_name(&object.object_name) else { continue };
+        for object in listed.iter().filter(|object| parse_object_name(&object.object_name).is_some()) {
             let known = self.seen_objects.remove(&object.object_name).unwrap_or(SeenObject { first_seen_at: now });
             seen.insert(object.object_name.clone(), known);
+        }
+        self.seen_objects = seen;
+    }
+
+    /// Returns the object name of each instance's newest report in `listed`, unless this process has read this report
+    /// already. Forgets the reports of instances that have none in `listed`.
+    pub(super) fn list_unread_reports(&mut self, listed: &[ListedObject]) -> Vec<String> {
+        let mut newest: BTreeMap<&str, (u64, &str)> = BTreeMap::new();
+        for object in listed {
+            let Some((instance, kind)) = parse_object_name(&object.object_name) else { continue };
             if let InstanceObjectKind::Report(number) = kind
                 && object.object_byte_count <= MAX_REPORT_BYTES
             {
@@ -75,7 +159,6 @@ impl KnownInstances {
                 }
             }
         }
-        self.seen_objects = seen;
         self.newest_reports.retain(|instance, _| newest.contains_key(instance.as_str()));
         let known_number = |instance: &str| self.newest_reports.get(instance).map(|received| received.report_number);
         newest
@@ -106,11 +189,13 @@ impl KnownInstances {
         self.newest_reports.insert(instance.to_owned(), received);
     }
 
-    /// Returns the newest report of each live instance.
+    /// Returns the newest report of each live instance. Until the other instances have noticed the open page, their
+    /// reports may be as old as the longest time between two reports.
     pub(super) fn live_reports(&self) -> Vec<InstanceReport> {
-        let is_live = |received: &&ReceivedReport| {
-            received.received_at.elapsed() + received.age_when_received < INSTANCE_GONE_AFTER
-        };
+        let is_noticed = self.find_open_page().is_some_and(|page| page.opened_at.elapsed() >= PAGE_NOTICE_TIME);
+        let max_age = if is_noticed { INSTANCE_GONE_AFTER } else { MAX_PUBLISH_INTERVAL + INSTANCE_GONE_AFTER };
+        let is_live =
+            |received: &&ReceivedReport| received.received_at.elapsed() + received.age_when_received < max_age;
         self.newest_reports.values().filter(is_live).map(|received| received.report.clone()).collect()
     }
 
@@ -119,7 +204,7 @@ impl KnownInstances {
     }
 
     /// Returns the names of other instances' reports and stop requests that this process first saw at least `min_age`
-    /// ago. The instance of such a report is gone, because a live instance replaces its report every few seconds.
+    /// ago. The instance of such a report is gone, because a live instance replaces its report at least once a minute.
     pub(super) fn stale_object_names(&self, own_instance: &str, min_age: Duration) -> Vec<String> {
         let stale = self.seen_objects.iter().filter(|(_, seen)| seen.first_seen_at.elapsed() >= min_age);
         let of_others =

@@ -8,13 +8,13 @@ use tokio::time::timeout;
 use tracing::warn;
 use windrow_engine::{CheckpointStore, StoreFault};
 
-use super::known_instances::KnownInstances;
+use super::known_instances::{KnownInstances, MarkRenewal};
 use super::object_names::{INSTANCES_FOLDER, stop_request_object_name};
 use crate::report::{InstanceReport, RequestedSavepointReport};
 
 /// A page reads the reports from the checkpoint store only if this process last finished reading them at least this
 /// long ago.
-const MIN_PAGE_REFRESH_INTERVAL: Duration = Duration::from_secs(1);
+const MIN_PAGE_REFRESH_INTERVAL: Duration = Duration::from_secs(2);
 /// The longest time that a page waits for the checkpoint store.
 const MAX_PAGE_STORE_WAIT: Duration = Duration::from_millis(300);
 
@@ -23,16 +23,31 @@ const MAX_PAGE_STORE_WAIT: Duration = Duration::from_millis(300);
 pub struct PeerInstances(Arc<Mutex<KnownInstances>>);
 
 impl PeerInstances {
-    /// Returns the newest report of each live instance, including this process, sorted by instance id.
-    pub(crate) async fn read_live_reports(&self, store: &Arc<dyn CheckpointStore>) -> Vec<InstanceReport> {
+    /// Returns the newest report of each live instance, including this process, sorted by instance id. Calls
+    /// `own_instance`, which returns the id of this process, at the first time only.
+    pub(crate) async fn read_live_reports(
+        &self,
+        store: &Arc<dyn CheckpointStore>,
+        own_instance: impl FnOnce() -> String,
+    ) -> Vec<InstanceReport> {
+        let own_instance = self.lock_known_instances().own_instance.clone().unwrap_or_else(own_instance);
+        self.lock_known_instances().record_page_request(&own_instance);
         if self.lock_known_instances().try_begin_refresh(MIN_PAGE_REFRESH_INTERVAL) {
             let (peers, store) = (self.clone(), Arc::clone(store));
             // After the timeout, the refresh continues in the background, so that the next page can show the result of
             // the refresh.
-            let refresh = tokio::task::spawn_blocking(move || drop(peers.refresh_reports_and_stop_requests(&*store)));
+            let refresh = tokio::task::spawn_blocking(move || {
+                drop(peers.refresh_reports(&*store));
+                peers.renew_mark(&*store, &own_instance);
+            });
             let _ = timeout(MAX_PAGE_STORE_WAIT, refresh).await;
         }
         self.lock_known_instances().live_reports()
+    }
+
+    /// Records that other instances may soon ask for the report of this process, whose id is `own_instance`.
+    pub(crate) fn expect_report_requests(&self, own_instance: &str) {
+        self.lock_known_instances().record_page_request(own_instance);
     }
 
     /// Returns the report about the savepoint whose request has the name `request_name`, if a live instance has
@@ -46,7 +61,7 @@ impl PeerInstances {
 
     /// Writes a stop request for every live instance except `own_instance`.
     pub(crate) fn request_stop_of_others(&self, store: &dyn CheckpointStore, own_instance: &str) {
-        if let Err(fault) = self.refresh_reports_and_stop_requests(store) {
+        if let Err(fault) = self.refresh_reports(store) {
             warn!(%fault, "cannot list the other instances; only the known ones are asked to stop");
         }
         // Copy the reports, so that the lock is released before the stop requests are written to the store.
@@ -63,14 +78,40 @@ impl PeerInstances {
         }
     }
 
-    /// Lists the reports and stop requests of all instances, and reads the new reports.
+    /// Lists the reports, marks and stop requests of all instances, and reads no report.
     ///
     /// # Errors
     /// Fails if the objects in the store cannot be listed.
-    pub(super) fn refresh_reports_and_stop_requests(&self, store: &dyn CheckpointStore) -> Result<(), StoreFault> {
+    pub(super) fn refresh_object_names(&self, store: &dyn CheckpointStore) -> Result<(), StoreFault> {
+        let listed = store.list_objects(INSTANCES_FOLDER)?;
+        self.lock_known_instances().update_objects(&listed);
+        Ok(())
+    }
+
+    /// Writes a new mark of an open page of this process if one is due, and deletes an old one.
+    pub(super) fn renew_mark(&self, store: &dyn CheckpointStore, own_instance: &str) {
+        let MarkRenewal { new_mark, expired_mark } = self.lock_known_instances().renew_mark(own_instance);
+        // If a call fails, the next mark takes its place, and the other instances delete the old one after ten minutes.
+        if let Some(name) = new_mark {
+            let _ = store.create_object(&name, b"page\n".to_vec());
+        }
+        if let Some(name) = expired_mark {
+            let _ = store.delete_objects(&[name]);
+        }
+    }
+
+    /// Lists the objects of all instances, and reads the new reports.
+    ///
+    /// # Errors
+    /// Fails if the objects in the store cannot be listed.
+    fn refresh_reports(&self, store: &dyn CheckpointStore) -> Result<(), StoreFault> {
         let listed = store.list_objects(INSTANCES_FOLDER);
         let new_reports = match &listed {
-            Ok(listed) => self.lock_known_instances().update_objects_and_list_unread_reports(listed),
+            Ok(listed) => {
+                let mut known = self.lock_known_instances();
+                known.update_objects(listed);
+                known.list_unread_reports(listed)
+            }
             Err(_) => Vec::new(),
         };
         for name in new_reports {

@@ -8,15 +8,19 @@ use std::time::{Duration, Instant};
 use tracing::{info, warn};
 use windrow_engine::StoreFault;
 
+use super::known_instances::MAX_PUBLISH_INTERVAL;
 use super::object_names::{INSTANCES_FOLDER, parse_object_name, report_object_name, stop_request_object_name};
 use crate::server_context::JobServerContext;
 
-/// The time between two reports of an instance.
+/// The time between two reports of an instance while a page is open. Without one, the time doubles with each report up to
+/// [`MAX_PUBLISH_INTERVAL`].
 const PUBLISH_INTERVAL: Duration = Duration::from_secs(5);
-/// The time between two checks for a stop request.
-const STOP_CHECK_INTERVAL: Duration = Duration::from_secs(2);
+/// The time between two checks for a stop request and for open pages of other instances, while a page is open.
+const CHECK_INTERVAL: Duration = Duration::from_secs(2);
+/// The longest time between two such checks.
+const MAX_CHECK_INTERVAL: Duration = Duration::from_secs(10);
 /// This process deletes a report or stop request of another instance if it first saw the object this long ago. The
-/// other instance has ended by then, because a live instance replaces its report every few seconds.
+/// other instance has ended by then, because a live instance replaces its report at least once a minute.
 const STALE_OBJECT_AGE: Duration = Duration::from_secs(600);
 
 /// The handle of the thread that publishes the reports of this instance.
@@ -40,13 +44,24 @@ impl ReportPublisher {
         };
         let publish = move || {
             let mut published_at = None::<Instant>;
+            let (mut publish_interval, mut check_interval) = (PUBLISH_INTERVAL, CHECK_INTERVAL);
             loop {
-                publisher.refresh_peers_and_obey_stop_request();
-                if published_at.is_none_or(|at| at.elapsed() >= PUBLISH_INTERVAL) {
+                publisher.look_for_peers_and_obey_stop_request();
+                if publisher.is_page_open() {
+                    (publish_interval, check_interval) = (PUBLISH_INTERVAL, CHECK_INTERVAL);
+                } else {
+                    check_interval = (check_interval * 2).min(MAX_CHECK_INTERVAL);
+                }
+                if published_at.is_none_or(|at| at.elapsed() >= publish_interval) {
+                    publish_interval = if published_at.is_none() {
+                        PUBLISH_INTERVAL
+                    } else {
+                        (publish_interval * 2).min(MAX_PUBLISH_INTERVAL)
+                    };
                     published_at = Some(Instant::now());
                     publisher.publish_report();
                 }
-                if end_receiver.recv_timeout(STOP_CHECK_INTERVAL) != Err(RecvTimeoutError::Timeout) {
+                if end_receiver.recv_timeout(check_interval) != Err(RecvTimeoutError::Timeout) {
                     publisher.delete_own_objects();
                     return;
                 }
@@ -82,11 +97,16 @@ struct PublisherThread {
 }
 
 impl PublisherThread {
-    /// Reads the new reports of the other instances. Stops this process if another instance has written a stop request
-    /// for this instance. Deletes old objects of other instances.
-    fn refresh_peers_and_obey_stop_request(&mut self) {
+    fn is_page_open(&self) -> bool {
+        self.context.peers.lock_known_instances().is_page_open(&self.instance)
+    }
+
+    /// Lists the objects of all instances, without reading them. Stops this process if another instance has written a
+    /// stop request for this instance. Deletes old objects of other instances, and the mark of a closed page.
+    fn look_for_peers_and_obey_stop_request(&mut self) {
         let (peers, store) = (&self.context.peers, &*self.context.checkpoint_store);
-        let refreshed = peers.refresh_reports_and_stop_requests(store);
+        let refreshed = peers.refresh_object_names(store);
+        peers.renew_mark(store, &self.instance);
         let stop_object = stop_request_object_name(&self.instance);
         if refreshed.is_ok()
             && peers.lock_known_instances().has_object(&stop_object)

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use windrow_engine::{CheckpointStore, ListedObject, StoreFault};
+use windrow_connectors::object_store::ObjectStoreOpener;
+use windrow_engine::{CheckpointStore, CheckpointStoreOpener, ListedObject, StoreFault};
 use windrow_test_support::HANG_TIMEOUT;
 use windrow_web::JobReport;
 use windrow_web::job::{AttentionLevel, JobState};
@@ -37,10 +38,13 @@ fn each_instance_shows_the_whole_job_until_one_is_gone() {
         assert_eq!(overview["instances"][1]["here"], false);
     }
     assert_eq!(one.json("/api/overview")["job"]["id"], two.json("/api/overview")["job"]["id"]);
-    // Reports replace each other: one object per instance.
+    // Reports replace each other, and so do the marks of open pages: one object of each kind per instance.
     std::thread::sleep(Duration::from_secs(6));
-    let objects = std::fs::read_dir(folder.path().join("instances")).expect("it is there").count();
-    assert!(objects <= 3, "{objects}");
+    let objects = std::fs::read_dir(folder.path().join("instances")).expect("it is there");
+    let names: Vec<_> =
+        objects.map(|entry| entry.expect("readable").file_name().into_string().expect("text")).collect();
+    let mark_count = names.iter().filter(|name| name.contains("-page-")).count();
+    assert!(mark_count <= 3 && names.len() - mark_count <= 3, "{names:?}");
     second.stop_and_delete_own_objects(Duration::from_secs(5));
     eventually("one instance only", || (one.json("/api/instances")["instances"].as_array()?.len() == 1).then_some(()));
     assert_eq!(one.json("/api/overview")["job"]["state"], "degraded");
@@ -100,6 +104,125 @@ impl CheckpointStore for HangingStore {
     }
     fn place(&self) -> &'static str {
         "hanging:"
+    }
+}
+
+/// Counts the calls to a store of several instances.
+#[derive(Debug)]
+struct CountingStore {
+    inner: Arc<dyn CheckpointStore>,
+    lists: AtomicUsize,
+    reads: AtomicUsize,
+    writes: AtomicUsize,
+}
+
+impl CheckpointStore for CountingStore {
+    fn create_object(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreFault> {
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        self.inner.create_object(name, bytes)
+    }
+    fn read_object(&self, name: &str) -> Result<Option<Vec<u8>>, StoreFault> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        self.inner.read_object(name)
+    }
+    fn list_objects(&self, folder: &str) -> Result<Vec<ListedObject>, StoreFault> {
+        self.lists.fetch_add(1, Ordering::Relaxed);
+        self.inner.list_objects(folder)
+    }
+    fn delete_objects(&self, names: &[String]) -> Result<(), StoreFault> {
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        self.inner.delete_objects(names)
+    }
+    fn place(&self) -> &str {
+        self.inner.place()
+    }
+}
+
+impl CountingStore {
+    fn take_counts(&self) -> [usize; 3] {
+        [&self.lists, &self.reads, &self.writes].map(|count| count.swap(0, Ordering::Relaxed))
+    }
+}
+
+/// Several instances over one store.
+struct InstanceGroup {
+    store: Arc<CountingStore>,
+    servers: Vec<TestServer>,
+    publishers: Vec<ReportPublisher>,
+}
+
+impl InstanceGroup {
+    fn start(instance_count: usize) -> Self {
+        let stores = ObjectStoreOpener::new().expect("a runtime");
+        let store = Arc::new(CountingStore {
+            inner: stores.open_store("memory:").expect("a place"),
+            lists: AtomicUsize::default(),
+            reads: AtomicUsize::default(),
+            writes: AtomicUsize::default(),
+        });
+        let servers: Vec<TestServer> = (0..instance_count)
+            .map(|number| {
+                let server = TestServer::with_store(Arc::<CountingStore>::clone(&store));
+                *server.report_source.0.lock() = instance_report(&format!("{number:016x}"), &[0]);
+                server
+            })
+            .collect();
+        let publishers = servers.iter().map(|server| ReportPublisher::start(&server.context)).collect();
+        Self { store, servers, publishers }
+    }
+
+    fn count_instances(&self) -> usize {
+        self.servers[0].json("/api/instances")["instances"].as_array().map_or(0, Vec::len)
+    }
+
+    fn end(self) {
+        self.publishers.into_iter().for_each(|one| one.stop_and_delete_own_objects(Duration::from_secs(5)));
+    }
+}
+
+/// No instance reads the reports of the others until a page asks for them.
+#[test]
+fn instances_read_reports_only_for_a_page() {
+    let group = InstanceGroup::start(4);
+    eventually("all reports", || (group.store.writes.load(Ordering::Relaxed) >= 4).then_some(()));
+    group.store.take_counts();
+    std::thread::sleep(Duration::from_secs(8));
+    let [lists, reads, _] = group.store.take_counts();
+    assert!(lists > 0 && reads == 0, "{lists} lists, {reads} reads without a page");
+    eventually("all instances on the page", || (group.count_instances() == 4).then_some(()));
+    let [_, reads, _] = group.store.take_counts();
+    assert!(reads >= 4, "{reads} reads for a page");
+    // An open page makes the others publish more often: their reports on the page grow no older than this.
+    eventually("fresh reports", || {
+        let instances = group.servers[0].json("/api/instances");
+        let oldest =
+            instances["instances"].as_array()?.iter().filter_map(|one| one["reported_at_ms"].as_i64()).min()?;
+        std::thread::sleep(Duration::from_secs(1));
+        (group.count_instances() == 4 && now_ms() - oldest < 8_000).then_some(())
+    });
+    group.end();
+}
+
+/// Prints the calls per minute; run by hand.
+#[test]
+#[ignore = "takes five minutes"]
+fn calls_per_minute_by_instances() {
+    for instance_count in [1, 4, 16] {
+        let group = InstanceGroup::start(instance_count);
+        // Without a page for long enough that instances publish rarely.
+        std::thread::sleep(Duration::from_secs(75));
+        group.store.take_counts();
+        std::thread::sleep(Duration::from_secs(60));
+        let [lists, reads, writes] = group.store.take_counts();
+        println!("{instance_count} instances, no page: {lists} lists, {reads} reads, {writes} writes and deletions");
+        let until = Instant::now() + Duration::from_secs(60);
+        while Instant::now() < until {
+            group.count_instances();
+            std::thread::sleep(Duration::from_secs(1));
+        }
+        let [lists, reads, writes] = group.store.take_counts();
+        println!("{instance_count} instances, one page: {lists} lists, {reads} reads, {writes} writes and deletions");
+        group.end();
     }
 }
 
