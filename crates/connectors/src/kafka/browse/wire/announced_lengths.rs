@@ -107,3 +107,55 @@ impl ByteBuf for LengthCheckingBuffer {
         self.rest.get_bytes(size)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A decoder reserves memory for the lengths that it receives. So the bound of these lengths is the bound of the
+    /// memory, whatever the allocator does with a larger one.
+    #[test]
+    fn no_length_that_a_decoder_receives_exceeds_the_rest_of_the_answer() {
+        let seed = fastrand::u64(..);
+        println!("seed {seed}");
+        let mut random = fastrand::Rng::with_seed(seed);
+        let (mut received_count, mut refused_count) = (0_u64, 0_u64);
+        for _ in 0..20_000 {
+            // Bytes that are often 0, 0x7F or 0xFF, so that numbers are often near a bound.
+            let mut byte = || if random.bool() { random.u8(..) } else { [0, 0x7F, 0xFF][random.usize(..3)] };
+            let answer: Vec<u8> = (0..200).map(|_| byte()).collect();
+            let mut buffer = LengthCheckingBuffer { rest: Bytes::from(answer), varint: VarintProgress::default() };
+            loop {
+                let received =
+                    if random.bool() { buffer.try_get_i32().ok().map(i64::from) } else { read_varint(&mut buffer) };
+                let Some(length) = received else { break };
+                // Compact lengths are one larger than the length.
+                let bound = MAX_UNCHECKED_LENGTH.max(buffer.remaining() + 1);
+                assert!(
+                    length <= i64::try_from(bound).expect("small"),
+                    "{length} with {} bytes left",
+                    buffer.remaining()
+                );
+                received_count += 1;
+                refused_count += u64::from(length == i64::from(IMPOSSIBLE_LENGTH));
+            }
+        }
+        assert!(
+            received_count > 50_000 && refused_count > 10_000,
+            "{received_count} received, {refused_count} refused"
+        );
+    }
+
+    /// Reads a number of variable size as `kafka_protocol` does: at most five bytes, with seven bits each.
+    fn read_varint(buffer: &mut LengthCheckingBuffer) -> Option<i64> {
+        let mut value = 0_i64;
+        for index in 0..5 {
+            let byte = buffer.try_get_u8().ok()?;
+            value |= i64::from(byte & 0x7F) << (7 * index);
+            if byte < 0x80 {
+                return Some(value);
+            }
+        }
+        Some(value)
+    }
+}

@@ -65,7 +65,7 @@ mod tests {
     };
     use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Message, StrBytes};
 
-    use super::decode_answer;
+    use super::{check_announced_lengths, decode_answer};
 
     const CORRELATION_ID: i32 = 7;
 
@@ -168,8 +168,12 @@ mod tests {
         bytes
     }
 
-    /// Checks for all versions of an answer: it is decoded as it was encoded; and the answer with a large number at any
-    /// position is decoded or refused, but does not abort the process, which has less memory than it announces.
+    /// A number of elements that no answer of these tests has. The memory for so many elements is no problem, so a check
+    /// that lets the number through fails the assertion instead of ending the process.
+    const TOO_MANY_ELEMENTS: i32 = 10_000;
+
+    /// Checks for all versions of an answer: it is decoded as it was encoded; and with a large number at any position, the
+    /// check refuses the answer, or the number is no length, so that the answer can be decoded.
     fn check_versions<A>(create: fn(i16) -> A)
     where
         A: Decodable + Encodable + HeaderVersion + Message + PartialEq + Debug,
@@ -182,17 +186,34 @@ mod tests {
             for position in 0..bytes.len() {
                 let (before, after) = (&bytes[..position], &bytes[position..]);
                 let _ = decode_answer::<A>(&Bytes::copy_from_slice(before), version, CORRELATION_ID);
-                let replace = |length: usize, number: &[u8]| {
+                let replace_bytes = |length: usize, number: &[u8]| {
                     let end = length.min(after.len());
-                    let changed = [before, number, &after[end..]].concat();
-                    let _ = decode_answer::<A>(&Bytes::from(changed), version, CORRELATION_ID);
+                    Bytes::from([before, number, &after[end..]].concat())
                 };
-                replace(4, &i32::MAX.to_be_bytes());
-                replace(4, &0x4000_0000_i32.to_be_bytes());
-                replace(1, &[0xFF, 0xFF, 0xFF, 0xFF, 0x07]);
-                replace(1, &[0xFF, 0xFF, 0xFF, 0x7F]);
+                // Numbers beyond the memory of the machine.
+                let assert_no_abort = |length: usize, number: &[u8]| {
+                    let _ = decode_answer::<A>(&replace_bytes(length, number), version, CORRELATION_ID);
+                };
+                let assert_refused_or_decoded = |length: usize, number: &[u8]| {
+                    let changed = replace_bytes(length, number);
+                    let header_bytes = 4 + usize::from(A::header_version(version) >= 1);
+                    let Some(body) = (position >= header_bytes).then(|| changed.slice(header_bytes..)) else { return };
+                    let is_refused = check_announced_lengths::<A>(&body, version).is_err();
+                    assert!(
+                        is_refused || A::decode(&mut body.clone(), version).is_ok(),
+                        "version {version}: the check accepts {number:?} at byte {position}, which the answer lacks"
+                    );
+                };
+                assert_refused_or_decoded(4, &TOO_MANY_ELEMENTS.to_be_bytes());
+                assert_refused_or_decoded(1, &[0x90, 0x4E]); // the same number in variable size
+                assert_refused_or_decoded(2, &[0x90, 0x4E]);
                 // A flag that looks like the beginning of a number.
-                replace(2, &[0x80, 0xFF, 0xFF, 0xFF, 0xFF, 0x07]);
+                assert_refused_or_decoded(2, &[0x80, 0x90, 0x4E]);
+                assert_no_abort(4, &i32::MAX.to_be_bytes());
+                assert_no_abort(4, &0x4000_0000_i32.to_be_bytes());
+                assert_no_abort(1, &[0xFF, 0xFF, 0xFF, 0xFF, 0x07]);
+                assert_no_abort(1, &[0xFF, 0xFF, 0xFF, 0x7F]);
+                assert_no_abort(2, &[0x80, 0xFF, 0xFF, 0xFF, 0xFF, 0x07]);
             }
         }
     }
