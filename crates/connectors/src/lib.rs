@@ -100,6 +100,7 @@
 //! | `redis.rs` | how a row reaches Redis, with the invariants of the writer |
 //! | `redis/address.rs` | the URL: parsing, every connection (with TLS too), display without the login |
 //! | `redis/delivery.rs` | the path from queued batches to transactions |
+//! | `redis/delivery/acknowledgement.rs` | `WAIT` and `WAITAOF`: waits until replicas and disks have the rows |
 //! | `redis/delivery/command_list.rs` | commands with the meaning of their replies |
 //! | `redis/delivery/connection.rs` | commands, replies and transactions on one connection |
 //! | `redis/delivery/first_connection.rs` | the first connection, which waits until Redis is ready |

@@ -27,7 +27,9 @@
 //!    server. Delayed commands of the old connection therefore never take effect.
 //! 3. A [`FlushTicket`](windrow_engine::FlushTicket) is acknowledged only after Redis has answered `EXEC` for every row
 //!    that was handed over before the flush. If the outcome of a batch is unknown, the writer sends the batch again.
-//!    This is harmless, because writing a row twice has the same effect as writing the row once.
+//!    This is harmless, because writing a row twice has the same effect as writing the row once. With `wait_replicas` or
+//!    `wait_aof` in the pipeline, the ticket is acknowledged only after Redis has also answered `WAIT` or `WAITAOF` with
+//!    enough replicas and disks. The same holds for a granted claim, because its owner omits the rows that it counts.
 //! 4. Queued and in-flight rows take at most [`RedisWriterSettings::queue_bytes_max`] bytes, unless a single batch is
 //!    larger. In addition, [`RecentRows`] keeps at most [`MAX_RECENT_ROWS_BYTES`] bytes of written rows.
 //! 5. Rows of a partition are written only while the partition's fence in Redis holds the value that this writer wrote
@@ -56,8 +58,8 @@
 //!
 //! The Redis user of the URL needs access to the keys of the rows and to `~windrow:fence:*`. This user needs the
 //! commands `+hlen +hset +hdel +pexpire +watch +get +set +multi +exec +discard`. To kill the old connection (invariant
-//! 2), the user also needs `+client|info +client|kill`. For [`read_features`], the user also needs `+hgetall +pttl
-//! +type +scan`.
+//! 2), the user also needs `+client|info +client|kill`. For `wait_replicas` the user also needs `+wait`, for `wait_aof`
+//! `+waitaof`, and for [`read_features`] `+hgetall +pttl +type +scan`.
 //!
 //! Why no script: an `EVAL` per row costs Redis 1.6 to 1.8 times as much as the single commands (measured). Why no
 //! Redis Cluster: a cluster refuses a transaction with keys of several hash slots. [`RedisWriter::start`] fails if the

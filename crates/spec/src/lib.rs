@@ -48,6 +48,7 @@
 //! | `overrides.rs` | `--set`, which changes the document |
 //! | `pipeline.rs` | the content of a valid file; sources, sinks and formats are enums |
 //! | `read.rs` | the sections in their order, one reader each |
+//! | `read/boolean.rs` | booleans |
 //! | `read/checkpoint.rs` | `[checkpoint]`: the interval and the store of checkpoints |
 //! | `read/condition.rs` | `where`: the steps from SQL text to the core's condition |
 //! | `read/condition/compile.rs` | types and meaning of SQL expressions |
@@ -123,7 +124,7 @@ pub use key_template::{KeySegment, KeyTemplate, RedisKeyWindow};
 pub use overrides::{OverrideSyntaxError, PipelineOverride};
 pub use pipeline::{
     CheckpointSpec, DeadLetterSpec, EventSpec, GroupProtocol, KafkaSourceSpec, LostOffsetPolicy, Pipeline,
-    RedisSinkSpec, RedisViewSpec, SinkSpec, SourceSpec, StartPosition, WatermarkSpec,
+    RedisSinkSpec, RedisViewSpec, RowAcknowledgement, SinkSpec, SourceSpec, StartPosition, WatermarkSpec,
 };
 pub use schema::pipeline_file_schema;
 pub use secrets::{NoSecrets, SecretSource};

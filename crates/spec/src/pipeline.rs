@@ -203,8 +203,20 @@ pub struct RedisSinkSpec {
     pub passwords: Vec<String>,
     /// Whether the pipeline file contains the setting `password` as literal text.
     pub has_password_in_pipeline_file: bool,
+    /// What a row needs to count as acknowledged.
+    pub required_acknowledgement: RowAcknowledgement,
     /// The Redis settings of each feature view, in the order of [`Pipeline::views`].
     pub redis_view_specs: Vec<RedisViewSpec>,
+}
+
+/// `wait_replicas` and `wait_aof` of `[sink.redis]`: what a row needs to count as acknowledged, beside the answer of
+/// Redis.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct RowAcknowledgement {
+    /// The number of replicas that must have the row.
+    pub replica_count: usize,
+    /// Whether the row must be in the append-only file on the disk of Redis, and of each of these replicas.
+    pub requires_append_only_file: bool,
 }
 
 /// `key` and `ttl` of `[feature_view.NAME]`: the Redis settings of one view.
@@ -219,7 +231,11 @@ pub struct RedisViewSpec {
 impl fmt::Debug for RedisSinkSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let redacted = redact_url_credentials_and_query(&self.redis_url);
-        f.debug_struct("RedisSinkSpec").field("url", &redacted).field("views", &self.redis_view_specs).finish()
+        f.debug_struct("RedisSinkSpec")
+            .field("url", &redacted)
+            .field("required_acknowledgement", &self.required_acknowledgement)
+            .field("views", &self.redis_view_specs)
+            .finish()
     }
 }
 

@@ -4,6 +4,7 @@
 //! reported the reason. A reader skips each check that needs a value with a mistake, so one mistake is reported only
 //! once.
 
+mod boolean;
 mod checkpoint;
 mod condition;
 mod dead_letters;
@@ -76,13 +77,14 @@ pub(crate) fn read_pipeline(
     let (event, event_fields) = event::read_event(&mut root, mistakes);
     let watermark = watermark::read_watermark(&mut root, mistakes);
     let checkpoint = checkpoint::read_checkpoint(&mut root, mistakes);
-    let redis_address = sink::read_redis_address(&mut root, secrets, mistakes);
+    let redis_sink = sink::read_redis_sink(&mut root, secrets, mistakes);
     let source_topic = source.as_ref().map(|source| source.kafka().topic.as_str());
     let dead_letters = dead_letters::read_dead_letters(&mut root, source_topic, mistakes);
     let views = view::read_views(&mut root, &event_fields, mistakes);
     root.report_unknown_and_missing_fields(mistakes);
     let (views, redis_view_specs) = views?.into_iter().map(|view| (view.feature_view, view.redis_spec)).unzip();
-    let redis_address = redis_address?;
+    let redis_sink = redis_sink?;
+    let redis_address = redis_sink.address;
     Some(Pipeline {
         name: name?,
         source: source?,
@@ -94,6 +96,7 @@ pub(crate) fn read_pipeline(
             url_part_in_pipeline_file: redis_address.url_part_in_pipeline_file,
             passwords: redis_address.passwords,
             has_password_in_pipeline_file: redis_address.has_password_in_pipeline_file,
+            required_acknowledgement: redis_sink.required_acknowledgement,
             redis_view_specs,
         }),
         dead_letters: dead_letters.ok()?,

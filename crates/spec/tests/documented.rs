@@ -150,10 +150,12 @@ fn documented_settings() -> Vec<DocumentedSetting> {
     found
 }
 
-/// Returns the texts between backticks that are values in TOML: text in quotes, a list, or a number.
+/// Returns the texts between backticks that are values in TOML: text in quotes, a list, a number or a boolean.
 fn values_in(cell: &str) -> Vec<&str> {
     let quoted = cell.split('`').skip(1).step_by(2);
-    quoted.filter(|text| text.starts_with(['"', '[']) || text.parse::<i64>().is_ok()).collect()
+    let is_value =
+        |text: &&str| text.starts_with(['"', '[']) || text.parse::<i64>().is_ok() || text.parse::<bool>().is_ok();
+    quoted.filter(is_value).collect()
 }
 
 /// Adds the paths of the settings that the reader knows at and below `path`.

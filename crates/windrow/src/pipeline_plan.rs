@@ -4,8 +4,8 @@ use serde_json::json;
 use windrow_core::{
     EpochUnit, EventSchema, Feature, FeatureView, Partitioner, TypeConversion, WindowKind, pane_size_ms,
 };
-use windrow_spec::{GroupProtocol, LostOffsetPolicy, Pipeline, RedisViewSpec};
 use windrow_spec::login_redaction::redact_url_credentials_and_query;
+use windrow_spec::{GroupProtocol, LostOffsetPolicy, Pipeline, RedisViewSpec};
 
 pub(crate) fn condition_sql(feature: &Feature, schema: &EventSchema) -> Option<String> {
     feature.condition.as_ref().map(|condition| condition.format_condition_as_sql(schema))
@@ -88,7 +88,11 @@ pub(crate) fn plan_as_json(pipeline: &Pipeline) -> serde_json::Value {
             "keep": pipeline.checkpoint.kept_generation_count,
             "savepoints": pipeline.checkpoint.http_savepoint_locations,
         },
-        "sink": { "redis": redact_url_credentials_and_query(&pipeline.sink.redis().redis_url) },
+        "sink": {
+            "redis": redact_url_credentials_and_query(&pipeline.sink.redis().redis_url),
+            "wait_replicas": pipeline.sink.redis().required_acknowledgement.replica_count,
+            "wait_aof": pipeline.sink.redis().required_acknowledgement.requires_append_only_file,
+        },
         "feature_views": pipeline.views_with_redis_specs().map(view).collect::<Vec<_>>(),
     })
 }

@@ -4,6 +4,7 @@
 //! transaction. [`transaction`] uses the fences to decide which rows are written. [`connection`] sends the commands of
 //! a [`command_list`] and matches each reply to its command.
 
+pub(crate) mod acknowledgement;
 pub(crate) mod command_list;
 pub(crate) mod connection;
 pub(crate) mod first_connection;

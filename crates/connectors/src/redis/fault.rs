@@ -78,6 +78,21 @@ pub(crate) enum RedisFault {
          renamed commands"
     )]
     UnknownCommand { error_reply: String },
+    /// Redis does not know a command that `sink.redis.wait_aof` needs.
+    #[error(
+        "Redis does not know {command} ({error_reply}), which sink.redis.wait_aof needs; use Redis 7.2 or newer, or remove \
+         wait_aof"
+    )]
+    AcknowledgementUnsupported { command: &'static str, error_reply: String },
+    /// Redis has no append-only file.
+    #[error(
+        "Redis writes no append-only file ({error_reply}), which sink.redis.wait_aof needs; set appendonly yes in Redis, or \
+         remove wait_aof"
+    )]
+    AppendOnlyFileDisabled { error_reply: String },
+    /// Redis has the written rows, but the replicas or the disks that the pipeline requires do not confirm them.
+    #[error("written rows are not acknowledged yet: {missing}")]
+    NotAcknowledged { missing: MissingAcknowledgement },
     /// The key of a fence holds a value that this version of Windrow cannot read.
     #[error(
         "the key {fence_key} should hold a fence (the owner of a partition and its row counts), but this version of Windrow \
@@ -96,6 +111,25 @@ pub(crate) enum RedisFault {
     RowsWithoutClaim { partition: Partition, epoch: Epoch },
 }
 
+/// What does not have the written rows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub(crate) enum MissingAcknowledgement {
+    /// The disk of the Redis to which the rows were written.
+    #[error("they are not on the disk of Redis (sink.redis.wait_aof)")]
+    OwnDisk,
+    /// Some of the replicas.
+    #[error(
+        "{confirmed} of {required} replicas have them{} (sink.redis.wait_replicas)",
+        if *on_disk { " on their disks" } else { "" }
+    )]
+    Replicas {
+        confirmed: usize,
+        required: usize,
+        /// Whether a replica must have them on its disk.
+        on_disk: bool,
+    },
+}
+
 impl RedisFault {
     /// Returns the class of the fault, which says what can end the fault.
     pub(crate) fn fault_class(&self) -> FaultClass {
@@ -104,7 +138,8 @@ impl RedisFault {
             | Self::ReplyTimeout
             | Self::UnexpectedReply { .. }
             | Self::NotReady { .. }
-            | Self::TooManyClients { .. } => FaultClass::Transient,
+            | Self::TooManyClients { .. }
+            | Self::NotAcknowledged { .. } => FaultClass::Transient,
             Self::ProtectedMode { .. }
             | Self::LoginMissing { .. }
             | Self::LoginRefused { .. }
@@ -113,17 +148,34 @@ impl RedisFault {
             | Self::NoSuchDatabase { .. }
             | Self::ClusterMode { .. }
             | Self::UnknownCommand { .. }
+            | Self::AcknowledgementUnsupported { .. }
+            | Self::AppendOnlyFileDisabled { .. }
             | Self::UnreadableFence { .. } => FaultClass::NeedsOperator,
             Self::RowsWithoutClaim { .. } => FaultClass::Bug,
         }
     }
 
     /// Returns whether a running writer retries after the fault. A running writer also retries when Redis denies
-    /// access, so that a change of the password or certificate does not end the job. The same holds for a database that
-    /// a Redis after a failover does not offer.
+    /// access, so that a change of the password or certificate does not end the job. The same holds for what a Redis after
+    /// a failover does not offer: a database, an append-only file, or a command that waits for it.
     pub(crate) fn is_retried_while_running(&self) -> bool {
-        let is_lost_database = matches!(self, Self::NoSuchDatabase { .. });
-        self.fault_class().may_retry() || self.is_access_denied() || is_lost_database
+        let is_lost_feature = matches!(
+            self,
+            Self::NoSuchDatabase { .. } | Self::AcknowledgementUnsupported { .. } | Self::AppendOnlyFileDisabled { .. }
+        );
+        self.fault_class().may_retry() || self.is_access_denied() || is_lost_feature
+    }
+
+    /// Returns the fault for the refusal of `command`, which waits until rows are acknowledged. `self` is the class of the
+    /// reply to any other command.
+    pub(crate) fn for_acknowledgement(self, command: &'static str) -> Self {
+        match self {
+            Self::UnknownCommand { error_reply } => Self::AcknowledgementUnsupported { command, error_reply },
+            Self::NotReady { error_reply } if error_reply.contains("appendonly is disabled") => {
+                Self::AppendOnlyFileDisabled { error_reply }
+            }
+            other => other,
+        }
     }
 
     fn is_access_denied(&self) -> bool {

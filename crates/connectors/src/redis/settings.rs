@@ -38,6 +38,9 @@ pub struct RedisWriterSettings {
     /// After a stop request, a worker still waits for room in the queue. If Redis gives no answer during this time, the
     /// worker stops waiting and drops its rows.
     pub no_answer_timeout_at_stop: Duration,
+    /// The time that one `WAIT` or `WAITAOF` waits, at most half of [`Self::response_timeout`]. The writer then checks for
+    /// a stop, and waits again.
+    pub acknowledgement_wait: Duration,
 }
 
 impl Default for RedisWriterSettings {
@@ -51,6 +54,7 @@ impl Default for RedisWriterSettings {
             queue_bytes_max: 8 * 1024 * 1024,
             idle_check_interval: Duration::from_secs(2),
             no_answer_timeout_at_stop: Duration::from_secs(2),
+            acknowledgement_wait: Duration::from_secs(1),
         }
     }
 }

@@ -8,6 +8,7 @@ use windrow_engine::{Clock, Halt, OsThreadSpawner, StopSignal, SystemClock, Thre
 use windrow_spec::Pipeline;
 
 use super::address::RedisAddress;
+use super::delivery::acknowledgement::AcknowledgementWait;
 use super::delivery::first_connection::{StartWait, connect_until_rows_accepted};
 use super::delivery::queue::{WriteQueue, WriterCloseOutcome};
 use super::delivery::writer_thread::WriterThread;
@@ -88,7 +89,8 @@ impl RedisWriter {
         let queue = Arc::new(WriteQueue::new(settings.queue_bytes_max, statistics, clock));
         let encoder = RowEncoder::new(pipeline);
         let no_answer_timeout_at_stop = settings.no_answer_timeout_at_stop;
-        let writer = WriterThread::new(address, settings, Arc::clone(&queue), granted_fences, client);
+        let acknowledgement = AcknowledgementWait::new(pipeline.sink.redis().required_acknowledgement, &settings);
+        let writer = WriterThread::new(address, settings, Arc::clone(&queue), granted_fences, client, acknowledgement);
         // The thread is not joined, because a join has no deadline. Instead, `close` waits at the queue for the end of
         // the thread.
         thread_spawner

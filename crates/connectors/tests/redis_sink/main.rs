@@ -2,6 +2,7 @@
 //!
 //! Needs the `redis-server` binary. Every test starts its own server.
 
+mod acknowledgement;
 mod atomicity;
 mod claims;
 mod counts;

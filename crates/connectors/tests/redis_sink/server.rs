@@ -12,6 +12,7 @@ use windrow_test_support::HANG_TIMEOUT;
 pub(crate) struct RedisServer {
     pub(crate) port: u16,
     folder: tempfile::TempDir,
+    program: String,
     arguments: Vec<String>,
     child: Option<Child>,
 }
@@ -29,12 +30,20 @@ impl RedisServer {
         let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
         let folder = tempfile::tempdir().expect("a folder for redis-server");
         let arguments = arguments.iter().map(ToString::to_string).collect();
-        Self { port: free.port(), folder, arguments, child: None }
+        Self { port: free.port(), folder, program: "redis-server".to_owned(), arguments, child: None }
+    }
+
+    /// Starts a server of another program than the installed `redis-server`.
+    pub(crate) fn start_program(program: &str, arguments: &[&str]) -> Self {
+        let mut server = Self::prepare(arguments);
+        program.clone_into(&mut server.program);
+        server.start_process();
+        server
     }
 
     /// Starts the process (again) and waits until it accepts connections.
     pub(crate) fn start_process(&mut self) {
-        let child = Command::new("redis-server")
+        let child = Command::new(&self.program)
             .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", "", "--loglevel", "warning"])
             .arg("--dir")
             .arg(self.folder.path())

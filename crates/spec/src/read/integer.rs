@@ -20,6 +20,7 @@ pub(crate) struct IntegerRange {
 pub(crate) enum IntegerUnit {
     Bytes,
     Generations,
+    Replicas,
 }
 
 impl SettingValue for IntegerRange {
@@ -36,6 +37,7 @@ impl ReadableValue<'_> for IntegerRange {
         let expected = match self.unit {
             IntegerUnit::Bytes => format!("{min} to {max} bytes"),
             IntegerUnit::Generations => format!("a number of generations, {min} to {max}"),
+            IntegerUnit::Replicas => format!("a number of replicas, {min} to {max}"),
         };
         let number = setting.read_integer(&expected, mistakes)?;
         if (*min..=*max).contains(&number) {

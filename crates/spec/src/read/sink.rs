@@ -1,9 +1,12 @@
-//! `[sink.redis]`: the Redis server to which rows are written, and the login.
+//! `[sink.redis]`: the Redis server to which rows are written, the login, and what acknowledges rows.
 
 use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
 use crate::document::DocumentValue;
 use crate::login_redaction::{find_passwords, has_login, remove_references};
+use crate::pipeline::RowAcknowledgement;
+use crate::read::boolean::BooleanDefinition;
+use crate::read::integer::{IntegerRange, IntegerUnit};
 use crate::read::secret::{SecretDefinition, SecretText, read_secret};
 use crate::read::section::{SectionDefinition, SettingDefinition};
 use crate::read::setting::{MistakeAlreadyReported, PipelineSetting};
@@ -22,7 +25,11 @@ pub(super) static SINK: SettingDefinition<&SectionDefinition> = SettingDefinitio
 static REDIS: SettingDefinition<&SectionDefinition> = SettingDefinition::required(
     "redis",
     "[sink.redis]",
-    &SectionDefinition { expected: "a table: `[sink.redis]`", alternatives: &[], settings: &[&URL, &USER, &PASSWORD] },
+    &SectionDefinition {
+        expected: "a table: `[sink.redis]`",
+        alternatives: &[],
+        settings: &[&URL, &USER, &PASSWORD, &WAIT_REPLICAS, &WAIT_AOF],
+    },
     "The Redis server to which rows are written, one hash per row.",
 );
 static URL: SettingDefinition<SecretDefinition> = SettingDefinition::required(
@@ -41,6 +48,23 @@ static PASSWORD: SettingDefinition<SecretDefinition> = SettingDefinition::option
     SecretDefinition { pattern: TextPattern::NotBlank },
     "The password of the login.",
 );
+static WAIT_REPLICAS: SettingDefinition<IntegerRange> = SettingDefinition::optional(
+    "wait_replicas",
+    IntegerRange { min: 0, max: 100, default: 0, unit: IntegerUnit::Replicas },
+    "The number of replicas that must have a row before it counts as acknowledged. Checkpoints wait for this.",
+);
+static WAIT_AOF: SettingDefinition<BooleanDefinition> = SettingDefinition::optional(
+    "wait_aof",
+    BooleanDefinition { default: false },
+    "Whether a row counts as acknowledged only once it is in the append-only file on the disk of Redis, and of \
+     `wait_replicas` replicas. Needs Redis 7.2 or newer.",
+);
+
+/// `[sink.redis]`, without the settings of the views.
+pub(super) struct RedisSinkSettings {
+    pub(super) address: RedisAddressSpec,
+    pub(super) required_acknowledgement: RowAcknowledgement,
+}
 
 /// The address and the login of the Redis server.
 pub(super) struct RedisAddressSpec {
@@ -54,13 +78,12 @@ pub(super) struct RedisAddressSpec {
     pub(super) has_password_in_pipeline_file: bool,
 }
 
-/// Reads the address of the Redis server. The other Redis settings belong to single views, and are in the sections of
-/// the views.
-pub(super) fn read_redis_address(
+/// Reads `[sink.redis]`. The other Redis settings belong to single views, and are in the sections of the views.
+pub(super) fn read_redis_sink(
     root: &mut TableReader<'_>,
     secrets: &dyn SecretSource,
     mistakes: &mut DiagnosticCollector<'_>,
-) -> Option<RedisAddressSpec> {
+) -> Option<RedisSinkSettings> {
     let mut sink = root.read_setting(&SINK, mistakes)?;
     let redis = sink.read_setting(&REDIS, mistakes);
     // A misspelt name, or one that belongs below `sink.redis`, may stand for the URL or the password.
@@ -69,6 +92,20 @@ pub(super) fn read_redis_address(
     }
     sink.report_unknown_and_missing_fields(mistakes);
     let mut redis = redis?;
+    let replica_count = redis.read_setting(&WAIT_REPLICAS, mistakes);
+    let requires_append_only_file = redis.read_setting(&WAIT_AOF, mistakes);
+    let address = read_redis_address(redis, secrets, mistakes);
+    let required_acknowledgement =
+        RowAcknowledgement { replica_count: replica_count?, requires_append_only_file: requires_append_only_file? };
+    Some(RedisSinkSettings { address: address?, required_acknowledgement })
+}
+
+/// Reads the address and the login, and reports what is unknown or missing in `[sink.redis]`.
+fn read_redis_address(
+    mut redis: TableReader<'_>,
+    secrets: &dyn SecretSource,
+    mistakes: &mut DiagnosticCollector<'_>,
+) -> Option<RedisAddressSpec> {
     let url_setting = redis.find_setting(&URL);
     let url = url_setting.as_ref().and_then(|setting| read_redis_url(setting, secrets, mistakes));
     let user = read_optional_secret(redis.find_setting(&USER), "the name of a user", secrets, mistakes);

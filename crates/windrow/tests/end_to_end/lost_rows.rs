@@ -1,17 +1,18 @@
 //! Redis loses acknowledged rows while the job runs: it is flushed, restarted without data, or fails over to a replica that
 //! lags. The job detects the loss with the next row and writes all rows since its last checkpoint again. If the lost rows
-//! are older than that checkpoint, it goes back to an older one.
+//! are older than that checkpoint, it goes back to an older one. With `wait_replicas`, no checkpoint counts such rows.
 
 use std::path::Path;
 use windrow_test_support::wait_until;
 
 use crate::support::expected::{closing_events, partition_payloads};
 use crate::support::kafka::{OutgoingRecord, TestKafka, kafka_or_skip};
-use crate::support::redis::{Redis, RedisPair, RowsByKey};
-use crate::support::rows::{await_same_rows, last_row_per_key, parse_keyed_row};
+use crate::support::redis::{Redis, RedisPair, RowsByKey, free_port};
+use crate::support::rows::{assert_same_rows, await_same_rows, last_row_per_key, parse_keyed_row};
 use crate::support::traffic::{generate_events, read_or_create_seed};
 use crate::support::windrow::{TestJob, run_replay, telling_pipeline};
 use crate::topic::read_log;
+use crate::web::send_request;
 
 const PARTITIONS: i32 = 2;
 /// The allowed disorder in `telling.toml`.
@@ -172,4 +173,80 @@ fn rows_lost_behind_a_checkpoint_are_written_again() {
         println!("{job:?}");
         run_failover(job, folder.path(), seed);
     }
+}
+
+/// Whether rows count as acknowledged only once the replica has them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum ReplicaWait {
+    None,
+    OneReplica,
+}
+
+/// Replication is held up while the job runs on, and the replica takes over without the rows of that time. A single
+/// checkpoint is kept, so the job cannot go back behind it. Returns the rows of the replica in the end, and those of an
+/// undisturbed run.
+fn run_with_held_replication(wait: ReplicaWait, folder: &Path, seed: u64) -> (RowsByKey, RowsByKey) {
+    let kafka = TestKafka::with_brokers(std::env::var("WINDROW_TEST_KAFKA").expect("checked by the caller"));
+    let mut redis = RedisPair::start();
+    let topic = kafka.create_unique_topic(PARTITIONS, &[]);
+    let run = TestJob::with_pipeline(telling_pipeline(), &kafka.brokers, &redis.url(), &topic);
+    let events = generate_events(9_000, seed);
+    let total = || kafka.committed_offsets(&run.group, &topic, PARTITIONS).iter().sum::<i64>();
+    let log = folder.join(format!("{wait:?}"));
+    let (port, replicas) = (free_port(), if wait == ReplicaWait::None { 0 } else { 1 });
+    let wait_setting = format!("sink.redis.wait_replicas={replicas}");
+    let address = format!("127.0.0.1:{port}");
+    let arguments = ["--set", "checkpoint.keep=1", "--set", &wait_setting, "--listen", &address];
+    let is_ready = || send_request(port, "GET", "/readyz", "").is_some_and(|(status, _)| status == 200);
+
+    let running = run.start(&arguments, &log);
+    kafka.produce(&topic, &events[..3_000]);
+    wait_until("the first part is in a checkpoint", || total() == 3_000);
+    redis.hold_replication();
+    kafka.produce(&topic, &events[3_000..6_000]);
+    match wait {
+        ReplicaWait::None => wait_until("the second part is in a checkpoint", || total() == 6_000),
+        ReplicaWait::OneReplica => {
+            let reason = "0 of 1 replicas have them (sink.redis.wait_replicas)";
+            wait_until("/readyz tells why", || {
+                let answer = send_request(port, "GET", "/readyz", "");
+                answer.is_some_and(|(status, body)| status == 503 && body.contains(reason))
+            });
+            wait_until("the pages tell why", || {
+                send_request(port, "GET", "/api/overview", "").is_some_and(|(_, body)| body.contains(reason))
+            });
+            // Several checkpoints are due in this time, and none of them completes.
+            std::thread::sleep(std::time::Duration::from_secs(5));
+            assert!(total() < 6_000, "a checkpoint counts rows that the replica lacks");
+            assert_eq!(read_log(&log).matches(reason).count(), 1, "{}", read_log(&log));
+            // Once the replica is back, the job goes on.
+            redis.resume_replication();
+            wait_until("the second part is in a checkpoint", || total() == 6_000);
+            redis.hold_replication();
+            kafka.produce(&topic, &events[6_000..7_000]);
+            wait_until("it waits again", || !is_ready());
+        }
+    }
+    // After the failover no replica is left, so the job starts again without `wait_replicas`.
+    running.kill();
+    redis.fail_over();
+    kafka.produce(&topic, if wait == ReplicaWait::None { &events[6_000..] } else { &events[7_000..] });
+    kafka.produce(&topic, &closing_events(PARTITIONS));
+    let end = 9_000 + i64::try_from(closing_events(PARTITIONS).len()).expect("few");
+    let log = folder.join(format!("{wait:?}-2"));
+    let running = run.start(&["--set", "checkpoint.keep=1"], &log);
+    wait_until("everything is in a checkpoint", || total() == end);
+    running.stop(&log);
+    (redis.replica.read_rows(), rows_fired_between(&kafka, &topic, None, None))
+}
+
+#[test]
+fn rows_that_a_replica_must_have_are_not_lost() {
+    let _kafka = kafka_or_skip!();
+    let folder = tempfile::tempdir().expect("a folder");
+    let seed = read_or_create_seed();
+    let (found, expected) = run_with_held_replication(ReplicaWait::None, folder.path(), seed);
+    assert!(found.len() < expected.len(), "nothing was lost, so this shows nothing");
+    let (found, expected) = run_with_held_replication(ReplicaWait::OneReplica, folder.path(), seed);
+    assert_same_rows(&expected, &found, "with wait_replicas = 1");
 }

@@ -95,7 +95,8 @@ impl RedisConnection {
         Ok(OpenTransaction { connection: self })
     }
 
-    fn run_command(&mut self, command: &Cmd) -> Result<Value, RedisFault> {
+    /// Sends one command, and returns its reply, which may be an error.
+    pub(crate) fn run_command(&mut self, command: &Cmd) -> Result<Value, RedisFault> {
         self.send_commands(&command.get_packed_command())?;
         self.read_reply()
     }

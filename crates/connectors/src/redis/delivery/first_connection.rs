@@ -6,6 +6,7 @@ use windrow_engine::halt::{UnreachableService, share_error};
 use windrow_engine::{Clock, Halt, StopSignal};
 use windrow_spec::Pipeline;
 
+use super::acknowledgement::AcknowledgementWait;
 use super::connection::RedisConnection;
 use super::retry_pause::JitteredRetryBackoff;
 use super::transaction::TransactionClient;
@@ -38,6 +39,7 @@ pub(crate) fn connect_until_rows_accepted(
     wait: StartWait<'_>,
 ) -> Result<TransactionClient, Halt> {
     let StartWait { settings, stop, clock } = wait;
+    let acknowledgement = AcknowledgementWait::new(pipeline.sink.redis().required_acknowledgement, settings);
     let began = clock.monotonic_now();
     let mut outage = OutageTracker::default();
     let mut retry_pause = JitteredRetryBackoff::new(settings);
@@ -46,6 +48,7 @@ pub(crate) fn connect_until_rows_accepted(
         attempts += 1;
         let client = RedisConnection::open_and_kill_abandoned(address, settings, &mut None).and_then(|connection| {
             let mut client = TransactionClient::new(connection);
+            acknowledgement.verify_support(client.connection())?;
             client.verify_redis_accepts_rows(
                 &pipeline.sink.redis().redis_view_specs,
                 &pipeline.event.schema,

@@ -42,6 +42,11 @@ pub(crate) struct BatchWriteOutcome {
 #[derive(Debug)]
 pub(crate) enum AttemptOutcome<T> {
     Done(T),
+    /// The transaction was executed, but the required replicas or disks do not confirm it yet.
+    NotAcknowledged {
+        result: T,
+        reason: RedisFault,
+    },
     /// A watched fence changed during the attempt. Redis executed nothing, and the attempt must be repeated.
     FenceChanged,
 }
@@ -93,6 +98,10 @@ impl TransactionClient {
 
     pub(crate) fn into_connection(self) -> RedisConnection {
         self.connection
+    }
+
+    pub(crate) fn connection(&mut self) -> &mut RedisConnection {
+        &mut self.connection
     }
 
     /// Checks whether Redis accepts rows of `views` and a fence at `fence_key`. The check does not change any key.
@@ -236,11 +245,9 @@ impl TransactionClient {
         writes.clear();
         let granted = match stored {
             // An earlier attempt of this claim wrote the fence, but the writer did not receive the answer of Redis.
-            // Epochs are unique, so no other process can have written this value.
-            Some(stored) if was_written => {
-                transaction.send_and_discard_transaction(writes)?;
-                return Ok(AttemptOutcome::Done(FenceClaimResult::Granted(stored)));
-            }
+            // Epochs are unique, so no other process can have written this value. The value is written again, because
+            // replicas confirm only writes of the current connection.
+            Some(stored) if was_written => stored,
             stored => match decide_claim(stored.as_ref(), claim) {
                 ClaimDecision::Grant(value) => value,
                 ClaimDecision::Stale(epoch) => {

@@ -12,6 +12,7 @@ use std::time::Duration;
 use windrow_engine::ClaimOutcome;
 use windrow_engine::halt::OutputFault;
 
+use super::acknowledgement::AcknowledgementWait;
 use super::connection::{ConnectionIdentity, RedisConnection};
 use super::queue::{WriteQueue, WriterTask};
 use super::retry_pause::JitteredRetryBackoff;
@@ -32,6 +33,7 @@ pub(crate) struct WriterThread {
     queue: Arc<WriteQueue>,
     granted_fences: GrantedFences,
     client: Option<TransactionClient>,
+    acknowledgement: AcknowledgementWait,
     /// The last connection that the writer gave up. Delayed commands of this connection may still reach Redis until the
     /// connection is killed.
     abandoned_connection: Option<ConnectionIdentity>,
@@ -49,6 +51,7 @@ impl WriterThread {
         queue: Arc<WriteQueue>,
         granted_fences: GrantedFences,
         client: TransactionClient,
+        acknowledgement: AcknowledgementWait,
     ) -> Self {
         let retry_pause = JitteredRetryBackoff::new(&settings);
         Self {
@@ -57,6 +60,7 @@ impl WriterThread {
             queue,
             granted_fences,
             client: Some(client),
+            acknowledgement,
             abandoned_connection: None,
             retry_pause,
             refused_row_log: RateLimitedRefusedRowLog::default(),
@@ -86,7 +90,9 @@ impl WriterThread {
             duration = clock.monotonic_now().saturating_sub(began);
             attempt
         };
-        let Some(outcome) = self.retry_until_done(|| true, write)? else { return Ok(()) };
+        // An empty batch only checks whether Redis answers.
+        let has_writes = !batch.batches().is_empty();
+        let Some(outcome) = self.retry_until_done(|| true, |_| has_writes, write)? else { return Ok(()) };
         let mut refusals = outcome.row_refusals.iter().peekable();
         for row in batch.rows() {
             if let Some(refusal) = refusals.next_if(|refusal| refusal.row_index == row.row_index) {
@@ -103,7 +109,9 @@ impl WriterThread {
         let mut sent_text = None;
         let attempt =
             |client: &mut TransactionClient, _: &mut GrantedFences| client.claim_fence(claim, &key, &mut sent_text);
-        let outcome = match self.retry_until_done(|| pending.is_awaited(), attempt)? {
+        // A granted claim counts rows that an earlier owner wrote, and that replicas may lack.
+        let counts_rows = |result: &FenceClaimResult| matches!(result, FenceClaimResult::Granted(_));
+        let outcome = match self.retry_until_done(|| pending.is_awaited(), counts_rows, attempt)? {
             None => return Ok(()),
             Some(FenceClaimResult::Stale(epoch)) => ClaimOutcome::Stale(epoch),
             Some(FenceClaimResult::RowsMissing { stored_row_counts }) => {
@@ -120,21 +128,39 @@ impl WriterThread {
     }
 
     /// Repeats `attempt` until an attempt succeeds, and returns the result of that attempt. Before each attempt,
-    /// `awaited` returns whether the result is still needed. If not, the function returns `None`.
+    /// `awaited` returns whether the result is still needed. If not, the function returns `None`. If
+    /// `needs_acknowledgement` returns true for the result, waits also for the required replicas and disks. Repeats only
+    /// the waiting while the connection lasts.
     fn retry_until_done<T>(
         &mut self,
         awaited: impl Fn() -> bool,
+        needs_acknowledgement: impl Fn(&T) -> bool,
         mut attempt: impl FnMut(&mut TransactionClient, &mut GrantedFences) -> Result<AttemptOutcome<T>, RedisFault>,
     ) -> Result<Option<T>, WriterMustEnd> {
+        let mut unacknowledged = None;
         while awaited() {
-            let pause = match self.attempt_with_open_client(&mut attempt) {
-                Ok(attempt) => {
-                    log_recovery(self.queue.statistics().record_answer(), &self.address);
-                    self.retry_pause.reset();
-                    match attempt {
-                        AttemptOutcome::Done(result) => return Ok(Some(result)),
-                        AttemptOutcome::FenceChanged => Duration::ZERO,
-                    }
+            let attempted = match unacknowledged.take() {
+                Some(result) => Ok(AttemptOutcome::Done(result)),
+                None => self.attempt_with_open_client(&mut attempt),
+            };
+            let attempted = attempted.and_then(|outcome| match outcome {
+                AttemptOutcome::Done(result) if needs_acknowledgement(&result) => self.wait_for_acknowledgement(result),
+                outcome => Ok(outcome),
+            });
+            let pause = match attempted {
+                Ok(AttemptOutcome::NotAcknowledged { result, reason }) => {
+                    unacknowledged = Some(result);
+                    let reason = reason.to_string();
+                    log_outage(self.queue.statistics().record_failure(&reason), &self.address, &reason);
+                    self.settings.min_retry_pause
+                }
+                Ok(AttemptOutcome::Done(result)) => {
+                    self.record_answer();
+                    return Ok(Some(result));
+                }
+                Ok(AttemptOutcome::FenceChanged) => {
+                    self.record_answer();
+                    Duration::ZERO
                 }
                 Err(fault) if !fault.is_retried_while_running() => {
                     self.queue.set_halt_if_unset(halt_for_fault(&self.address, &fault));
@@ -156,6 +182,22 @@ impl WriterThread {
             }
         }
         Ok(None)
+    }
+
+    fn record_answer(&mut self) {
+        log_recovery(self.queue.statistics().record_answer(), &self.address);
+        self.retry_pause.reset();
+    }
+
+    /// Waits once until what the open connection has written counts as acknowledged.
+    fn wait_for_acknowledgement<T>(&mut self, result: T) -> Result<AttemptOutcome<T>, RedisFault> {
+        let ended = || RedisFault::ConnectionFailed { description: "the connection has ended".to_owned() };
+        let client = self.client.as_mut().ok_or_else(ended)?;
+        match self.acknowledgement.wait_once(client.connection()) {
+            Ok(()) => Ok(AttemptOutcome::Done(result)),
+            Err(reason @ RedisFault::NotAcknowledged { .. }) => Ok(AttemptOutcome::NotAcknowledged { result, reason }),
+            Err(fault) => Err(fault),
+        }
     }
 
     fn attempt_with_open_client<T>(

@@ -155,6 +155,11 @@ impl RedisPair {
         self.replica.follow("127.0.0.1", "1");
     }
 
+    /// Lets the replica follow the master again.
+    pub(crate) fn resume_replication(&self) {
+        self.replica.follow("127.0.0.1", &self.master.port.to_string());
+    }
+
     /// Kills the master. The replica takes its place.
     pub(crate) fn fail_over(&mut self) {
         self.master.server.kill().and_then(|()| self.master.server.wait()).expect("it ran");
