@@ -3,7 +3,8 @@
 //!
 //! A worker sees only its own partitions, so it cannot look for an entity in other partitions. It looks for evidence
 //! within one partition instead ([`misplacement_detector`]). The facts that it uses: a partitioner of Kafka's clients
-//! gives each record key one partition, and two record keys of one entity usually have different partitions.
+//! gives each record key one partition, and two record keys of one entity usually have different partitions. A declared
+//! partitioner also tells of each record alone whether it is where the partitioner puts its key.
 //!
 //! Owns: how partitions follow from record keys, and when a record counts as misplaced. Does not own: what a worker does
 //! with such a record (`worker/record_key_check.rs`).

@@ -388,6 +388,78 @@ fn a_partition_whose_first_records_mostly_have_no_key_halts_the_job() {
     assert_eq!((said.dead_letters.get(), said.misplaced_records.get()), (500, 0));
 }
 
+/// An empty key says nothing about the user. Kafka's Java client sends such records to one partition, and the default
+/// partitioner of librdkafka to any.
+#[test]
+fn an_empty_record_key_is_like_none_unless_the_entity_key_is_empty_too() {
+    let run = |key: fn(i64) -> Option<Vec<u8>>, user: &str, records: i64| {
+        let job = job_of_partitions(MisplacedRecordPolicy::Warn, None);
+        run_job(job, key, SlowRows::default(), [record_step((0..records).map(|n| event_json(user, n)))])
+    };
+    let (said, outcome) = run(|offset| Some(if offset % 2 == 0 { b"a".to_vec() } else { Vec::new() }), "a", 1_000);
+    assert_eq!(outcome.expect("half of them have keys"), WorkerOutcome::Stopped);
+    assert_eq!(said.dead_letters.get(), 500);
+    let letters = said.recent_events.dead_letters();
+    let Some(DeadLetterRecord::Record { reason, key, .. }) = letters.first() else { panic!("a record: {letters:?}") };
+    assert_eq!(reason, "the record has an empty key; in a topic of several partitions, its key must be `user_id`");
+    assert_eq!(key.as_ref().map(|key| key.full_byte_count), Some(0));
+
+    let (_, outcome) = run(|_| Some(Vec::new()), "a", 5_000);
+    let halt = outcome.expect_err("in effect, the topic has no keys").to_string();
+    assert!(
+        halt.starts_with(
+            "most of the first records of partition 3 have no key or an empty one (501, the last at offset 600)"
+        ),
+        "{halt}"
+    );
+
+    let (said, outcome) = run(|_| Some(Vec::new()), "", 5_000);
+    assert_eq!(outcome.expect("the key is the user"), WorkerOutcome::Stopped);
+    assert_eq!(said.dead_letters.get(), 0);
+}
+
+/// Evidence is lost at a restart, so it must not decide about dead letters.
+#[test]
+fn records_that_only_evidence_finds_are_shown_and_processed_with_dead_letter() {
+    let run = |policy| {
+        // The declared partitioner places all of these keys in partition 3, and each user has several of them.
+        let record_key = |offset: i64| {
+            let mut keys = (0..).map(|n| format!("order-{offset}-{n}").into_bytes());
+            keys.find(|key| is_placed_by_murmur2(key, 3, 8))
+        };
+        let records = record_step((0..1_000).map(|n| event_json(&format!("user-{}", n % 50), n)));
+        run_job(job_of_partitions(policy, Some(Partitioner::Murmur2)), record_key, SlowRows::default(), [records])
+    };
+    let (said, outcome) = run(MisplacedRecordPolicy::DeadLetter);
+    assert_eq!(outcome.expect("it goes on"), WorkerOutcome::Stopped);
+    assert!(said.misplaced_records.get() > 500, "{}", said.misplaced_records.get());
+    assert_eq!(said.dead_letters.get(), 0);
+    assert_eq!(said.recent_events.input_problems().len(), 1);
+    let halt = run(MisplacedRecordPolicy::Halt).1.expect_err("evidence halts").to_string();
+    assert!(halt.contains("because the record key is not the entity key"), "{halt}");
+}
+
+/// Returns whether the partitioner of Java clients places `key` in `partition`.
+fn is_placed_by_murmur2(key: &[u8], partition: u32, partition_count: u32) -> bool {
+    const MULTIPLIER: u32 = 0x5bd1_e995;
+    let mut hash = 0x9747_b28c ^ u32::try_from(key.len()).expect("short");
+    let (words, rest) = key.as_chunks::<4>();
+    for word in words {
+        let mut mixed = u32::from_le_bytes(*word).wrapping_mul(MULTIPLIER);
+        mixed ^= mixed >> 24;
+        hash = hash.wrapping_mul(MULTIPLIER) ^ mixed.wrapping_mul(MULTIPLIER);
+    }
+    if !rest.is_empty() {
+        for (index, &byte) in rest.iter().enumerate() {
+            hash ^= u32::from(byte) << (8 * index);
+        }
+        hash = hash.wrapping_mul(MULTIPLIER);
+    }
+    hash ^= hash >> 13;
+    hash = hash.wrapping_mul(MULTIPLIER);
+    ((hash ^ (hash >> 15)) & 0x7fff_ffff) % partition_count == partition
+}
+
 /// Twelve users with one record each. Murmur2 places `user-0`, `user-3` and `user-9` in partition 3 of 8.
 fn run_twelve_users(
     policy: MisplacedRecordPolicy,
@@ -411,7 +483,7 @@ fn misplaced_records_are_processed_refused_or_halt_the_job() {
     };
     assert_eq!(
         description,
-        "Records are in the wrong partition, because the declared partitioner gives the entity key another partition. The \
+        "Records are in the wrong partition, because the declared partitioner gives the record key another partition. The \
          record at offset 101 with the key `user-1` and user_id `user-1` is in partition 3 and belongs in partition 4"
     );
     assert_eq!(remedy, "Make all producers send `user_id` as the record key, with the same partitioner.");
@@ -426,7 +498,7 @@ fn misplaced_records_are_processed_refused_or_halt_the_job() {
     assert_eq!(
         halt,
         "the record at offset 101 of partition 3 of topic `events` is misplaced: user_id `user-1` belongs in partition 4, \
-         because the declared partitioner gives the entity key another partition (this record has the key `user-1`). The \
+         because the declared partitioner gives the record key another partition (this record has the key `user-1`). The \
          events of one entity are spread over partitions, and each window counts only some of them"
     );
     assert_eq!((said.misplaced_records.get(), said.dead_letters.get()), (1, 0));

@@ -11,12 +11,13 @@ use crate::identifiers::{Offset, Partition};
 /// The reason why a job cannot read or process its input.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum InputFault {
-    /// Most of the first records of a partition have no key, but the topic has several partitions. So the events of one
-    /// entity may be in several partitions.
+    /// Most of the first records of a partition have no key or an empty one, but the topic has several partitions. So the
+    /// events of one entity may be in several partitions.
     #[error(
-        "most of the first records of partition {partition} have no key ({keyless_record_count}, the last at offset \
+        "most of the first records of partition {partition} have no key{} ({keyless_record_count}, the last at offset \
          {offset}), but topic `{topic}` has several partitions. Without keys, the events of one entity are spread over all \
-         partitions, and each window counts only some of them"
+         partitions, and each window counts only some of them",
+        if *empty_key_count == 0 { "" } else { " or an empty one" }
     )]
     RecordsWithoutKeys {
         /// The topic.
@@ -25,8 +26,10 @@ pub enum InputFault {
         partition: Partition,
         /// The offset of the record at which the job halts.
         offset: Offset,
-        /// The number of records without a key that the worker has read from the partition.
+        /// The number of records without a key that the worker has read from the partition. An empty key counts as none.
         keyless_record_count: u64,
+        /// The number of those that have an empty key.
+        empty_key_count: u64,
         /// The event field that the record key should hold.
         key_field: String,
     },

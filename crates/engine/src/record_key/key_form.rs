@@ -34,33 +34,33 @@ impl KeyEncoding {
     const ALL: [Self; 6] =
         [Self::Text, Self::JsonString, Self::Int32, Self::Int64, Self::AvroString, Self::AvroInteger];
 
-    /// Returns the encoded entity key, or `None` if this encoding cannot hold it.
-    fn encode_entity_key(self, entity_key: &str) -> Option<Vec<u8>> {
+    /// Appends the encoded entity key to `encoded`. Returns `None` if this encoding cannot hold it.
+    fn encode_entity_key(self, entity_key: &str, encoded: &mut Vec<u8>) -> Option<()> {
         match self {
-            Self::Text => Some(entity_key.as_bytes().to_vec()),
-            Self::JsonString => serde_json::to_vec(entity_key).ok(),
-            Self::Int32 => Some(i32::try_from(parse_integer(entity_key)?).ok()?.to_be_bytes().to_vec()),
-            Self::Int64 => Some(parse_integer(entity_key)?.to_be_bytes().to_vec()),
-            Self::AvroString => {
-                let mut encoded = encode_avro_integer(i64::try_from(entity_key.len()).ok()?);
-                encoded.extend_from_slice(entity_key.as_bytes());
-                Some(encoded)
+            Self::Text => encoded.extend_from_slice(entity_key.as_bytes()),
+            Self::JsonString => serde_json::to_writer(encoded, entity_key).ok()?,
+            Self::Int32 => {
+                encoded.extend_from_slice(&i32::try_from(parse_integer(entity_key)?).ok()?.to_be_bytes());
             }
-            Self::AvroInteger => Some(encode_avro_integer(parse_integer(entity_key)?)),
+            Self::Int64 => encoded.extend_from_slice(&parse_integer(entity_key)?.to_be_bytes()),
+            Self::AvroString => {
+                append_avro_integer(i64::try_from(entity_key.len()).ok()?, encoded);
+                encoded.extend_from_slice(entity_key.as_bytes());
+            }
+            Self::AvroInteger => append_avro_integer(parse_integer(entity_key)?, encoded),
         }
+        Some(())
     }
 
     fn holds_entity_key(self, key_bytes: &[u8], entity_key: &str) -> bool {
         match self {
             Self::Text => key_bytes == entity_key.as_bytes(),
-            // A JSON string can escape any character.
-            Self::JsonString => {
-                key_bytes.first() == Some(&b'"')
-                    && serde_json::from_slice::<String>(key_bytes).is_ok_and(|text| text == entity_key)
-            }
+            Self::JsonString => holds_json_string(key_bytes, entity_key),
             encoding => {
+                let mut encoded = Vec::new();
                 encoding.may_have_length(key_bytes.len(), entity_key.len())
-                    && encoding.encode_entity_key(entity_key).is_some_and(|encoded| encoded == key_bytes)
+                    && encoding.encode_entity_key(entity_key, &mut encoded).is_some()
+                    && encoded == key_bytes
             }
         }
     }
@@ -98,11 +98,20 @@ impl KeyForm {
         Some(Self { encoding, schema_header: Some(*header) })
     }
 
-    /// Returns the record key that holds `entity_key` in this form, or `None` if the form cannot hold it.
-    pub(super) fn encode_entity_key(self, entity_key: &str) -> Option<Vec<u8>> {
-        let content = self.encoding.encode_entity_key(entity_key)?;
-        Some(self.schema_header.into_iter().flatten().chain(content).collect())
+    /// Appends the record key that holds `entity_key` in this form to `encoded`. Returns whether the form can hold it.
+    pub(super) fn encode_entity_key(self, entity_key: &str, encoded: &mut Vec<u8>) -> bool {
+        encoded.extend(self.schema_header.iter().flatten());
+        self.encoding.encode_entity_key(entity_key, encoded).is_some()
     }
+}
+
+/// Returns whether `key_bytes` is a JSON string with this text. A JSON string can escape any character.
+fn holds_json_string(key_bytes: &[u8], text: &str) -> bool {
+    let Some(content) = key_bytes.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")) else { return false };
+    if content.contains(&b'\\') {
+        return serde_json::from_slice::<String>(key_bytes).is_ok_and(|found| found == text);
+    }
+    content == text.as_bytes() && !content.iter().any(|&byte| byte == b'"' || byte < b' ')
 }
 
 /// Returns the integer that `text` is. Only the shortest spelling counts, because an integer has only one record key.
@@ -111,16 +120,15 @@ fn parse_integer(text: &str) -> Option<i64> {
     (number.to_string() == text).then_some(number)
 }
 
-/// Encodes an integer in Avro: zigzag, then groups of seven bits.
-fn encode_avro_integer(number: i64) -> Vec<u8> {
+/// Appends an integer in Avro: zigzag, then groups of seven bits.
+fn append_avro_integer(number: i64, encoded: &mut Vec<u8>) {
     let mut rest = ((number << 1) ^ (number >> 63)).cast_unsigned();
-    let mut encoded = Vec::new();
     loop {
         let [low_byte, ..] = rest.to_le_bytes();
         rest >>= 7;
         if rest == 0 {
             encoded.push(low_byte & 0x7f);
-            return encoded;
+            return;
         }
         encoded.push(low_byte | 0x80);
     }

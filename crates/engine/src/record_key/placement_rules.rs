@@ -4,19 +4,19 @@ use std::fmt;
 
 use windrow_core::{MisplacedRecordPolicy, Partitioner};
 
-use super::key_form::KeyForm;
-use super::key_partition::compute_key_partition;
-use crate::Partition;
+use crate::{Partition, SourceRecord};
 
 /// What a job knows about the placement of its records in partitions, and what it does with misplaced records.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RecordPlacementRules {
     /// The number of partitions of the topic.
     pub partition_count: Partition,
-    /// The partitioner of all producers, if the pipeline declares it. With `None`, each partition of a worker looks for
-    /// evidence that producers place records of one entity in several partitions.
+    /// The partitioner of all producers, if the pipeline declares it. A record that it does not place in its partition is
+    /// misplaced. With or without it, each partition of a worker looks for evidence that producers place records of one
+    /// entity in several partitions.
     pub declared_partitioner: Option<Partitioner>,
-    /// What a worker does with a misplaced record. `DeadLetter` needs a declared partitioner.
+    /// What a worker does with a misplaced record. `DeadLetter` needs a declared partitioner, and applies only to records
+    /// that this partitioner does not place in their partition.
     pub misplaced_policy: MisplacedRecordPolicy,
 }
 
@@ -28,12 +28,14 @@ pub(crate) struct Misplacement {
     pub(crate) cause: MisplacementCause,
 }
 
-/// A record in another partition than the other records of its entity, as messages show it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct MisplacedRecord {
-    pub(crate) record_key: String,
-    pub(crate) entity_key: String,
-    pub(crate) key_field: String,
+/// A record in another partition than the other records of its entity, with data borrowed from the worker. Messages are
+/// made only of those that a worker shows, because millions of records may be misplaced.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MisplacedRecord<'a> {
+    pub(crate) source_record: &'a SourceRecord<'a>,
+    pub(crate) record_key: &'a [u8],
+    pub(crate) entity_key: &'a str,
+    pub(crate) key_field: &'a str,
     pub(crate) misplacement: Misplacement,
 }
 
@@ -44,8 +46,16 @@ pub(crate) enum MisplacementCause {
     VaryingRecordKeys,
     /// Some records are placed by one partitioner, some by the other.
     TwoPartitioners,
-    /// The pipeline declares a partitioner that gives the entity another partition.
+    /// The pipeline declares a partitioner that gives the record key another partition.
     OtherThanDeclared,
+}
+
+impl MisplacementCause {
+    /// Returns whether the record alone shows that it is misplaced. Otherwise earlier records were the evidence, which
+    /// a restart forgets.
+    pub(crate) const fn follows_from_record(self) -> bool {
+        matches!(self, Self::OtherThanDeclared)
+    }
 }
 
 impl fmt::Display for MisplacementCause {
@@ -53,7 +63,7 @@ impl fmt::Display for MisplacementCause {
         f.write_str(match self {
             Self::VaryingRecordKeys => "the record key is not the entity key",
             Self::TwoPartitioners => "producers use different partitioners",
-            Self::OtherThanDeclared => "the declared partitioner gives the entity key another partition",
+            Self::OtherThanDeclared => "the declared partitioner gives the record key another partition",
         })
     }
 }
@@ -79,23 +89,5 @@ impl RecordPlacementRules {
             _ => String::new(),
         };
         format!("{keyless}{misplaced}")
-    }
-
-    /// Returns where a record in `found_partition` belongs, if `partitioner` gives its entity another partition. The
-    /// record key is used as it is if it holds the entity key in a known form, otherwise the text of the entity key.
-    pub(super) fn find_declared_misplacement(
-        &self,
-        partitioner: Partitioner,
-        found_partition: Partition,
-        record_key: &[u8],
-        entity_key: &str,
-    ) -> Option<Misplacement> {
-        let placed_key = match KeyForm::find_form(record_key, entity_key) {
-            Some(_) => record_key,
-            None => entity_key.as_bytes(),
-        };
-        let expected_partition = compute_key_partition(partitioner, placed_key, self.partition_count);
-        (expected_partition != found_partition)
-            .then_some(Misplacement { expected_partition, cause: MisplacementCause::OtherThanDeclared })
     }
 }

@@ -1,3 +1,5 @@
+mod random_topics;
+
 use std::collections::BTreeMap;
 
 use windrow_core::{MisplacedRecordPolicy, Partitioner};
@@ -30,7 +32,7 @@ impl RandomNumbers {
 }
 
 /// The misplaced records that the detectors of all partitions found.
-#[derive(Default)]
+#[derive(Default, Debug)]
 struct DetectorFindings {
     records_by_partition: BTreeMap<Partition, usize>,
     /// For each partition, the number of its records before the first finding.
@@ -106,7 +108,9 @@ fn known_forms_of_an_entity_key_are_found_and_encoded() {
     ] {
         let form = KeyForm::find_form(record_key, entity_key);
         let form = form.unwrap_or_else(|| panic!("{record_key:?} holds {entity_key}"));
-        assert_eq!(form.encode_entity_key(entity_key).as_deref(), Some(record_key), "{form:?}");
+        let mut encoded = Vec::new();
+        assert!(form.encode_entity_key(entity_key, &mut encoded), "{form:?}");
+        assert_eq!(encoded, record_key, "{form:?}");
     }
     assert!(KeyForm::find_form(br#""\u00e9""#, "é").is_some(), "an escape of JSON");
     for (record_key, entity_key) in [(&b"u2"[..], "u1"), (b"order-u1", "u1"), (b"", "u1"), (b"\0\0\0\x2a", "042")] {
@@ -310,22 +314,81 @@ fn a_hundred_thousand_records_of_a_topic_that_is_keyed_by_user() {
     }
 }
 
+fn declared(partitioner: Partitioner) -> RecordPlacementRules {
+    RecordPlacementRules {
+        partition_count: 8,
+        declared_partitioner: Some(partitioner),
+        misplaced_policy: MisplacedRecordPolicy::DeadLetter,
+    }
+}
+
+/// The record key decides, whatever its form is: a key in an unknown form may hold the user too.
 #[test]
 fn a_declared_partitioner_needs_no_evidence() {
-    let declared = RecordPlacementRules {
-        partition_count: 8,
-        declared_partitioner: Some(Partitioner::Murmur2),
-        misplaced_policy: MisplacedRecordPolicy::DeadLetter,
-    };
-    let is_misplaced = |record_key: &[u8], entity_key: &str, partition: Partition| {
+    for (partition, key) in (0..8).flat_map(|partition| {
+        [&b"u1"[..], b"\"u1\"", b"household 1", b"{\"user_id\":\"u1\"}"].map(|key| (partition, key))
+    }) {
         let mut detector = MisplacementDetector::new(partition);
-        detector.find_misplacement(&declared, &HASH_KEY, record_key, entity_key).is_some()
+        let found = detector.find_misplacement(&declared(Partitioner::Murmur2), &HASH_KEY, key, "u1");
+        let expected_partition = compute_key_partition(Partitioner::Murmur2, key, 8);
+        let misplacement = Misplacement { expected_partition, cause: MisplacementCause::OtherThanDeclared };
+        assert_eq!(found, (expected_partition != partition).then_some(misplacement), "{key:?} in {partition}");
+    }
+}
+
+/// The declared partitioner places every record, and the records of a user are still in several partitions.
+#[test]
+fn two_forms_of_the_entity_key_and_other_keys_are_found_with_a_declared_partitioner() {
+    let two_forms =
+        |record: u64, user: &str| if record.is_multiple_of(3) { format!("\"{user}\"") } else { user.to_owned() };
+    let orders = |record: u64, _: &str| format!("order-{record}");
+    let keys: [fn(u64, &str) -> String; 2] = [two_forms, orders];
+    for key_of in keys {
+        let place = |record: u64, user: &str| {
+            let key = key_of(record, user).into_bytes();
+            let partition = compute_key_partition(Partitioner::Crc32, &key, 8);
+            (key, partition)
+        };
+        let found = find_misplaced(&declared(Partitioner::Crc32), send(16_000, 1_500, place));
+        assert_eq!(found.records_before_finding.len(), 8);
+        assert!(found.records_before_finding.values().all(|records| *records < 1_500), "{found:?}");
+        for (_, misplacement, entity_key) in &found.misplacements {
+            assert_eq!(misplacement.cause, MisplacementCause::VaryingRecordKeys);
+            let expected = compute_key_partition(Partitioner::Crc32, entity_key.as_bytes(), 8);
+            assert_eq!(misplacement.expected_partition, expected);
+        }
+    }
+}
+
+/// A topic may be keyed by a function of the user, as the household. A few users who move are no evidence.
+#[test]
+fn a_few_users_with_another_key_are_no_evidence() {
+    let place = |record: u64, user: &str| {
+        let number: u64 = number_of(user);
+        let household = if number.is_multiple_of(100) && record > 60_000 { number + 1_000_000 } else { number / 3 };
+        let key = format!("household {household}").into_bytes();
+        let partition = compute_key_partition(Partitioner::Murmur2, &key, 2);
+        (key, partition)
     };
-    for partition in 0..8 {
-        let is_home = |key: &[u8]| compute_key_partition(Partitioner::Murmur2, key, 8) == partition;
-        assert_eq!(is_misplaced(b"u1", "u1", partition), !is_home(b"u1"));
-        assert_eq!(is_misplaced(b"\"u1\"", "u1", partition), !is_home(b"\"u1\""));
-        assert_eq!(is_misplaced(b"order-1", "u1", partition), !is_home(b"u1"), "the entity key decides");
+    let found = find_misplaced(&rules(2), send(120_000, 2_000, place));
+    assert!(found.misplacements.is_empty(), "{:?}", found.misplacements.first());
+}
+
+/// If no key holds the user in a known form, the others may be keyed by a function of the user.
+#[test]
+fn only_keys_that_changed_are_reported_if_the_form_is_unknown() {
+    let place = |record: u64, user: &str| {
+        let number: u64 = number_of(user);
+        // One household in ten is replaced by the order.
+        let key =
+            if number.is_multiple_of(10) { format!("order {record}") } else { format!("household {}", number / 3) };
+        let partition = compute_key_partition(Partitioner::Murmur2, key.as_bytes(), 4);
+        (key.into_bytes(), partition)
+    };
+    let found = find_misplaced(&rules(4), send(40_000, 400, place));
+    assert_eq!(found.records_before_finding.len(), 4, "it is evidence");
+    for (_, _, user) in &found.misplacements {
+        assert_eq!(number_of(user) % 10, 0, "{user} has the same key always");
     }
 }
 

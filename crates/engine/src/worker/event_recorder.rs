@@ -14,6 +14,7 @@ use tracing::{error, info, warn};
 use windrow_core::text::pluralize;
 use windrow_core::{EventTime, FeatureOverflow, FeatureView};
 
+use super::record_key_check::format_key;
 use crate::checkpoint::{CheckpointId, CheckpointSize, MissingRows, OpenedPartition, SavepointRequest};
 use crate::metrics::{LateArrival, RecordingBudget};
 use crate::record_key::{MisplacedRecord, Misplacement};
@@ -217,19 +218,21 @@ impl WorkerEventRecorder {
     }
 
     /// Counts a misplaced record. Logs the first, the tenth, the hundredth and so on.
-    pub(super) fn record_misplaced_record(&mut self, record: &SourceRecord<'_>, misplaced: &MisplacedRecord) {
+    pub(super) fn record_misplaced_record(&mut self, misplaced: &MisplacedRecord<'_>) {
         let Self { metrics, clock, recording_budget: budget } = self;
         metrics.misplaced_records.add(1);
         let count = metrics.misplaced_records.get();
-        let (partition, offset) = (record.partition, record.offset);
-        let MisplacedRecord { record_key, entity_key, key_field, misplacement } = misplaced;
+        let MisplacedRecord { source_record: &SourceRecord { partition, offset, .. }, key_field, misplacement, .. } =
+            *misplaced;
         let Misplacement { expected_partition, cause } = misplacement;
+        let (record_key, entity_key) =
+            (|| format_key(misplaced.record_key), || format_key(misplaced.entity_key.as_bytes()));
         if is_power_of_ten(count) {
             error!(
                 partition,
                 offset,
-                record_key,
-                entity_key,
+                record_key = record_key(),
+                entity_key = entity_key(),
                 expected_partition,
                 count,
                 "misplaced record, because {cause}; make all producers send `{key_field}` as the record key, with the same \
@@ -241,9 +244,10 @@ impl WorkerEventRecorder {
             kind,
             found_at_ms: clock.wall_now_ms(),
             description: format!(
-                "Records are in the wrong partition, because {cause}. The record at offset {offset} with the key \
-                 `{record_key}` and {key_field} `{entity_key}` is in partition {partition} and belongs in partition \
-                 {expected_partition}"
+                "Records are in the wrong partition, because {cause}. The record at offset {offset} with the key `{}` and \
+                 {key_field} `{}` is in partition {partition} and belongs in partition {expected_partition}",
+                record_key(),
+                entity_key()
             ),
             remedy: format!("Make all producers send `{key_field}` as the record key, with the same partitioner."),
         });
