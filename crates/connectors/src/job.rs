@@ -49,11 +49,17 @@ fn define_record_placement(pipeline: &Pipeline, input: JobInput<'_>) -> RecordPl
     };
     match input.growth_policy {
         PartitionGrowthPolicy::Refuse => known,
-        // After partitions were added, older records are where a smaller number of partitions put them. Only a warning
-        // that needs evidence fits all of them.
-        PartitionGrowthPolicy::Accept => {
-            RecordPlacementRules { declared_partitioner: None, misplaced_policy: MisplacedRecordPolicy::Warn, ..known }
-        }
+        // After partitions were added, older records are where a smaller number of partitions put them. They are not where
+        // the declared partitioner puts them now, but they are no evidence either. Without a declared partitioner, no
+        // record may become a dead letter.
+        PartitionGrowthPolicy::Accept => RecordPlacementRules {
+            declared_partitioner: None,
+            misplaced_policy: match known.misplaced_policy {
+                MisplacedRecordPolicy::DeadLetter => MisplacedRecordPolicy::Warn,
+                policy @ (MisplacedRecordPolicy::Warn | MisplacedRecordPolicy::Halt) => policy,
+            },
+            ..known
+        },
     }
 }
 

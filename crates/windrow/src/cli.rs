@@ -157,7 +157,7 @@ pub(crate) struct RunArgs {
     #[arg(long = "instance", value_name = "NAME", conflicts_with = "bounded")]
     pub(crate) group_instance_name: Option<String>,
     /// Continue although partitions were added to the topic. Windows that were open at that moment may be
-    /// split in two
+    /// split in two. `source.kafka.partitioner` is not used, because older records are where fewer partitions put them
     #[arg(long = "accept-partitions")]
     pub(crate) accept_added_partitions: bool,
     /// Create the topic with this number of partitions if it does not exist [default: a missing topic is exit code 4]

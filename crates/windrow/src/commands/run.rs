@@ -63,6 +63,16 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitStatus, CommandFailure> {
     );
     let growth =
         if args.accept_added_partitions { PartitionGrowthPolicy::Accept } else { PartitionGrowthPolicy::Refuse };
+    if growth == PartitionGrowthPolicy::Accept
+        && let Some(partitioner) = source.partitioner
+    {
+        warn!(
+            partitioner = partitioner.name(),
+            on_misplaced = source.misplaced_record_policy.name(),
+            "--accept-partitions does not use source.kafka.partitioner, because older records are where fewer partitions put \
+             them; only evidence finds misplaced records, and none becomes a dead letter"
+        );
+    }
     let topic_monitor = Arc::new(TopicMonitor::new(&topic, &source.brokers, growth)?);
     let mut checkpoint_config = place.create_checkpoint_config(
         &pipeline,

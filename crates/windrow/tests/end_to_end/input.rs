@@ -78,11 +78,65 @@ fn record_keys_that_are_not_the_user_are_reported() {
     assert!(log.contains("because the record key is not the entity key"), "{log}");
     assert!(log.contains("Make all producers send `user_id` as the record key, with the same partitioner"), "{log}");
 
+    // Only evidence shows this fault: the declared partitioner places each record.
     let mut refusing = TestJob::new(&kafka.brokers, &redis.url(), &topic);
     refusing.set_override("source.kafka.on_misplaced=dead_letter");
-    refusing.set_override("source.kafka.partitioner=murmur2");
+    refusing.set_override("source.kafka.partitioner=crc32");
     let log = refusing.run_bounded(&[]);
-    assert!(log.contains("reason=\"misplaced: user_id `"), "{log}");
+    assert!(log.contains("misplaced record, because the record key is not the entity key"), "{log}");
+    assert!(!log.contains("dead letter"), "{log}");
+}
+
+/// A declared partitioner needs no evidence: a record is misplaced if it puts the record key elsewhere.
+#[test]
+fn records_of_another_partitioner_than_declared_are_dead_letters() {
+    let kafka = kafka_or_skip!();
+    let redis = Redis::start();
+    let topic = kafka.create_unique_topic(4, &[]);
+    let events: Vec<_> =
+        (0..40).map(|user: u32| keyed_event(&format!("household {}", user / 2), &user.to_string())).collect();
+    kafka.produce_with_settings(&topic, &events, &[("partitioner", "murmur2_random")]);
+    let count_dead_letters = |declared: &str| {
+        let mut job = TestJob::new(&kafka.brokers, &redis.url(), &topic);
+        job.set_override("source.kafka.on_misplaced=dead_letter");
+        job.set_override(&format!("source.kafka.partitioner={declared}"));
+        job.run_bounded(&[]).matches("reason=\"misplaced: user_id `").count()
+    };
+    assert_eq!(count_dead_letters("murmur2"), 0);
+    assert!(count_dead_letters("crc32") > 0);
+}
+
+/// After partitions were added, older records are where fewer partitions put them. A declared partitioner is not used then,
+/// and the log says so. Evidence still halts.
+#[test]
+fn accepted_partitions_turn_off_the_declared_partitioner_and_the_log_says_so() {
+    let kafka = kafka_or_skip!();
+    let redis = Redis::start();
+    let topic = kafka.create_unique_topic(4, &[]);
+    let events: Vec<_> = (0..400).map(|user: u32| keyed_event(&user.to_string(), &user.to_string())).collect();
+    kafka.produce_with_settings(&topic, &events, &[("partitioner", "murmur2_random")]);
+    kafka.increase_partitions_to(&topic, 6);
+    let run = |topic: &str, policy: &str| {
+        let mut job = TestJob::new(&kafka.brokers, &redis.url(), topic);
+        job.set_override(&format!("source.kafka.on_misplaced={policy}"));
+        job.set_override("source.kafka.partitioner=murmur2");
+        job.run_to_end(&["--bounded", "--accept-partitions"])
+    };
+    for policy in ["dead_letter", "halt"] {
+        let output = run(&topic, policy);
+        let log = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{log}");
+        assert!(log.contains("--accept-partitions does not use source.kafka.partitioner"), "{log}");
+        assert!(!log.contains("misplaced:") && !log.contains("misplaced record,"), "{log}");
+    }
+    let orders = kafka.create_unique_topic(4, &[]);
+    let events: Vec<_> =
+        (0..4_000).map(|order| keyed_event(&format!("order-{order}"), &(order % 500).to_string())).collect();
+    kafka.produce(&orders, &events);
+    let output = run(&orders, "halt");
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(4), "{log}");
+    assert!(log.contains("because the record key is not the entity key"), "{log}");
 }
 
 /// Two producers with different partitioners: librdkafka's default and that of Java.
