@@ -103,6 +103,7 @@ pub(super) fn claim_partition_at_fence(
             return Ok(FenceClaimOutcome::Overtaken { newer_epoch: newest });
         }
         if opening.restored_shard.manifest.is_none() {
+            epoch_claim::withdraw_claim(&*config.checkpoint_store, partition, epoch);
             let place = config.checkpoint_store.place().to_owned();
             return Err(DamagedState::MissingCheckpoint { place, partition, epoch: stored }.into());
         }

@@ -8,6 +8,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use tracing::warn;
+
 use super::config::CheckpointConfig;
 use super::create_object::create_or_compare_object;
 use super::object_names::{self, ParsedObjectName};
@@ -80,6 +82,15 @@ fn verify_exclusive_create(
         // The store did not create the object a second time, as required. If the store was only unreachable, this
         // proves nothing, but the next claim of any partition repeats the check.
         Err(_) => Ok(ClaimStanding::Newest),
+    }
+}
+
+/// Deletes the claim of `epoch`, which the fence has refused because the store holds no checkpoint of `partition`. If
+/// these claims stayed, a later claim would exceed the epoch of the fence, and the partition would begin with empty
+/// state although its rows are in the row store.
+pub(super) fn withdraw_claim(store: &dyn CheckpointStore, partition: Partition, epoch: Epoch) {
+    if let Err(fault) = store.delete_objects(&[object_names::epoch_object_name(partition, epoch)]) {
+        warn!(partition, epoch, %fault, "the claim of an epoch that the fence has refused cannot be deleted");
     }
 }
 
