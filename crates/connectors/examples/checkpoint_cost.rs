@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use windrow_connectors::job::{JobInput, define_job};
 use windrow_connectors::object_store::ObjectStoreOpener;
 use windrow_core::Row;
-use windrow_engine::checkpoint::{CheckpointConfig, RestoreSource, StateIdentity};
+use windrow_engine::checkpoint::{CheckpointConfig, PartitionFaultPolicy, RestoreSource, StateIdentity};
 use windrow_engine::halt::InputFault;
 use windrow_engine::{
     CheckpointStore, CheckpointStoreOpener, CommitWait, FenceToken, FlushTicket, Halt, NoDeadLetterSink, NoRowFence,
@@ -201,6 +201,7 @@ fn checkpoints(store: Arc<dyn CheckpointStore>, every: Duration) -> CheckpointCo
         restore_source: None,
         droppable_view_names: Default::default(),
         accepts_added_partitions: false,
+        partition_fault_policy: PartitionFaultPolicy::Halt,
         snapshot_limits: Default::default(),
         process_name: "bench".to_owned(),
     }

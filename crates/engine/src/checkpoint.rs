@@ -79,7 +79,7 @@ mod take_savepoint;
 mod thread_messages;
 
 pub(crate) use checkpoint_thread_handle::CheckpointThreadHandle;
-pub use config::{CheckpointConfig, RestoreSource, StateIdentity, TopicIdentityCheck};
+pub use config::{CheckpointConfig, PartitionFaultPolicy, RestoreSource, StateIdentity, TopicIdentityCheck};
 pub use manifest::{CheckpointId, CheckpointLayer, CheckpointManifest, EarlierCut, StatePart, StoredView};
 pub use missing_rows::MissingRows;
 pub use object_errors::{ObjectDamage, ObjectFault, UnusableObject};

@@ -13,6 +13,8 @@ mod output_fault;
 mod service_fault;
 mod state_fault;
 
+use crate::StoreFault;
+
 pub use error_chain::{ErrorChain, SharedError, share_error};
 pub use input_fault::{AddedPartitions, CheckpointPlace, InputFault, LostOffset, MisplacedInputRecord, RecreatedTopic};
 pub use output_fault::OutputFault;
@@ -21,6 +23,15 @@ pub use state_fault::{
     ChangedViews, CheckpointStoreFault, ContestedPartition, DamagedCheckpoint, DamagedState, DroppedView, ForeignState,
     NewerState, PipelineAndTopic, ViewChange,
 };
+
+/// The part of a job that a fault concerns.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FaultScope {
+    /// The fault concerns one partition. The other partitions can continue.
+    OnePartition,
+    /// The fault concerns all partitions, or no partition.
+    WholeJob,
+}
 
 /// A fault that no retry resolves, so the job stops. Rows and checkpoints that are already written are not deleted.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -64,4 +75,35 @@ pub enum Halt {
     /// A process outside the job's consumer group claims a partition again and again.
     #[error(transparent)]
     PartitionContested(#[from] ContestedPartition),
+}
+
+impl Halt {
+    /// Returns which part of the job the fault concerns. A pipeline can demand that the job continues without a
+    /// partition that has a fault of its own.
+    ///
+    /// Records without keys and misplaced records concern several partitions: the events of one entity are spread over
+    /// them. Changed views, newer state, a changed topic, and a store that creates an object twice concern each partition
+    /// in the same way.
+    #[must_use]
+    pub const fn fault_scope(&self) -> FaultScope {
+        match self {
+            Self::LostOffset(_)
+            | Self::DamagedState(_)
+            | Self::CheckpointStore(CheckpointStoreFault::Refused {
+                source: StoreFault::Exists | StoreFault::Failed(_) | StoreFault::Refused(_),
+                ..
+            }) => FaultScope::OnePartition,
+            Self::Input(_)
+            | Self::Output(_)
+            | Self::Unreachable(_)
+            | Self::Refused(_)
+            | Self::TopicRecreated(_)
+            | Self::PartitionsAdded(_)
+            | Self::ForeignState(_)
+            | Self::ChangedViews(_)
+            | Self::NewerState(_)
+            | Self::CheckpointStore(_)
+            | Self::PartitionContested(_) => FaultScope::WholeJob,
+        }
+    }
 }

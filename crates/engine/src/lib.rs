@@ -39,6 +39,7 @@
 //! | `worker/event_recorder.rs` | the log line and the counter of whatever is logged |
 //! | `worker/fencing.rs` | partitions that another worker has claimed, or whose rows are lost |
 //! | `worker/owned_partition.rs` | the data of an opened partition |
+//! | `worker/parking.rs` | partitions with a fault of their own, which are parked and opened again later |
 //! | `worker/partition_change_queue.rs` | the pending changes of partitions, in order |
 //! | `worker/partition_changes.rs` | partitions that are assigned or revoked |
 //! | `worker/partition_openings.rs` | partitions that are opened, each on its own |
@@ -142,7 +143,7 @@
 //!
 //! | file | content |
 //! |---|---|
-//! | `halt.rs` | the reasons why a job halts |
+//! | `halt.rs` | the reasons why a job halts, and which of them concern one partition |
 //! | `halt/error_chain.rs` | renders errors with their sources |
 //! | `halt/input_fault.rs` | records without keys, lost offsets, topics that are missing or changed |
 //! | `halt/output_fault.rs` | rows, dead letters or events that cannot be written |
@@ -160,6 +161,7 @@
 //! | `metrics/counter.rs` | one counter |
 //! | `metrics/histogram.rs` | durations in buckets from a millisecond to a day |
 //! | `metrics/missing_rows.rs` | the rows that the row store has lost and that a worker cannot write again |
+//! | `metrics/parked_partitions.rs` | the partitions that a worker has parked because of a fault |
 //! | `metrics/partition_status.rs` | what a worker publishes about its partitions |
 //! | `metrics/recent_events.rs` | the newest late events, dead letters and chart marks of a worker |
 //! | `metrics/worker_metrics.rs` | the counters of a worker and of its feature views |
@@ -248,8 +250,8 @@ pub use manual_clock::ManualClock;
 pub use metrics::{
     CheckpointMetrics, CheckpointRecord, CheckpointState, Counter, DeadLetterRecord, FeatureOverflowCounts, Histogram,
     HistogramCounts, InputProblem, InputProblemKind, LateEventRecord, MissingRowsMetrics, MissingRowsRecord,
-    PartitionStatus, PartitionStatuses, RecentEvents, RestoreRecord, TimelineMark, TimelineMarkKind, TruncatedBytes,
-    ViewMetrics, WorkerMetrics, WorkerTimeUse,
+    ParkedPartition, ParkedPartitions, PartitionStatus, PartitionStatuses, RecentEvents, RestoreRecord, TimelineMark,
+    TimelineMarkKind, TruncatedBytes, ViewMetrics, WorkerMetrics, WorkerTimeUse,
 };
 pub use record_key::RecordPlacementRules;
 pub use retry_backoff::RetryBackoff;

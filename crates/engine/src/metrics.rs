@@ -11,6 +11,7 @@ mod checkpoint_metrics;
 mod counter;
 mod histogram;
 mod missing_rows;
+mod parked_partitions;
 mod partition_status;
 mod recent_events;
 mod worker_metrics;
@@ -20,6 +21,7 @@ pub use checkpoint_metrics::{CheckpointMetrics, CheckpointRecord, CheckpointStat
 pub use counter::Counter;
 pub use histogram::{Histogram, HistogramCounts};
 pub use missing_rows::{MissingRowsMetrics, MissingRowsRecord};
+pub use parked_partitions::{ParkedPartition, ParkedPartitions};
 pub use partition_status::{PartitionStatus, PartitionStatuses};
 pub use recent_events::{
     DeadLetterRecord, InputProblem, InputProblemKind, LateEventRecord, RecentEvents, TimelineMark, TimelineMarkKind,

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::Halt;
+use crate::halt::LostOffset;
 use crate::identifiers::{Offset, Partition, PartitionOffsets};
 
 /// A record that the worker borrows from the source while it processes the record.
@@ -51,6 +52,9 @@ pub enum PollOutcome {
     /// The value is the offsets that they hold. The pipeline allows it. The source delivers no more records of these
     /// partitions until [`Source::start_partitions`].
     LogTruncated(BTreeMap<Partition, HeldOffsets>),
+    /// The source no longer holds the offsets at which reading of these partitions would continue, and the pipeline does
+    /// not allow it. The source delivers no more records of these partitions until [`Source::seek_partitions`].
+    OffsetsLost(Vec<LostOffset>),
     /// The partition was read up to the end offset that the partition had when the job started. Occurs only for bounded
     /// input.
     PartitionFinished(Partition),
@@ -99,7 +103,7 @@ impl StartOffset {
     }
 }
 
-/// The answer to [`Source::resolve_start_offsets`]. A partition whose start offset is unknown is in neither map.
+/// The answer to [`Source::resolve_start_offsets`]. A partition whose start offset is unknown is in no map.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct StartOffsets {
     /// The partitions whose start offset is known.
@@ -108,6 +112,8 @@ pub struct StartOffsets {
     /// that were already read. The pipeline allows it, but reading cannot continue with the state at that offset: the
     /// records after the end will be others.
     pub truncated_partitions: BTreeMap<Partition, HeldOffsets>,
+    /// The partitions that no longer hold the requested offset, although the pipeline does not allow it.
+    pub lost_offsets: BTreeMap<Partition, LostOffset>,
 }
 
 impl StartOffsets {
@@ -120,7 +126,7 @@ impl StartOffsets {
 
 impl FromIterator<(Partition, StartOffset)> for StartOffsets {
     fn from_iter<I: IntoIterator<Item = (Partition, StartOffset)>>(starts: I) -> Self {
-        Self { start_by_partition: starts.into_iter().collect(), truncated_partitions: BTreeMap::new() }
+        Self { start_by_partition: starts.into_iter().collect(), ..Self::default() }
     }
 }
 
@@ -149,11 +155,11 @@ pub trait Source {
     /// Returns the offsets at which reading of `partitions` would start. A partition starts at its entry in `offsets`.
     /// A partition without an entry starts at the start position that the pipeline sets. If records before the offset
     /// were deleted and the pipeline allows gaps, the partition starts at the first offset that exists. If the partition
-    /// ends before the offset, it is one of the [`StartOffsets::truncated_partitions`].
+    /// ends before the offset, it is one of the [`StartOffsets::truncated_partitions`]. If the pipeline allows no gaps, a
+    /// partition without the offset is one of the [`StartOffsets::lost_offsets`].
     ///
     /// # Errors
-    /// Fails if a start offset no longer exists and the pipeline allows no gaps, or if the input rejects the request
-    /// for offsets.
+    /// Fails if the input rejects the request for offsets.
     fn resolve_start_offsets(
         &mut self,
         partitions: &[Partition],

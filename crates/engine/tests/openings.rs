@@ -216,6 +216,7 @@ fn run_script(store: &Arc<HangingStore>, steps: Vec<Step>) -> Vec<SourceCall> {
         restore_source: None,
         droppable_view_names: Default::default(),
         accepts_added_partitions: false,
+        partition_fault_policy: windrow_engine::checkpoint::PartitionFaultPolicy::Halt,
         snapshot_limits: Default::default(),
         process_name: "test".to_owned(),
     };

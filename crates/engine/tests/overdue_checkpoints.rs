@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use windrow_core::{Aggregate, EventSchema, Feature, FeatureView, Row, WindowKind};
-use windrow_engine::checkpoint::{SnapshotLimits, StateIdentity};
+use windrow_engine::checkpoint::{PartitionFaultPolicy, SnapshotLimits, StateIdentity};
 use windrow_engine::{
     CheckpointConfig, CheckpointStore, Clock, CommitWait, DecodeRules, EventDecoder, Halt, JobDefinition, ListedObject,
     ManualClock, NoDeadLetterSink, NoRowFence, Offset, Partition, PartitionOffsets, PollOutcome, RecordPlacementRules,
@@ -178,6 +178,7 @@ fn every_partition_gets_its_turn() {
         restore_source: None,
         droppable_view_names: Default::default(),
         accepts_added_partitions: false,
+        partition_fault_policy: PartitionFaultPolicy::Halt,
         // One slot per poll, so that a snapshot of all users takes many polls.
         snapshot_limits: SnapshotLimits { save_bytes_per_poll: 1, ..SnapshotLimits::default() },
         process_name: "test".to_owned(),

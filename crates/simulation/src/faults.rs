@@ -2,7 +2,7 @@
 //!
 //! Owns: the plan of a seed ([`PlannedFault`]), and which faults are active now. Does not own: the effects of a fault on
 //! a service (`store`, `redis_server`, `consumer_group`) or on an instance (`scheduler`).
-//! After [`ActiveFaults::heal`] no fault happens any more.
+//! After [`ActiveFaults::heal`] no fault happens any more. An operator then also repairs the damaged checkpoints.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -67,6 +67,8 @@ pub(crate) enum FaultAction {
     RefuseCommands(Duration),
     /// A bit of the newest checkpoint of a partition changes.
     DamageNewestCheckpoint,
+    /// A bit changes in every manifest of a partition.
+    DamageAllCheckpoints,
 }
 
 /// A fault and its time.
@@ -108,6 +110,7 @@ pub(crate) fn plan_faults(random: &mut SeededRandom, bounds: FaultBounds) -> Vec
             32 => FaultAction::RefuseCommands(lasting(1, 8)),
             33 => FaultAction::EmptyRedis,
             34 => FaultAction::DamageNewestCheckpoint,
+            35 => FaultAction::DamageAllCheckpoints,
             _ => FaultAction::FailOverRedis(random.index_below(12)),
         };
         if matches!(
@@ -211,7 +214,8 @@ impl ActiveFaults {
             | FaultAction::BreakRedisConnections
             | FaultAction::FailOverRedis(_)
             | FaultAction::EmptyRedis
-            | FaultAction::DamageNewestCheckpoint => {}
+            | FaultAction::DamageNewestCheckpoint
+            | FaultAction::DamageAllCheckpoints => {}
         }
     }
 

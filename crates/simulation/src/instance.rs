@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use windrow_connectors::redis::{RedisWriter, RedisWriterEnvironment, RedisWriterSettings, WriterCloseOutcome};
-use windrow_engine::checkpoint::{SnapshotLimits, StateIdentity};
+use windrow_engine::checkpoint::{PartitionFaultPolicy, SnapshotLimits, StateIdentity};
 use windrow_engine::halt::ErrorChain;
 use windrow_engine::{
     CheckpointConfig, Halt, NoDeadLetterSink, StopSignal, Worker, WorkerMetrics, WorkerOutcome, WorkerParts,
@@ -14,7 +14,7 @@ use crate::redis_client::RedisEndpoint;
 use crate::simulation_core::{CoroutineSpawner, InstanceIndex, VirtualClock};
 use crate::source::SimulatedSource;
 use crate::store_client::SimulatedStore;
-use crate::world::{HaltKind, InstanceEnding, SavedState, TOPIC, World};
+use crate::world::{InstanceEnding, SavedState, TOPIC, World};
 
 /// The time within which the writer must have written its rows after the worker's end.
 const REDIS_DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -27,11 +27,7 @@ pub(crate) fn run_instance(world: &Arc<World>, instance: InstanceIndex) {
     let stop_signal = world.instances[instance].lock().stop_signal.clone();
     let ending = match run_worker(world, instance, &stop_signal) {
         Ok(saved_everything) => InstanceEnding::Stopped { saved_everything },
-        Err(halt) => {
-            let kind =
-                if matches!(halt, Halt::DamagedState(_)) { HaltKind::DamagedState } else { HaltKind::Unexplained };
-            InstanceEnding::Halted { kind, reason: ErrorChain(&halt).to_string() }
-        }
+        Err(halt) => InstanceEnding::Halted { reason: ErrorChain(&halt).to_string() },
     };
     world.core.record(|| format!("process ends: {ending:?}"));
     world.instances[instance].lock().ending = Some(ending);
@@ -92,6 +88,7 @@ fn create_checkpoint_config(world: &Arc<World>, instance: InstanceIndex, writer:
         restore_source: None,
         droppable_view_names: Default::default(),
         accepts_added_partitions: false,
+        partition_fault_policy: PartitionFaultPolicy::Park,
         snapshot_limits: SNAPSHOT_LIMITS,
         process_name: format!("instance {instance}, start {start_count}"),
     }

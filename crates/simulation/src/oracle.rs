@@ -5,7 +5,8 @@
 //! Invariants that it checks: (1) Every row that Redis gets is one that the shard computes, whole, with a time to live.
 //! (2) No row goes back: a key never gets a row that comes before its present one. (3) A manifest is created only when
 //! all its objects exist, and when Redis has all rows before its offset. (4) An offset is committed only after a
-//! manifest with this offset. (5) At the end each key has its last row.
+//! manifest with this offset. (5) At the end each key has its last row. (6) A partition is parked only after one of its
+//! objects was damaged.
 //! Rows that Redis lost after it had acknowledged them are exempt from (5) if no checkpoint was kept that is old enough to
 //! compute them again: see [`LostRows`].
 
@@ -15,10 +16,11 @@ use std::ops::AddAssign;
 use bumpalo::Bump;
 use windrow_core::{LateEvent, Row, Shard, ShardOutput, Value};
 use windrow_engine::checkpoint::{CheckpointId, CheckpointManifest};
-use windrow_engine::{JobDefinition, Offset, Partition, PartitionOffsets};
+use windrow_engine::halt::{DamagedState, ErrorChain};
+use windrow_engine::{Halt, JobDefinition, Offset, Partition, PartitionOffsets};
 
 use crate::redis_keys::{StoredHash, StoredKeys, StoredValue};
-use crate::simulation_core::{InstanceIndex, SimulationCore};
+use crate::simulation_core::{InstanceIndex, InstanceProcess, SimulationCore};
 
 const FENCE_KEY_PREFIX: &[u8] = b"windrow:fence:";
 
@@ -53,8 +55,8 @@ struct ObservedManifest {
     offset: Offset,
     last_row_numbers: Vec<u64>,
     object_names: BTreeSet<String>,
-    /// Whether it is neither deleted nor damaged.
-    is_readable: bool,
+    /// Whether it was deleted, or lacks objects.
+    is_gone: bool,
 }
 
 /// The row counts in a fence.
@@ -88,6 +90,8 @@ pub struct SimulationCounts {
     pub exempt_keys: u64,
     /// Ends of instances by a kill.
     pub kills: u64,
+    /// Partitions that a process has parked.
+    pub parked_partitions: u64,
 }
 
 impl AddAssign for SimulationCounts {
@@ -99,6 +103,7 @@ impl AddAssign for SimulationCounts {
         self.failovers += other.failovers;
         self.exempt_keys += other.exempt_keys;
         self.kills += other.kills;
+        self.parked_partitions += other.parked_partitions;
     }
 }
 
@@ -112,6 +117,10 @@ pub(crate) struct RowOracle {
     last_failover_ms: i64,
     fence_epochs: BTreeMap<Vec<u8>, u64>,
     damaged_objects: BTreeSet<String>,
+    /// The partitions of which an object was ever damaged.
+    partitions_with_damage: BTreeSet<Partition>,
+    /// The partitions that each process has parked.
+    parked_by_process: BTreeSet<(InstanceIndex, u64, Partition)>,
     pub(crate) counts: SimulationCounts,
 }
 
@@ -155,6 +164,8 @@ impl RowOracle {
             last_failover_ms: i64::MIN,
             fence_epochs: BTreeMap::new(),
             damaged_objects: BTreeSet::new(),
+            partitions_with_damage: BTreeSet::new(),
+            parked_by_process: BTreeSet::new(),
             counts: SimulationCounts::default(),
         }
     }
@@ -203,7 +214,10 @@ impl RowOracle {
     /// Notes for the lost rows of `partition` which of them no kept checkpoint computes again.
     fn note_oldest_kept_checkpoint(&mut self, partition: Partition) {
         let manifests = self.manifests.get(&partition).into_iter().flatten();
-        let oldest = manifests.filter(|manifest| manifest.is_readable).min_by_key(|manifest| manifest.checkpoint_id);
+        let is_readable = |manifest: &&ObservedManifest| {
+            !manifest.is_gone && manifest.object_names.is_disjoint(&self.damaged_objects)
+        };
+        let oldest = manifests.filter(is_readable).min_by_key(|manifest| manifest.checkpoint_id);
         for lost in self.lost_rows.iter_mut().filter(|lost| lost.partition == partition) {
             let count = oldest.and_then(|oldest| oldest.last_row_numbers.get(lost.view)).copied().unwrap_or(0);
             lost.oldest_kept_count.get_or_insert(count);
@@ -214,21 +228,41 @@ impl RowOracle {
     pub(crate) fn observe_deleted_manifest(&mut self, partition: Partition, checkpoint_id: CheckpointId) {
         let manifests = self.manifests.get_mut(&partition).into_iter().flatten();
         for manifest in manifests.filter(|manifest| manifest.checkpoint_id == checkpoint_id) {
-            manifest.is_readable = false;
+            manifest.is_gone = true;
         }
     }
 
-    /// Notes that a fault has damaged an object.
-    pub(crate) fn observe_damaged_object(&mut self, name: &str) {
+    /// Notes that a fault has damaged an object of `partition`.
+    pub(crate) fn observe_damaged_object(&mut self, partition: Partition, name: &str) {
         self.damaged_objects.insert(name.to_owned());
-        for manifest in self.manifests.values_mut().flatten() {
-            manifest.is_readable &= !manifest.object_names.contains(name);
-        }
+        self.partitions_with_damage.insert(partition);
     }
 
-    /// Returns whether a fault has damaged an object, so that a process may halt for want of a readable checkpoint.
-    pub(crate) fn has_damaged_objects(&self) -> bool {
-        !self.damaged_objects.is_empty()
+    /// Notes that all damaged objects were repaired.
+    pub(crate) fn observe_repair(&mut self) {
+        self.damaged_objects.clear();
+    }
+
+    /// Checks that `process` has parked `partition` for a fault of this partition.
+    pub(crate) fn observe_parked_partition(
+        &mut self,
+        core: &SimulationCore,
+        process: InstanceProcess,
+        partition: Partition,
+        fault: &Halt,
+    ) {
+        let InstanceProcess { instance, start_count } = process;
+        if self.parked_by_process.insert((instance, start_count, partition)) {
+            self.counts.parked_partitions += 1;
+        }
+        let is_explained = matches!(fault, Halt::DamagedState(DamagedState::NoReadableCheckpoint { .. }))
+            && self.partitions_with_damage.contains(&partition);
+        if !is_explained {
+            core.report_violation(format!(
+                "instance {instance} has parked partition {partition}, which has no fault: {}",
+                ErrorChain(fault)
+            ));
+        }
     }
 
     fn observe_row(&mut self, core: &SimulationCore, instance: InstanceIndex, key: &[u8], row: &mut StoredHash) {
@@ -324,7 +358,7 @@ impl RowOracle {
         self.manifests.entry(partition).or_default().push(ObservedManifest {
             checkpoint_id: manifest.checkpoint_id,
             offset: manifest.offset,
-            is_readable: has_all_objects && object_names.is_disjoint(&self.damaged_objects),
+            is_gone: !has_all_objects,
             object_names,
             last_row_numbers: manifest.views.iter().map(|view| view.last_row_number).collect(),
         });

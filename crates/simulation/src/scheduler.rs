@@ -199,6 +199,7 @@ impl Scheduler {
             FaultAction::BreakRedisConnections => self.world.redis.close_connections(),
             FaultAction::EmptyRedis => self.world.redis.lose_all_keys(&self.world.redis_surroundings()),
             FaultAction::DamageNewestCheckpoint => self.world.damage_newest_checkpoint(),
+            FaultAction::DamageAllCheckpoints => self.world.damage_all_checkpoints(),
             FaultAction::FailOverRedis(lag) => self.world.redis.fail_over(&self.world.redis_surroundings(), lag),
             _ => self.world.faults.begin(action),
         }

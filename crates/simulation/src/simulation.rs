@@ -16,7 +16,7 @@ use crate::scheduler::Scheduler;
 use crate::simulation_core::SimulationCore;
 use crate::trace::TraceMode;
 use crate::trace_subscriber::TraceSubscriber;
-use crate::world::{HaltKind, InstanceEnding, SavedState, World};
+use crate::world::{InstanceEnding, SavedState, World};
 
 /// The time after the end of all faults within which everything must have come to rest.
 const REST_TIMEOUT: Duration = Duration::from_secs(180);
@@ -77,12 +77,10 @@ fn run_phases(core: &Arc<SimulationCore>) -> Result<SimulationCounts, String> {
     (0..instance_count).for_each(|instance| scheduler.start_instance(instance));
     run_until_healed(&mut scheduler, &world, heals_at);
     run_until_rest(&mut scheduler, &world, heals_at);
-    if !has_explained_halt(&world) {
-        stop_all_instances(&mut scheduler, &world);
-    }
+    stop_all_instances(&mut scheduler, &world);
     scheduler.end();
     let mut oracle = world.oracle.lock();
-    if core.first_violation().is_none() && !has_explained_halt(&world) {
+    if core.first_violation().is_none() {
         let differences = world.redis.examine_keys(|keys| oracle.describe_differences(keys));
         differences.into_iter().for_each(|difference| core.report_violation(difference));
     }
@@ -91,39 +89,32 @@ fn run_phases(core: &Arc<SimulationCore>) -> Result<SimulationCounts, String> {
 
 fn run_until_healed(scheduler: &mut Scheduler, world: &World, heals_at: Duration) {
     scheduler.run_until(heals_at, |world| {
-        report_halts(world);
+        report_halts_and_parked_partitions(world);
         false
     });
     world.core.record(|| "all faults end".to_owned());
     world.faults.heal();
+    world.repair_damaged_objects();
 }
 
-/// Reports every process that has halted without a fault that explains it.
-fn report_halts(world: &World) {
+/// Reports every process that has halted, and every partition that was parked without a fault of its own.
+fn report_halts_and_parked_partitions(world: &World) {
     for (instance, state) in world.instances.iter().enumerate() {
-        if let Some(InstanceEnding::Halted { kind, reason }) = &state.lock().ending {
-            let explained = *kind == HaltKind::DamagedState && world.oracle.lock().has_damaged_objects();
-            if !explained {
-                world.core.report_violation(format!("instance {instance} halted: {reason}"));
-            }
+        if let Some(InstanceEnding::Halted { reason }) = &state.lock().ending {
+            world.core.report_violation(format!("instance {instance} halted: {reason}"));
         }
     }
-}
-
-/// Returns whether a process has halted for a fault that explains it. The job cannot come to rest then.
-fn has_explained_halt(world: &World) -> bool {
-    let is_halted = |ending: &Option<InstanceEnding>| matches!(ending, Some(InstanceEnding::Halted { .. }));
-    world.core.first_violation().is_none() && world.instances.iter().any(|instance| is_halted(&instance.lock().ending))
+    world.verify_parked_partitions();
 }
 
 fn run_until_rest(scheduler: &mut Scheduler, world: &World, heals_at: Duration) {
     let (producer_ends_at, deadline) = (heals_at + PRODUCING_AFTER_FAULTS, heals_at + REST_TIMEOUT);
-    while world.core.first_violation().is_none() && !has_explained_halt(world) {
+    while world.core.first_violation().is_none() {
         // An instance that was about to stop starts again after its end.
         (0..world.instances.len()).for_each(|instance| scheduler.start_instance(instance));
         let next_check = world.core.now() + REST_CHECK_INTERVAL;
         scheduler.run_until(next_check, |world| {
-            report_halts(world);
+            report_halts_and_parked_partitions(world);
             false
         });
         if world.core.now() < producer_ends_at {

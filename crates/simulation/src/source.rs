@@ -148,7 +148,8 @@ impl Source for SimulatedSource {
             if start > end_offset {
                 let topic = TOPIC.to_owned();
                 let lost = LostOffset { topic, partition, lost_offset: start, first_kept_offset: 0, end_offset };
-                return Err(lost.into());
+                starts.lost_offsets.insert(partition, lost);
+                continue;
             }
             let held_offsets = Some(HeldOffsets { first_offset: 0, end_offset });
             starts.start_by_partition.insert(partition, StartOffset { offset: start, held_offsets });

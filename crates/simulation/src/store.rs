@@ -28,6 +28,8 @@ pub(crate) enum StoreWrite {
 pub(crate) struct SimulatedObjects {
     objects: Mutex<BTreeMap<String, Vec<u8>>>,
     delayed_writes: Mutex<Vec<DelayedWrite>>,
+    /// The content of the damaged objects before the damage.
+    undamaged_contents: Mutex<BTreeMap<String, Vec<u8>>>,
 }
 
 impl SimulatedObjects {
@@ -71,9 +73,24 @@ impl SimulatedObjects {
         if let Some(bytes) = self.objects.lock().get_mut(name)
             && !bytes.is_empty()
         {
+            self.undamaged_contents.lock().entry(name.to_owned()).or_insert_with(|| bytes.clone());
             let index = usize::try_from(bit / 8).unwrap_or(0) % bytes.len();
             bytes[index] ^= 1 << (bit % 8);
         }
+    }
+
+    /// Puts back the content of all damaged objects that still exist. Returns their names.
+    pub(crate) fn repair_damaged_objects(&self) -> Vec<String> {
+        let contents = std::mem::take(&mut *self.undamaged_contents.lock());
+        let mut objects = self.objects.lock();
+        let mut repaired = Vec::new();
+        for (name, content) in contents {
+            if let Some(bytes) = objects.get_mut(&name) {
+                *bytes = content;
+                repaired.push(name);
+            }
+        }
+        repaired
     }
 
     pub(crate) fn read_object(&self, name: &str) -> Option<Vec<u8>> {

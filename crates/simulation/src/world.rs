@@ -90,17 +90,8 @@ pub(crate) struct SimulatedInstance {
 pub(crate) enum InstanceEnding {
     /// It has stopped as requested.
     Stopped { saved_everything: SavedState },
-    /// It has halted.
-    Halted { kind: HaltKind, reason: String },
-}
-
-/// Whether a fault of a simulation explains a halt.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum HaltKind {
-    /// No checkpoint of a partition can be read.
-    DamagedState,
-    /// No simulated fault may cause it.
-    Unexplained,
+    /// It has halted. No simulated fault may cause this: a partition with damaged checkpoints is parked.
+    Halted { reason: String },
 }
 
 /// Whether a process that stopped has saved its state.
@@ -276,19 +267,55 @@ impl World {
 
     /// Damages the newest checkpoint of a partition: its manifest, or an object of its newest layer.
     pub(crate) fn damage_newest_checkpoint(&self) {
-        let partition = self.core.choose_at_random(|random| {
-            Partition::try_from(random.number_below(u64::try_from(self.partition_count).unwrap_or(1))).unwrap_or(0)
-        });
+        let partition = self.choose_partition();
         let listed = self.objects.list_names(&format!("partition-{partition}/checkpoint"));
         let (Some(newest), Some(manifest)) = (listed.last(), self.read_newest_manifest(partition)) else { return };
         let parts = manifest.layers.last().map(|layer| layer.parts.as_slice()).unwrap_or_default();
         let mut names: Vec<&str> = parts.iter().map(|part| part.object_name.as_str()).collect();
         names.push(&newest.object_name);
         let name = names[self.core.choose_at_random(|random| random.index_below(names.len()))];
+        self.damage_object(partition, name);
+    }
+
+    /// Damages the manifests of all checkpoints of a partition.
+    pub(crate) fn damage_all_checkpoints(&self) {
+        let partition = self.choose_partition();
+        for listed in self.objects.list_names(&format!("partition-{partition}/checkpoint")) {
+            self.damage_object(partition, &listed.object_name);
+        }
+    }
+
+    fn choose_partition(&self) -> Partition {
+        self.core.choose_at_random(|random| {
+            Partition::try_from(random.number_below(u64::try_from(self.partition_count).unwrap_or(1))).unwrap_or(0)
+        })
+    }
+
+    fn damage_object(&self, partition: Partition, name: &str) {
         let bit = self.core.choose_at_random(|random| random.next_u64());
         self.core.record(|| format!("store: {name} is damaged"));
         self.objects.damage_object(name, bit);
-        self.oracle.lock().observe_damaged_object(name);
+        self.oracle.lock().observe_damaged_object(partition, name);
+    }
+
+    /// Repairs all damaged objects, as an operator does from a backup.
+    pub(crate) fn repair_damaged_objects(&self) {
+        for name in self.objects.repair_damaged_objects() {
+            self.core.record(|| format!("store: {name} is repaired"));
+        }
+        self.oracle.lock().observe_repair();
+    }
+
+    /// Lets the oracle check the partitions that the running processes have parked.
+    pub(crate) fn verify_parked_partitions(&self) {
+        for (instance, state) in self.instances.iter().enumerate() {
+            let metrics = state.lock().metrics.clone();
+            let Some(parked) = metrics.map(|metrics| metrics.parked_partitions.list_parked()) else { continue };
+            for (partition, parked) in parked {
+                let process = self.current_process(instance);
+                self.oracle.lock().observe_parked_partition(&self.core, process, partition, &parked.fault);
+            }
+        }
     }
 
     /// Returns the newest manifest of `partition`.

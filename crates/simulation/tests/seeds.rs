@@ -40,6 +40,7 @@ fn describe_failure(report: &SimulationReport) -> String {
 /// A simulation in which nothing happens proves nothing.
 fn assert_much_has_happened(total: SimulationCounts) {
     assert!(total.rows_written > SEEDS && total.manifests > SEEDS && total.fence_claims > SEEDS, "{total:?}");
+    assert!(total.parked_partitions > SEEDS / 100, "{total:?}");
     assert!(total.failovers > 100 && total.kills > 100 && total.exempt_keys < total.rows_written / 50, "{total:?}");
 }
 

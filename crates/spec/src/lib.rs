@@ -123,8 +123,8 @@ pub use diagnostics::render::RenderStyle;
 pub use key_template::{KeySegment, KeyTemplate, RedisKeyWindow};
 pub use overrides::{OverrideSyntaxError, PipelineOverride};
 pub use pipeline::{
-    CheckpointSpec, DeadLetterSpec, EventSpec, GroupProtocol, KafkaSourceSpec, LostOffsetPolicy, Pipeline,
-    RedisSinkSpec, RedisViewSpec, RowAcknowledgement, SinkSpec, SourceSpec, StartPosition, WatermarkSpec,
+    CheckpointSpec, DeadLetterSpec, EventSpec, GroupProtocol, KafkaSourceSpec, LostOffsetPolicy, PartitionFaultSetting,
+    Pipeline, RedisSinkSpec, RedisViewSpec, RowAcknowledgement, SinkSpec, SourceSpec, StartPosition, WatermarkSpec,
 };
 pub use schema::pipeline_file_schema;
 pub use secrets::{NoSecrets, SecretSource};

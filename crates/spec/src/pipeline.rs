@@ -74,6 +74,8 @@ pub struct KafkaSourceSpec {
     pub start_position: StartPosition,
     /// What a worker does if Kafka has deleted the record from which the worker must continue.
     pub lost_offset_policy: LostOffsetPolicy,
+    /// What a worker does with a partition that has a fault of its own.
+    pub partition_fault_setting: PartitionFaultSetting,
     /// What a worker does with a record that is not in the partition of its entity.
     pub misplaced_record_policy: MisplacedRecordPolicy,
     /// The partitioner of all producers, or `None` if the file declares none. A pipeline whose misplaced records become
@@ -95,11 +97,32 @@ pub enum StartPosition {
 /// What a worker does if Kafka has deleted the record from which the worker must continue.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LostOffsetPolicy {
-    /// The worker halts, so that an operator can decide.
+    /// The worker does not continue, so that an operator can decide. The partition has a fault
+    /// ([`PartitionFaultSetting`]).
     Halt,
     /// The worker continues at the oldest record that Kafka still has. The deleted records are missing from all
     /// windows.
     Earliest,
+}
+
+/// What a worker does with a partition that has a fault of its own, such as damaged state or a lost offset.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PartitionFaultSetting {
+    /// The worker parks the partition and opens it again later. Its other partitions continue.
+    Park,
+    /// The job halts.
+    Halt,
+}
+
+impl PartitionFaultSetting {
+    /// Returns the word that a pipeline file uses.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Park => "park",
+            Self::Halt => "halt",
+        }
+    }
 }
 
 /// The rebalance protocol of the consumer group.

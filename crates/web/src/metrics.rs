@@ -64,7 +64,7 @@ fn collect_metric_families(report: &InstanceReport, pipeline: &Pipeline) -> Metr
     workers::add_worker_metrics(&mut families, &report.workers);
     views::add_view_metrics(&mut families, &report.views);
     let owned = select_largest_epoch_per_partition(report);
-    partitions::add_partition_metrics(&mut families, report.topic_partition_count, &owned);
+    partitions::add_partition_metrics(&mut families, report, &owned);
     dependencies::add_dependency_metrics(&mut families, report);
     redis::add_redis_metrics(&mut families, &report.redis_writer);
     freshness::add_freshness_metrics(&mut families, &report.freshness);

@@ -28,7 +28,8 @@ pub use history::{ChartMark, HistorySample};
 pub use instance::{InstanceReport, InstanceState};
 pub use partition::PartitionReport;
 pub use problem::{
-    DeadLetterReport, InputProblemReport, LateEventReport, LoggedProblemReport, MissingRowsReport, RecordExcerpt,
+    DeadLetterReport, InputProblemReport, LateEventReport, LoggedProblemReport, MissingRowsReport,
+    ParkedPartitionReport, RecordExcerpt,
 };
 pub use reachability::ReachabilityReport;
 pub use redis::RedisWriterReport;

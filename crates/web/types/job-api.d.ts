@@ -192,13 +192,27 @@ export interface OwnedPartition extends ReportSource {
 	checkpoint_age_ms: number | null;
 }
 
-/** A partition without an owner has its number and nothing else. */
+/** A partition that the instance has parked because of a fault, and does not read. */
+export interface ParkedPartition extends ReportSource {
+	partition: number;
+	since_ms: number;
+	retry_at_ms: number;
+	fault: string;
+	todo: string;
+}
+
+/** A partition that is not read has its number, and its fault if it is parked. */
 export type UnownedPartition = {
 	[Field in Exclude<
 		keyof OwnedPartition,
 		"partition" | "instance" | "host"
 	>]?: null;
-} & { partition: number; instance: null; host: null };
+} & {
+	partition: number;
+	instance: null;
+	host: null;
+	parked: ParkedPartition | null;
+};
 
 export type Partition = OwnedPartition | UnownedPartition;
 
@@ -436,6 +450,7 @@ export interface PipelinePlan {
 		topic: string;
 		group: string;
 		on_lost_offset: "halt" | "earliest";
+		on_partition_fault: "park" | "halt";
 		on_misplaced: "warn" | "dead_letter" | "halt";
 		partitioner: "murmur2" | "crc32" | null;
 		group_protocol: "classic" | "consumer";

@@ -65,16 +65,18 @@ Exit codes:
   7  Kafka or Redis refused a request
   8  Redis did not acknowledge the last rows before the stop; the next run computes them again
   9  replay, generate, savepoint or run --bounded was stopped early; its output is incomplete
- 10  the offset to continue from is no longer in Kafka (source.kafka.on_lost_offset)
+ 10  the offset to continue from is no longer in Kafka (source.kafka.on_lost_offset) (*)
  11  the topic was deleted and created again
  12  partitions were added to the topic (--accept-partitions)
  13  the state belongs to another pipeline or topic, or there is no state
  14  feature views changed; their state must be dropped first (--drop-state)
  15  the state was written by a newer version of Windrow
- 16  no checkpoint of a partition is readable, or state verify found damage
- 17  the checkpoint store failed or refused a request
+ 16  no checkpoint of a partition is readable (*), or state verify found damage
+ 17  the checkpoint store failed or refused a request (*)
  18  another job has taken over a partition
- 19  health: the running job answered that it is not healthy";
+ 19  health: the running job answered that it is not healthy
+(*) a fault of one partition parks it, and run continues without it, unless
+    source.kafka.on_partition_fault is \"halt\" or the run is --bounded";
 
 impl From<ExitStatus> for ExitCode {
     fn from(exit: ExitStatus) -> Self {

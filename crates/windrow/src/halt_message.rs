@@ -264,6 +264,11 @@ fn checkpoint_store_hint(fault: &CheckpointStoreFault) -> String {
         CheckpointStoreFault::Refused { .. } => {
             "Correct `checkpoint.store`, or extend this user's permissions in the store".to_owned()
         }
+        CheckpointStoreFault::ParkedPartitionInSavepoint { .. } => {
+            "Resolve the fault, as the job's pages say, and take the savepoint again. The incomplete savepoint can be \
+             deleted"
+                .to_owned()
+        }
         CheckpointStoreFault::SavepointFailed { .. }
         | CheckpointStoreFault::UnreadableSavepoint { .. }
         | CheckpointStoreFault::ThreadNotStarted { .. }

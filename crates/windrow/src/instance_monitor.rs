@@ -249,6 +249,7 @@ impl ReportSource for InstanceMonitor {
             recent_checkpoints: recent_events::recent_checkpoints(&self.worker_metrics),
             checkpoint_counts: reports::sum_checkpoint_counts(&self.worker_metrics),
             recent_restores: recent_events::recent_restores(&self.worker_metrics),
+            parked_partitions: reports::build_parked_partition_reports(&self.worker_metrics),
             missing_rows: recent_events::missing_rows(&self.worker_metrics),
             history: samples.history.completed_steps().collect(),
             recent_chart_marks: recent_events::recent_chart_marks(&self.worker_metrics, self.create_started_mark()),

@@ -11,11 +11,11 @@ use std::time::Duration;
 use windrow_connectors::kafka::{TopicIdentity, TopicMonitor};
 use windrow_connectors::object_store::ObjectStoreOpener;
 use windrow_connectors::outage::SharedOutageTracker;
-use windrow_engine::checkpoint::{CurrentSavepointRequest, StateIdentity, escape_name_segment};
+use windrow_engine::checkpoint::{CurrentSavepointRequest, PartitionFaultPolicy, StateIdentity, escape_name_segment};
 use windrow_engine::{
     CheckpointConfig, CheckpointStore, CheckpointStoreOpener, RowFence, StopSignal, StoreFault, SystemClock,
 };
-use windrow_spec::Pipeline;
+use windrow_spec::{PartitionFaultSetting, Pipeline};
 
 use crate::exit::{CommandFailure, ExitStatus};
 use crate::reachability_tracking_store::ReachabilityTrackingStore;
@@ -106,6 +106,10 @@ impl JobStateFolder {
             restore_source: None,
             droppable_view_names: Default::default(),
             accepts_added_partitions: false,
+            partition_fault_policy: match pipeline.source.kafka().partition_fault_setting {
+                PartitionFaultSetting::Park => PartitionFaultPolicy::Park,
+                PartitionFaultSetting::Halt => PartitionFaultPolicy::Halt,
+            },
             snapshot_limits: Default::default(),
             process_name: create_process_name()?,
         })

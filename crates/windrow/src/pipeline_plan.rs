@@ -58,6 +58,7 @@ pub(crate) fn plan_as_json(pipeline: &Pipeline) -> serde_json::Value {
                 LostOffsetPolicy::Halt => "halt",
                 LostOffsetPolicy::Earliest => "earliest",
             },
+            "on_partition_fault": pipeline.source.kafka().partition_fault_setting.name(),
             "on_misplaced": pipeline.source.kafka().misplaced_record_policy.name(),
             "partitioner": pipeline.source.kafka().partitioner.map(Partitioner::name),
             "group_protocol": match pipeline.source.kafka().group_protocol {

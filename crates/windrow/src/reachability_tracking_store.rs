@@ -20,7 +20,7 @@ impl ReachabilityTrackingStore {
 
     fn record_reachability<T>(&self, answer: Result<T, StoreFault>) -> Result<T, StoreFault> {
         match &answer {
-            Ok(_) | Err(StoreFault::Exists) => self.reachability.mark_reachable(),
+            Ok(_) | Err(StoreFault::Exists | StoreFault::CreatedTwice) => self.reachability.mark_reachable(),
             Err(StoreFault::Failed(error) | StoreFault::Refused(error)) => {
                 self.reachability.mark_unreachable(&error.to_string());
             }

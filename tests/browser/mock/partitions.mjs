@@ -18,7 +18,22 @@ const PLACE = "/ecommerce-4be1c1f2";
 function partitionRow(state, partition) {
 	const { now } = state;
 	if (state.is("broken") && partition === 3)
-		return { partition, instance: null, host: null };
+		return { partition, instance: null, host: null, parked: null };
+	if (state.is("broken") && partition === 2)
+		return {
+			partition,
+			instance: null,
+			host: null,
+			parked: {
+				...ownerOf(partition),
+				partition,
+				since_ms: now - 95_000,
+				retry_at_ms: now + 25_000,
+				fault:
+					"no checkpoint of partition 2 in file:./.windrow/checkpoints can be read",
+				todo: "Nothing was changed. Restore the folder from a backup, or start from a savepoint with `--from`",
+			},
+		};
 	const second = Math.floor(now / 1000);
 	const offset =
 		128_400_000 +

@@ -75,6 +75,7 @@ const PLAN = {
 		topic: "ecommerce-events",
 		group: "feature-engineering-group",
 		on_lost_offset: "halt",
+		on_partition_fault: "park",
 		on_misplaced: "warn",
 		partitioner: null,
 		group_protocol: "classic",

@@ -84,6 +84,13 @@ impl CheckpointThread {
                 let SnapshotToComplete { fence_token, snapshot_purpose, .. } = *completion;
                 Some(CheckpointEvent::SnapshotEnded { fence_token, snapshot_purpose, number, outcome })
             }
+            CheckpointCommand::RefuseSavepoint { partition, request, fault } => {
+                let store = &*self.config.checkpoint_store;
+                if let Err(fault) = savepoint_request::refuse_savepoint(store, &request, partition, &fault) {
+                    warn!(partition, savepoint = request.savepoint_id, %fault, "the savepoint cannot be refused; it times out");
+                }
+                None
+            }
             CheckpointCommand::DiscardSnapshot(partition) => {
                 self.partition_checkpoints_mut(partition).discard_draft();
                 None

@@ -35,6 +35,15 @@ pub struct RestoreSource {
     pub source_store: Arc<dyn CheckpointStore>,
 }
 
+/// What a worker does with a partition that has a fault of its own, such as damaged state or a lost offset.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PartitionFaultPolicy {
+    /// The worker parks the partition, continues with its other partitions, and opens the partition again later.
+    Park,
+    /// The job halts.
+    Halt,
+}
+
 /// The settings of a job's checkpoints. All workers of a process share these settings.
 #[derive(Clone)]
 pub struct CheckpointConfig {
@@ -62,6 +71,8 @@ pub struct CheckpointConfig {
     pub droppable_view_names: BTreeSet<String>,
     /// Whether the job accepts checkpoints that were taken when the topic had another number of partitions.
     pub accepts_added_partitions: bool,
+    /// What a worker does with a partition that has a fault of its own.
+    pub partition_fault_policy: PartitionFaultPolicy,
     /// The bounds within which the workers save snapshots.
     pub snapshot_limits: SnapshotLimits,
     /// The unique name of this process. Windrow writes the name into epoch objects and manifests.

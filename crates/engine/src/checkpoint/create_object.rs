@@ -16,6 +16,6 @@ pub(super) fn create_or_compare_object(
             Ok(Some(found)) => Ok(found == bytes),
             _ => Err(failed),
         },
-        Err(refused @ StoreFault::Refused(_)) => Err(refused),
+        Err(refused @ (StoreFault::Refused(_) | StoreFault::CreatedTwice)) => Err(refused),
     }
 }

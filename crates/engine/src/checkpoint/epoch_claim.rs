@@ -14,7 +14,6 @@ use super::config::CheckpointConfig;
 use super::create_object::create_or_compare_object;
 use super::object_names::{self, ParsedObjectName};
 use super::store::{CheckpointStore, ListedObject, StoreFault};
-use crate::halt::share_error;
 use crate::identifiers::{Epoch, Partition};
 
 /// Claims `partition` under a new epoch and returns the epoch. The new epoch is larger than all existing epochs of the
@@ -74,10 +73,7 @@ fn verify_exclusive_create(
         Ok(()) => match read_largest_epoch(store, partition)? {
             // The owner of a larger epoch has deleted the object. This process was slow or suspended meanwhile.
             Some(newest) if newest > epoch => Ok(ClaimStanding::Overtaken { newest }),
-            _ => Err(StoreFault::Refused(share_error(
-                "the store lets two processes create the same object. Checkpoints need a store with conditional writes \
-                 (`If-None-Match: *`)",
-            ))),
+            _ => Err(StoreFault::CreatedTwice),
         },
         // The store did not create the object a second time, as required. If the store was only unreachable, this
         // proves nothing, but the next claim of any partition repeats the check.
@@ -122,7 +118,7 @@ mod tests {
 
     use super::*;
     use crate::NoRowFence;
-    use crate::checkpoint::{SnapshotLimits, StateIdentity};
+    use crate::checkpoint::{PartitionFaultPolicy, SnapshotLimits, StateIdentity};
 
     /// A store in which another worker claims epoch 5 and deletes the smaller epochs, as soon as epoch 1 is created. So
     /// it seems to a worker that was suspended in the middle of its claim.
@@ -183,6 +179,7 @@ mod tests {
             restore_source: None,
             droppable_view_names: Default::default(),
             accepts_added_partitions: false,
+            partition_fault_policy: PartitionFaultPolicy::Halt,
             snapshot_limits: SnapshotLimits::default(),
             process_name: "test".to_owned(),
         }

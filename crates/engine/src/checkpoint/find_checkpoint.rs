@@ -138,7 +138,9 @@ fn restore_best_listed_checkpoint(
     for &id in ids.iter().rev() {
         match read_manifest(retry, store, partition, id)? {
             CheckpointReadOutcome::Whole(manifest) => manifests.push(manifest),
-            CheckpointReadOutcome::Damaged(object) => damaged.push(log_damaged_checkpoint(partition, id, object)),
+            CheckpointReadOutcome::Damaged(unusable_object) => {
+                damaged.push(DamagedCheckpoint { checkpoint_id: id, unusable_object });
+            }
         }
     }
     for manifest in limits.rank_manifests(&manifests) {
@@ -146,6 +148,7 @@ fn restore_best_listed_checkpoint(
         let id = manifest.checkpoint_id;
         match restore_shard(retry, store, job, manifest)? {
             CheckpointReadOutcome::Whole(ShardFromManifest { shard, stored_view_index_by_job_view }) => {
+                log_damaged_checkpoints(partition, &damaged);
                 // If the views or the number of partitions have changed, the next snapshot is a base. The manifest of
                 // this base holds the new views and the new number of partitions. So the operator need not permit the
                 // same change again at the next start.
@@ -171,21 +174,30 @@ fn restore_best_listed_checkpoint(
                     manifest: Some(manifest.clone()),
                 })));
             }
-            CheckpointReadOutcome::Damaged(object) => damaged.push(log_damaged_checkpoint(partition, id, object)),
+            CheckpointReadOutcome::Damaged(unusable_object) => {
+                damaged.push(DamagedCheckpoint { checkpoint_id: id, unusable_object });
+            }
         }
     }
     // If a readable checkpoint is not within the limits, the caller decides what follows.
     if damaged.len() < ids.len() || ids.is_empty() {
+        log_damaged_checkpoints(partition, &damaged);
         Ok(CheckpointSearchOutcome::NoCheckpoint { next_checkpoint_number: next_number })
     } else {
         Err(DamagedState::NoReadableCheckpoint { place: store.place().to_owned(), partition, damaged }.into())
     }
 }
 
-/// Logs that a checkpoint cannot be read, and returns the checkpoint's id with the reason.
-fn log_damaged_checkpoint(partition: Partition, id: CheckpointId, object: UnusableObject) -> DamagedCheckpoint {
-    error!(partition, checkpoint = %id, reason = %object, "a checkpoint cannot be read; using the checkpoint before it");
-    DamagedCheckpoint { checkpoint_id: id, unusable_object: object }
+/// Logs which checkpoints cannot be read although the partition can be opened. If it cannot, the fault names them.
+fn log_damaged_checkpoints(partition: Partition, damaged: &[DamagedCheckpoint]) {
+    for DamagedCheckpoint { checkpoint_id, unusable_object } in damaged {
+        error!(
+            partition,
+            checkpoint = %checkpoint_id,
+            reason = %unusable_object,
+            "a checkpoint cannot be read; using the checkpoint before it"
+        );
+    }
 }
 
 /// Reads the manifest of checkpoint `id`. A manifest counts as damaged if it is missing, was altered, or belongs to

@@ -6,6 +6,7 @@
 //! partition-3/state/0000000007-0000000041-0002        the third state object of checkpoint 41
 //! savepoint/request                                   the current savepoint request
 //! savepoint/ID/partition-3                            the confirmation that partition 3 is in savepoint ID
+//! savepoint/ID/parked-3                               partition 3 is parked, so savepoint ID fails
 //! savepoints/ID/…                                     the default folder of savepoint ID
 //! instances/…                                         the reports of instances, which the web server writes
 //! ```
@@ -71,6 +72,10 @@ pub(crate) fn savepoint_confirmations_folder(savepoint: &str) -> String {
 
 pub(crate) fn savepoint_confirmation_object_name(savepoint: &str, partition: Partition) -> String {
     format!("savepoint/{savepoint}/partition-{partition}")
+}
+
+pub(crate) fn savepoint_refusal_object_name(savepoint: &str, partition: Partition) -> String {
+    format!("savepoint/{savepoint}/parked-{partition}")
 }
 
 /// The meaning of an object's name: the kind of the object, the partition, and the epoch or checkpoint.

@@ -166,6 +166,20 @@ pub(super) fn create_savepoint_request(
     Ok(())
 }
 
+/// Lets the requested savepoint fail, because `partition` is parked. `fault` is the reason. Creates an object in `store`.
+pub(super) fn refuse_savepoint(
+    store: &dyn CheckpointStore,
+    request: &SavepointRequest,
+    partition: Partition,
+    fault: &str,
+) -> Result<(), StoreFault> {
+    let object = object_names::savepoint_refusal_object_name(&request.savepoint_id, partition);
+    match store.create_object(&object, fault.as_bytes().to_vec()) {
+        Ok(()) | Err(StoreFault::Exists) => Ok(()),
+        Err(fault) => Err(fault),
+    }
+}
+
 /// Confirms that the requested savepoint contains `partition`, by creating an object in `store`.
 pub(super) fn confirm_saved_partition(
     store: &dyn CheckpointStore,

@@ -36,13 +36,19 @@ pub enum StoreFault {
     /// permission, the place is not a directory.
     #[error(transparent)]
     Refused(SharedError),
+    /// The store created an object that exists. Such a store cannot decide which process owns a partition.
+    #[error(
+        "the store lets two processes create the same object. Checkpoints need a store with conditional writes \
+         (`If-None-Match: *`)"
+    )]
+    CreatedTwice,
 }
 
 /// Two faults are equal if their variants and messages are equal.
 impl PartialEq for StoreFault {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Exists, Self::Exists) => true,
+            (Self::Exists, Self::Exists) | (Self::CreatedTwice, Self::CreatedTwice) => true,
             (Self::Failed(left), Self::Failed(right)) | (Self::Refused(left), Self::Refused(right)) => {
                 left.to_string() == right.to_string()
             }
@@ -60,7 +66,7 @@ impl StoreFault {
     pub const fn fault_class(&self) -> FaultClass {
         match self {
             Self::Failed(_) => FaultClass::Transient,
-            Self::Exists | Self::Refused(_) => FaultClass::NeedsOperator,
+            Self::Exists | Self::Refused(_) | Self::CreatedTwice => FaultClass::NeedsOperator,
         }
     }
 }

@@ -59,8 +59,8 @@ pub struct SavepointProgress {
 ///
 /// # Errors
 /// [`Halt::Unreachable`] when some partitions were not confirmed in time, or another savepoint is being taken.
-/// [`Halt::ForeignState`] when the job has no checkpoint. [`Halt::CheckpointStore`] when a store refuses an operation
-/// or fails.
+/// [`Halt::ForeignState`] when the job has no checkpoint. [`Halt::CheckpointStore`] when a partition is parked, and when
+/// a store refuses an operation or fails.
 pub fn take_savepoint(
     parameters: SavepointParameters<'_>,
     mut on_progress: impl FnMut(SavepointProgress),
@@ -84,8 +84,13 @@ pub fn take_savepoint(
         StoredSavepointRequest { savepoint_id: id.to_owned(), target_place: target.place().to_owned(), expires_at_ms };
     create_savepoint_request(store, &request, clock)?;
     let waited = wait_for_confirmations(&parameters, &partitions, &mut on_progress);
-    let mut finished: Vec<String> =
-        partitions.iter().map(|&partition| object_names::savepoint_confirmation_object_name(id, partition)).collect();
+    let answer_names = |&partition: &Partition| {
+        [
+            object_names::savepoint_confirmation_object_name(id, partition),
+            object_names::savepoint_refusal_object_name(id, partition),
+        ]
+    };
+    let mut finished: Vec<String> = partitions.iter().flat_map(answer_names).collect();
     finished.push(object_names::SAVEPOINT_REQUEST_OBJECT.to_owned());
     if let Err(fault) = store.delete_objects(&finished) {
         warn!(%fault, "cannot withdraw the savepoint request; the request expires by itself");
@@ -112,6 +117,14 @@ fn wait_for_confirmations(
         // If the store cannot list the confirmations, all partitions count as unconfirmed until the next poll.
         let listed = store.list_objects(&object_names::savepoint_confirmations_folder(id)).unwrap_or_default();
         let confirmed: BTreeSet<&str> = listed.iter().map(|object| object.object_name.as_str()).collect();
+        for &partition in partitions {
+            let refusal = object_names::savepoint_refusal_object_name(id, partition);
+            if confirmed.contains(refusal.as_str()) {
+                let fault = store.read_object(&refusal).ok().flatten().unwrap_or_default();
+                let fault = String::from_utf8_lossy(&fault).into_owned();
+                return Err(CheckpointStoreFault::ParkedPartitionInSavepoint { partition, fault }.into());
+            }
+        }
         let is_missing = |partition: &Partition| {
             !confirmed.contains(object_names::savepoint_confirmation_object_name(id, *partition).as_str())
         };

@@ -31,6 +31,8 @@ pub(crate) enum CheckpointCommand {
     /// Complete the snapshot. The worker has sent all pieces of the snapshot, and the row store has acknowledged all
     /// rows before the cut.
     CompleteSnapshot(Box<SnapshotToComplete>),
+    /// Let the requested savepoint fail, because the partition is parked. `fault` is the reason.
+    RefuseSavepoint { partition: Partition, request: Arc<SavepointRequest>, fault: String },
     /// Discard the draft of the partition's unfinished snapshot.
     DiscardSnapshot(Partition),
 }

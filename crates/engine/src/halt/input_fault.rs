@@ -130,6 +130,12 @@ pub struct LostOffset {
 }
 
 impl LostOffset {
+    /// Returns whether the source has lost records that were already read: the partition ends before the offset.
+    #[must_use]
+    pub const fn has_lost_read_records(&self) -> bool {
+        self.lost_offset > self.end_offset
+    }
+
     fn describe_loss(&self) -> String {
         let Self { topic, partition, lost_offset: offset, first_kept_offset: first, end_offset: end } = self;
         if offset < first {

@@ -158,6 +158,14 @@ pub enum CheckpointStoreFault {
         /// The answer of the store.
         source: StoreFault,
     },
+    /// A savepoint was not taken, because a partition is parked.
+    #[error("the savepoint was not taken: partition {partition} is parked because of a fault: {fault}")]
+    ParkedPartitionInSavepoint {
+        /// The parked partition.
+        partition: Partition,
+        /// The fault of the partition.
+        fault: String,
+    },
     /// A savepoint was not taken, because the job's checkpoint store or the savepoint's store failed.
     #[error("the savepoint was not taken")]
     SavepointFailed {

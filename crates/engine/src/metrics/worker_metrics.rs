@@ -10,6 +10,7 @@ use windrow_core::EventTime;
 use super::checkpoint_metrics::CheckpointMetrics;
 use super::counter::Counter;
 use super::missing_rows::MissingRowsMetrics;
+use super::parked_partitions::ParkedPartitions;
 use super::partition_status::PartitionStatuses;
 use super::recent_events::RecentEvents;
 use super::worker_time_use::WorkerTimeUse;
@@ -81,6 +82,8 @@ pub struct WorkerMetrics {
     pub time_use: WorkerTimeUse,
     /// The newest late events, dead letters and timeline marks.
     pub recent_events: RecentEvents,
+    /// The partitions that the worker has parked because of a fault.
+    pub parked_partitions: ParkedPartitions,
     /// The status of every partition that the worker owns.
     pub partition_statuses: PartitionStatuses,
     /// The lowest watermark of the worker's shards in epoch milliseconds; `i64::MIN` if the worker has no shard, or if
@@ -108,6 +111,7 @@ impl WorkerMetrics {
             shard_count: AtomicU64::new(0),
             time_use: WorkerTimeUse::default(),
             recent_events: RecentEvents::default(),
+            parked_partitions: ParkedPartitions::default(),
             partition_statuses: PartitionStatuses::default(),
             lowest_watermark_ms: AtomicI64::new(i64::MIN),
         })

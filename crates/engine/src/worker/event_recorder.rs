@@ -10,17 +10,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 use windrow_core::text::pluralize;
 use windrow_core::{EventTime, FeatureOverflow, FeatureView};
 
 use super::record_key_check::format_key;
 use crate::checkpoint::{CheckpointId, CheckpointSize, MissingRows, OpenedPartition, SavepointRequest};
+use crate::halt::ErrorChain;
 use crate::metrics::{LateArrival, RecordingBudget};
 use crate::record_key::{MisplacedRecord, Misplacement};
 use crate::{
-    CheckpointRecord, CheckpointState, Clock, DeadLetter, Epoch, InputProblem, InputProblemKind, Partition, RefusedRow,
-    RestoreRecord, SourceRecord, TimelineMark, TimelineMarkKind, WorkerMetrics,
+    CheckpointRecord, CheckpointState, Clock, DeadLetter, Epoch, Halt, InputProblem, InputProblemKind, ParkedPartition,
+    Partition, RefusedRow, RestoreRecord, SourceRecord, TimelineMark, TimelineMarkKind, WorkerMetrics,
 };
 
 /// The maximum number of dead letters for which a worker writes a log line. The worker counts later dead letters
@@ -77,6 +78,9 @@ impl WorkerEventRecorder {
     pub(super) fn record_partition_opened(&self, opened: &OpenedPartition) {
         let (partition, epoch) = (opened.fence_token.partition, opened.fence_token.epoch);
         self.record_missing_rows(&opened.missing_rows);
+        if self.metrics.parked_partitions.remove_opened(partition) {
+            info!(partition, "the fault of the parked partition is resolved; the partition is read again");
+        }
         let offset = opened.next_offset;
         let Some(restored) = &opened.restored_checkpoint else {
             info!(partition, epoch, offset, "partition opened with empty state, because it has no checkpoint");
@@ -113,6 +117,49 @@ impl WorkerEventRecorder {
             );
         }
         self.metrics.missing_rows.add_missing_rows(missing, self.clock.wall_now_ms());
+    }
+
+    /// Notes that the worker has parked a partition, or that an attempt to open it has failed. Logs only the first
+    /// failure, and one with another fault.
+    pub(super) fn record_partition_parked(&self, partition: Partition, fault: Halt, retry_delay: Duration) {
+        let now_ms = self.clock.wall_now_ms();
+        let text = ErrorChain(&fault).to_string();
+        let latest = ParkedPartition { parked_at_ms: now_ms, attempted_at_ms: now_ms, retry_delay, fault };
+        let known = self.metrics.parked_partitions.note_failed_attempt(partition, latest);
+        let is_known_fault = known.as_ref().is_some_and(|known| ErrorChain(&known.fault).to_string() == text);
+        let retry_in_s = retry_delay.as_secs();
+        if is_known_fault {
+            debug!(partition, retry_in_s, "the fault of the parked partition lasts");
+            return;
+        }
+        error!(
+            partition,
+            fault = text,
+            retry_in_s,
+            "partition parked because of a fault; it writes nothing until the fault is resolved, and the worker continues \
+             with its other partitions"
+        );
+        if known.is_none() {
+            self.add_timeline_mark(TimelineMarkKind::Revoked, format!("parked {}", format_partitions(&[partition])));
+        }
+    }
+
+    /// Logs that a savepoint fails because `partition` is parked. Returns the text of the partition's fault.
+    pub(super) fn record_savepoint_refused(&self, partition: Partition, request: &SavepointRequest) -> String {
+        let parked = self.metrics.parked_partitions.list_parked();
+        let fault = parked.get(&partition).map(|parked| ErrorChain(&parked.fault).to_string()).unwrap_or_default();
+        error!(
+            partition,
+            savepoint = request.savepoint_id,
+            fault,
+            "savepoint refused, because the partition is parked"
+        );
+        fault
+    }
+
+    /// Forgets the parked partitions for which `is_parked` returns false: the worker has released them.
+    pub(super) fn forget_unparked_partitions(&self, is_parked: impl Fn(Partition) -> bool) {
+        self.metrics.parked_partitions.retain_partitions(is_parked);
     }
 
     pub(super) fn record_partition_fenced(&self, partition: Partition, newer_epoch: Epoch) {

@@ -43,11 +43,12 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                 }
                 // A stop also interrupts the opening threads.
                 OpeningAnswer::Failed(_) if self.stop_signal.is_requested() => {}
-                OpeningAnswer::Failed(halt) => return Err(halt),
+                OpeningAnswer::Failed(halt) => self.park_or_halt(partition, halt)?,
             }
         }
         self.request_fence_claims(&restored, now)?;
         self.run_opened_partitions(opened, now)?;
+        self.reopen_parked_partitions(now)?;
         self.start_openings(now)
     }
 
@@ -95,6 +96,9 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
     /// Runs assigned partitions of a job without checkpoints. The worker has nothing to restore or claim.
     fn run_without_checkpoints(&mut self, partitions: &[Partition], now: Duration) -> Result<(), Halt> {
         let starts = self.source.resolve_start_offsets(partitions, &PartitionOffsets::new())?;
+        if let Some((_, lost)) = starts.lost_offsets.first_key_value() {
+            return Err(lost.clone().into());
+        }
         let start_offsets = starts.known_offsets();
         self.source.start_partitions(partitions, &start_offsets)?;
         let clock = self.read_both_clocks();
@@ -120,6 +124,11 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         let checkpoint_offsets: PartitionOffsets = restored.iter().filter_map(known).collect();
         let starts = self.source.resolve_start_offsets(&partitions, &checkpoint_offsets)?;
         for partition in partitions {
+            let earlier_loss = self.partitions.get(&partition).and_then(|tracked| tracked.lost_records.clone());
+            if let Some(lost) = earlier_loss.or_else(|| starts.lost_offsets.get(&partition).cloned()) {
+                self.park_or_halt(partition, lost.into())?;
+                continue;
+            }
             let Some(tracked) = self.partitions.get_mut(&partition) else { continue };
             let start: Option<StartOffset> = starts.start_by_partition.get(&partition).copied();
             if let Some(&held_now) = starts.truncated_partitions.get(&partition) {

@@ -15,8 +15,12 @@ use tracing::debug;
 use super::active_snapshot::{ActiveSnapshot, SnapshotStage};
 use super::owned_partition::OwnedPartition;
 use crate::checkpoint::{OpeningCommand, PartitionOpening};
-use crate::halt::{CheckpointStoreFault, share_error};
-use crate::{Halt, HeldOffsets, Offset, Partition};
+use crate::halt::{CheckpointStoreFault, LostOffset, share_error};
+use crate::{Halt, HeldOffsets, Offset, Partition, RetryBackoff};
+
+/// The delay before the first attempt to open a parked partition again. Each further delay is twice as long.
+const SHORTEST_PARK_DELAY: Duration = Duration::from_secs(5);
+const LONGEST_PARK_DELAY: Duration = Duration::from_secs(300);
 
 /// The phase of a partition, with the data that exists only in that phase.
 #[derive(Debug)]
@@ -38,6 +42,9 @@ pub(super) enum PartitionPhase {
     /// Another worker has claimed the partition. This worker waits until the consumer group confirms that this worker
     /// owns the partition, or revokes the partition. `since` is the monotonic time at which the wait began.
     Fenced { since: Duration },
+    /// The partition has a fault that an operator must resolve. The worker opens the partition again at the monotonic
+    /// time `retry_at`, and continues with its other partitions meanwhile.
+    Parked { retry_at: Duration },
 }
 
 /// The reason why a partition is opened.
@@ -45,8 +52,8 @@ pub(super) enum PartitionPhase {
 pub(super) enum OpenReason {
     /// The consumer group has assigned the partition to this worker.
     NewAssignment,
-    /// The partition restarts from its last checkpoint. The row store has lost rows, the source has lost records, or
-    /// another worker had claimed the partition by mistake.
+    /// The partition restarts from its last checkpoint. The row store has lost rows, the source has lost records, another
+    /// worker had claimed the partition by mistake, or the partition was parked.
     Restart,
 }
 
@@ -69,6 +76,7 @@ pub(super) enum PhaseName {
     Draining,
     Released,
     Fenced,
+    Parked,
 }
 
 impl PhaseName {
@@ -83,6 +91,7 @@ impl PhaseName {
             Self::Draining => "draining",
             Self::Released => "released",
             Self::Fenced => "fenced",
+            Self::Parked => "parked",
         }
     }
 
@@ -92,17 +101,21 @@ impl PhaseName {
             // In a job without checkpoints, an assigned partition changes directly to `Running`, because the worker has
             // nothing to restore or claim.
             Self::Assigned => matches!(next, Self::Opening | Self::Running | Self::Released),
-            Self::Opening => matches!(next, Self::Claiming | Self::Released),
-            Self::Claiming => matches!(next, Self::Running | Self::Opening | Self::Fenced | Self::Released),
-            Self::Running => {
-                matches!(next, Self::Snapshotting | Self::Draining | Self::Released | Self::Fenced | Self::Assigned)
+            Self::Opening => matches!(next, Self::Claiming | Self::Released | Self::Parked),
+            Self::Claiming => {
+                matches!(next, Self::Running | Self::Opening | Self::Fenced | Self::Released | Self::Parked)
             }
-            Self::Snapshotting => {
-                matches!(next, Self::Running | Self::Draining | Self::Released | Self::Fenced | Self::Assigned)
-            }
+            Self::Running => matches!(
+                next,
+                Self::Snapshotting | Self::Draining | Self::Released | Self::Fenced | Self::Assigned | Self::Parked
+            ),
+            Self::Snapshotting => matches!(
+                next,
+                Self::Running | Self::Draining | Self::Released | Self::Fenced | Self::Assigned | Self::Parked
+            ),
             Self::Draining => matches!(next, Self::Released | Self::Fenced | Self::Assigned),
             Self::Released => false,
-            Self::Fenced => matches!(next, Self::Assigned | Self::Released),
+            Self::Fenced | Self::Parked => matches!(next, Self::Assigned | Self::Released),
         }
     }
 }
@@ -149,6 +162,14 @@ pub(super) struct TrackedPartition {
     /// The offsets that the source still held when it had lost records that this worker has read; `None` if it has lost
     /// none, or the partition has gone back since.
     held_offsets_after_truncation: Option<HeldOffsets>,
+    /// The delays before the worker opens the parked partition again.
+    park_delay: RetryBackoff,
+    /// The records that the source has lost after this worker had read them, although the pipeline does not allow it.
+    /// The source may receive other records at these offsets, so no later attempt may open the partition as if nothing
+    /// was lost.
+    pub(super) lost_records: Option<LostOffset>,
+    /// The savepoint that the worker has refused because the partition is parked.
+    pub(super) refused_savepoint_id: Option<Box<str>>,
 }
 
 impl PartitionPhase {
@@ -162,6 +183,7 @@ impl PartitionPhase {
             Self::Draining(..) => PhaseName::Draining,
             Self::Released => PhaseName::Released,
             Self::Fenced { .. } => PhaseName::Fenced,
+            Self::Parked { .. } => PhaseName::Parked,
         }
     }
 
@@ -174,7 +196,8 @@ impl PartitionPhase {
             | Self::Opening { .. }
             | Self::Claiming { .. }
             | Self::Released
-            | Self::Fenced { .. } => None,
+            | Self::Fenced { .. }
+            | Self::Parked { .. } => None,
         }
     }
 }
@@ -188,7 +211,23 @@ impl TrackedPartition {
             phase_entered_at: now,
             repeated_fencing: RepeatedFencing::default(),
             held_offsets_after_truncation: None,
+            park_delay: RetryBackoff::new(SHORTEST_PARK_DELAY, LONGEST_PARK_DELAY),
+            lost_records: None,
+            refused_savepoint_id: None,
         }
+    }
+
+    /// Returns whether a fault of the partition can park it: the worker opens the partition, or processes its records.
+    pub(super) fn may_be_parked(&self) -> bool {
+        self.phase.name().may_become(PhaseName::Parked)
+    }
+
+    /// Moves the partition to the phase `Parked`, and drops its data. Returns the delay after which the worker opens the
+    /// partition again.
+    pub(super) fn park(&mut self, now: Duration) -> Result<Duration, IllegalTransition> {
+        let delay = self.park_delay.next_delay();
+        self.transition(PhaseName::Parked, now, |_| (PartitionPhase::Parked { retry_at: now + delay }, ()))?;
+        Ok(delay)
     }
 
     /// Notes that the source has lost records that this worker has read, and which offsets it still holds.
@@ -311,7 +350,9 @@ impl TrackedPartition {
     }
 
     pub(super) fn start_running(&mut self, owned: OwnedPartition, now: Duration) -> Result<(), IllegalTransition> {
-        self.transition(PhaseName::Running, now, |_| (PartitionPhase::Running(Box::new(owned)), ()))
+        self.transition(PhaseName::Running, now, |_| (PartitionPhase::Running(Box::new(owned)), ()))?;
+        self.park_delay.reset();
+        Ok(())
     }
 
     /// Starts a snapshot. A running partition moves to the phase `Snapshotting`; a draining partition stays in the
@@ -445,7 +486,7 @@ impl TrackedPartition {
             | PartitionPhase::Snapshotting(owned, _)
             | PartitionPhase::Draining(owned, _) => owned.input_finished,
             PartitionPhase::Released => true,
-            PartitionPhase::Fenced { .. } => false,
+            PartitionPhase::Fenced { .. } | PartitionPhase::Parked { .. } => false,
         }
     }
 

@@ -114,6 +114,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                     self.pending_partition_changes.push_back(PendingPartitionChange::DropLost(partitions));
                 }
                 PollOutcome::OffsetsSkipped(partitions) => self.restart_row_counting_after_gaps(&partitions),
+                PollOutcome::OffsetsLost(lost) => self.park_partitions_with_lost_offsets(lost)?,
                 PollOutcome::LogTruncated(truncated) => self.go_back_behind_truncation(truncated)?,
                 PollOutcome::PartitionFinished(partition) => self.fire_remaining_windows(partition),
                 PollOutcome::InputExhausted => return self.shut_down(WorkerOutcome::InputExhausted),
@@ -379,6 +380,10 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         self.statuses_published_at = Some(now);
         self.event_recorder.refill_recording_budget();
         let (out_of_orderness_ms, wall_now_ms) = (self.job.max_out_of_orderness_ms, self.clock.wall_now_ms());
+        // A partition counts as parked until an attempt has opened it.
+        self.event_recorder.forget_unparked_partitions(|partition| {
+            self.partitions.get(&partition).is_some_and(|tracked| tracked.owned_partition().is_none())
+        });
         let owned = self.partitions.values_mut().filter_map(TrackedPartition::owned_partition_mut);
         self.metrics
             .partition_statuses

@@ -53,6 +53,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         if self.checkpoint_thread.is_none() {
             return Ok(());
         }
+        self.refuse_savepoint_without_parked_partitions()?;
         self.save_snapshot_bytes(self.snapshot_limits().save_bytes_per_poll)?;
         self.begin_due_snapshot()?;
         self.request_snapshot_completions()

@@ -4,7 +4,9 @@ use windrow_core::{MisplacedRecordPolicy, Partitioner};
 
 use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
-use crate::pipeline::{GroupProtocol, KafkaSourceSpec, LostOffsetPolicy, SourceSpec, StartPosition};
+use crate::pipeline::{
+    GroupProtocol, KafkaSourceSpec, LostOffsetPolicy, PartitionFaultSetting, SourceSpec, StartPosition,
+};
 use crate::read::duration::DurationRange;
 use crate::read::name::{TOPIC_NAME_RULE, read_topic_name};
 use crate::read::section::{ReadableValue, SectionDefinition, SettingDefinition};
@@ -37,6 +39,7 @@ static KAFKA: SettingDefinition<&SectionDefinition> = SettingDefinition::require
             &GROUP,
             &START,
             &ON_LOST_OFFSET,
+            &ON_PARTITION_FAULT,
             &ON_MISPLACED,
             &PARTITIONER,
             &GROUP_PROTOCOL,
@@ -79,8 +82,21 @@ static ON_LOST_OFFSET: SettingDefinition<WordChoice<LostOffsetPolicy>> = Setting
         is_optional: true,
         noun: None,
     },
-    "What happens if Kafka has deleted the record at which a worker must continue: the job halts, or continues at the \
-     oldest record without the deleted ones.",
+    "What happens if Kafka has deleted the record at which a worker must continue: the partition has a fault \
+     (`on_partition_fault`), or it continues at the oldest record without the deleted ones.",
+);
+static ON_PARTITION_FAULT: SettingDefinition<WordChoice<PartitionFaultSetting>> = SettingDefinition::optional(
+    "on_partition_fault",
+    WordChoice {
+        words: &[
+            (PartitionFaultSetting::Park.name(), PartitionFaultSetting::Park),
+            (PartitionFaultSetting::Halt.name(), PartitionFaultSetting::Halt),
+        ],
+        is_optional: true,
+        noun: None,
+    },
+    "What happens if one partition has a fault of its own, such as damaged state or a lost offset: the partition is \
+     parked and opened again later while the others continue, or the job halts.",
 );
 static ON_MISPLACED: SettingDefinition<WordChoice<MisplacedRecordPolicy>> = SettingDefinition::optional(
     "on_misplaced",
@@ -141,6 +157,7 @@ pub(super) fn read_source(root: &mut TableReader<'_>, mistakes: &mut DiagnosticC
         .and_then(|setting| setting.read_text_without_references("the name of a consumer group", mistakes));
     let start = kafka.read_setting(&START, mistakes);
     let on_lost_offset = kafka.read_setting(&ON_LOST_OFFSET, mistakes);
+    let on_partition_fault = kafka.read_setting(&ON_PARTITION_FAULT, mistakes);
     let placement = read_record_placement(&mut kafka, mistakes);
     let group_protocol = read_group_protocol(&mut kafka, mistakes);
     kafka.report_unknown_and_missing_fields(mistakes);
@@ -151,6 +168,7 @@ pub(super) fn read_source(root: &mut TableReader<'_>, mistakes: &mut DiagnosticC
         consumer_group: group?.to_owned(),
         start_position: start?,
         lost_offset_policy: on_lost_offset?,
+        partition_fault_setting: on_partition_fault?,
         misplaced_record_policy: placement.misplaced_record_policy,
         partitioner: placement.partitioner,
         group_protocol: group_protocol?,

@@ -30,12 +30,22 @@ pub(super) async fn stream_partitions(
 
 async fn render_partitions(context: &JobServerContext) -> Value {
     let job = context.assemble_job_report().await;
+    let parked = job.parked_partitions();
+    let render_parked = |partition: i32| {
+        let parked = parked.iter().find(|parked| parked.item.partition == partition);
+        parked.map(|parked| json!(attribute_to_instance(&job, parked.reporting_instance, parked.item)))
+    };
     let partitions: Vec<Value> = job
         .partitions_and_owners()
         .into_iter()
         .map(|partition| match partition.owner {
             Some(owner) => json!(attribute_to_instance(&job, owner.instance, owner.partition_report)),
-            None => json!({ "partition": partition.partition, "instance": null, "host": null }),
+            None => json!({
+                "partition": partition.partition,
+                "instance": null,
+                "host": null,
+                "parked": render_parked(partition.partition),
+            }),
         })
         .collect();
     json!({ "now_ms": job.assembled_at_ms, "topic": context.pipeline.source.kafka().topic, "partitions": partitions })

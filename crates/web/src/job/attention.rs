@@ -1,6 +1,7 @@
 //! Finds the problems of a job that an operator should look at, each with a remedy.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 use windrow_core::text::{format_age_ms, format_count_with_noun, pluralize};
@@ -9,7 +10,8 @@ use super::checkpoints::newest_matching_checkpoint;
 use super::job_report::JobReport;
 use super::thresholds::MAX_BACKPRESSURE_SHARE;
 use crate::report::{
-    CheckpointReport, CheckpointStatus, DeadLetterReport, InstanceState, MissingRowsReport, ReachabilityReport,
+    CheckpointReport, CheckpointStatus, DeadLetterReport, InstanceState, MissingRowsReport, ParkedPartitionReport,
+    ReachabilityReport,
 };
 
 /// A partition without an owner is not urgent if the owners of partitions changed less than this time ago, in
@@ -21,6 +23,8 @@ const MAX_DEAD_LETTER_AGE_MS: i64 = 300_000;
 const MAX_INPUT_PROBLEM_AGE_MS: i64 = 300_000;
 /// The time in milliseconds for which lost rows need attention: the longest usual TTL of rows, a day.
 const MAX_MISSING_ROWS_AGE_MS: i64 = 86_400_000;
+/// The maximum number of items about parked partitions.
+const MAX_PARKED_PARTITION_ITEMS: usize = 10;
 /// The maximum number of items about lost rows.
 const MAX_MISSING_ROWS_ITEMS: usize = 10;
 /// `is_falling_behind` compares the current lag with the lag this many history steps earlier. 18 steps of 10 seconds
@@ -74,6 +78,7 @@ impl JobReport {
     pub fn attention_items(&self, interval_ms: i64) -> Vec<AttentionItem> {
         let mut list = AttentionList::default();
         self.add_unreachable_dependencies(interval_ms, &mut list);
+        self.add_parked_partitions(&mut list);
         self.add_unowned_partitions(&mut list);
         self.add_stuck_workers(&mut list);
         self.add_backpressure_and_lag(&mut list);
@@ -114,14 +119,42 @@ impl JobReport {
         }
     }
 
+    fn add_parked_partitions(&self, list: &mut AttentionList) {
+        let parked = self.parked_partitions();
+        for ParkedPartitionReport { partition, retry_at_ms, fault, remedy, .. } in
+            parked.iter().take(MAX_PARKED_PARTITION_ITEMS).map(|parked| parked.item)
+        {
+            let problem = format!("Partition {partition} is parked and not read: {fault}");
+            let time_left_ms = u64::try_from(retry_at_ms - self.assembled_at_ms).unwrap_or(0);
+            let next_attempt = match time_left_ms {
+                0 => "now".to_owned(),
+                _ => format!("in {}", format_age_ms(time_left_ms)),
+            };
+            let end = if remedy.is_empty() { "" } else { ". " };
+            let remedy = format!(
+                "{remedy}{end}The next attempt to read it is {next_attempt}; the other partitions are read meanwhile."
+            );
+            list.add(AttentionLevel::Act, problem, &remedy);
+        }
+        let further = parked.len().saturating_sub(MAX_PARKED_PARTITION_ITEMS);
+        if further > 0 {
+            let problem = format!(
+                "{further} further {} parked and not read",
+                if further == 1 { "partition is" } else { "partitions are" }
+            );
+            list.add(AttentionLevel::Act, problem, "The page Partitions shows the fault of each.");
+        }
+    }
+
     fn add_unowned_partitions(&self, list: &mut AttentionList) {
         if self.instances.iter().all(|instance| instance.state != InstanceState::Running) {
             return;
         }
         let partitions = self.partitions_and_owners();
+        let parked: BTreeSet<i32> = self.parked_partitions().iter().map(|parked| parked.item.partition).collect();
         let unowned: Vec<_> = partitions
             .iter()
-            .filter(|partition| partition.owner.is_none())
+            .filter(|partition| partition.owner.is_none() && !parked.contains(&partition.partition))
             .map(|partition| partition.partition.to_string())
             .collect();
         if unowned.is_empty() {

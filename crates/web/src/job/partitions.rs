@@ -1,7 +1,9 @@
-//! The owner of each partition.
+//! The owner of each partition, and the partitions that are parked.
 
-use super::job_report::JobReport;
-use crate::report::{InstanceReport, PartitionReport};
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::job_report::{JobReport, ReportedItem};
+use crate::report::{InstanceReport, ParkedPartitionReport, PartitionReport};
 
 /// A partition of the topic, with the owner of the partition if an instance owns it.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -40,6 +42,25 @@ impl JobReport {
         };
         let claimed = claims().map(|claim| claim.partition_report.partition + 1).max().unwrap_or_default();
         (0..self.topic_partition_count().max(claimed)).map(ownership).collect()
+    }
+
+    /// Returns the parked partitions in ascending order, with the instances that have parked them. A partition that
+    /// another instance reads meanwhile is left out: the report that it is parked is older.
+    #[must_use]
+    pub fn parked_partitions(&self) -> Vec<ReportedItem<'_, ParkedPartitionReport>> {
+        let owned: BTreeSet<i32> = self.partition_owners().map(|owner| owner.partition_report.partition).collect();
+        let mut parked_by_partition = BTreeMap::new();
+        for reporting_instance in &self.instances {
+            for item in reporting_instance.parked_partitions.iter().filter(|parked| !owned.contains(&parked.partition))
+            {
+                let newest =
+                    parked_by_partition.entry(item.partition).or_insert(ReportedItem { reporting_instance, item });
+                if item.retry_at_ms > newest.item.retry_at_ms {
+                    *newest = ReportedItem { reporting_instance, item };
+                }
+            }
+        }
+        parked_by_partition.into_values().collect()
     }
 
     /// Returns the owners of the partitions that have an owner.

@@ -15,7 +15,7 @@ pub enum JobState {
     Running,
     /// All instances are stopping.
     Stopping,
-    /// An instance is running, but a partition has no owner, or Kafka, Redis or the checkpoint store is unreachable.
+    /// An instance is running, but a partition has no owner or is parked, or Kafka, Redis or the checkpoint store is unreachable.
     Degraded,
 }
 

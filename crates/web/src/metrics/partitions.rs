@@ -1,13 +1,18 @@
-//! Metrics of each partition that this instance owns.
+//! Metrics of each partition that this instance owns or has parked.
 
 use super::families::{MetricFamilies, MetricSample, count_as_f64, ms_as_seconds};
-use crate::report::PartitionReport;
+use crate::report::{InstanceReport, PartitionReport};
 
-pub(super) fn add_partition_metrics(families: &mut MetricFamilies, topic_partitions: i32, owned: &[&PartitionReport]) {
+pub(super) fn add_partition_metrics(
+    families: &mut MetricFamilies,
+    report: &InstanceReport,
+    owned: &[&PartitionReport],
+) {
+    let InstanceReport { topic_partition_count: topic_partitions, parked_partitions: parked, .. } = report;
     families.add_gauge(
         "windrow_topic_partitions",
         "Partitions of the topic, with or without an owner.",
-        [topic_partitions.into()],
+        [(*topic_partitions).into()],
     );
     families.add_gauge(
         "windrow_partition_owned",
@@ -18,6 +23,12 @@ pub(super) fn add_partition_metrics(families: &mut MetricFamilies, topic_partiti
                 1u64,
             )
         }),
+    );
+    families.add_gauge(
+        "windrow_partition_parked",
+        "1 for each partition that the instance has parked because of a fault and does not read; its log and pages name \
+         the fault.",
+        parked.iter().map(|one| MetricSample::new([("partition", one.partition.to_string())], 1u64)),
     );
     families.add_gauge(
         "windrow_partition_epoch",

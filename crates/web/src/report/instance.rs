@@ -6,7 +6,10 @@ use super::checkpoint::{CheckpointCounts, CheckpointReport, RestoreReport};
 use super::freshness::FreshnessReport;
 use super::history::{ChartMark, HistorySample};
 use super::partition::PartitionReport;
-use super::problem::{DeadLetterReport, InputProblemReport, LateEventReport, LoggedProblemReport, MissingRowsReport};
+use super::problem::{
+    DeadLetterReport, InputProblemReport, LateEventReport, LoggedProblemReport, MissingRowsReport,
+    ParkedPartitionReport,
+};
 use super::reachability::ReachabilityReport;
 use super::redis::RedisWriterReport;
 use super::savepoint::RequestedSavepointReport;
@@ -73,6 +76,8 @@ pub struct InstanceReport {
     /// The newest late events, newest first.
     #[serde(rename = "late_events")]
     pub recent_late_events: Vec<LateEventReport>,
+    /// The partitions that workers have parked because of a fault, ordered by partition number.
+    pub parked_partitions: Vec<ParkedPartitionReport>,
     /// Rows that Redis has lost and that no kept checkpoint produces again, newest first.
     pub missing_rows: Vec<MissingRowsReport>,
     /// The newest dead letters, newest first: undecodable records, and rows that Redis refused.

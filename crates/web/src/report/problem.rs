@@ -63,6 +63,24 @@ pub struct MissingRowsReport {
     pub description: String,
 }
 
+/// A partition that a worker has parked because of a fault. The worker does not read it, and opens it again later.
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize, Debug)]
+#[serde(default)]
+pub struct ParkedPartitionReport {
+    /// The number of the partition.
+    pub partition: i32,
+    /// The time at which the worker parked the partition.
+    #[serde(rename = "since_ms")]
+    pub parked_at_ms: i64,
+    /// The time of the next attempt to open the partition.
+    pub retry_at_ms: i64,
+    /// The fault that the last attempt found.
+    pub fault: String,
+    /// What the operator can do.
+    #[serde(rename = "todo")]
+    pub remedy: String,
+}
+
 /// A dead letter: a record that could not be decoded into an event, or a row that Redis refused.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize, Debug)]
 #[serde(default)]

@@ -3,7 +3,9 @@
 use serde_json::Value;
 use windrow_connectors::redis::WrittenRow;
 use windrow_core::ViewId;
-use windrow_web::report::{DeadLetterReport, InstanceState, LateEventReport, ReachabilityReport, RecordExcerpt};
+use windrow_web::report::{
+    DeadLetterReport, InstanceState, LateEventReport, ParkedPartitionReport, ReachabilityReport, RecordExcerpt,
+};
 
 use crate::support::{TestServer, instance_report, now_ms};
 
@@ -68,6 +70,31 @@ fn pages_say_what_is_documented() {
 }
 
 #[test]
+fn a_parked_partition_is_listed_with_its_fault() {
+    let mut report = instance_report("00000000000000aa", &[0, 2]);
+    report.parked_partitions = vec![ParkedPartitionReport {
+        partition: 3,
+        parked_at_ms: 1_000,
+        retry_at_ms: 6_000,
+        fault: "no checkpoint can be read".to_owned(),
+        remedy: "Restore the checkpoints".to_owned(),
+    }];
+    let host = report.host.clone();
+    let site = TestServer::with("memory:", report, None);
+    let said = site.json("/api/partitions");
+    let parked = serde_json::json!({
+        "partition": 3, "since_ms": 1_000, "retry_at_ms": 6_000, "fault": "no checkpoint can be read",
+        "todo": "Restore the checkpoints", "instance": "00000000000000aa", "host": host, "here": true,
+    });
+    let expected = serde_json::json!({ "partition": 3, "instance": null, "host": null, "parked": parked });
+    assert_eq!(said["partitions"][3], expected);
+    // Flink's REST API shows a source task that does not run, in a job that does.
+    let jobs = site.json("/jobs/overview");
+    assert_eq!(jobs["jobs"][0]["state"], "RUNNING", "{jobs}");
+    assert_eq!(jobs["jobs"][0]["tasks"]["scheduled"], 2, "partition 1 has no owner, partition 3 is parked: {jobs}");
+}
+
+#[test]
 fn partitions_without_an_owner_are_there() {
     let site = TestServer::with("memory:", instance_report("00000000000000aa", &[0, 2]), None);
     let said = site.json("/api/partitions");
@@ -75,7 +102,7 @@ fn partitions_without_an_owner_are_there() {
     assert_eq!(partitions.len(), 4);
     assert_eq!(partitions[0]["here"], true);
     assert_eq!(partitions[0]["lag"], 5);
-    assert_eq!(partitions[1], serde_json::json!({ "partition": 1, "instance": null, "host": null }));
+    assert_eq!(partitions[1], serde_json::json!({ "partition": 1, "instance": null, "host": null, "parked": null }));
     let overview = site.json("/api/overview");
     assert_eq!(overview["job"]["state"], "degraded");
     let said = &overview["attention"][0];

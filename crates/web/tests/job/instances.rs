@@ -11,7 +11,8 @@ use windrow_web::JobReport;
 use windrow_web::job::{AttentionLevel, JobState};
 use windrow_web::peers::{INSTANCE_GONE_AFTER, ReportPublisher};
 use windrow_web::report::{
-    DelayHistogramReport, HistorySample, InputProblemReport, MissingRowsReport, PartitionReport, ReachabilityReport,
+    DelayHistogramReport, HistorySample, InputProblemReport, MissingRowsReport, ParkedPartitionReport, PartitionReport,
+    ReachabilityReport,
 };
 
 use crate::support::{TestServer, eventually, instance_report, now_ms};
@@ -305,6 +306,50 @@ fn faults_of_the_input_need_an_operator() {
     ];
     assert_eq!(items(3_000), expected);
     assert_eq!(items(301_900), expected[..1], "five minutes after the others");
+}
+
+#[test]
+fn a_parked_partition_needs_an_operator() {
+    let mut a = instance_report("a", &[0, 1, 3]);
+    a.parked_partitions = vec![ParkedPartitionReport {
+        partition: 2,
+        parked_at_ms: 900_000,
+        retry_at_ms: 1_040_000,
+        fault: "no checkpoint can be read".to_owned(),
+        remedy: "Restore the checkpoints".to_owned(),
+    }];
+    let mut job = JobReport { assembled_at_ms: 1_000_000, instances: vec![a] };
+    let items = job.attention_items(30_000);
+    let item = items.iter().find(|item| item.problem.contains("parked")).expect("an item");
+    assert_eq!(
+        (item.level, item.problem.as_str(), item.remedy.as_str()),
+        (
+            AttentionLevel::Act,
+            "Partition 2 is parked and not read: no checkpoint can be read",
+            "Restore the checkpoints. The next attempt to read it is in 40 s; the other partitions are read meanwhile."
+        )
+    );
+    assert!(items.iter().all(|item| !item.problem.contains("No instance reads")), "{items:?}");
+    assert_eq!(job.compute_job_state(), JobState::Degraded);
+
+    // Another instance reads the partition meanwhile, and this instance has not reported since.
+    job.instances.push(instance_report("b", &[2]));
+    let items = job.attention_items(30_000);
+    assert!(items.iter().all(|item| !item.problem.contains("parked")), "{items:?}");
+    assert_eq!(job.compute_job_state(), JobState::Running);
+}
+
+#[test]
+fn many_parked_partitions_are_summarized() {
+    let mut a = instance_report("a", &[]);
+    let parked = |partition| ParkedPartitionReport { partition, ..ParkedPartitionReport::default() };
+    a.parked_partitions = (0..12).map(parked).collect();
+    a.topic_partition_count = 12;
+    let items = JobReport { assembled_at_ms: now_ms(), instances: vec![a] }.attention_items(30_000);
+    let parked: Vec<&str> =
+        items.iter().map(|item| &*item.problem).filter(|problem| problem.contains("parked")).collect();
+    assert_eq!(parked.len(), 11, "{parked:?}");
+    assert_eq!(parked[10], "2 further partitions are parked and not read");
 }
 
 #[test]

@@ -27,6 +27,9 @@ const FIELDS_WITHOUT_METRIC: &[&str] = &[
     "restored.epoch",
     "restored.number",
     "restored.offset",
+    // When a partition was parked and is opened again is for people; Prometheus sees since when the metric is 1.
+    "parked_partitions.since_ms",
+    "parked_partitions.retry_at_ms",
 ];
 
 /// The paths of all numbers and truth values below `value`, as JSON pointers.

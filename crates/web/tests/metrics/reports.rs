@@ -3,7 +3,8 @@
 use windrow_web::InstanceReport;
 use windrow_web::report::{
     CheckpointCounts, CheckpointReport, CheckpointStatus, DelayHistogramReport, FeatureOverflowReport, FreshnessReport,
-    InstanceState, PartitionReport, ReachabilityReport, RedisWriterReport, RestoreReport, ViewReport, WorkerReport,
+    InstanceState, ParkedPartitionReport, PartitionReport, ReachabilityReport, RedisWriterReport, RestoreReport,
+    ViewReport, WorkerReport,
 };
 
 const NOW: i64 = 1_764_054_000_000;
@@ -55,6 +56,7 @@ pub(crate) fn full_report() -> InstanceReport {
             fenced_partition_count: 105,
             missing_row_count: 106,
         },
+        parked_partitions: vec![ParkedPartitionReport { partition: 5, ..ParkedPartitionReport::default() }],
         recent_restores: vec![
             restore_report(7, 30),
             restore_report(3, 20),

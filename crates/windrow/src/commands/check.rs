@@ -6,7 +6,8 @@ use serde_json::json;
 use windrow_core::{EpochUnit, WindowKind, pane_size_ms};
 use windrow_spec::login_redaction::redact_url_credentials_and_query;
 use windrow_spec::{
-    DeadLetterSpec, EventSpec, GroupProtocol, KafkaSourceSpec, LostOffsetPolicy, Pipeline, StartPosition,
+    DeadLetterSpec, EventSpec, GroupProtocol, KafkaSourceSpec, LostOffsetPolicy, PartitionFaultSetting, Pipeline,
+    StartPosition,
 };
 
 use crate::cli::CheckArgs;
@@ -53,7 +54,7 @@ fn format_plan(pipeline: &Pipeline) -> String {
         ("pipeline", pipeline.name.clone()),
         ("source", format!("topic {} on {}", source.topic, source.brokers)),
         ("", format!("group {}; starts at {start} without a checkpoint", source.consumer_group)),
-        ("", format_group_and_lost_offset_settings(source)),
+        ("", format_group_and_fault_settings(source)),
         (
             "event",
             format!("entity key {}, event time {}", schema.entity_key_name(), describe_event_time(&pipeline.event)),
@@ -115,18 +116,22 @@ fn format_note_about_dotted_names(pipeline: &Pipeline) -> String {
     }
 }
 
-fn format_group_and_lost_offset_settings(source: &KafkaSourceSpec) -> String {
+fn format_group_and_fault_settings(source: &KafkaSourceSpec) -> String {
     let protocol = match source.group_protocol {
         GroupProtocol::Classic { session_timeout_ms } => {
             format!("session timeout {}", format_duration_ms(session_timeout_ms))
         }
         GroupProtocol::Consumer => "group protocol consumer, session timeout of the broker".to_owned(),
     };
+    let fault = match source.partition_fault_setting {
+        PartitionFaultSetting::Park => "park it",
+        PartitionFaultSetting::Halt => "halt",
+    };
     let lost = match source.lost_offset_policy {
-        LostOffsetPolicy::Halt => "halt",
+        LostOffsetPolicy::Halt => fault,
         LostOffsetPolicy::Earliest => "continue at the earliest",
     };
-    format!("{protocol}; on a lost offset: {lost}")
+    format!("{protocol}; on a fault of one partition: {fault}; on a lost offset: {lost}")
 }
 
 fn format_window_with_panes(window: WindowKind) -> String {

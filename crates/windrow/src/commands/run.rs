@@ -8,8 +8,8 @@ use std::time::Duration;
 use tracing::{info, warn};
 use windrow_connectors::kafka::{MissingTopicPolicy, PartitionGrowthPolicy, TopicMonitor, wait_for_topic};
 use windrow_connectors::redis::{RedisWriter, RedisWriterSettings, WriterCloseOutcome};
-use windrow_engine::checkpoint::RestoreSource;
 use windrow_engine::checkpoint::inspect::{self, FolderKind};
+use windrow_engine::checkpoint::{PartitionFaultPolicy, RestoreSource};
 use windrow_engine::{StopSignal, WorkerOutcome};
 
 use crate::cli::RunArgs;
@@ -81,6 +81,10 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitStatus, CommandFailure> {
         Arc::new(writer.create_fence_claimer()),
         &stop,
     )?;
+    if args.bounded {
+        // A bounded job is not complete without the partition.
+        checkpoint_config.partition_fault_policy = PartitionFaultPolicy::Halt;
+    }
     checkpoint_config.restore_source = from;
     checkpoint_config.droppable_view_names = args.views_to_drop_state_of.iter().cloned().collect();
     checkpoint_config.accepts_added_partitions = args.accept_added_partitions;

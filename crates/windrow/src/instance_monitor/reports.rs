@@ -7,14 +7,15 @@ use std::time::Duration;
 use windrow_connectors::outage::SharedOutageTracker;
 use windrow_connectors::redis::RedisWriterObserver;
 use windrow_core::{Aggregate, Feature, FeatureView};
-use windrow_engine::{HistogramCounts, PartitionOffsets, PartitionStatus, WorkerMetrics};
+use windrow_engine::{HistogramCounts, ParkedPartition, PartitionOffsets, PartitionStatus, WorkerMetrics};
 use windrow_web::report::{
-    CheckpointCounts, DelayHistogramReport, FeatureOverflowReport, FreshnessReport, PartitionReport,
-    ReachabilityReport, RedisWriterReport, ViewReport, WorkerReport,
+    CheckpointCounts, DelayHistogramReport, FeatureOverflowReport, FreshnessReport, ParkedPartitionReport,
+    PartitionReport, ReachabilityReport, RedisWriterReport, ViewReport, WorkerReport,
 };
 
 use super::counter_values::{CounterValues, FreshnessHistograms, WorkerCounterValues};
 use super::rate_samples::RateSamples;
+use crate::halt_message::{HaltMessage, describe_halt};
 use crate::number_conversions::{count_as_f64, fractional_milliseconds, signed_milliseconds, whole_milliseconds};
 
 /// A partition counts as idle if its worker has read all of its records, and has processed no record for this time.
@@ -170,6 +171,20 @@ pub(super) fn build_redis_report(redis: &RedisWriterObserver, now_ms: i64, rates
         rows_of_lost_partitions: status.rows_of_lost_partitions,
         reconnect_count: status.reconnect_count,
     }
+}
+
+/// Builds the reports of the partitions that workers have parked, ordered by partition number.
+pub(super) fn build_parked_partition_reports(workers: &[Arc<WorkerMetrics>]) -> Vec<ParkedPartitionReport> {
+    let parked = workers.iter().flat_map(|worker| worker.parked_partitions.list_parked());
+    let build = |(partition, parked): (i32, ParkedPartition)| {
+        let ParkedPartition { parked_at_ms, attempted_at_ms, retry_delay, fault } = parked;
+        let HaltMessage { text, hint, .. } = describe_halt(&fault);
+        let retry_at_ms = attempted_at_ms + signed_milliseconds(retry_delay);
+        ParkedPartitionReport { partition, parked_at_ms, retry_at_ms, fault: text, remedy: hint }
+    };
+    let mut reports: Vec<ParkedPartitionReport> = parked.map(build).collect();
+    reports.sort_by_key(|report| report.partition);
+    reports
 }
 
 /// Adds up the checkpoint counters of all workers.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use windrow_connectors::file::JsonLinesSink;
 use windrow_core::{FeatureView, Row};
-use windrow_engine::checkpoint::{CurrentSavepointRequest, RestoreSource, StateIdentity};
+use windrow_engine::checkpoint::{CurrentSavepointRequest, PartitionFaultPolicy, RestoreSource, StateIdentity};
 use windrow_engine::halt::InputFault;
 use windrow_engine::{
     CheckpointConfig, CheckpointStore, CommitWait, FenceToken, FlushTicket, Halt, NoDeadLetterSink, NoRowFence, Offset,
@@ -83,6 +83,7 @@ pub(crate) fn checkpoint_config(
         restore_source: from.map(|from| RestoreSource { source_store: open_folder_store(from) }),
         droppable_view_names: Default::default(),
         accepts_added_partitions: false,
+        partition_fault_policy: PartitionFaultPolicy::Halt,
         snapshot_limits: Default::default(),
         process_name: "kept".to_owned(),
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use windrow_engine::checkpoint::{CheckpointConfig, RestoreSource, StateIdentity};
+use windrow_engine::checkpoint::{CheckpointConfig, PartitionFaultPolicy, RestoreSource, StateIdentity};
 use windrow_engine::halt::InputFault;
 use windrow_engine::{
     CheckpointStore, Halt, NoDeadLetterSink, Partition, StopSignal, SystemClock, Worker, WorkerMetrics, WorkerOutcome,
@@ -59,6 +59,7 @@ impl JobSetup {
             restore_source: None,
             droppable_view_names: Default::default(),
             accepts_added_partitions: false,
+            partition_fault_policy: PartitionFaultPolicy::Halt,
             snapshot_limits: Default::default(),
             process_name: "test".to_owned(),
         };

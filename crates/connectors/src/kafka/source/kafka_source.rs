@@ -20,7 +20,7 @@ use crate::kafka::group::membership::GroupMembership;
 use crate::kafka::group::monitor::UnassignedPartitionMonitor;
 use crate::kafka::halts::build_refused_operation_halt;
 use crate::kafka::topic::monitor::TopicMonitor;
-use crate::kafka::topic::partition_bounds::{accept_truncated_log, replace_lost_offset};
+use crate::kafka::topic::partition_bounds::{LostOffsetVerdict, judge_lost_offset};
 use crate::kafka::unreadable_batch::is_unreadable_batch;
 use crate::outage::OutageTracker;
 
@@ -185,13 +185,18 @@ impl Source for KafkaSource {
         let mut starts = StartOffsets::default();
         for &partition in partitions {
             let start = match (positions.get(&partition), held.get(&partition)) {
-                (Some(&position), Some(&held)) if position > held.end_offset => {
-                    accept_truncated_log(held, position, partition, &self.settings)?;
-                    starts.truncated_partitions.insert(partition, held);
-                    continue;
-                }
-                (Some(&position), Some(held)) if !held.contains_offset(position) => {
-                    Some(replace_lost_offset(*held, position, partition, &self.settings)?)
+                (Some(&position), Some(&held)) if !held.contains_offset(position) => {
+                    match judge_lost_offset(held, position, partition, &self.settings) {
+                        LostOffsetVerdict::ContinueAt(offset) => Some(offset),
+                        LostOffsetVerdict::GoBack => {
+                            starts.truncated_partitions.insert(partition, held);
+                            continue;
+                        }
+                        LostOffsetVerdict::Refuse(lost) => {
+                            starts.lost_offsets.insert(partition, lost);
+                            continue;
+                        }
+                    }
                 }
                 (Some(&position), _) => Some(position),
                 // The start position "latest" becomes a fixed offset here. If a restarted job determined the latest

@@ -73,6 +73,8 @@ impl RecordConsumer {
             list.add_partition_offset(&self.topic, *partition, offset)?;
         }
         self.consumer.incremental_assign(&list)?;
+        // librdkafka remembers the pause of a partition, also while the partition is not assigned.
+        self.consumer.resume(&list)?;
         self.partitions_being_read.extend(partitions);
         starts.iter().for_each(|(&partition, &offset)| self.read_progress.note_progress(partition, offset));
         Ok(())

@@ -12,7 +12,7 @@ use super::kafka_source::KafkaSource;
 use super::read_progress::StuckPartition;
 use crate::kafka::fault::{self, KafkaFault};
 use crate::kafka::halts::build_refused_operation_halt;
-use crate::kafka::topic::partition_bounds::{accept_truncated_log, replace_lost_offset};
+use crate::kafka::topic::partition_bounds::{LostOffsetVerdict, judge_lost_offset};
 use crate::kafka::unreadable_batch::find_unreadable_batch_end;
 
 impl KafkaSource {
@@ -70,10 +70,10 @@ impl KafkaSource {
         }
     }
 
-    /// Looks for the offsets that Kafka no longer holds, after an error that does not name the partitions. Stops reading
-    /// partitions that now end before their next offset: the worker must go back to an older state of them. Restarts
-    /// partitions whose next records were deleted, each at the first offset that Kafka holds. Returns what the worker
-    /// must know; `None` if no offset is lost, or Kafka did not answer.
+    /// Looks for the offsets that Kafka no longer holds, after an error that does not name the partitions. Restarts
+    /// partitions whose next records were deleted, each at the first offset that Kafka holds. Stops reading partitions that
+    /// now end before their next offset, and those whose loss the settings do not accept. Returns what the worker must
+    /// know; `None` if no offset is lost, or Kafka did not answer.
     pub(super) fn resolve_lost_offsets(&mut self) -> Result<Option<PollOutcome>, Halt> {
         // If the topic was deleted and created again, all offsets are wrong, and this call halts the job.
         self.topic_monitor.verify_topic_unchanged()?;
@@ -86,11 +86,15 @@ impl KafkaSource {
         let brokers = self.settings.brokers.clone();
         let refused =
             |error: KafkaError| build_refused_operation_halt(&brokers, SourceOperation::ContinueReading, error);
-        let mut truncated = BTreeMap::new();
-        for (&partition, &held) in &held_offsets {
-            if positions[&partition] > held.end_offset {
-                accept_truncated_log(held, positions[&partition], partition, &self.settings)?;
-                truncated.insert(partition, held);
+        let (mut truncated, mut refused_losses, mut deleted) = (BTreeMap::new(), Vec::new(), BTreeMap::new());
+        for (&partition, &position) in &positions {
+            let Some(&held) = held_offsets.get(&partition).filter(|held| !held.contains_offset(position)) else {
+                continue;
+            };
+            match judge_lost_offset(held, position, partition, &self.settings) {
+                LostOffsetVerdict::ContinueAt(start) => drop(deleted.insert(partition, start)),
+                LostOffsetVerdict::GoBack => drop(truncated.insert(partition, held)),
+                LostOffsetVerdict::Refuse(lost) => refused_losses.push(lost),
             }
         }
         if !truncated.is_empty() {
@@ -100,18 +104,17 @@ impl KafkaSource {
             return Ok(Some(PollOutcome::LogTruncated(truncated)));
         }
         self.lost_offset_unresolved = false;
-        let mut skipped = Vec::new();
-        for (&partition, &position) in &positions {
-            let Some(&held) = held_offsets.get(&partition).filter(|held| position < held.first_offset) else {
-                continue;
-            };
-            let start = replace_lost_offset(held, position, partition, &self.settings)?;
+        if !refused_losses.is_empty() {
+            let partitions: Vec<Partition> = refused_losses.iter().map(|lost| lost.partition).collect();
+            self.record_consumer.stop_reading(&partitions).map_err(refused)?;
+            return Ok(Some(PollOutcome::OffsetsLost(refused_losses)));
+        }
+        for (&partition, &start) in &deleted {
             self.record_consumer.restart_partition_at(partition, start).map_err(refused)?;
             self.note_next_offset(partition, start);
-            skipped.push(partition);
         }
-        if !skipped.is_empty() {
-            return Ok(Some(PollOutcome::OffsetsSkipped(skipped)));
+        if !deleted.is_empty() {
+            return Ok(Some(PollOutcome::OffsetsSkipped(deleted.into_keys().collect())));
         }
         warn!(
             topic = self.settings.topic,

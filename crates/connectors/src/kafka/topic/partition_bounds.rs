@@ -1,4 +1,4 @@
-//! Fetches the first and end offsets of partitions, and replaces offsets that Kafka no longer holds.
+//! Fetches the first and end offsets of partitions, and decides what follows if Kafka no longer holds an offset.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
 use tracing::warn;
 use windrow_engine::halt::LostOffset;
-use windrow_engine::{Halt, HeldOffsets, Offset, Partition, PartitionOffsets};
+use windrow_engine::{HeldOffsets, Offset, Partition, PartitionOffsets};
 use windrow_spec::{KafkaSourceSpec, LostOffsetPolicy};
 
 const BOUNDS_REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
@@ -65,21 +65,38 @@ fn fetch_bound_offsets<C: ConsumerContext>(
     Some(known.collect())
 }
 
-/// Returns the offset at which reading continues instead of `position`. Kafka has deleted the records before the first
-/// offset that it holds.
-///
-/// # Errors
-/// [`Halt::LostOffset`], unless the setting `on_lost_offset` accepts the loss.
-pub(crate) fn replace_lost_offset(
+/// What follows if a partition does not hold the offset at which reading would continue.
+pub(crate) enum LostOffsetVerdict {
+    /// Kafka has deleted records. Reading continues at this offset, the first that Kafka holds.
+    ContinueAt(Offset),
+    /// Kafka has lost records that were already read. The worker goes back to an older state.
+    GoBack,
+    /// The setting `on_lost_offset` does not accept the loss.
+    Refuse(LostOffset),
+}
+
+/// Decides what follows if `partition` does not hold `position`, as the setting `on_lost_offset` says. Logs a loss that
+/// the setting accepts.
+pub(crate) fn judge_lost_offset(
     held: HeldOffsets,
     position: Offset,
     partition: Partition,
     settings: &KafkaSourceSpec,
-) -> Result<Offset, Halt> {
+) -> LostOffsetVerdict {
     let HeldOffsets { first_offset: first, end_offset: end } = held;
-    let lost = describe_lost_offset(held, position, partition, settings);
+    let lost = LostOffset {
+        topic: settings.topic.clone(),
+        partition,
+        lost_offset: position,
+        first_kept_offset: first,
+        end_offset: end,
+    };
     match settings.lost_offset_policy {
-        LostOffsetPolicy::Halt => Err(lost.into()),
+        LostOffsetPolicy::Halt => LostOffsetVerdict::Refuse(lost),
+        LostOffsetPolicy::Earliest if lost.has_lost_read_records() => {
+            warn!(partition, position, first, end, "{lost}; the partition goes back, as `on_lost_offset` says");
+            LostOffsetVerdict::GoBack
+        }
         LostOffsetPolicy::Earliest => {
             warn!(
                 partition,
@@ -88,43 +105,7 @@ pub(crate) fn replace_lost_offset(
                 end,
                 "{lost}; reading continues at offset {first}, as `on_lost_offset` says; windows are incomplete"
             );
-            Ok(first)
+            LostOffsetVerdict::ContinueAt(first)
         }
-    }
-}
-
-/// Logs that a partition ends before `position`, at which reading was to continue.
-///
-/// # Errors
-/// [`Halt::LostOffset`], unless the setting `on_lost_offset` accepts the loss.
-pub(crate) fn accept_truncated_log(
-    held: HeldOffsets,
-    position: Offset,
-    partition: Partition,
-    settings: &KafkaSourceSpec,
-) -> Result<(), Halt> {
-    let HeldOffsets { first_offset: first, end_offset: end } = held;
-    let lost = describe_lost_offset(held, position, partition, settings);
-    match settings.lost_offset_policy {
-        LostOffsetPolicy::Halt => Err(lost.into()),
-        LostOffsetPolicy::Earliest => {
-            warn!(partition, position, first, end, "{lost}; the partition goes back, as `on_lost_offset` says");
-            Ok(())
-        }
-    }
-}
-
-fn describe_lost_offset(
-    held: HeldOffsets,
-    position: Offset,
-    partition: Partition,
-    settings: &KafkaSourceSpec,
-) -> LostOffset {
-    LostOffset {
-        topic: settings.topic.clone(),
-        partition,
-        lost_offset: position,
-        first_kept_offset: held.first_offset,
-        end_offset: held.end_offset,
     }
 }

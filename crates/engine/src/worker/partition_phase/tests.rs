@@ -9,7 +9,7 @@ use crate::halt::ErrorChain;
 use crate::worker::owned_partition::ClockReading;
 use crate::{DecodeRules, EventDecoder, FenceToken, FlushTicket, JobDefinition, RecordPlacementRules};
 
-const ALL_PHASES: [PhaseName; 8] = [
+const ALL_PHASES: [PhaseName; 9] = [
     PhaseName::Assigned,
     PhaseName::Opening,
     PhaseName::Claiming,
@@ -18,10 +18,11 @@ const ALL_PHASES: [PhaseName; 8] = [
     PhaseName::Draining,
     PhaseName::Released,
     PhaseName::Fenced,
+    PhaseName::Parked,
 ];
 
 /// All legal transitions. Every other transition is illegal.
-const LEGAL_TRANSITIONS: [(PhaseName, PhaseName); 24] = [
+const LEGAL_TRANSITIONS: [(PhaseName, PhaseName); 30] = [
     (PhaseName::Assigned, PhaseName::Opening),
     (PhaseName::Assigned, PhaseName::Running),
     (PhaseName::Assigned, PhaseName::Released),
@@ -46,6 +47,12 @@ const LEGAL_TRANSITIONS: [(PhaseName, PhaseName); 24] = [
     (PhaseName::Draining, PhaseName::Assigned),
     (PhaseName::Fenced, PhaseName::Assigned),
     (PhaseName::Fenced, PhaseName::Released),
+    (PhaseName::Opening, PhaseName::Parked),
+    (PhaseName::Claiming, PhaseName::Parked),
+    (PhaseName::Running, PhaseName::Parked),
+    (PhaseName::Snapshotting, PhaseName::Parked),
+    (PhaseName::Parked, PhaseName::Assigned),
+    (PhaseName::Parked, PhaseName::Released),
 ];
 
 fn sample_owned_partition() -> Box<OwnedPartition> {
@@ -91,6 +98,7 @@ fn sample_phase(name: PhaseName) -> PartitionPhase {
         PhaseName::Draining => PartitionPhase::Draining(sample_owned_partition(), PartitionDrain::default()),
         PhaseName::Released => PartitionPhase::Released,
         PhaseName::Fenced => PartitionPhase::Fenced { since: Duration::ZERO },
+        PhaseName::Parked => PartitionPhase::Parked { retry_at: Duration::ZERO },
     }
 }
 
@@ -168,4 +176,22 @@ fn a_partition_that_is_fenced_again_keeps_the_offset_that_can_be_confirmed() {
     tracked.start_claiming(None, now).expect("opening");
     tracked.mark_fenced(None, now).expect("claiming");
     assert_eq!((tracked.repeated_fencing.fence_count, tracked.repeated_fencing.ownership_check_offset), (2, Some(40)));
+}
+
+/// A partition that runs again begins with the shortest delay if it is parked later.
+#[test]
+fn a_parked_partition_is_opened_again_after_growing_delays() {
+    let seconds = Duration::from_secs;
+    let mut tracked = tracked_partition_in(PartitionPhase::Running(sample_owned_partition()));
+    let mut delays = Vec::new();
+    for _ in 0..8 {
+        delays.push(tracked.park(seconds(7)).expect("running or opening"));
+        tracked.assign_again(OpenReason::Restart, seconds(9)).expect("parked");
+        tracked.start_opening(PartitionOpening::without_thread(), seconds(9)).expect("assigned");
+    }
+    assert_eq!(delays, [5, 10, 20, 40, 80, 160, 300, 300].map(seconds));
+    tracked.start_claiming(None, seconds(9)).expect("opening");
+    tracked.start_running(*sample_owned_partition(), seconds(9)).expect("claiming");
+    assert_eq!(tracked.park(seconds(10)), Ok(seconds(5)));
+    assert!(matches!(tracked.phase, PartitionPhase::Parked { retry_at } if retry_at == seconds(15)), "{tracked:?}");
 }

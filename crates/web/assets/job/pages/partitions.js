@@ -39,7 +39,11 @@ const START_INSTANCE = "Start an instance, or wait for the group to assign it";
 const hasOwner = (row) => row.instance !== null;
 
 /** @param {Row} row */
+const parkedOf = (row) => (row.instance === null ? row.parked : null);
+
+/** @param {Row} row */
 function describeState(row) {
+	if (parkedOf(row)) return "parked";
 	if (!hasOwner(row)) return "no owner";
 	if (row.idle) return "idle";
 	return row.lag === 0 ? "caught up" : "reading";
@@ -47,6 +51,9 @@ function describeState(row) {
 
 /** @param {Row} row */
 function explainState(row) {
+	const parked = parkedOf(row);
+	if (parked)
+		return `${parked.fault}. ${parked.todo}. Parked ${formatAge(row.now_ms - parked.since_ms)} ago; next attempt in ${formatDuration(Math.max(0, parked.retry_at_ms - row.now_ms))}`;
 	if (!hasOwner(row)) return START_INSTANCE;
 	return row.idle
 		? "All available records are read, and none came for ten seconds"
@@ -94,8 +101,8 @@ const COLUMNS = [
 	{
 		id: "owner",
 		label: "Owner",
-		text: (row) => row.host ?? UNKNOWN,
-		copy: (row) => row.instance ?? "",
+		text: (row) => (row.host ?? parkedOf(row)?.host) || UNKNOWN,
+		copy: (row) => (row.instance ?? parkedOf(row)?.instance) || "",
 		exact: (row) =>
 			hasOwner(row)
 				? `instance ${row.instance} on ${row.host}, worker ${row.worker}, epoch ${row.epoch}`
@@ -103,7 +110,7 @@ const COLUMNS = [
 		fill: (cell, row) =>
 			fillPair(
 				cell,
-				row.host ?? UNKNOWN,
+				(row.host ?? parkedOf(row)?.host) || UNKNOWN,
 				hasOwner(row) ? `worker ${row.worker}` : "",
 			),
 	},
@@ -152,11 +159,20 @@ function describePartitions(topic, rows) {
 	const owned = rows.filter(hasOwner);
 	const instances = new Set(owned.map(({ instance }) => instance)).size;
 	const rate = owned.reduce((sum, row) => sum + (row.records_per_s ?? 0), 0);
-	const unowned = rows.length - owned.length;
+	const parked = rows.filter(parkedOf).length;
+	const unowned = rows.length - owned.length - parked;
 	const numbers = `${topic}: ${plural(rows.length, "partition")}, ${plural(instances, "instance")}, ${formatRate(rate)}`;
-	return unowned
-		? `${numbers}. Without an owner: ${formatCount(unowned)}. Start an instance, or wait for the group to assign them.`
-		: `${numbers}.`;
+	const sentences = [
+		numbers,
+		parked &&
+			`Parked because of a fault: ${formatCount(parked)}; their states name the faults`,
+		unowned &&
+			`Without an owner: ${formatCount(unowned)}. Start an instance, or wait for the group to assign them`,
+	];
+	return sentences
+		.filter(Boolean)
+		.map((sentence) => `${sentence}.`)
+		.join(" ");
 }
 
 /** @type {JobPage<Partitions>["mount"]} */

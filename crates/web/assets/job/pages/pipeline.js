@@ -122,9 +122,15 @@ function planFacts({ source, event, watermark, checkpoint, sink }) {
 		],
 		["writes to", code(sink.redis)],
 		[
+			"a fault of one partition",
+			source.on_partition_fault === "park"
+				? "parks the partition, which is opened again later"
+				: "halts the job",
+		],
+		[
 			"a lost offset",
 			source.on_lost_offset === "halt"
-				? "halts the partition"
+				? "is a fault of the partition"
 				: "begins at the earliest record",
 		],
 		["a misplaced record", MISPLACED_RECORD_TEXTS[source.on_misplaced]],

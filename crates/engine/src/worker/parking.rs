@@ -1,0 +1,81 @@
+//! Parks a partition that has a fault of its own, and opens it again later.
+//!
+//! A fault of one partition is, for example, damaged state or a lost offset ([`FaultScope`]). An operator must resolve
+//! it, but it does not concern the other partitions.
+//! Owns: the decision between parking and a halt, and when a parked partition is opened again. Does not own: the
+//! detection of faults.
+//! Invariants: (1) A parked partition writes no row and no checkpoint. Its checkpoints stay as they are. (2) After the
+//! source has lost records that this worker had read, no attempt opens the partition again: the source may have received
+//! other records at the same offsets.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::partition_phase::{OpenReason, PartitionPhase};
+use super::state::Worker;
+use crate::checkpoint::{CheckpointCommand, PartitionFaultPolicy};
+use crate::halt::{FaultScope, LostOffset};
+use crate::{DeadLetterSink, Halt, Partition, Sink, Source};
+
+impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output, Rejects> {
+    /// Parks `partition` because of `fault`, if `fault` concerns this partition alone and the job allows it. Does nothing
+    /// if the worker neither opens nor reads the partition.
+    ///
+    /// # Errors
+    /// Returns `fault` if the job must halt.
+    pub(super) fn park_or_halt(&mut self, partition: Partition, fault: Halt) -> Result<(), Halt> {
+        let policy = self.checkpoint_config.as_ref().map(|checkpoints| checkpoints.partition_fault_policy);
+        if policy != Some(PartitionFaultPolicy::Park) || fault.fault_scope() == FaultScope::WholeJob {
+            return Err(fault);
+        }
+        let Some(tracked) = self.partitions.get_mut(&partition) else { return Ok(()) };
+        if let Halt::LostOffset(lost) = &fault
+            && lost.has_lost_read_records()
+        {
+            tracked.lost_records.get_or_insert_with(|| lost.clone());
+        }
+        if !tracked.may_be_parked() {
+            return Ok(());
+        }
+        self.abandon_snapshot(partition)?;
+        // A partition that was running before its restart is still being read.
+        self.source.pause_partitions(&[partition]);
+        let now = self.clock.monotonic_now();
+        let Some(tracked) = self.partitions.get_mut(&partition) else { return Ok(()) };
+        let retry_delay = tracked.park(now)?;
+        self.event_recorder.record_partition_parked(partition, fault, retry_delay);
+        Ok(())
+    }
+
+    /// Parks the running partitions whose next offsets the source has lost, or halts the job.
+    pub(super) fn park_partitions_with_lost_offsets(&mut self, lost_offsets: Vec<LostOffset>) -> Result<(), Halt> {
+        lost_offsets.into_iter().try_for_each(|lost| self.park_or_halt(lost.partition, lost.into()))
+    }
+
+    /// Lets a requested savepoint fail at once if a partition is parked, because it would lack the partition.
+    pub(super) fn refuse_savepoint_without_parked_partitions(&mut self) -> Result<(), Halt> {
+        let (Some(config), Some(thread)) = (&self.checkpoint_config, &self.checkpoint_thread) else { return Ok(()) };
+        let Some(request) = config.current_savepoint_request.current_request() else { return Ok(()) };
+        for (&partition, tracked) in &mut self.partitions {
+            let is_refused = tracked.refused_savepoint_id.as_deref() == Some(&*request.savepoint_id);
+            if is_refused || !matches!(tracked.phase(), PartitionPhase::Parked { .. }) {
+                continue;
+            }
+            tracked.refused_savepoint_id = Some(request.savepoint_id.as_str().into());
+            let fault = self.event_recorder.record_savepoint_refused(partition, &request);
+            let request = Arc::clone(&request);
+            thread.send_command(CheckpointCommand::RefuseSavepoint { partition, request, fault })?;
+        }
+        Ok(())
+    }
+
+    /// Lets each parked partition be opened again whose delay has passed.
+    pub(super) fn reopen_parked_partitions(&mut self, now: Duration) -> Result<(), Halt> {
+        for tracked in self.partitions.values_mut() {
+            if matches!(tracked.phase(), PartitionPhase::Parked { retry_at } if *retry_at <= now) {
+                tracked.assign_again(OpenReason::Restart, now)?;
+            }
+        }
+        Ok(())
+    }
+}

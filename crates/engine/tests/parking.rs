@@ -1,0 +1,627 @@
+//! A partition with a fault of its own is parked, the other partitions continue, and it is opened again later.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use windrow_core::{Aggregate, EventSchema, Feature, FeatureView, Row, WindowKind};
+use windrow_engine::checkpoint::{
+    CurrentSavepointRequest, PartitionFaultPolicy, SavepointParameters, StateIdentity, take_savepoint,
+};
+use windrow_engine::halt::{CheckpointStoreFault, DamagedState, LostOffset, share_error};
+use windrow_engine::{
+    CheckpointConfig, CheckpointStore, CheckpointStoreOpener, Clock, CommitWait, DecodeRules, EventDecoder, FenceToken,
+    FlushTicket, Halt, HeldOffsets, JobDefinition, ListedObject, ManualClock, NoDeadLetterSink, NoRowFence, Offset,
+    Partition, PartitionOffsets, PollOutcome, RecordPlacementRules, Sink, Source, SourceRecord, StartOffset,
+    StartOffsets, StopSignal, StoreFault, SystemClock, Worker, WorkerMetrics, WorkerOutcome, WorkerParts,
+};
+
+/// The longest wait for an expected event, in real time.
+const HANG_TIMEOUT: Duration = Duration::from_secs(300);
+/// The virtual time that passes with each poll.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
+
+/// The log of the topic and what the worker has done, which the script of a test sees and changes.
+struct TopicState {
+    clock: ManualClock,
+    /// The offsets that each partition holds.
+    held_offsets: BTreeMap<Partition, HeldOffsets>,
+    /// The partitions that the worker reads, with the next offset of each.
+    positions: PartitionOffsets,
+    committed: PartitionOffsets,
+    released: Vec<Partition>,
+    /// The outcomes of the next polls.
+    outcomes: VecDeque<PollOutcome>,
+    /// The first event times of the rows of each partition, in the order of writing.
+    row_starts: BTreeMap<Partition, Vec<i64>>,
+    polls: u32,
+}
+
+impl TopicState {
+    fn new() -> Self {
+        let held = HeldOffsets { first_offset: 0, end_offset: 0 };
+        Self {
+            clock: ManualClock::starting_at(0),
+            held_offsets: BTreeMap::from([(0, held), (1, held)]),
+            positions: PartitionOffsets::new(),
+            committed: PartitionOffsets::new(),
+            released: Vec::new(),
+            outcomes: VecDeque::new(),
+            row_starts: BTreeMap::new(),
+            polls: 0,
+        }
+    }
+
+    fn committed_offset(&self, partition: Partition) -> Offset {
+        self.committed.get(&partition).copied().unwrap_or(0)
+    }
+
+    fn row_count(&self, partition: Partition) -> usize {
+        self.row_starts.get(&partition).map_or(0, Vec::len)
+    }
+
+    /// Stops reading `partition`, and reports that its next offset is lost.
+    fn lose_offset(&mut self, partition: Partition) {
+        let held = self.held_offsets[&partition];
+        let lost_offset = self.positions.remove(&partition).expect("it is read");
+        self.outcomes.push_back(PollOutcome::OffsetsLost(vec![describe_loss(partition, lost_offset, held)]));
+    }
+}
+
+fn describe_loss(partition: Partition, lost_offset: Offset, held: HeldOffsets) -> LostOffset {
+    LostOffset {
+        topic: "events".to_owned(),
+        partition,
+        lost_offset,
+        first_kept_offset: held.first_offset,
+        end_offset: held.end_offset,
+    }
+}
+
+/// A step of a script: when its condition is true, its action follows.
+struct FaultStep {
+    name: &'static str,
+    is_due: Box<dyn FnMut(&TopicState, &WorkerMetrics) -> bool>,
+    action: Box<dyn FnOnce(&mut TopicState, &MemoryStore)>,
+}
+
+fn step(
+    name: &'static str,
+    is_due: impl FnMut(&TopicState, &WorkerMetrics) -> bool + 'static,
+    action: impl FnOnce(&mut TopicState, &MemoryStore) + 'static,
+) -> FaultStep {
+    FaultStep { name, is_due: Box::new(is_due), action: Box::new(action) }
+}
+
+fn is_parked(metrics: &WorkerMetrics, partition: Partition) -> bool {
+    metrics.parked_partitions.list_parked().contains_key(&partition)
+}
+
+/// Delivers one record of each partition per poll, and stops the worker after the last step of the script.
+struct TopicSource {
+    state: Arc<Mutex<TopicState>>,
+    steps: VecDeque<FaultStep>,
+    store: Arc<MemoryStore>,
+    metrics: Arc<WorkerMetrics>,
+    stop: StopSignal,
+    real_clock: SystemClock,
+}
+
+impl Source for TopicSource {
+    fn poll(
+        &mut self,
+        _: Duration,
+        on_record: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>,
+    ) -> Result<PollOutcome, Halt> {
+        // The threads that open partitions and write checkpoints run in real time.
+        self.real_clock.sleep(Duration::from_millis(1));
+        let mut state = self.state.lock();
+        state.polls += 1;
+        state.clock.advance(POLL_INTERVAL);
+        match self.steps.front_mut().map(|step| (step.is_due)(&state, &self.metrics)) {
+            Some(true) => {
+                let step = self.steps.pop_front().expect("it is there");
+                (step.action)(&mut state, &self.store);
+            }
+            Some(false) => {
+                assert!(self.real_clock.monotonic_now() < HANG_TIMEOUT, "waits for: {}", self.steps[0].name);
+            }
+            None => self.stop.request(),
+        }
+        if let Some(outcome) = state.outcomes.pop_front() {
+            return Ok(outcome);
+        }
+        let due: Vec<(Partition, Offset)> = state.positions.iter().map(|(&partition, &at)| (partition, at)).collect();
+        drop(state);
+        for (partition, offset) in due {
+            // Each record closes the window of the record before.
+            let payload = format!(r#"{{"user_id":"u","event_time":{}}}"#, offset * 1_000);
+            on_record(SourceRecord {
+                partition,
+                offset,
+                key: None,
+                payload: Some(payload.as_bytes()),
+                timestamp_ms: None,
+                unreadable_reason: None,
+            })?;
+            let mut state = self.state.lock();
+            state.positions.insert(partition, offset + 1);
+            let held = state.held_offsets.get_mut(&partition).expect("a partition");
+            held.end_offset = held.end_offset.max(offset + 1);
+        }
+        Ok(PollOutcome::Records)
+    }
+
+    fn resolve_start_offsets(
+        &mut self,
+        partitions: &[Partition],
+        offsets: &PartitionOffsets,
+    ) -> Result<StartOffsets, Halt> {
+        let state = self.state.lock();
+        let mut starts = StartOffsets::default();
+        for partition in partitions {
+            let held = state.held_offsets[partition];
+            let offset = offsets.get(partition).copied().unwrap_or(held.first_offset);
+            if held.contains_offset(offset) {
+                starts.start_by_partition.insert(*partition, StartOffset { offset, held_offsets: Some(held) });
+            } else {
+                starts.lost_offsets.insert(*partition, describe_loss(*partition, offset, held));
+            }
+        }
+        Ok(starts)
+    }
+
+    fn accept_assignment(&mut self, _: &[Partition]) -> Result<(), Halt> {
+        Ok(())
+    }
+
+    fn start_partitions(&mut self, partitions: &[Partition], starts: &PartitionOffsets) -> Result<(), Halt> {
+        for partition in partitions {
+            self.state.lock().positions.insert(*partition, starts.get(partition).copied().expect("known"));
+        }
+        Ok(())
+    }
+
+    fn confirm_ownership_by_commit(&mut self, _: &PartitionOffsets) -> Result<bool, Halt> {
+        Ok(true)
+    }
+
+    fn pause_partitions(&mut self, partitions: &[Partition]) {
+        self.state.lock().positions.retain(|partition, _| !partitions.contains(partition));
+    }
+
+    fn resume_partitions(&mut self, _: &[Partition]) {}
+
+    fn release_partitions(&mut self, partitions: &[Partition]) -> Result<(), Halt> {
+        let mut state = self.state.lock();
+        state.positions.retain(|partition, _| !partitions.contains(partition));
+        state.released.extend(partitions);
+        Ok(())
+    }
+
+    fn commit_offsets(&mut self, offsets: &PartitionOffsets, _: CommitWait) -> Result<(), Halt> {
+        self.state.lock().committed.extend(offsets);
+        Ok(())
+    }
+}
+
+/// Keeps the first event time of each row.
+struct RowStarts(Arc<Mutex<TopicState>>);
+
+impl Sink for RowStarts {
+    fn write_row(&mut self, fence_token: FenceToken, row: Row<'_>) {
+        let starts = &mut self.0.lock().row_starts;
+        starts.entry(fence_token.partition).or_default().push(row.window.start.ms());
+    }
+
+    fn start_flush(&mut self) -> Result<FlushTicket, Halt> {
+        Ok(FlushTicket(0))
+    }
+
+    fn newest_acknowledged_flush(&self) -> FlushTicket {
+        FlushTicket(0)
+    }
+
+    fn wait_for_ticket(&mut self, _: FlushTicket, _: Duration) -> Result<bool, Halt> {
+        Ok(true)
+    }
+}
+
+#[derive(Debug, Default)]
+struct MemoryStore {
+    objects: Mutex<BTreeMap<String, Vec<u8>>>,
+    undamaged: Mutex<BTreeMap<String, Vec<u8>>>,
+    refused_folder: Mutex<Option<String>>,
+}
+
+impl MemoryStore {
+    /// Damages all checkpoints of `partition`.
+    fn damage_checkpoints(&self, partition: Partition) {
+        let folder = format!("partition-{partition}/checkpoint/");
+        let mut objects = self.objects.lock();
+        for (name, bytes) in objects.iter_mut().filter(|(name, _)| name.starts_with(&folder)) {
+            self.undamaged.lock().insert(name.clone(), std::mem::replace(bytes, b"damaged".to_vec()));
+        }
+        assert!(!self.undamaged.lock().is_empty(), "there are checkpoints");
+    }
+
+    fn repair_checkpoints(&self) {
+        self.objects.lock().append(&mut self.undamaged.lock());
+    }
+
+    /// Returns the checkpoints and the state of `partition`, without epochs.
+    fn checkpoints_and_state(&self, partition: Partition) -> BTreeMap<String, Vec<u8>> {
+        let folders = ["checkpoint", "state"].map(|kind| format!("partition-{partition}/{kind}/"));
+        let objects = self.objects.lock();
+        let is_kept = |name: &str| folders.iter().any(|folder| name.starts_with(folder));
+        objects.iter().filter(|(name, _)| is_kept(name)).map(|(name, bytes)| (name.clone(), bytes.clone())).collect()
+    }
+
+    fn check_access(&self, name: &str) -> Result<(), StoreFault> {
+        match &*self.refused_folder.lock() {
+            Some(folder) if name.starts_with(folder) => Err(StoreFault::Refused(share_error("permission denied"))),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl CheckpointStore for MemoryStore {
+    fn create_object(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreFault> {
+        self.check_access(name)?;
+        let mut objects = self.objects.lock();
+        if objects.contains_key(name) {
+            return Err(StoreFault::Exists);
+        }
+        objects.insert(name.to_owned(), bytes);
+        Ok(())
+    }
+
+    fn read_object(&self, name: &str) -> Result<Option<Vec<u8>>, StoreFault> {
+        self.check_access(name)?;
+        Ok(self.objects.lock().get(name).cloned())
+    }
+
+    fn list_objects(&self, folder: &str) -> Result<Vec<ListedObject>, StoreFault> {
+        self.check_access(folder)?;
+        let objects = self.objects.lock();
+        let listed = objects.iter().filter(|(name, _)| name.starts_with(folder));
+        Ok(listed
+            .map(|(name, bytes)| ListedObject { object_name: name.clone(), object_byte_count: bytes.len() as u64 })
+            .collect())
+    }
+
+    fn delete_objects(&self, names: &[String]) -> Result<(), StoreFault> {
+        names.iter().try_for_each(|name| self.check_access(name))?;
+        let mut objects = self.objects.lock();
+        names.iter().for_each(|name| drop(objects.remove(name)));
+        Ok(())
+    }
+
+    fn place(&self) -> &str {
+        "memory"
+    }
+}
+
+/// A job over two partitions, and what outlives its runs.
+struct ParkingJob {
+    state: Arc<Mutex<TopicState>>,
+    store: Arc<MemoryStore>,
+    metrics: Arc<WorkerMetrics>,
+    config: CheckpointConfig,
+}
+
+impl ParkingJob {
+    fn new() -> Self {
+        let store = Arc::new(MemoryStore::default());
+        let config = CheckpointConfig {
+            state_identity: StateIdentity {
+                pipeline_name: "p".to_owned(),
+                topic: "events".to_owned(),
+                topic_id: None,
+                partition_count: 2,
+            },
+            checkpoint_store: Arc::<MemoryStore>::clone(&store),
+            current_savepoint_request: Default::default(),
+            row_fence: Arc::new(NoRowFence),
+            topic_identity_check: Arc::new(|| Ok(())),
+            checkpoint_interval: Duration::from_secs(1),
+            kept_checkpoints_per_partition: 3,
+            restore_source: None,
+            droppable_view_names: Default::default(),
+            accepts_added_partitions: false,
+            partition_fault_policy: PartitionFaultPolicy::Park,
+            snapshot_limits: Default::default(),
+            process_name: "test".to_owned(),
+        };
+        Self { state: Arc::new(Mutex::new(TopicState::new())), store, metrics: WorkerMetrics::new(1), config }
+    }
+
+    fn run(&self, steps: Vec<FaultStep>) -> Result<WorkerOutcome, Halt> {
+        {
+            let mut state = self.state.lock();
+            state.positions.clear();
+            state.outcomes = VecDeque::from([PollOutcome::Assigned(vec![0, 1])]);
+        }
+        let schema = EventSchema::new("user_id", []);
+        let count = Feature { name: "n".into(), aggregate: Aggregate::Count, condition: None, default_value: None };
+        let window = WindowKind::Sliding { size_ms: 1_000, slide_ms: 1_000 };
+        let job = JobDefinition {
+            views: [FeatureView { name: "v".into(), window, features: vec![count] }].into(),
+            decoder: EventDecoder::new(DecodeRules::new(schema.clone(), "event_time")),
+            schema,
+            max_out_of_orderness_ms: 0,
+            topic: "events".into(),
+            sip_hash_key: [0; 16],
+            record_placement: RecordPlacementRules::SINGLE_PARTITION,
+        };
+        let stop = StopSignal::default();
+        let source = TopicSource {
+            state: Arc::clone(&self.state),
+            steps: steps.into(),
+            store: Arc::clone(&self.store),
+            metrics: Arc::clone(&self.metrics),
+            stop: stop.clone(),
+            real_clock: SystemClock::start(),
+        };
+        let clock = self.state.lock().clock.clone();
+        let mut worker = Worker::new(WorkerParts {
+            job,
+            source,
+            sink: RowStarts(Arc::clone(&self.state)),
+            dead_letter_sink: NoDeadLetterSink,
+            clock: Arc::new(clock),
+            checkpoint_config: Some(self.config.clone()),
+            stop_signal: stop,
+            metrics: Arc::clone(&self.metrics),
+        });
+        worker.run()
+    }
+
+    /// Runs the job until both partitions have checkpoints.
+    fn run_until_checkpoints(&self) {
+        let have_checkpoints =
+            |state: &TopicState, _: &WorkerMetrics| (0..2).all(|partition| state.committed_offset(partition) >= 10);
+        self.run(vec![step("checkpoints of both partitions", have_checkpoints, |_, _| {})]).expect("no halt");
+    }
+
+    /// Asserts that the rows of `partition` are those of a run without faults: each window once, in order.
+    fn assert_rows_are_complete(&self, partition: Partition) {
+        let starts = &self.state.lock().row_starts[&partition];
+        let expected: Vec<i64> = (0_i64..).map(|number| number * 1_000).take(starts.len()).collect();
+        assert_eq!(*starts, expected, "partition {partition}");
+    }
+}
+
+#[test]
+fn a_partition_with_damaged_checkpoints_is_parked_until_they_are_repaired() {
+    let job = ParkingJob::new();
+    job.run_until_checkpoints();
+    job.store.damage_checkpoints(0);
+    let objects = job.store.checkpoints_and_state(0);
+    let rows = job.state.lock().row_count(0);
+    let end = job.state.lock().committed_offset(1);
+    let mut attempts = Vec::new();
+    let fault_lasts = move |state: &TopicState, metrics: &WorkerMetrics| {
+        let Some(parked) = metrics.parked_partitions.list_parked().remove(&0) else { return false };
+        assert!(matches!(parked.fault, Halt::DamagedState(DamagedState::NoReadableCheckpoint { partition: 0, .. })));
+        assert_eq!(state.row_count(0), rows, "a parked partition writes nothing");
+        if attempts.last() != Some(&parked.attempted_at_ms) {
+            attempts.push(parked.attempted_at_ms);
+        }
+        assert_eq!(parked.parked_at_ms, attempts[0]);
+        if attempts.len() == 4 && state.committed_offset(1) > end + 20 {
+            let delays: Vec<i64> = attempts.windows(2).map(|pair| pair[1] - pair[0]).collect();
+            assert!((5_000..9_000).contains(&delays[0]), "{delays:?}");
+            assert!((10_000..14_000).contains(&delays[1]) && (20_000..24_000).contains(&delays[2]), "{delays:?}");
+            return true;
+        }
+        false
+    };
+    let repair = move |_: &mut TopicState, store: &MemoryStore| {
+        assert_eq!(store.checkpoints_and_state(0), objects, "the checkpoints of a parked partition stay as they are");
+        store.repair_checkpoints();
+    };
+    let continues = |state: &TopicState, metrics: &WorkerMetrics| {
+        !is_parked(metrics, 0) && state.committed_offset(0) > 40 && state.row_count(0) > 40
+    };
+    let outcome = job.run(vec![
+        step("four failed attempts, while the other partition takes checkpoints", fault_lasts, repair),
+        step("the repaired partition continues", continues, |_, _| {}),
+    ]);
+    assert_eq!(outcome.expect("no halt"), WorkerOutcome::Stopped);
+    job.assert_rows_are_complete(0);
+    job.assert_rows_are_complete(1);
+}
+
+#[test]
+fn a_worker_whose_partitions_are_all_parked_keeps_running() {
+    let job = ParkingJob::new();
+    job.run_until_checkpoints();
+    job.store.damage_checkpoints(0);
+    job.store.damage_checkpoints(1);
+    let all_parked = |_: &TopicState, metrics: &WorkerMetrics| is_parked(metrics, 0) && is_parked(metrics, 1);
+    let all_read = |_: &TopicState, metrics: &WorkerMetrics| metrics.parked_partitions.list_parked().is_empty();
+    let outcome = job.run(vec![
+        step("both partitions are parked", all_parked, |_, store| store.repair_checkpoints()),
+        step("both partitions continue", all_read, |_, _| {}),
+    ]);
+    assert_eq!(outcome.expect("no halt"), WorkerOutcome::Stopped);
+}
+
+#[test]
+fn a_folder_that_the_store_refuses_parks_its_partition() {
+    let job = ParkingJob::new();
+    *job.store.refused_folder.lock() = Some("partition-0".to_owned());
+    let others_continue =
+        |state: &TopicState, metrics: &WorkerMetrics| is_parked(metrics, 0) && state.committed_offset(1) > 10;
+    let allow = |_: &mut TopicState, store: &MemoryStore| *store.refused_folder.lock() = None;
+    let continues = |state: &TopicState, _: &WorkerMetrics| state.committed_offset(0) > 10;
+    let outcome = job.run(vec![
+        step("the other partition takes checkpoints", others_continue, allow),
+        step("the partition continues", continues, |_, _| {}),
+    ]);
+    assert_eq!(outcome.expect("no halt"), WorkerOutcome::Stopped);
+    job.assert_rows_are_complete(0);
+}
+
+#[test]
+fn a_partition_that_loses_its_offset_goes_back_to_its_checkpoint_once_the_source_has_it_again() {
+    let job = ParkingJob::new();
+    let is_read = |state: &TopicState, _: &WorkerMetrics| state.committed_offset(0) >= 10;
+    let lose = |state: &mut TopicState, _: &MemoryStore| {
+        state.held_offsets.insert(0, HeldOffsets { first_offset: 500, end_offset: 600 });
+        state.lose_offset(0);
+    };
+    let others_continue = |state: &TopicState, metrics: &WorkerMetrics| {
+        let parked = metrics.parked_partitions.list_parked().remove(&0);
+        let is_retried = parked.is_some_and(|parked| parked.attempted_at_ms > parked.parked_at_ms + 10_000);
+        is_retried && state.committed_offset(1) > 40
+    };
+    let restore = |state: &mut TopicState, _: &MemoryStore| {
+        state.held_offsets.insert(0, HeldOffsets { first_offset: 0, end_offset: 600 });
+    };
+    let continues = |state: &TopicState, metrics: &WorkerMetrics| !is_parked(metrics, 0) && state.row_count(0) > 40;
+    let outcome = job.run(vec![
+        step("a checkpoint of the partition", is_read, lose),
+        step("the other partition continues, and the fault lasts", others_continue, restore),
+        step("the partition continues", continues, |_, _| {}),
+    ]);
+    assert_eq!(outcome.expect("no halt"), WorkerOutcome::Stopped);
+    let state = job.state.lock();
+    let mut starts = state.row_starts[&0].clone();
+    starts.sort_unstable();
+    starts.dedup();
+    let expected: Vec<i64> = (0_i64..).map(|number| number * 1_000).take(starts.len()).collect();
+    assert_eq!(starts, expected, "no window is left out");
+}
+
+/// The source may receive other records at the lost offsets. The state includes the lost ones, so the partition must not
+/// continue as if nothing was lost.
+#[test]
+fn a_partition_that_lost_read_records_stays_parked_although_it_grows_again() {
+    let job = ParkingJob::new();
+    let is_read = |state: &TopicState, _: &WorkerMetrics| state.committed_offset(0) >= 10;
+    let lose = |state: &mut TopicState, _: &MemoryStore| {
+        state.held_offsets.insert(0, HeldOffsets { first_offset: 0, end_offset: 5 });
+        state.lose_offset(0);
+        state.held_offsets.insert(0, HeldOffsets { first_offset: 0, end_offset: 1_000 });
+    };
+    let is_retried = |_: &TopicState, metrics: &WorkerMetrics| {
+        let parked = metrics.parked_partitions.list_parked().remove(&0);
+        parked.is_some_and(|parked| parked.attempted_at_ms > parked.parked_at_ms + 30_000)
+    };
+    let verify = |state: &mut TopicState, _: &MemoryStore| assert!(!state.positions.contains_key(&0), "it is not read");
+    let outcome = job
+        .run(vec![step("a checkpoint of the partition", is_read, lose), step("several attempts", is_retried, verify)]);
+    assert_eq!(outcome.expect("no halt"), WorkerOutcome::Stopped);
+    assert!(is_parked(&job.metrics, 0));
+}
+
+#[test]
+fn a_parked_partition_is_released_at_once_when_the_group_revokes_it() {
+    let job = ParkingJob::new();
+    job.run_until_checkpoints();
+    job.store.damage_checkpoints(0);
+    let revoked_at = Arc::new(Mutex::new(None));
+    let noted = Arc::clone(&revoked_at);
+    let revoke = move |state: &mut TopicState, _: &MemoryStore| {
+        *noted.lock() = Some(state.polls);
+        state.outcomes.push_back(PollOutcome::Revoked(vec![0]));
+    };
+    let is_released = move |state: &TopicState, metrics: &WorkerMetrics| {
+        let polls = state.polls - revoked_at.lock().expect("it is revoked");
+        assert!(polls < 100, "not released after {polls} polls");
+        if state.released.contains(&0) {
+            assert!(polls <= 3, "released after {polls} polls");
+        }
+        state.released.contains(&0) && !is_parked(metrics, 0)
+    };
+    let outcome = job.run(vec![
+        step("the partition is parked", |_, metrics| is_parked(metrics, 0), revoke),
+        step("the partition is released", is_released, |_, _| {}),
+    ]);
+    assert_eq!(outcome.expect("no halt"), WorkerOutcome::Stopped);
+}
+
+#[test]
+fn a_job_that_demands_it_halts_for_a_fault_of_one_partition() {
+    let mut job = ParkingJob::new();
+    job.config.partition_fault_policy = PartitionFaultPolicy::Halt;
+    job.run_until_checkpoints();
+    let is_read = |state: &TopicState, _: &WorkerMetrics| state.positions.contains_key(&0);
+    let lose = |state: &mut TopicState, _: &MemoryStore| {
+        state.held_offsets.insert(0, HeldOffsets { first_offset: 500, end_offset: 600 });
+        state.lose_offset(0);
+    };
+    let never = |_: &TopicState, _: &WorkerMetrics| false;
+    let halt = job.run(vec![step("it is read", is_read, lose), step("never", never, |_, _| {})]);
+    assert!(matches!(halt, Err(Halt::LostOffset(LostOffset { partition: 0, .. }))), "{halt:?}");
+    let halt = job.run(vec![step("never", never, |_, _| {})]);
+    assert!(matches!(halt, Err(Halt::LostOffset(_))), "at the start: {halt:?}");
+    job.store.damage_checkpoints(0);
+    let halt = job.run(vec![step("never", never, |_, _| {})]);
+    assert!(matches!(halt, Err(Halt::DamagedState(_))), "{halt:?}");
+}
+
+/// Opens the store of a savepoint.
+#[derive(Debug)]
+struct SavepointStore(Arc<MemoryStore>);
+
+impl CheckpointStoreOpener for SavepointStore {
+    fn open_store(&self, _: &str) -> Result<Arc<dyn CheckpointStore>, StoreFault> {
+        Ok(Arc::<MemoryStore>::clone(&self.0))
+    }
+}
+
+/// A savepoint would lack the parked partition, so it fails at once and names the partition.
+#[test]
+fn a_savepoint_fails_while_a_partition_is_parked() {
+    let mut job = ParkingJob::new();
+    job.run_until_checkpoints();
+    job.store.damage_checkpoints(0);
+    let (target, polling_stop) = (Arc::new(MemoryStore::default()), StopSignal::default());
+    let checkpoint_store: Arc<dyn CheckpointStore> = Arc::<MemoryStore>::clone(&job.store);
+    let opener = Arc::new(SavepointStore(Arc::clone(&target)));
+    job.config.current_savepoint_request = CurrentSavepointRequest::start_polling_thread(
+        checkpoint_store,
+        opener,
+        SystemClock::start_shared(),
+        polling_stop.clone(),
+    )
+    .expect("a thread");
+    let outcome = Arc::new(Mutex::new(None));
+    let (noted, savepoint_target) = (Arc::clone(&outcome), Arc::clone(&target));
+    let checkpoint_store = Arc::clone(&job.store);
+    let take = move |_: &mut TopicState, _: &MemoryStore| {
+        std::thread::spawn(move || {
+            let taken = take_savepoint(
+                SavepointParameters {
+                    checkpoint_store: &*checkpoint_store,
+                    target_store: &*savepoint_target,
+                    savepoint_id: "s",
+                    confirmation_timeout: HANG_TIMEOUT,
+                    clock: &SystemClock::start(),
+                    stop_signal: &StopSignal::default(),
+                },
+                |_| {},
+            );
+            *noted.lock() = Some(taken.map(|_| ()));
+        });
+    };
+    let ended = Arc::clone(&outcome);
+    let has_ended = move |_: &TopicState, _: &WorkerMetrics| ended.lock().is_some();
+    let stopped = job.run(vec![
+        step("the partition is parked", |_, metrics| is_parked(metrics, 0), take),
+        step("the savepoint has failed", has_ended, |_, _| {}),
+    ]);
+    polling_stop.request();
+    assert_eq!(stopped.expect("no halt"), WorkerOutcome::Stopped);
+    let refused = outcome.lock().take().expect("it has ended").expect_err("it lacks a partition");
+    assert!(refused.to_string().contains("partition 0 is parked because of a fault: no checkpoint"), "{refused}");
+    assert!(matches!(refused, Halt::CheckpointStore(CheckpointStoreFault::ParkedPartitionInSavepoint { .. })));
+    assert!(!target.objects.lock().contains_key("savepoint"), "the savepoint is not complete");
+    let left: Vec<String> =
+        job.store.objects.lock().keys().filter(|name| name.starts_with("savepoint/")).cloned().collect();
+    assert_eq!(left, [""; 0], "the request and the answers are deleted");
+}
