@@ -82,6 +82,7 @@ fn read_while_records_are_deleted(
                 source.start_partitions(&partitions, &starts.known_offsets()).expect("begun");
             }
             Ok(PollOutcome::InputExhausted) => break Ok(()),
+            Ok(PollOutcome::OffsetsLost(lost)) => break Err(lost[0].clone().into()),
             Ok(_) => {}
             Err(halt) => break Err(halt),
         }
@@ -161,7 +162,7 @@ fn records_that_kafka_lost_after_they_were_read_count_once() {
     kafka.produce(&topic, &events[3_000..]);
     replace_topic_id(run.state.path(), &await_test_topic(&kafka, &topic).id.expect("an id"));
 
-    let output = run.run_to_end(&[]);
+    let output = run.run_to_end(&["--set", "source.kafka.on_partition_fault=halt"]);
     let refused = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(10), "{refused}");
     assert!(refused.contains("but the partition ends at offset 2300"), "{refused}");

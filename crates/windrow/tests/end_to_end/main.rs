@@ -24,6 +24,7 @@ mod lost_rows;
 mod membership;
 mod moving;
 mod oversized;
+mod parked;
 mod rebalance;
 mod restart;
 mod s3;

@@ -129,6 +129,7 @@ fn a_checkpoint_behind_retention_halts_the_job() {
     // Only these, because the job could process records of partition 0 before partition 1 halts it.
     stopped.kafka.produce(&stopped.topic, &of_partition_1);
     stopped.kafka.delete_records_before(&stopped.topic, 1, 25);
+    stopped.run.set_override("source.kafka.on_partition_fault=halt");
     stopped.assert_halts(
         10,
         &[
@@ -206,9 +207,10 @@ fn a_damaged_checkpoint_is_named_and_the_one_before_is_used() {
 
 #[test]
 fn without_any_good_checkpoint_the_job_halts() {
-    let stopped = StoppedJob::new(kafka_or_skip!());
+    let mut stopped = StoppedJob::new(kafka_or_skip!());
     stopped.checkpoint_files(1, "checkpoint").iter().for_each(|file| flip_bit(file));
     let before: Vec<_> = (0..PARTITIONS).map(|partition| stopped.checkpoint_files(partition, "checkpoint")).collect();
+    stopped.run.set_override("source.kafka.on_partition_fault=halt");
     stopped.assert_halts(16, &["no checkpoint of partition 1 in", "can be read", "Nothing was changed", "--from"]);
     let after: Vec<_> = (0..PARTITIONS).map(|partition| stopped.checkpoint_files(partition, "checkpoint")).collect();
     assert_eq!(before[1], after[1]);

@@ -1,0 +1,189 @@
+//! One partition has a fault of its own. It is parked, the other partitions continue, and it continues after the repair.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use windrow_test_support::wait_until;
+
+use crate::folder_files::read_files;
+use crate::support::expected::{closing_events, partition_payloads, replay_expected_rows};
+use crate::support::kafka::{TestKafka, kafka_or_skip};
+use crate::support::redis::{Redis, RowsByKey, free_port};
+use crate::support::rows::{await_same_rows, last_row_per_key, rows_match};
+use crate::support::traffic::{generate_events, read_or_create_seed};
+use crate::support::windrow::{TestJob, run_replay, telling_pipeline};
+use crate::topic::{read_log, user_events};
+use crate::web::send_request;
+
+/// The beginning of the log line about a parked partition.
+const PARKED: &str = "partition parked because of a fault";
+
+/// Returns the manifests of `partition` with their content.
+fn read_manifests(state: &Path, partition: i32) -> Vec<(PathBuf, Vec<u8>)> {
+    let folder = format!("/partition-{partition}/checkpoint/");
+    read_files(state).into_iter().filter(|(path, _)| path.to_string_lossy().contains(&folder)).collect()
+}
+
+/// Returns the rows that the records of `partition` produce, except those of the closing event.
+fn expected_rows_of_partition(kafka: &TestKafka, topic: &str, partition: i32) -> RowsByKey {
+    let replayed = run_replay(&telling_pipeline(), &partition_payloads(kafka, topic, partition));
+    let mut rows = last_row_per_key(replayed.lines());
+    rows.retain(|key, _| !key.contains(":closing"));
+    rows
+}
+
+fn get_json(port: u16, path: &str) -> Value {
+    let answer = send_request(port, "GET", path, "");
+    answer.and_then(|(_, body)| serde_json::from_str(&body).ok()).unwrap_or(Value::Null)
+}
+
+/// Waits until Redis has the rows of `partition`.
+fn await_rows_of_partition(kafka: &TestKafka, topic: &str, partition: i32, redis: &Redis) {
+    let expected = expected_rows_of_partition(kafka, topic, partition);
+    assert!(!expected.is_empty());
+    wait_until("the rows of the other partition", || {
+        let found = redis.read_rows();
+        expected.iter().all(|(key, row)| found.get(key).is_some_and(|found| rows_match(row, found)))
+    });
+}
+
+#[test]
+fn a_partition_with_damaged_checkpoints_is_parked_until_they_are_repaired() {
+    let kafka = kafka_or_skip!();
+    let redis = Redis::start();
+    let topic = kafka.create_unique_topic(2, &[]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = folder.path().join("log");
+    let run = TestJob::with_pipeline(telling_pipeline(), &kafka.brokers, &redis.url(), &topic);
+    let events = generate_events(4_000, read_or_create_seed());
+    let running = run.start(&["--workers", "1"], &log);
+    kafka.produce(&topic, &events[..3_000]);
+    wait_until("the first part is in a checkpoint", || {
+        kafka.committed_offsets(&run.group, &topic, 2).iter().sum::<i64>() == 3_000
+    });
+    running.stop(&log);
+    let manifests = read_manifests(run.state.path(), 0);
+    assert!(!manifests.is_empty());
+    for (path, _) in &manifests {
+        std::fs::write(path, "damaged").expect("written");
+    }
+
+    for arguments in [&["--bounded"][..], &["--set", "source.kafka.on_partition_fault=halt"]] {
+        let output = run.run_to_end(arguments);
+        assert_eq!(output.status.code(), Some(16), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    let port = free_port();
+    let running = run.start(&["--workers", "1", "--listen", &format!("127.0.0.1:{port}")], &log);
+    kafka.produce(&topic, &events[3_000..]);
+    kafka.produce(&topic, &closing_events(2));
+    await_rows_of_partition(&kafka, &topic, 1, &redis);
+    wait_until("the pages show the parked partition", || {
+        get_json(port, "/api/partitions")["partitions"][0]["parked"]["fault"].is_string()
+    });
+    let partition = &get_json(port, "/api/partitions")["partitions"][0];
+    assert_eq!((&partition["partition"], &partition["instance"]), (&Value::from(0), &Value::Null), "{partition}");
+    let overview = get_json(port, "/api/overview");
+    let items = overview["attention"].as_array().expect("a list");
+    let item =
+        items.iter().find(|item| item["level"] == "act" && item["what"].as_str().is_some_and(is_about_partition_0));
+    let remedy = item.unwrap_or_else(|| panic!("{overview}"))["todo"].as_str().expect("a text");
+    assert!(remedy.contains("Restore the folder from a backup") && remedy.contains("The next attempt"), "{remedy}");
+    assert_eq!(overview["job"]["state"], "degraded", "{overview}");
+    let metrics = send_request(port, "GET", "/metrics", "").expect("metrics").1;
+    assert!(metrics.contains("windrow_partition_parked{partition=\"0\"} 1"), "{metrics}");
+    let savepoint = run.pipeline_command(&["savepoint"], &[]).output().expect("windrow runs");
+    let refusal = String::from_utf8_lossy(&savepoint.stderr).into_owned();
+    assert_eq!(savepoint.status.code(), Some(17), "{refusal}");
+    assert!(refusal.contains("the savepoint was not taken: partition 0 is parked because of a fault"), "{refusal}");
+
+    for (path, bytes) in manifests {
+        std::fs::write(path, bytes).expect("written");
+    }
+    let expected = replay_expected_rows(&kafka, &topic, 2, &telling_pipeline());
+    await_same_rows(&expected.contents, &redis, "after the repair");
+    wait_until("no partition is parked", || get_json(port, "/api/partitions")["partitions"][0]["instance"].is_string());
+    running.stop(&log);
+    let log = read_log(&log);
+    assert_eq!(log.matches(PARKED).count(), 1, "{log}");
+    assert_eq!(log.matches("the fault of the parked partition is resolved").count(), 1, "{log}");
+}
+
+fn is_about_partition_0(problem: &str) -> bool {
+    problem.starts_with("Partition 0 is parked and not read: no checkpoint of partition 0 in")
+}
+
+/// Retention deletes records of one partition before the job has read them.
+#[test]
+fn a_partition_whose_offset_is_lost_is_parked() {
+    let kafka = kafka_or_skip!();
+    let redis = Redis::start();
+    let topic = kafka.create_unique_topic(2, &[]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = folder.path().join("log");
+    let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
+    kafka.produce(&topic, &user_events(0, 10));
+    kafka.produce(&topic, &user_events(1, 10));
+    run.run_bounded(&[]);
+    kafka.produce(&topic, &user_events(0, 20));
+    kafka.delete_records_before(&topic, 0, 25);
+
+    let running = run.start(&["--workers", "1"], &log);
+    kafka.produce(&topic, &user_events(1, 20));
+    wait_until("the other partition continues", || kafka.committed_offsets(&run.group, &topic, 2) == [10, 30]);
+    wait_until("the partition is parked", || read_log(&log).contains(PARKED));
+    assert!(read_log(&log).contains("no longer holds offset 10, at which reading continues"), "{}", read_log(&log));
+    running.stop(&log);
+    assert_eq!(kafka.committed_offsets(&run.group, &topic, 2), [10, 30], "the parked partition stays as it is");
+
+    let running = run.start(&["--set", "source.kafka.on_lost_offset=earliest"], &log);
+    wait_until("the partition continues", || kafka.committed_offsets(&run.group, &topic, 2) == [30, 30]);
+    running.stop(&log);
+}
+
+/// Redis loses its rows, so all partitions go back to their checkpoints while the job runs. Those of one partition are
+/// damaged. The worker was reading this partition, and reads it again after the repair.
+#[test]
+fn a_partition_that_cannot_go_back_while_the_job_runs_is_parked() {
+    let kafka = kafka_or_skip!();
+    let redis = Redis::start();
+    let topic = kafka.create_unique_topic(2, &[]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = folder.path().join("log");
+    let run = TestJob::with_pipeline(telling_pipeline(), &kafka.brokers, &redis.url(), &topic);
+    let events = generate_events(4_000, read_or_create_seed());
+    let running = run.start(&["--workers", "1"], &log);
+    kafka.produce(&topic, &events[..2_000]);
+    wait_until("the first part is in a checkpoint", || {
+        kafka.committed_offsets(&run.group, &topic, 2).iter().sum::<i64>() == 2_000
+    });
+    running.stop(&log);
+
+    let running = run.start(&["--workers", "1", "--set", "checkpoint.every=1h"], &log);
+    kafka.produce(&topic, &events[2_000..3_000]);
+    wait_until("the job has read the second part", || read_log(&log).contains("records=\"1,000\""));
+    let manifests = read_manifests(run.state.path(), 0);
+    for (path, _) in &manifests {
+        std::fs::write(path, "damaged").expect("written");
+    }
+    redis.flush_all();
+    kafka.produce(&topic, &events[3_000..]);
+    kafka.produce(&topic, &closing_events(2));
+    wait_until("the partition is parked", || read_log(&log).contains(PARKED));
+    // All events are in the window of the tally, which closes last.
+    let await_tallies = |partition| {
+        let mut expected = expected_rows_of_partition(&kafka, &topic, partition);
+        expected.retain(|key, _| key.starts_with("tally:"));
+        assert!(!expected.is_empty());
+        wait_until("the tallies of the partition", || {
+            let found = redis.read_rows();
+            expected.iter().all(|(key, row)| found.get(key).is_some_and(|found| rows_match(row, found)))
+        });
+    };
+    await_tallies(1);
+    for (path, bytes) in manifests {
+        std::fs::write(path, bytes).expect("written");
+    }
+    await_tallies(0);
+    running.stop(&log);
+}
