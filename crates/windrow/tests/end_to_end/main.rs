@@ -13,6 +13,7 @@ mod folder_files;
 mod seeded_random;
 
 mod bounded;
+mod chaos;
 mod contested;
 mod dead_letters;
 mod flink_cli;

@@ -1,6 +1,7 @@
 //! What the tests share: Kafka, Redis, the binary, and rows in a comparable form.
 
 pub(crate) mod expected;
+pub(crate) mod gate;
 pub(crate) mod kafka;
 pub(crate) mod member;
 pub(crate) mod redis;

@@ -13,17 +13,13 @@ const CLOSING_TIME: &str = "2024-02-01T12:00:00";
 
 /// Returns one event per partition that closes all its windows.
 pub(crate) fn closing_events(partitions: i32) -> Vec<OutgoingRecord> {
-    (0..partitions)
-        .map(|partition| {
-            let payload = format!(r#"{{"event_time":"{CLOSING_TIME}","event_type":"view","user_id":"closing"}}"#);
-            OutgoingRecord {
-                partition: Some(partition),
-                key: Some(b"closing".to_vec()),
-                payload: Some(payload.into_bytes()),
-                ..OutgoingRecord::default()
-            }
-        })
-        .collect()
+    (0..partitions).map(|partition| OutgoingRecord { partition: Some(partition), ..closing_event("closing") }).collect()
+}
+
+/// Returns an event of `user` that closes all windows of its partition.
+pub(crate) fn closing_event(user: &str) -> OutgoingRecord {
+    let payload = format!(r#"{{"event_time":"{CLOSING_TIME}","event_type":"view","user_id":"{user}"}}"#);
+    OutgoingRecord { key: Some(user.into()), payload: Some(payload.into_bytes()), ..OutgoingRecord::default() }
 }
 
 /// Reads the values of one partition's records.

@@ -1,6 +1,6 @@
 //! The real Kafka, and events as records.
 
-pub(crate) use windrow_test_support::kafka::{OutgoingRecord, TestKafka};
+pub(crate) use windrow_test_support::kafka::{ConsumedRecord, OutgoingRecord, TestKafka};
 pub(crate) use windrow_test_support::kafka_or_skip;
 
 /// Returns one record per event line, keyed by user.

@@ -134,12 +134,9 @@ impl RedisPair {
             replica: Redis::start(),
             link_folder: tempfile::tempdir().expect("a temporary folder"),
         };
-        pair.replica.follow("127.0.0.1", &pair.master.port.to_string());
+        pair.replica.replicate_from(&pair.master);
         pair.link_to(&pair.master);
-        wait_until("the replica has followed the master", || {
-            let info: String = redis::cmd("INFO").arg("replication").query(&mut pair.replica.connect()).expect("INFO");
-            info.contains("master_link_status:up")
-        });
+        pair.replica.await_replication();
         pair
     }
 
@@ -151,8 +148,7 @@ impl RedisPair {
     /// Waits until the replica has everything, then separates it from the master.
     pub(crate) fn hold_replication(&self) {
         wait_until("the replica has all rows", || self.master.read_rows() == self.replica.read_rows());
-        // Nothing listens on port 1, so the replica stays as it is.
-        self.replica.follow("127.0.0.1", "1");
+        self.replica.hold_replication();
     }
 
     /// Lets the replica follow the master again.
@@ -162,8 +158,8 @@ impl RedisPair {
 
     /// Kills the master. The replica takes its place.
     pub(crate) fn fail_over(&mut self) {
-        self.master.server.kill().and_then(|()| self.master.server.wait()).expect("it ran");
-        self.replica.follow("NO", "ONE");
+        self.master.kill();
+        self.replica.promote();
         self.link_to(&self.replica);
     }
 
@@ -184,15 +180,52 @@ impl Redis {
         redis::cmd("REPLICAOF").arg(host).arg(port).exec(&mut self.connect()).expect("REPLICAOF");
     }
 
+    /// Makes the server a replica of `master`.
+    pub(crate) fn replicate_from(&self, master: &Self) {
+        self.follow("127.0.0.1", &master.port.to_string());
+    }
+
+    /// Waits until the server is connected to its master, with a copy of the rows.
+    pub(crate) fn await_replication(&self) {
+        wait_until("the replica follows its master", || {
+            let info: String = redis::cmd("INFO").arg("replication").query(&mut self.connect()).expect("INFO");
+            info.contains("master_link_status:up")
+        });
+    }
+
+    /// Separates the server from its master. It stays a replica, and keeps its rows.
+    pub(crate) fn hold_replication(&self) {
+        // Nothing listens on port 1.
+        self.follow("127.0.0.1", "1");
+    }
+
+    /// Makes the server a master.
+    pub(crate) fn promote(&self) {
+        self.follow("NO", "ONE");
+    }
+
+    /// Kills the process. [`Self::restart_empty`] starts it again.
+    pub(crate) fn kill(&mut self) {
+        self.server.kill().and_then(|()| self.server.wait()).expect("it ran");
+    }
+
+    /// Returns whether the process runs.
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.server.try_wait().expect("its state is known").is_none()
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Deletes everything.
     pub(crate) fn flush_all(&self) {
         redis::cmd("FLUSHALL").exec(&mut self.connect()).expect("FLUSHALL");
     }
 
-    /// Kills the server and starts it again without data.
+    /// Kills the server, if it runs, and starts it again without data.
     pub(crate) fn restart_empty(&mut self) {
-        self.server.kill().expect("it runs");
-        self.server.wait().expect("it ends");
+        self.kill();
         self.server = spawn_server(self.port, self.folder.path());
         self.await_ready();
     }

@@ -1,8 +1,9 @@
 //! The binary under test.
 
+use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 use windrow_test_support::HANG_TIMEOUT;
 
@@ -96,8 +97,20 @@ impl TestJob {
 
     /// Starts the job with its log in the file `log`.
     pub(crate) fn start(&self, arguments: &[&str], log: &Path) -> RunningJob {
+        self.start_in_environment(arguments, &[], log)
+    }
+
+    /// Starts the job with additional environment variables, for one of several instances.
+    pub(crate) fn start_in_environment(
+        &self,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+        log: &Path,
+    ) -> RunningJob {
         let file = std::fs::File::create(log).expect("a log file");
-        let child = self.run_command(arguments).stderr(file).stdout(Stdio::null()).spawn().expect("windrow starts");
+        let mut command = self.run_command(arguments);
+        command.envs(environment.iter().copied());
+        let child = command.stderr(file).stdout(Stdio::null()).spawn().expect("windrow starts");
         RunningJob { child, log: log.to_owned() }
     }
 }
@@ -132,11 +145,16 @@ impl RunningJob {
         assert_eq!(code, Some(0), "{}", std::fs::read_to_string(log).unwrap_or_default());
     }
 
+    /// Returns how the process has ended, or `None` while it runs.
+    pub(crate) fn exit_status(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("its state is known")
+    }
+
     /// Waits for the exit code.
     pub(crate) fn wait_for_exit(&mut self) -> Option<i32> {
         let until = Instant::now() + HANG_TIMEOUT;
         loop {
-            if let Some(status) = self.child.try_wait().expect("its state is known") {
+            if let Some(status) = self.exit_status() {
                 return status.code();
             }
             assert!(Instant::now() < until, "still running after {HANG_TIMEOUT:?}");
@@ -175,10 +193,21 @@ pub(crate) fn run_state_command(arguments: &[&str]) -> Output {
 
 /// Runs `windrow replay` of `pipeline` over `lines` and returns its output.
 pub(crate) fn run_replay(pipeline: &Path, lines: &[Vec<u8>]) -> String {
+    run_replay_command(pipeline, lines, &[])
+}
+
+/// Runs `windrow replay` of `pipeline` over `lines`, writes the lines that are not events to the file `dead_letters`, and
+/// returns its output.
+pub(crate) fn run_replay_with_dead_letters(pipeline: &Path, lines: &[Vec<u8>], dead_letters: &Path) -> String {
+    run_replay_command(pipeline, lines, &[OsStr::new("--dead-letters"), dead_letters.as_os_str()])
+}
+
+fn run_replay_command(pipeline: &Path, lines: &[Vec<u8>], arguments: &[&OsStr]) -> String {
     let mut child = Command::new(env!("CARGO_BIN_EXE_windrow"))
         .arg("replay")
         .arg(pipeline)
         .args(["--input", "-", "--output", "-"])
+        .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

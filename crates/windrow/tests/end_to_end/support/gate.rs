@@ -1,0 +1,117 @@
+//! A gate in front of a server: it forwards TCP connections, holds them, cuts them, or leads to another server.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::thread;
+
+use parking_lot::{Condvar, Mutex};
+
+/// A port of its own that leads to a server.
+pub(crate) struct TcpGate {
+    port: u16,
+    shared: Arc<SharedState>,
+}
+
+#[derive(Default)]
+struct SharedState {
+    state: Mutex<GateState>,
+    reopened: Condvar,
+}
+
+#[derive(Default)]
+struct GateState {
+    server_port: u16,
+    is_held: bool,
+    /// Both ends of every connection, by its number.
+    connections: BTreeMap<u64, [TcpStream; 2]>,
+    next_number: u64,
+}
+
+impl TcpGate {
+    /// Starts a gate to the server on `server_port` of this machine.
+    pub(crate) fn start(server_port: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = listener.local_addr().expect("bound").port();
+        let shared = Arc::new(SharedState::default());
+        shared.state.lock().server_port = server_port;
+        let gate = Self { port, shared: Arc::clone(&shared) };
+        thread::spawn(move || {
+            for client in listener.incoming().map_while(Result::ok) {
+                let shared = Arc::clone(&shared);
+                thread::spawn(move || shared.forward_connection(&client));
+            }
+        });
+        gate
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Holds all data. Clients can still connect, but nothing answers.
+    pub(crate) fn hold(&self) {
+        self.shared.state.lock().is_held = true;
+    }
+
+    /// Forwards again, also what was held meanwhile.
+    pub(crate) fn release(&self) {
+        self.shared.state.lock().is_held = false;
+        self.shared.reopened.notify_all();
+    }
+
+    /// Cuts all connections. What was on its way is lost.
+    pub(crate) fn cut(&self) {
+        cut_connections(&mut self.shared.state.lock());
+    }
+
+    /// Cuts all connections. New ones lead to the server on `server_port`.
+    pub(crate) fn redirect(&self, server_port: u16) {
+        let mut state = self.shared.state.lock();
+        state.server_port = server_port;
+        cut_connections(&mut state);
+    }
+}
+
+fn cut_connections(state: &mut GateState) {
+    for end in std::mem::take(&mut state.connections).into_values().flatten() {
+        // It may be closed already.
+        let _ = end.shutdown(Shutdown::Both);
+    }
+}
+
+impl SharedState {
+    fn forward_connection(&self, client: &TcpStream) {
+        let mut state = self.state.lock();
+        self.reopened.wait_while(&mut state, |state| state.is_held);
+        // An unreachable server closes the connection.
+        let Ok(server) = TcpStream::connect(("127.0.0.1", state.server_port)) else { return };
+        let clone = |end: &TcpStream| end.try_clone().expect("a second handle");
+        let number = state.next_number;
+        state.next_number += 1;
+        state.connections.insert(number, [clone(client), clone(&server)]);
+        drop(state);
+        for end in [client, &server] {
+            end.set_nodelay(true).expect("a connection");
+        }
+        thread::scope(|scope| {
+            scope.spawn(|| self.copy(client, &server));
+            self.copy(&server, client);
+        });
+        self.state.lock().connections.remove(&number);
+    }
+
+    /// Copies all data of one direction.
+    fn copy(&self, mut from: &TcpStream, mut to: &TcpStream) {
+        let mut buffer = vec![0; 64 * 1024];
+        while let Ok(length @ 1..) = from.read(&mut buffer) {
+            self.reopened.wait_while(&mut self.state.lock(), |state| state.is_held);
+            if to.write_all(&buffer[..length]).is_err() {
+                break;
+            }
+        }
+        self.reopened.wait_while(&mut self.state.lock(), |state| state.is_held);
+        let _ = to.shutdown(Shutdown::Write);
+    }
+}
