@@ -1,6 +1,6 @@
 //! Everything at once, as on users' machines: instances that are killed, suspended, stopped and started again, Redis that
 //! fails over to a lagging replica, a checkpoint store that hangs, and faulty producers. In the end Redis holds exactly the
-//! rows of a run without faults, and each refused record is a dead letter.
+//! rows of a run without faults, each refused record is a dead letter, and each kept checkpoint can be read.
 //!
 //! The seed decides the events, their flaws, and the moments and kinds of faults; what the processes are doing at these
 //! moments differs from run to run. `bench/chaos.sh` is the long form.
@@ -52,8 +52,29 @@ fn read_plan_length() -> PlanLength {
     })
 }
 
+/// The topics and places of a run.
+struct ChaosPlaces {
+    topic: String,
+    dead_letter_topic: String,
+    /// The address of S3.
+    store_address: String,
+    checkpoint_store: String,
+}
+
+impl ChaosPlaces {
+    fn create(kafka: &TestKafka, store_address: String) -> Self {
+        Self {
+            topic: kafka.create_unique_topic(PARTITIONS, &[]),
+            dead_letter_topic: kafka.create_unique_topic(1, &[]),
+            store_address,
+            checkpoint_store: format!("s3://{BUCKET}/{}", TestKafka::generate_unique_name("chaos")),
+        }
+    }
+}
+
 /// Prepares the job, with its checkpoints in S3.
-fn define_chaos_job(kafka: &TestKafka, topic: &str, dead_letter_topic: &str, random: &mut SeededRandom) -> TestJob {
+fn define_chaos_job(kafka: &TestKafka, places: &ChaosPlaces, random: &mut SeededRandom) -> TestJob {
+    let ChaosPlaces { topic, dead_letter_topic, store_address, checkpoint_store } = places;
     let mut job = TestJob::with_redis_of_pipeline(telling_pipeline(), &kafka.brokers, topic);
     // With `consumer` the broker decides how long a member may be silent: 6 s in `dev/kafka.sh`.
     let protocols = ["source.kafka.session_timeout=\"6s\"", "source.kafka.group_protocol=consumer"];
@@ -64,13 +85,14 @@ fn define_chaos_job(kafka: &TestKafka, topic: &str, dead_letter_topic: &str, ran
         "source.kafka.on_misplaced=dead_letter",
         "source.kafka.partitioner=murmur2",
         &format!("dead_letters.topic={dead_letter_topic}"),
-        &format!("checkpoint.store=s3://{BUCKET}/{}", TestKafka::generate_unique_name("chaos")),
+        &format!("checkpoint.store={checkpoint_store}"),
         "checkpoint.every=1s",
         &format!("checkpoint.keep={KEPT_CHECKPOINTS}"),
     ] {
         job.set_override(setting);
     }
     for (name, value) in [
+        ("AWS_ENDPOINT_URL", store_address.as_str()),
         ("AWS_ALLOW_HTTP", "true"),
         ("AWS_ACCESS_KEY_ID", "windrow"),
         ("AWS_SECRET_ACCESS_KEY", "windrow"),
@@ -135,7 +157,7 @@ fn parse_port(address: &str) -> u16 {
 #[test]
 fn rows_are_those_of_a_run_without_faults() {
     let kafka = kafka_or_skip!();
-    let Ok(store) = std::env::var("WINDROW_TEST_S3") else {
+    let Ok(store_address) = std::env::var("WINDROW_TEST_S3") else {
         println!("skipped: a checkpoint store that hangs needs S3 (WINDROW_TEST_S3=http://host:port)");
         return;
     };
@@ -143,36 +165,40 @@ fn rows_are_those_of_a_run_without_faults() {
     let mut random = SeededRandom::new(seed);
     let plan = FaultPlan::draw(read_plan_length(), &mut random);
     let count = MAX_EVENTS.min(EVENTS_PER_S * usize::try_from(plan.duration().as_secs()).expect("small"));
-    let (topic, dead_letter_topic) = (kafka.create_unique_topic(PARTITIONS, &[]), kafka.create_unique_topic(1, &[]));
+    let places = ChaosPlaces::create(&kafka, store_address);
+    let topic = &places.topic;
     let records = records::generate_records(&kafka, PARTITIONS, count, seed, &mut random);
     let closing_events = records::generate_closing_events(&kafka, PARTITIONS);
-    let job = define_chaos_job(&kafka, &topic, &dead_letter_topic, &mut random);
+    let job = define_chaos_job(&kafka, &places, &mut random);
     let folder = tempfile::tempdir().expect("a folder");
     println!("{count} records in {PARTITIONS} partitions over {:.0} s", plan.duration().as_secs_f64());
 
-    let mut cluster = ChaosCluster::start(&job, parse_port(&store), folder.path());
+    let mut cluster = ChaosCluster::start(&job, parse_port(&places.store_address), folder.path());
     wait_until("all instances read", || cluster.reading_instance_count() == INSTANCES);
-    let feeder = EventFeeder::start(&kafka, &topic, records, plan.duration());
+    let feeder = EventFeeder::start(&kafka, topic, records, plan.duration());
     // Rows that Redis loses before the first checkpoint could not be written again.
     wait_until("every partition has a checkpoint", || {
-        kafka.committed_offsets(&job.group, &topic, PARTITIONS).iter().all(|&offset| offset > 0)
+        kafka.committed_offsets(&job.group, topic, PARTITIONS).iter().all(|&offset| offset > 0)
     });
     cluster.start_clock();
     run_faults(&mut cluster, &plan);
     feeder.finish_at_once();
-    kafka.produce(&topic, &closing_events);
+    kafka.produce(topic, &closing_events);
     cluster.print_trace_line("all records sent, all faults healed");
 
-    let expected = ExpectedOutcome::compute(&kafka, &topic, PARTITIONS, folder.path());
+    let expected = ExpectedOutcome::compute(&kafka, topic, PARTITIONS, folder.path());
     let total = i64::try_from(count).expect("small") + i64::from(PARTITIONS);
-    await_end_of_topic(&kafka, &topic, &job.group, total, &mut cluster);
+    await_end_of_topic(&kafka, topic, &job.group, total, &mut cluster);
     cluster.print_trace_line("all records read");
     await_same_rows(&expected.rows, cluster.master(), "after all faults");
     cluster.stop_all();
     await_same_rows(&expected.rows, cluster.master(), "after the stop");
-    let letters = expected.assert_dead_letters(&kafka, &dead_letter_topic);
+    let letters = expected.assert_dead_letters(&kafka, &places.dead_letter_topic);
     check_logs(&cluster);
+    let verified = job.run_state_command(&["verify", &format!("{}/telling/{}", places.checkpoint_store, job.group)]);
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
     println!("faults: {:?}", plan.fault_counts);
+    println!("{} checkpoints can be read", String::from_utf8_lossy(&verified.stdout).lines().count());
     println!(
         "{} rows, {} late events, {letters} dead letters of {} refused records, {} starts, {:.0} s",
         expected.rows.len(),

@@ -82,6 +82,13 @@ impl TestJob {
         command
     }
 
+    /// Runs `windrow state …` in the environment of the job to its end.
+    pub(crate) fn run_state_command(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_windrow"));
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.arg("state").args(arguments).output().expect("windrow runs")
+    }
+
     /// Runs the job to its end.
     pub(crate) fn run_to_end(&self, arguments: &[&str]) -> Output {
         self.run_command(arguments).output().expect("windrow runs")
