@@ -22,7 +22,7 @@ mod plan;
 mod records;
 
 use checks::ExpectedOutcome;
-use cluster::ChaosCluster;
+use cluster::{ChaosCluster, RebalanceProtocol};
 use plan::{FaultPlan, INSTANCES, PlanLength};
 
 const PARTITIONS: i32 = 8;
@@ -73,15 +73,11 @@ impl ChaosPlaces {
 }
 
 /// Prepares the job, with its checkpoints in S3.
-fn define_chaos_job(kafka: &TestKafka, places: &ChaosPlaces, random: &mut SeededRandom) -> TestJob {
+fn define_chaos_job(kafka: &TestKafka, places: &ChaosPlaces, protocol: RebalanceProtocol) -> TestJob {
     let ChaosPlaces { topic, dead_letter_topic, store_address, checkpoint_store } = places;
     let mut job = TestJob::with_redis_of_pipeline(telling_pipeline(), &kafka.brokers, topic);
-    // With `consumer` the broker decides how long a member may be silent: 6 s in `dev/kafka.sh`.
-    let protocols = ["source.kafka.session_timeout=\"6s\"", "source.kafka.group_protocol=consumer"];
-    let protocol = if random.between(0, 2) == 0 { protocols[0] } else { protocols[1] };
-    println!("{protocol}");
     for setting in [
-        protocol,
+        protocol.setting(),
         "source.kafka.on_misplaced=dead_letter",
         "source.kafka.partitioner=murmur2",
         &format!("dead_letters.topic={dead_letter_topic}"),
@@ -169,11 +165,13 @@ fn rows_are_those_of_a_run_without_faults() {
     let topic = &places.topic;
     let records = records::generate_records(&kafka, PARTITIONS, count, seed, &mut random);
     let closing_events = records::generate_closing_events(&kafka, PARTITIONS);
-    let job = define_chaos_job(&kafka, &places, &mut random);
+    let protocol = RebalanceProtocol::draw(&mut random);
+    println!("{}", protocol.setting());
+    let job = define_chaos_job(&kafka, &places, protocol);
     let folder = tempfile::tempdir().expect("a folder");
     println!("{count} records in {PARTITIONS} partitions over {:.0} s", plan.duration().as_secs_f64());
 
-    let mut cluster = ChaosCluster::start(&job, parse_port(&places.store_address), folder.path());
+    let mut cluster = ChaosCluster::start(&job, protocol, parse_port(&places.store_address), folder.path());
     wait_until("all instances read", || cluster.reading_instance_count() == INSTANCES);
     let feeder = EventFeeder::start(&kafka, topic, records, plan.duration());
     // Rows that Redis loses before the first checkpoint could not be written again.

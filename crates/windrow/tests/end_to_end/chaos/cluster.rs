@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::plan::{FaultStep, INSTANCES, OldMaster};
+use crate::seeded_random::SeededRandom;
 use crate::support::gate::TcpGate;
 use crate::support::redis::Redis;
 use crate::support::windrow::{RunningJob, TestJob};
@@ -13,6 +14,28 @@ use crate::topic::read_log;
 const ROWS_NOT_ACKNOWLEDGED: i32 = 8;
 /// The exit code of a stop without last checkpoints.
 const NO_LAST_CHECKPOINT: i32 = 17;
+
+/// How the group shares out its partitions.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum RebalanceProtocol {
+    Classic,
+    /// The broker decides how long a member may be silent: 6 s in `dev/kafka.sh`.
+    Consumer,
+}
+
+impl RebalanceProtocol {
+    pub(crate) fn draw(random: &mut SeededRandom) -> Self {
+        if random.between(0, 2) == 0 { Self::Classic } else { Self::Consumer }
+    }
+
+    /// Returns the override of the pipeline file.
+    pub(crate) fn setting(self) -> &'static str {
+        match self {
+            Self::Classic => "source.kafka.session_timeout=\"6s\"",
+            Self::Consumer => "source.kafka.group_protocol=consumer",
+        }
+    }
+}
 
 /// The job and its servers.
 pub(crate) struct ChaosCluster<'a> {
@@ -49,12 +72,13 @@ struct CleanStop {
 
 impl<'a> ChaosCluster<'a> {
     /// Starts a Redis master with its replica, and all instances. The checkpoint store of `job` is the S3 on `store_port`.
-    pub(crate) fn start(job: &'a TestJob, store_port: u16, folder: &'a Path) -> Self {
+    pub(crate) fn start(job: &'a TestJob, protocol: RebalanceProtocol, store_port: u16, folder: &'a Path) -> Self {
         let redis = [Redis::start(), Redis::start()];
         redis[1].replicate_from(&redis[0]);
         redis[1].await_replication();
-        let instances =
-            (0..INSTANCES).map(|instance| JobInstance::prepare(instance, redis[0].port(), store_port)).collect();
+        let instances = (0..INSTANCES)
+            .map(|instance| JobInstance::prepare(instance, protocol, redis[0].port(), store_port))
+            .collect();
         let mut cluster =
             Self { job, instances, redis, master: 0, redis_is_disturbed: false, folder, started_at: Instant::now() };
         (0..INSTANCES).for_each(|instance| cluster.start_instance(instance));
@@ -224,13 +248,14 @@ impl<'a> ChaosCluster<'a> {
 }
 
 impl JobInstance {
-    fn prepare(number: usize, redis_port: u16, store_port: u16) -> Self {
+    fn prepare(number: usize, protocol: RebalanceProtocol, redis_port: u16, store_port: u16) -> Self {
         let (redis_gate, store_gate) = (TcpGate::start(redis_port), TcpGate::start(store_port));
         let redis = format!("sink.redis.url=redis://127.0.0.1:{}", redis_gate.port());
         // The instances differ as on users' machines: in their number of workers, and in whether the group knows them by name.
         let workers = if number == 0 { "2" } else { "1" };
         let mut arguments = vec!["--workers", workers, "--set", redis.as_str()];
-        if number == 1 {
+        // With `consumer` the broker refuses the name of a killed member until its session times out.
+        if number == 1 && protocol == RebalanceProtocol::Classic {
             arguments.extend(["--instance", "named"]);
         }
         Self {
