@@ -3,6 +3,7 @@
 //! Owns: the start and the latest reason of an outage, and the time of its next log line. Does not own: the detection
 //! of failures, and the wording of the log lines.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,9 @@ use windrow_engine::{Clock, SystemClock};
 
 /// The shortest time between two log lines about the same outage.
 const LOG_INTERVAL: Duration = Duration::from_secs(30);
+
+/// The time without an answer after which a call counts as an outage.
+const MAX_CALL_SILENCE: Duration = Duration::from_secs(10);
 
 /// An ongoing outage of a system that the job depends on.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -96,29 +100,77 @@ impl OutageTracker {
 
 /// An [`OutageTracker`] for several threads. All clones track the same system.
 #[derive(Clone, Debug, Default)]
-pub struct SharedOutageTracker(Arc<Mutex<OutageTracker>>);
+pub struct SharedOutageTracker {
+    tracker: Arc<Mutex<OutageTracker>>,
+    /// The start of each call that has no answer yet, by the number of the call.
+    pending_calls: Arc<Mutex<BTreeMap<u64, Instant>>>,
+}
+
+/// A call of a system that has no answer yet. Dropping it ends the call.
+#[derive(Debug)]
+pub struct PendingCall {
+    number: u64,
+    pending_calls: Arc<Mutex<BTreeMap<u64, Instant>>>,
+}
+
+impl Drop for PendingCall {
+    fn drop(&mut self) {
+        self.pending_calls.lock().remove(&self.number);
+    }
+}
 
 impl SharedOutageTracker {
     /// Records that an attempt to use the system failed because of `reason`.
     pub fn mark_unreachable(&self, reason: &str) {
-        self.0.lock().record_failure(reason);
+        self.tracker.lock().record_failure(reason);
     }
 
     /// Records that an attempt to use the system succeeded.
     pub fn mark_reachable(&self) {
-        self.0.lock().record_success();
+        self.tracker.lock().record_success();
     }
 
-    /// Returns the ongoing outage; `None` while the system responds.
+    /// Notes that a call of the system begins. The caller drops the value when the call has ended.
+    #[must_use]
+    pub fn begin_call(&self) -> PendingCall {
+        let mut calls = self.pending_calls.lock();
+        let number = calls.last_key_value().map_or(0, |(last, _)| last + 1);
+        calls.insert(number, Instant::now());
+        PendingCall { number, pending_calls: Arc::clone(&self.pending_calls) }
+    }
+
+    /// Returns the ongoing outage; `None` while the system responds. A call without an answer for [`MAX_CALL_SILENCE`] is
+    /// an outage too: a system that hangs reports no failure.
     #[must_use]
     pub fn ongoing_outage(&self) -> Option<DependencyOutage> {
-        self.0.lock().ongoing_outage()
+        self.tracker.lock().ongoing_outage().or_else(|| {
+            let duration = self.pending_calls.lock().values().map(Instant::elapsed).max()?;
+            (duration >= MAX_CALL_SILENCE).then(|| DependencyOutage {
+                began_at_ms: SystemClock::start().wall_now_ms() - i64::try_from(duration.as_millis()).unwrap_or(0),
+                duration,
+                latest_reason: format!("a call has no answer after {} s", duration.as_secs()),
+            })
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_call_without_an_answer_is_an_outage() {
+        let shared = SharedOutageTracker::default();
+        let (first, second) = (shared.begin_call(), shared.begin_call());
+        assert_eq!(shared.ongoing_outage(), None);
+        let begun = Instant::now().checked_sub(MAX_CALL_SILENCE).expect("the machine runs for longer");
+        shared.pending_calls.lock().insert(first.number, begun);
+        assert_eq!(shared.ongoing_outage().expect("an outage").latest_reason, "a call has no answer after 10 s");
+        drop(first);
+        assert_eq!(shared.ongoing_outage(), None);
+        drop(second);
+        assert!(shared.pending_calls.lock().is_empty());
+    }
 
     #[test]
     fn an_outage_is_logged_when_it_begins_and_remembers_the_latest_reason() {

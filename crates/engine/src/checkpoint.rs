@@ -74,6 +74,7 @@ mod savepoint_summary;
 mod snapshot_limits;
 mod state_object;
 pub(crate) mod store;
+mod store_probe;
 mod store_retry;
 mod take_savepoint;
 mod thread_messages;
@@ -92,6 +93,7 @@ pub use savepoint_request::{CurrentSavepointRequest, SavepointRequest};
 pub use savepoint_summary::SavepointSummary;
 pub use snapshot_limits::SnapshotLimits;
 pub use store::{CheckpointStore, CheckpointStoreOpener, ListedObject, StoreFault};
+pub(crate) use store_probe::StoreProbe;
 pub use take_savepoint::{SavepointParameters, SavepointProgress, take_savepoint};
 pub(crate) use thread_messages::{
     CheckpointCommand, CheckpointEvent, CheckpointSize, SnapshotOutcome, SnapshotPurpose, SnapshotToComplete,

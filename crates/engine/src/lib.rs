@@ -38,6 +38,7 @@
 //! | `worker/active_snapshot.rs` | the data of the snapshot that is being taken |
 //! | `worker/event_recorder.rs` | the log line and the counter of whatever is logged |
 //! | `worker/fencing.rs` | partitions that another worker has claimed, or whose rows are lost |
+//! | `worker/group_presence.rs` | leaves the consumer group while the store does not answer |
 //! | `worker/owned_partition.rs` | the data of an opened partition |
 //! | `worker/parking.rs` | partitions with a fault of their own, which are parked and opened again later |
 //! | `worker/partition_change_queue.rs` | the pending changes of partitions, in order |
@@ -88,6 +89,7 @@
 //! | `checkpoint/snapshot_limits.rs` | how many bytes of a snapshot are saved, cut and waiting |
 //! | `checkpoint/state_object.rs` | the format of state objects, with its version |
 //! | `checkpoint/store.rs` | the interface to the checkpoint store |
+//! | `checkpoint/store_probe.rs` | finds out when the store answers again |
 //! | `checkpoint/store_retry.rs` | retries while the store is unreachable, until a stop or the end of the opening |
 //! | `checkpoint/take_savepoint.rs` | taking a savepoint |
 //! | `checkpoint/thread_messages.rs` | the messages between a worker and its checkpoint thread |
@@ -256,7 +258,9 @@ pub use metrics::{
 pub use record_key::RecordPlacementRules;
 pub use retry_backoff::RetryBackoff;
 pub use sink::{FlushTicket, Sink, TriggerRecord};
-pub use source::{CommitWait, HeldOffsets, PollOutcome, Source, SourceRecord, StartOffset, StartOffsets};
+pub use source::{
+    CommitWait, GroupDeparture, HeldOffsets, PollOutcome, Source, SourceRecord, StartOffset, StartOffsets,
+};
 pub use stop_signal::StopSignal;
 pub use thread_spawner::{OsThreadSpawner, ThreadBody, ThreadSpawner};
 pub use wakeup::{NotificationCount, Wakeup};

@@ -139,6 +139,16 @@ pub enum CommitWait {
     AwaitAnswer,
 }
 
+/// Whether a worker has left its consumer group.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum GroupDeparture {
+    /// The worker is leaving the group. The source then returns [`PollOutcome::Revoked`] or [`PollOutcome::Lost`] with
+    /// all partitions of the worker.
+    Left,
+    /// The source has no group, or cannot leave it now. Nothing changes.
+    Stayed,
+}
+
 /// A stream of records from the partitions that belong to one worker.
 pub trait Source {
     /// Passes records to `on_record` as they arrive. Waits at most `timeout` for the first record. Between two calls,
@@ -165,6 +175,20 @@ pub trait Source {
         partitions: &[Partition],
         offsets: &PartitionOffsets,
     ) -> Result<StartOffsets, Halt>;
+
+    /// Begins to leave the consumer group, so that other members get the partitions of this worker. The worker stays
+    /// outside until [`Self::rejoin_group`].
+    fn leave_group(&mut self) -> GroupDeparture {
+        GroupDeparture::Stayed
+    }
+
+    /// Begins to join the consumer group again, after [`Self::leave_group`].
+    ///
+    /// # Errors
+    /// Fails if the input rejects the request.
+    fn rejoin_group(&mut self) -> Result<(), Halt> {
+        Ok(())
+    }
 
     /// Confirms to the consumer group that this worker has got the newly assigned `partitions`. The source delivers no
     /// records of them before [`Self::start_partitions`].

@@ -2,8 +2,10 @@
 //! own.
 //!
 //! Module `run_loop` polls a record and decodes it into an event. The shard of the record's partition processes the
-//! event, and `row_emitter` passes the rows to the sink. `partition_changes` answers the consumer group, `partition_openings` opens partitions, `fencing`
-//! handles partitions that another worker has claimed, `parking` those with a fault of their own, and `snapshots` saves the state of partitions. `partition_phase`
+//! event, and `row_emitter` passes the rows to the sink. `partition_changes` answers the consumer group,
+//! `partition_openings` opens partitions, `group_presence` leaves the group while no partition can be opened. `fencing`
+//! handles partitions that another worker has claimed, `parking` those with a fault of their own, and `snapshots` saves
+//! the state of partitions. `partition_phase`
 //! and `owned_partition` hold the data of each phase of a partition.
 //!
 //! Does not own: threads (the binary starts one per worker), Kafka, Redis, the checkpoint store (only the checkpoint
@@ -19,6 +21,7 @@
 mod active_snapshot;
 mod event_recorder;
 mod fencing;
+mod group_presence;
 mod owned_partition;
 mod parking;
 mod partition_change_queue;

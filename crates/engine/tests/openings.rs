@@ -11,9 +11,10 @@ use parking_lot::Mutex;
 use windrow_core::{Aggregate, EventSchema, Feature, FeatureView, Row, WindowKind};
 use windrow_engine::checkpoint::StateIdentity;
 use windrow_engine::{
-    CheckpointConfig, CheckpointStore, Clock, DecodeRules, EventDecoder, Halt, JobDefinition, ListedObject,
-    NoDeadLetterSink, NoRowFence, Partition, PartitionOffsets, PollOutcome, RecordPlacementRules, SourceRecord,
-    StopSignal, StoreFault, SystemClock, Worker, WorkerMetrics, WorkerOutcome, WorkerParts,
+    CheckpointConfig, CheckpointStore, Clock, DecodeRules, EventDecoder, GroupDeparture, Halt, JobDefinition,
+    ListedObject, ManualClock, NoDeadLetterSink, NoRowFence, Partition, PartitionOffsets, PollOutcome,
+    RecordPlacementRules, SourceRecord, StopSignal, StoreFault, SystemClock, Worker, WorkerMetrics, WorkerOutcome,
+    WorkerParts,
 };
 
 use scripted_worker::{InstantSink, RowHandler, ScriptedSource, SourceScript};
@@ -100,6 +101,8 @@ enum SourceCall {
     Accepted(Vec<Partition>),
     Started(Vec<Partition>),
     Released(Vec<Partition>),
+    LeftGroup,
+    RejoinedGroup,
 }
 
 /// A step of a script: it is over when `is_done` returns true.
@@ -110,6 +113,10 @@ enum Step {
     Await(SourceCall),
     /// So many calls of the store hang.
     AwaitHangingCalls(u32),
+    /// The clock of the worker advances.
+    Advance(Duration),
+    /// The worker polls so many times.
+    Poll(u32),
     /// The store answers again.
     Heal,
     /// Records arrive until all of them were delivered to a running partition.
@@ -124,6 +131,7 @@ struct Script {
     metrics: Arc<WorkerMetrics>,
     stop: StopSignal,
     step_began: Option<Duration>,
+    worker_clock: ManualClock,
 }
 
 impl Script {
@@ -138,7 +146,7 @@ impl SourceScript for Script {
     fn next_poll(&mut self, each: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>) -> Result<PollOutcome, Halt> {
         let now = self.store.clock.monotonic_now();
         let began = *self.step_began.get_or_insert(now);
-        let Some(step) = self.steps.first() else {
+        let Some(step) = self.steps.first_mut() else {
             self.stop.request();
             return Ok(PollOutcome::Idle);
         };
@@ -146,6 +154,14 @@ impl SourceScript for Script {
             Step::Return(outcome) => (outcome.clone(), true),
             Step::Await(call) => (PollOutcome::Idle, self.calls.lock().contains(call)),
             Step::AwaitHangingCalls(count) => (PollOutcome::Idle, *self.store.hanging_call_count.lock() == *count),
+            Step::Advance(duration) => {
+                self.worker_clock.advance(*duration);
+                (PollOutcome::Idle, true)
+            }
+            Step::Poll(count) => {
+                *count -= 1;
+                (PollOutcome::Idle, *count == 0)
+            }
             Step::Heal => {
                 self.store.hanging_partitions.lock().clear();
                 (PollOutcome::Idle, true)
@@ -177,6 +193,15 @@ impl SourceScript for Script {
 
     fn note_released(&mut self, partitions: &[Partition]) {
         self.calls.lock().push(SourceCall::Released(partitions.to_vec()));
+    }
+
+    fn leave_group(&mut self) -> GroupDeparture {
+        self.calls.lock().push(SourceCall::LeftGroup);
+        GroupDeparture::Left
+    }
+
+    fn note_rejoined(&mut self) {
+        self.calls.lock().push(SourceCall::RejoinedGroup);
     }
 }
 
@@ -220,6 +245,7 @@ fn run_script(store: &Arc<HangingStore>, steps: Vec<Step>) -> Vec<SourceCall> {
         snapshot_limits: Default::default(),
         process_name: "test".to_owned(),
     };
+    let clock = ManualClock::starting_at(0);
     let (stop, calls, metrics) = (StopSignal::default(), Arc::<Mutex<_>>::default(), WorkerMetrics::new(1));
     let script = Script {
         steps,
@@ -228,13 +254,14 @@ fn run_script(store: &Arc<HangingStore>, steps: Vec<Step>) -> Vec<SourceCall> {
         metrics: Arc::clone(&metrics),
         stop: stop.clone(),
         step_began: None,
+        worker_clock: clock.clone(),
     };
     let mut worker = Worker::new(WorkerParts {
         job,
         source: ScriptedSource(script),
         sink: InstantSink(NoRows),
         dead_letter_sink: NoDeadLetterSink,
-        clock: SystemClock::start_shared(),
+        clock: Arc::new(clock),
         checkpoint_config: Some(checkpoints),
         stop_signal: stop,
         metrics,
@@ -306,4 +333,57 @@ fn an_opening_that_the_group_has_revoked_claims_nothing() {
     let started = calls.iter().filter(|call| matches!(call, SourceCall::Started(_))).count();
     assert_eq!(started, 1, "{calls:?}");
     assert_eq!(store.epoch_objects(0), ["partition-0/epoch/0000000001"]);
+}
+
+/// Another instance may reach the store, so the group must be able to assign the partitions to it.
+#[test]
+fn a_worker_that_can_open_no_partition_leaves_the_group_until_its_store_answers() {
+    let store = HangingStore::new(&[0, 1]);
+    let calls = run_script(
+        &store,
+        vec![
+            Step::Return(PollOutcome::Assigned(vec![0, 1])),
+            Step::AwaitHangingCalls(2),
+            Step::Advance(Duration::from_secs(9)),
+            Step::Poll(5),
+            Step::Return(PollOutcome::Revoked(vec![1])),
+            Step::Await(SourceCall::Released(vec![1])),
+            Step::Advance(Duration::from_secs(2)),
+            Step::Await(SourceCall::LeftGroup),
+            Step::Return(PollOutcome::Revoked(vec![0])),
+            Step::Await(SourceCall::Released(vec![0])),
+            Step::AwaitHangingCalls(3),
+            Step::Advance(Duration::from_secs(60)),
+            Step::Poll(5),
+            Step::Heal,
+            Step::Await(SourceCall::RejoinedGroup),
+            Step::Return(PollOutcome::Assigned(vec![0])),
+            Step::Await(SourceCall::Started(vec![0])),
+            Step::Deliver(0),
+        ],
+    );
+    let released = |partition| SourceCall::Released(vec![partition]);
+    let calls: Vec<_> = calls.into_iter().filter(|call| !matches!(call, SourceCall::Accepted(_))).collect();
+    let (left, rejoined) = (SourceCall::LeftGroup, SourceCall::RejoinedGroup);
+    assert_eq!(calls, [released(1), left, released(0), rejoined, SourceCall::Started(vec![0])]);
+}
+
+/// The store may be unreachable for all instances. Partitions that are open must then be processed further.
+#[test]
+fn a_worker_with_an_open_partition_stays_in_the_group() {
+    let store = HangingStore::new(&[0]);
+    let calls = run_script(
+        &store,
+        vec![
+            Step::Return(PollOutcome::Assigned(vec![0, 1])),
+            Step::Await(SourceCall::Started(vec![1])),
+            Step::AwaitHangingCalls(1),
+            Step::Advance(Duration::from_secs(60)),
+            Step::Poll(5),
+            Step::Deliver(1),
+            Step::Heal,
+            Step::Await(SourceCall::Started(vec![0])),
+        ],
+    );
+    assert!(!calls.contains(&SourceCall::LeftGroup), "{calls:?}");
 }

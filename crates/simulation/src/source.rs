@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use windrow_engine::halt::LostOffset;
 use windrow_engine::{
-    CommitWait, Halt, HeldOffsets, Offset, Partition, PartitionOffsets, PollOutcome, Source, SourceRecord, StartOffset,
-    StartOffsets, Wakeup,
+    CommitWait, GroupDeparture, Halt, HeldOffsets, Offset, Partition, PartitionOffsets, PollOutcome, Source,
+    SourceRecord, StartOffset, StartOffsets, Wakeup,
 };
 
 use crate::consumer_group::{GroupRebalance, MemberNumber};
@@ -31,6 +31,7 @@ pub(crate) struct SimulatedSource {
     /// The partitions that the worker has heard of and not released.
     held_partitions: BTreeSet<Partition>,
     has_unacknowledged_rebalance: bool,
+    has_left_group: bool,
     positions: BTreeMap<Partition, Offset>,
     paused_partitions: BTreeSet<Partition>,
 }
@@ -47,6 +48,7 @@ impl SimulatedSource {
             member,
             held_partitions: BTreeSet::new(),
             has_unacknowledged_rebalance: false,
+            has_left_group: false,
             positions: BTreeMap::new(),
             paused_partitions: BTreeSet::new(),
         }
@@ -66,7 +68,9 @@ impl SimulatedSource {
                 GroupRebalance::Revoked(partitions) => PollOutcome::Revoked(partitions),
             }
         } else {
-            self.member = self.world.group.join_group(self.process, Arc::clone(&self.wakeup));
+            if !self.has_left_group {
+                self.member = self.world.group.join_group(self.process, Arc::clone(&self.wakeup));
+            }
             let lost: Vec<Partition> = self.held_partitions.iter().copied().collect();
             if lost.is_empty() {
                 return None;
@@ -155,6 +159,18 @@ impl Source for SimulatedSource {
             starts.start_by_partition.insert(partition, StartOffset { offset: start, held_offsets });
         }
         Ok(starts)
+    }
+
+    fn leave_group(&mut self) -> GroupDeparture {
+        self.has_left_group = true;
+        self.world.group.remove_member(self.member, "leaves until its store answers");
+        GroupDeparture::Left
+    }
+
+    fn rejoin_group(&mut self) -> Result<(), Halt> {
+        self.has_left_group = false;
+        self.member = self.world.group.join_group(self.process, Arc::clone(&self.wakeup));
+        Ok(())
     }
 
     fn accept_assignment(&mut self, _: &[Partition]) -> Result<(), Halt> {

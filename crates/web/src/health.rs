@@ -1,5 +1,6 @@
 //! Serves the health checks that Kubernetes, systemd and load balancers use. `/healthz` answers whether all workers
-//! make progress. `/readyz` answers whether the instance has started, is not stopping, and reaches Kafka and Redis.
+//! make progress. `/readyz` answers whether the instance has started, is not stopping, and reaches Kafka, Redis
+//! and the checkpoint store.
 
 use std::sync::Arc;
 
@@ -72,5 +73,6 @@ pub fn describe_unreadiness(report: &InstanceReport) -> Vec<String> {
     };
     reasons.extend(describe("Kafka", &report.kafka_reachability));
     reasons.extend(describe("Redis", &report.redis_writer.reachability));
+    reasons.extend(describe("the checkpoint store", &report.checkpoint_store_reachability));
     reasons
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use windrow_connectors::outage::SharedOutageTracker;
 use windrow_engine::{CheckpointStore, ListedObject, StoreFault};
 
-/// Forwards every call to another store, and records whether that store responded.
+/// Forwards every call to another store, and records whether that store responded, or has not responded yet.
 #[derive(Debug)]
 pub(crate) struct ReachabilityTrackingStore {
     store: Arc<dyn CheckpointStore>,
@@ -18,7 +18,13 @@ impl ReachabilityTrackingStore {
         Self { store, reachability: reach.clone() }
     }
 
-    fn record_reachability<T>(&self, answer: Result<T, StoreFault>) -> Result<T, StoreFault> {
+    fn record_reachability<T>(
+        &self,
+        call: impl FnOnce(&dyn CheckpointStore) -> Result<T, StoreFault>,
+    ) -> Result<T, StoreFault> {
+        let pending = self.reachability.begin_call();
+        let answer = call(&*self.store);
+        drop(pending);
         match &answer {
             Ok(_) | Err(StoreFault::Exists | StoreFault::CreatedTwice) => self.reachability.mark_reachable(),
             Err(StoreFault::Failed(error) | StoreFault::Refused(error)) => {
@@ -31,19 +37,23 @@ impl ReachabilityTrackingStore {
 
 impl CheckpointStore for ReachabilityTrackingStore {
     fn create_object(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreFault> {
-        self.record_reachability(self.store.create_object(name, bytes))
+        self.record_reachability(|store| store.create_object(name, bytes))
     }
 
     fn read_object(&self, name: &str) -> Result<Option<Vec<u8>>, StoreFault> {
-        self.record_reachability(self.store.read_object(name))
+        self.record_reachability(|store| store.read_object(name))
+    }
+
+    fn read_objects(&self, names: &[String]) -> Result<Vec<Option<Vec<u8>>>, StoreFault> {
+        self.record_reachability(|store| store.read_objects(names))
     }
 
     fn list_objects(&self, folder: &str) -> Result<Vec<ListedObject>, StoreFault> {
-        self.record_reachability(self.store.list_objects(folder))
+        self.record_reachability(|store| store.list_objects(folder))
     }
 
     fn delete_objects(&self, names: &[String]) -> Result<(), StoreFault> {
-        self.record_reachability(self.store.delete_objects(names))
+        self.record_reachability(|store| store.delete_objects(names))
     }
 
     fn place(&self) -> &str {

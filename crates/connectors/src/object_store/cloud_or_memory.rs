@@ -64,6 +64,13 @@ impl CheckpointStore for CloudOrMemoryStore {
         })
     }
 
+    fn read_objects(&self, names: &[String]) -> Result<Vec<Option<Vec<u8>>>, StoreFault> {
+        let paths: Vec<_> =
+            names.iter().map(|name| object_name::object_path_from_name(name)).collect::<Result<_, StoreFault>>()?;
+        let what = format!("read {}", format_count_with_noun(names.len() as u64, "object"));
+        self.run_call_with_timeout(&what, operations::read_objects(&*self.store, paths, fault::is_missing_object_error))
+    }
+
     fn list_objects(&self, folder: &str) -> Result<Vec<ListedObject>, StoreFault> {
         let path = object_name::folder_path_from_name(folder)?;
         self.run_call_with_timeout(&format!("list {folder}/"), operations::list_objects(&*self.store, path.as_ref()))

@@ -7,6 +7,9 @@ use object_store::path::Path;
 use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutPayload};
 use windrow_engine::ListedObject;
 
+/// The maximum number of objects that one call reads at once.
+const MAX_CONCURRENT_READS: usize = 16;
+
 pub(super) async fn create_object(store: &dyn ObjectStore, path: &Path, bytes: Vec<u8>) -> Result<(), Error> {
     store.put_opts(path, PutPayload::from(bytes), PutMode::Create.into()).await.map(|_| ())
 }
@@ -15,6 +18,24 @@ pub(super) async fn create_object(store: &dyn ObjectStore, path: &Path, bytes: V
 pub(super) async fn read_object(store: &dyn ObjectStore, path: &Path) -> Result<Vec<u8>, Error> {
     let bytes = store.get(path).await?.bytes().await?;
     Ok(bytes.into())
+}
+
+/// Returns the bytes of the objects at `paths`, in their order, and reads several at once. `is_absent` returns whether an
+/// error means that the object is missing; such an object is `None`.
+pub(super) async fn read_objects(
+    store: &dyn ObjectStore,
+    paths: Vec<Path>,
+    is_absent: impl Fn(&Error) -> bool,
+) -> Result<Vec<Option<Vec<u8>>>, Error> {
+    let is_absent = &is_absent;
+    let read = |path: Path| async move {
+        match read_object(store, &path).await {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    };
+    stream::iter(paths.into_iter().map(read)).buffered(MAX_CONCURRENT_READS).try_collect().await
 }
 
 pub(super) async fn list_objects(store: &dyn ObjectStore, folder: Option<&Path>) -> Result<Vec<ListedObject>, Error> {

@@ -22,6 +22,9 @@ use crate::halt::{
 };
 use crate::{Halt, JobDefinition, Partition};
 
+/// The maximum number of manifests that are read side by side.
+const MANIFESTS_PER_READ: usize = 16;
+
 /// The outcome of a search for a readable checkpoint.
 enum CheckpointSearchOutcome {
     /// A readable checkpoint was found, and its shard is restored.
@@ -135,11 +138,16 @@ fn restore_best_listed_checkpoint(
     let ListedCheckpoints { partition, ids } = listed;
     let next_number = next_checkpoint_number(ids);
     let (mut manifests, mut damaged) = (Vec::new(), Vec::new());
-    for &id in ids.iter().rev() {
-        match read_manifest(retry, store, partition, id)? {
-            CheckpointReadOutcome::Whole(manifest) => manifests.push(manifest),
-            CheckpointReadOutcome::Damaged(unusable_object) => {
-                damaged.push(DamagedCheckpoint { checkpoint_id: id, unusable_object });
+    let newest_first: Vec<CheckpointId> = ids.iter().rev().copied().collect();
+    for ids in newest_first.chunks(MANIFESTS_PER_READ) {
+        let names: Vec<_> = ids.iter().map(|&id| object_names::manifest_object_name(partition, id)).collect();
+        let objects = retry.retry_while_unreachable(|| store.read_objects(&names))?;
+        for (&id, object) in ids.iter().zip(objects) {
+            match check_manifest(store, partition, id, object)? {
+                CheckpointReadOutcome::Whole(manifest) => manifests.push(manifest),
+                CheckpointReadOutcome::Damaged(unusable_object) => {
+                    damaged.push(DamagedCheckpoint { checkpoint_id: id, unusable_object });
+                }
             }
         }
     }
@@ -209,10 +217,19 @@ fn read_manifest(
     id: CheckpointId,
 ) -> Result<CheckpointReadOutcome<CheckpointManifest>, Halt> {
     let object = object_names::manifest_object_name(partition, id);
-    let fault = match retry
-        .retry_while_unreachable(|| store.read_object(&object))?
-        .map(|bytes| CheckpointManifest::decode(&bytes))
-    {
+    let bytes = retry.retry_while_unreachable(|| store.read_object(&object))?;
+    check_manifest(store, partition, id, bytes)
+}
+
+/// Decodes `bytes`, the content of the manifest of checkpoint `id`; `None` if the manifest is missing.
+fn check_manifest(
+    store: &dyn CheckpointStore,
+    partition: Partition,
+    id: CheckpointId,
+    bytes: Option<Vec<u8>>,
+) -> Result<CheckpointReadOutcome<CheckpointManifest>, Halt> {
+    let object = object_names::manifest_object_name(partition, id);
+    let fault = match bytes.map(|bytes| CheckpointManifest::decode(&bytes)) {
         Some(Ok(manifest)) if manifest.checkpoint_id == id && manifest.partition == partition => {
             return Ok(CheckpointReadOutcome::Whole(manifest));
         }

@@ -73,6 +73,10 @@ impl CheckpointStore for OpeningStore {
         self.call_unless_abandoned(|store| store.read_object(name))
     }
 
+    fn read_objects(&self, names: &[String]) -> Result<Vec<Option<Vec<u8>>>, StoreFault> {
+        self.call_unless_abandoned(|store| store.read_objects(names))
+    }
+
     fn list_objects(&self, folder: &str) -> Result<Vec<ListedObject>, StoreFault> {
         self.call_unless_abandoned(|store| store.list_objects(folder))
     }

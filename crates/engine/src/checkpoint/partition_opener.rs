@@ -6,17 +6,20 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use super::config::{CheckpointConfig, RestoreSource};
 use super::opening_messages::{OpeningAnswer, OpeningCommand};
 use super::opening_store::{LastStoreAnswer, OpeningAbandonment, OpeningStore};
 use super::opening_thread::OpeningThread;
 use super::store::CheckpointStore;
+use super::store_probe::{StoreProbe, StoreProbeThread};
 use crate::halt::{CheckpointStoreFault, share_error};
 use crate::message_channel::{ChannelClosed, MessageReceiver, MessageSender, message_channel};
-use crate::{Clock, Halt, JobDefinition, Partition, StopSignal, ThreadSpawner};
+use crate::{Clock, Halt, JobDefinition, Partition, StopSignal, ThreadBody, ThreadSpawner};
 
 const THREAD_NAME: &str = "opening";
+const PROBE_THREAD_NAME: &str = "store-probe";
 
 /// The maximum number of threads that open partitions of one worker. Most of the time of an opening is the latency of the
 /// store, so eight openings take little longer than one. A thread whose call of the store hangs counts too, also after its
@@ -59,22 +62,9 @@ impl PartitionOpener {
         let (commands, received_commands) = message_channel(Arc::clone(&self.clock));
         let (sent_answers, answers) = message_channel(Arc::clone(&self.clock));
         let abandonment = OpeningAbandonment::default();
-        let wrap = |store: &Arc<dyn CheckpointStore>| -> Arc<dyn CheckpointStore> {
-            Arc::new(OpeningStore {
-                store: Arc::clone(store),
-                clock: Arc::clone(&self.clock),
-                abandonment: abandonment.clone(),
-                last_store_answer: self.last_store_answer.clone(),
-            })
-        };
-        let restore_source = self.config.restore_source.as_ref();
         let thread = OpeningThread {
             partition,
-            config: CheckpointConfig {
-                checkpoint_store: wrap(&self.config.checkpoint_store),
-                restore_source: restore_source.map(|from| RestoreSource { source_store: wrap(&from.source_store) }),
-                ..self.config.clone()
-            },
+            config: self.config_until_abandoned(&abandonment),
             job: self.job.clone(),
             clock: Arc::clone(&self.clock),
             stop_signal: self.stop_signal.clone(),
@@ -86,10 +76,56 @@ impl PartitionOpener {
             let _running = running;
             thread.open_partition(&received_commands);
         });
-        self.thread_spawner.spawn_thread(THREAD_NAME, body).map_err(|error| {
-            CheckpointStoreFault::ThreadNotStarted { thread: THREAD_NAME, source: share_error(error) }
-        })?;
+        self.spawn_thread(THREAD_NAME, body)?;
         Ok(PartitionOpening { commands, answers, abandonment })
+    }
+
+    /// Returns when the store last answered an opening; `None` before its first answer.
+    pub(crate) fn last_store_answer(&self) -> Option<Duration> {
+        self.last_store_answer.answered_at()
+    }
+
+    /// Starts a thread that calls the store until it answers.
+    ///
+    /// # Errors
+    /// When the operating system cannot start another thread.
+    pub(crate) fn start_store_probe(&self, partition: Partition) -> Result<StoreProbe, Halt> {
+        let (sent_answer, answer) = message_channel(Arc::clone(&self.clock));
+        let abandonment = OpeningAbandonment::default();
+        let thread = StoreProbeThread {
+            partition,
+            config: self.config_until_abandoned(&abandonment),
+            clock: Arc::clone(&self.clock),
+            stop_signal: self.stop_signal.clone(),
+            abandonment: abandonment.clone(),
+            answer: sent_answer,
+        };
+        self.spawn_thread(PROBE_THREAD_NAME, Box::new(move || thread.await_answer()))?;
+        Ok(StoreProbe { answer, abandonment })
+    }
+
+    /// Returns the settings with stores that begin no further call after `abandonment`.
+    fn config_until_abandoned(&self, abandonment: &OpeningAbandonment) -> CheckpointConfig {
+        let wrap = |store: &Arc<dyn CheckpointStore>| -> Arc<dyn CheckpointStore> {
+            Arc::new(OpeningStore {
+                store: Arc::clone(store),
+                clock: Arc::clone(&self.clock),
+                abandonment: abandonment.clone(),
+                last_store_answer: self.last_store_answer.clone(),
+            })
+        };
+        let restore_source = self.config.restore_source.as_ref();
+        CheckpointConfig {
+            checkpoint_store: wrap(&self.config.checkpoint_store),
+            restore_source: restore_source.map(|from| RestoreSource { source_store: wrap(&from.source_store) }),
+            ..self.config.clone()
+        }
+    }
+
+    fn spawn_thread(&self, thread: &'static str, body: ThreadBody) -> Result<(), Halt> {
+        self.thread_spawner
+            .spawn_thread(thread, body)
+            .map_err(|error| CheckpointStoreFault::ThreadNotStarted { thread, source: share_error(error) }.into())
     }
 }
 

@@ -6,13 +6,20 @@
 use tracing::warn;
 use windrow_core::{EventTime, Shard, ShardMetadata, ShardRestore};
 
-use super::manifest::CheckpointManifest;
+use super::manifest::{CheckpointLayer, CheckpointManifest, StatePart};
 use super::object_errors::{ObjectDamage, ObjectFault, UnusableObject};
 use super::state_object;
 use super::store::CheckpointStore;
 use super::store_retry::StoreRetry;
 use crate::halt::{ChangedViews, DroppedView, NewerState, ViewChange};
 use crate::{Halt, JobDefinition};
+
+/// The maximum number of state objects that are read side by side. A checkpoint has at most 20 layers, and most deltas are
+/// one small object each.
+const MAX_PARTS_PER_READ: usize = 16;
+/// The maximum size of the state objects that are read side by side. Several partitions are restored at once, and each
+/// holds one group in memory.
+const MAX_BYTES_PER_READ: u64 = 8 << 20;
 
 /// The outcome of reading a checkpoint or only its manifest. A damaged checkpoint does not halt the job, because an
 /// older checkpoint may be readable.
@@ -31,6 +38,36 @@ pub(super) struct ShardFromManifest {
     pub(super) stored_view_index_by_job_view: Vec<Option<usize>>,
 }
 
+/// A state object of a layer.
+#[derive(Clone, Copy)]
+struct LayerPart<'a> {
+    part: &'a StatePart,
+    is_last_of_layer: bool,
+}
+
+fn list_layer_parts(layer: &CheckpointLayer) -> impl Iterator<Item = LayerPart<'_>> {
+    let last = layer.parts.len().saturating_sub(1);
+    layer.parts.iter().enumerate().map(move |(index, part)| LayerPart { part, is_last_of_layer: index == last })
+}
+
+/// Splits `parts` into groups that are read side by side. A group holds at most [`MAX_PARTS_PER_READ`] parts, and at most
+/// [`MAX_BYTES_PER_READ`] bytes or one part.
+fn group_parts_by_size<'a, 'b>(parts: &'b [LayerPart<'a>]) -> Vec<&'b [LayerPart<'a>]> {
+    let (mut groups, mut begin, mut bytes) = (Vec::new(), 0, 0);
+    for (index, one) in parts.iter().enumerate() {
+        let size = one.part.object_byte_count;
+        if index > begin && (bytes + size > MAX_BYTES_PER_READ || index - begin == MAX_PARTS_PER_READ) {
+            groups.push(&parts[begin..index]);
+            (begin, bytes) = (index, 0);
+        }
+        bytes += size;
+    }
+    if begin < parts.len() {
+        groups.push(&parts[begin..]);
+    }
+    groups
+}
+
 /// Restores a shard from the state objects that `manifest` names.
 pub(super) fn restore_shard(
     retry: &StoreRetry<'_>,
@@ -41,22 +78,25 @@ pub(super) fn restore_shard(
     let indexes = match_stored_views(retry, job, manifest)?;
     let targets = (0..manifest.views.len()).map(|stored| indexes.iter().position(|index| *index == Some(stored)));
     let mut restore = ShardRestore::new(job.new_shard(), manifest.slot_count, targets.collect());
-    for (layer, part) in manifest.layers.iter().flat_map(|layer| layer.parts.iter().map(move |part| (layer, part))) {
-        let bytes = retry.retry_while_unreachable(|| store.read_object(&part.object_name))?;
-        let applied = match &bytes {
-            None => Err(ObjectDamage::Missing.into()),
-            Some(bytes) if !part.matches_size_and_checksum(bytes) => Err(ObjectDamage::ManifestMismatch.into()),
-            Some(bytes) => state_object::unpack_state(bytes).and_then(|state| {
-                let loaded = restore.load_layer_part(&state);
-                let is_last = layer.parts.last() == Some(part);
-                let loaded = loaded.and_then(|()| if is_last { restore.finish_layer() } else { Ok(()) });
-                loaded.map_err(|damage| ObjectDamage::InvalidSnapshot(damage).into())
-            }),
-        };
-        if let Err(fault) = applied {
-            let object_name = part.object_name.clone();
-            return halt_if_newer_format(UnusableObject { object_name, fault }, store)
-                .map(CheckpointReadOutcome::Damaged);
+    let parts: Vec<LayerPart<'_>> = manifest.layers.iter().flat_map(list_layer_parts).collect();
+    for group in group_parts_by_size(&parts) {
+        let names: Vec<String> = group.iter().map(|one| one.part.object_name.clone()).collect();
+        let objects = retry.retry_while_unreachable(|| store.read_objects(&names))?;
+        for (LayerPart { part, is_last_of_layer }, bytes) in group.iter().zip(objects) {
+            let applied = match &bytes {
+                None => Err(ObjectDamage::Missing.into()),
+                Some(bytes) if !part.matches_size_and_checksum(bytes) => Err(ObjectDamage::ManifestMismatch.into()),
+                Some(bytes) => state_object::unpack_state(bytes).and_then(|state| {
+                    let loaded = restore.load_layer_part(&state);
+                    let loaded = loaded.and_then(|()| if *is_last_of_layer { restore.finish_layer() } else { Ok(()) });
+                    loaded.map_err(|damage| ObjectDamage::InvalidSnapshot(damage).into())
+                }),
+            };
+            if let Err(fault) = applied {
+                let object_name = part.object_name.clone();
+                return halt_if_newer_format(UnusableObject { object_name, fault }, store)
+                    .map(CheckpointReadOutcome::Damaged);
+            }
         }
     }
     let emitted_rows =

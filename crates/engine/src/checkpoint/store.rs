@@ -87,6 +87,15 @@ pub trait CheckpointStore: Send + Sync + Debug {
     /// When the store does not answer, or refuses the operation.
     fn read_object(&self, name: &str) -> Result<Option<Vec<u8>>, StoreFault>;
 
+    /// Returns the contents of the objects `names`, in the order of the names; `None` for an object that does not exist. A
+    /// store with a long latency reads the objects side by side. The caller limits their number and their size.
+    ///
+    /// # Errors
+    /// When the store does not answer a call, or refuses it.
+    fn read_objects(&self, names: &[String]) -> Result<Vec<Option<Vec<u8>>>, StoreFault> {
+        names.iter().map(|name| self.read_object(name)).collect()
+    }
+
     /// Returns the names and sizes of all objects in `folder` and its subfolders, sorted by name. The folder `""` is
     /// the whole store.
     ///

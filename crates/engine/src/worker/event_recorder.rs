@@ -56,6 +56,7 @@ impl WorkerEventRecorder {
     }
 
     pub(super) fn record_partitions_assigned(&self, partitions: &[Partition]) {
+        info!(?partitions, "the consumer group assigned partitions");
         self.add_timeline_mark(TimelineMarkKind::Assigned, format!("assigned {}", format_partitions(partitions)));
     }
 
@@ -175,6 +176,18 @@ impl WorkerEventRecorder {
             partition,
             "the group confirms that this worker owns the partition; the worker claims the partition back"
         );
+    }
+
+    pub(super) fn record_group_left(&self, silence: Duration) {
+        warn!(
+            silent_for_s = silence.as_secs(),
+            "the checkpoint store does not answer, and no partition of this worker is open; leaving the consumer group until \
+             the store answers, so that other instances get the partitions"
+        );
+    }
+
+    pub(super) fn record_group_rejoined(&self) {
+        info!("the checkpoint store answers again; joining the consumer group");
     }
 
     pub(super) fn record_row_store_lost_rows(&self, partition: Partition) {

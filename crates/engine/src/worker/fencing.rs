@@ -121,10 +121,12 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         if history.fence_count > MAX_RECLAIMS_PER_PARTITION {
             return Err(ContestedPartition { partition }.into());
         }
-        let confirmed = match history.ownership_check_offset {
-            Some(offset) => self.source.confirm_ownership_by_commit(&PartitionOffsets::from([(partition, offset)]))?,
-            None => false,
+        // If no offset is known, the source did not answer when the partition was opened.
+        let offsets = match history.ownership_check_offset {
+            Some(offset) => PartitionOffsets::from([(partition, offset)]),
+            None => self.source.resolve_start_offsets(&[partition], &PartitionOffsets::new())?.known_offsets(),
         };
+        let confirmed = !offsets.is_empty() && self.source.confirm_ownership_by_commit(&offsets)?;
         if !confirmed {
             tracked.restart_ownership_confirm_delay(now);
             return Ok(());

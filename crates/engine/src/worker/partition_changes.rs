@@ -40,7 +40,8 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
             let Some(change) = self.pending_partition_changes.pop_front() else { break };
             self.start_pending_change(change, now)?;
         }
-        self.advance_openings()
+        self.advance_openings()?;
+        self.update_group_presence()
     }
 
     fn start_pending_change(&mut self, change: PendingPartitionChange, now: Duration) -> Result<(), Halt> {

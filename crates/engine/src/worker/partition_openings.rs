@@ -78,7 +78,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
             (is_waiting && !self.is_being_released(partition)).then_some(partition)
         };
         let assigned: Vec<Partition> = self.partitions.iter().filter_map(is_assigned).collect();
-        if assigned.is_empty() {
+        if assigned.is_empty() || !self.is_group_member() {
             return Ok(());
         }
         let Some(opener) = &self.partition_opener else { return self.run_without_checkpoints(&assigned, now) };

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bumpalo::Bump;
 
 use super::event_recorder::WorkerEventRecorder;
+use super::group_presence::GroupPresence;
 use super::owned_partition::ClockReading;
 use super::partition_change_queue::{ActiveRelease, PendingPartitionChange};
 use super::partition_phase::TrackedPartition;
@@ -52,6 +53,7 @@ pub struct Worker<Input, Output, Rejects> {
     pub(super) partitions: BTreeMap<Partition, TrackedPartition>,
     pub(super) pending_partition_changes: VecDeque<PendingPartitionChange>,
     pub(super) active_release: Option<ActiveRelease>,
+    pub(super) group_presence: GroupPresence,
     /// The memory into which the worker decodes the current event.
     pub(super) event_arena: Bump,
     pub(super) sink_blocked_ns: Arc<Counter>,
@@ -95,6 +97,7 @@ impl<Input, Output: crate::Sink, Rejects> Worker<Input, Output, Rejects> {
             partitions: BTreeMap::new(),
             pending_partition_changes: VecDeque::new(),
             active_release: None,
+            group_presence: GroupPresence::NEW_MEMBER,
             event_arena: Bump::new(),
             sink_blocked_ns,
             statuses_published_at: None,

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use windrow_core::Row;
 use windrow_engine::{
-    CommitWait, Counter, FenceToken, FlushTicket, Halt, Offset, Partition, PartitionOffsets, PollOutcome, RefusedRow,
-    Sink, Source, SourceRecord, StartOffset, StartOffsets, TriggerRecord,
+    CommitWait, Counter, FenceToken, FlushTicket, GroupDeparture, Halt, Offset, Partition, PartitionOffsets,
+    PollOutcome, RefusedRow, Sink, Source, SourceRecord, StartOffset, StartOffsets, TriggerRecord,
 };
 
 /// What a [`ScriptedSource`] delivers.
@@ -29,6 +29,12 @@ pub(crate) trait SourceScript {
     fn note_started(&mut self, _partitions: &[Partition], _starts: &PartitionOffsets) {}
 
     fn note_released(&mut self, _partitions: &[Partition]) {}
+
+    fn leave_group(&mut self) -> GroupDeparture {
+        GroupDeparture::Stayed
+    }
+
+    fn note_rejoined(&mut self) {}
 }
 
 /// A source that never loses its partitions.
@@ -46,6 +52,15 @@ impl<Script: SourceScript> Source for ScriptedSource<Script> {
     fn resolve_start_offsets(&mut self, partitions: &[Partition], _: &PartitionOffsets) -> Result<StartOffsets, Halt> {
         let start = StartOffset::with_unknown_bounds(self.0.start_offset());
         Ok(partitions.iter().map(|&partition| (partition, start)).collect())
+    }
+
+    fn leave_group(&mut self) -> GroupDeparture {
+        self.0.leave_group()
+    }
+
+    fn rejoin_group(&mut self) -> Result<(), Halt> {
+        self.0.note_rejoined();
+        Ok(())
     }
 
     fn accept_assignment(&mut self, partitions: &[Partition]) -> Result<(), Halt> {

@@ -207,6 +207,8 @@ fn health_tells_stuck_from_waiting() {
     assert_eq!(site.get("/healthz").status, 200);
     change(&|report| report.kafka_reachability = away("no broker"));
     assert_eq!(site.get("/readyz").errors(), "Kafka is unreachable: no broker");
+    change(&|report| report.checkpoint_store_reachability = away("no answer"));
+    assert_eq!(site.get("/readyz").errors(), "the checkpoint store is unreachable: no answer");
     change(&|report| report.state = InstanceState::Starting);
     assert_eq!((site.get("/readyz").status, site.get("/readyz").errors()), (503, "starting".to_owned()));
 }

@@ -4,7 +4,7 @@ use crate::kill::{PARTITIONS, kill_repeatedly};
 use crate::support::kafka::{TestKafka, kafka_or_skip};
 use crate::support::redis::Redis;
 use crate::support::traffic::read_or_create_seed;
-use crate::support::windrow::{TestJob, telling_pipeline};
+use crate::support::windrow::{TestJob, set_s3_environment, telling_pipeline};
 
 const KILLS: usize = 5;
 
@@ -20,15 +20,7 @@ fn kill_with_state_in_s3(kafka: &TestKafka, variable: &str) {
     let topic = kafka.create_unique_topic(PARTITIONS, &[]);
     let mut run = TestJob::with_pipeline(telling_pipeline(), &kafka.brokers, &redis.url(), &topic);
     run.set_override(&format!("checkpoint.store=s3://{BUCKET}/{}", TestKafka::generate_unique_name("state")));
-    for (name, value) in [
-        ("AWS_ENDPOINT_URL", endpoint.as_str()),
-        ("AWS_ALLOW_HTTP", "true"),
-        ("AWS_ACCESS_KEY_ID", "windrow"),
-        ("AWS_SECRET_ACCESS_KEY", "windrow"),
-        ("AWS_REGION", "us-east-1"),
-    ] {
-        run.set_environment(name, value);
-    }
+    set_s3_environment(&mut run, &endpoint);
     kill_repeatedly(kafka, &redis, &topic, &run, KILLS, read_or_create_seed());
 }
 

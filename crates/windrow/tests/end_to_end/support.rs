@@ -6,6 +6,7 @@ pub(crate) mod kafka;
 pub(crate) mod member;
 pub(crate) mod redis;
 pub(crate) mod rows;
+pub(crate) mod tcp_proxy;
 pub(crate) mod traffic;
 pub(crate) mod watcher;
 pub(crate) mod windrow;

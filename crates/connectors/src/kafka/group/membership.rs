@@ -24,7 +24,7 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaRespErr;
 use tracing::warn;
 use windrow_engine::halt::SourceOperation;
-use windrow_engine::{Halt, Partition};
+use windrow_engine::{GroupDeparture, Halt, Partition};
 use windrow_spec::{GroupProtocol, KafkaSourceSpec};
 
 use super::leave;
@@ -53,6 +53,8 @@ pub(crate) struct GroupMembership {
     group_monitor: Option<Arc<UnassignedPartitionMonitor>>,
     /// The rebalance event that the worker received and has not acknowledged.
     unacknowledged_event: Option<RebalanceEvent>,
+    /// Whether the member has left the group until [`GroupMembership::rejoin`].
+    has_left: bool,
 }
 
 impl GroupMembership {
@@ -84,6 +86,7 @@ impl GroupMembership {
             topic: settings.topic.clone(),
             group_monitor,
             unacknowledged_event: None,
+            has_left: false,
         };
         member.subscribe()?;
         Ok(member)
@@ -102,12 +105,33 @@ impl GroupMembership {
     /// # Errors
     /// When librdkafka refuses the subscription.
     pub(crate) fn begin_rejoin_if_requested(&self) -> Result<(), Halt> {
-        if self.unacknowledged_event.is_some()
+        if self.has_left
+            || self.unacknowledged_event.is_some()
             || !self.group_monitor.as_ref().is_some_and(|monitor| monitor.take_rejoin_request())
         {
             return Ok(());
         }
         self.consumer.unsubscribe();
+        self.subscribe()
+    }
+
+    /// Begins to leave the group, until [`Self::rejoin`]. The group then revokes the member's partitions. Does nothing if
+    /// the worker has not acknowledged the last rebalance yet.
+    pub(crate) fn leave_until_rejoin(&mut self) -> GroupDeparture {
+        if self.unacknowledged_event.is_some() {
+            return GroupDeparture::Stayed;
+        }
+        self.has_left = true;
+        self.consumer.unsubscribe();
+        GroupDeparture::Left
+    }
+
+    /// Begins to join the group again.
+    ///
+    /// # Errors
+    /// When librdkafka refuses the subscription.
+    pub(crate) fn rejoin(&mut self) -> Result<(), Halt> {
+        self.has_left = false;
         self.subscribe()
     }
 

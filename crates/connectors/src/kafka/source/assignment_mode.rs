@@ -3,7 +3,7 @@
 
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::topic_partition_list::TopicPartitionList;
-use windrow_engine::{CommitWait, Halt, Offset, Partition, PartitionOffsets, PollOutcome};
+use windrow_engine::{CommitWait, GroupDeparture, Halt, Offset, Partition, PartitionOffsets, PollOutcome};
 
 use super::bounded_partitions::BoundedPartitions;
 use super::offset_commit::{CommitOutcome, OffsetCommitter};
@@ -94,6 +94,22 @@ impl AssignmentMode {
     pub(super) fn mark_end_reached(&mut self, partition: Partition) {
         if let Self::Bounded(assignment) = self {
             assignment.bounded_partitions.mark_partition_finished(partition);
+        }
+    }
+
+    /// Begins to leave the group. A bounded job has no group.
+    pub(super) fn leave_group(&mut self) -> GroupDeparture {
+        match self {
+            Self::Group(member) => member.leave_until_rejoin(),
+            Self::Bounded(_) => GroupDeparture::Stayed,
+        }
+    }
+
+    /// Begins to join the group again after [`Self::leave_group`].
+    pub(super) fn rejoin_group(&mut self) -> Result<(), Halt> {
+        match self {
+            Self::Group(member) => member.rejoin(),
+            Self::Bounded(_) => Ok(()),
         }
     }
 

@@ -9,7 +9,8 @@ use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
 use tracing::{info, warn};
 use windrow_engine::halt::SourceOperation;
 use windrow_engine::{
-    CommitWait, Halt, Offset, Partition, PartitionOffsets, PollOutcome, Source, SourceRecord, StartOffset, StartOffsets,
+    CommitWait, GroupDeparture, Halt, Offset, Partition, PartitionOffsets, PollOutcome, Source, SourceRecord,
+    StartOffset, StartOffsets,
 };
 use windrow_spec::{KafkaSourceSpec, StartPosition};
 
@@ -212,6 +213,14 @@ impl Source for KafkaSource {
             starts.start_by_partition.extend(start);
         }
         Ok(starts)
+    }
+
+    fn leave_group(&mut self) -> GroupDeparture {
+        self.assignment_mode.leave_group()
+    }
+
+    fn rejoin_group(&mut self) -> Result<(), Halt> {
+        self.assignment_mode.rejoin_group()
     }
 
     fn accept_assignment(&mut self, _partitions: &[Partition]) -> Result<(), Halt> {

@@ -52,6 +52,17 @@ impl TestJob {
         run
     }
 
+    /// Returns the same job for another instance, without environment variables.
+    pub(crate) fn with_own_environment(&self) -> Self {
+        Self {
+            group: self.group.clone(),
+            pipeline: self.pipeline.clone(),
+            state: tempfile::tempdir().expect("a folder"),
+            settings: self.settings.clone(),
+            environment: Vec::new(),
+        }
+    }
+
     pub(crate) fn set_override(&mut self, setting: &str) {
         self.settings.push(setting.to_owned());
     }
@@ -119,6 +130,19 @@ impl TestJob {
         command.envs(environment.iter().copied());
         let child = command.stderr(file).stdout(Stdio::null()).spawn().expect("windrow starts");
         RunningJob { child, log: log.to_owned() }
+    }
+}
+
+/// Sets the environment of a job whose checkpoints are in the S3 at `endpoint`.
+pub(crate) fn set_s3_environment(run: &mut TestJob, endpoint: &str) {
+    for (name, value) in [
+        ("AWS_ENDPOINT_URL", endpoint),
+        ("AWS_ALLOW_HTTP", "true"),
+        ("AWS_ACCESS_KEY_ID", "windrow"),
+        ("AWS_SECRET_ACCESS_KEY", "windrow"),
+        ("AWS_REGION", "us-east-1"),
+    ] {
+        run.set_environment(name, value);
     }
 }
 

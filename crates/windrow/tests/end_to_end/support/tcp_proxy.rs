@@ -1,0 +1,60 @@
+//! A TCP proxy that can delay what a client sends, or stop to answer.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+/// A proxy in front of a server. Its threads end with the test process.
+pub(crate) struct TcpProxy {
+    port: u16,
+    is_silent: Arc<AtomicBool>,
+}
+
+impl TcpProxy {
+    /// Starts a proxy in front of `server`, given as `host:port`. Each piece that a client sends, usually a request,
+    /// arrives after `delay`.
+    pub(crate) fn start(server: &str, delay: Duration) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = listener.local_addr().expect("its address").port();
+        let is_silent = Arc::new(AtomicBool::new(false));
+        let (server, silent) = (server.to_owned(), Arc::clone(&is_silent));
+        thread::spawn(move || {
+            for client in listener.incoming().map_while(Result::ok) {
+                let Ok(upstream) = TcpStream::connect(&server) else { continue };
+                let (to_client, to_server) = (client.try_clone(), upstream.try_clone());
+                let (Ok(to_client), Ok(to_server)) = (to_client, to_server) else { continue };
+                let (silent_for_requests, silent_for_answers) = (Arc::clone(&silent), Arc::clone(&silent));
+                thread::spawn(move || forward(client, to_server, delay, &silent_for_requests));
+                thread::spawn(move || forward(upstream, to_client, Duration::ZERO, &silent_for_answers));
+            }
+        });
+        Self { port, is_silent }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Accepts connections and requests from now on, but forwards nothing, or continues to forward.
+    pub(crate) fn set_silent(&self, is_silent: bool) {
+        self.is_silent.store(is_silent, Ordering::Relaxed);
+    }
+}
+
+fn forward(mut from: TcpStream, mut to: TcpStream, delay: Duration, is_silent: &AtomicBool) {
+    let mut buffer = vec![0; 64 << 10];
+    while let Ok(length) = from.read(&mut buffer) {
+        while is_silent.load(Ordering::Relaxed) {
+            thread::sleep(Duration::from_millis(10));
+        }
+        thread::sleep(delay);
+        if length == 0 || to.write_all(&buffer[..length]).is_err() {
+            break;
+        }
+    }
+    // The other end may be closed already.
+    let _ = to.shutdown(Shutdown::Both);
+}
