@@ -195,7 +195,7 @@ fn checkpoints(store: Arc<dyn CheckpointStore>, every: Duration) -> CheckpointCo
         checkpoint_store: store,
         current_savepoint_request: Default::default(),
         row_fence: Arc::new(NoRowFence),
-        topic_identity_check: Arc::new(|| Ok(())),
+        topic_identity_check: Arc::new(|| Ok(None)),
         checkpoint_interval: every,
         kept_checkpoints_per_partition: 3,
         restore_source: None,

@@ -55,6 +55,12 @@ pub enum PollOutcome {
     /// The source no longer holds the offsets at which reading of these partitions would continue, and the pipeline does
     /// not allow it. The source delivers no more records of these partitions until [`Source::seek_partitions`].
     OffsetsLost(Vec<LostOffset>),
+    /// Partitions were added to the topic, and the pipeline allows it. The topic has this many partitions now. The source
+    /// returns this outcome before it delivers records of the new partitions.
+    PartitionsAdded {
+        /// The number of partitions of the topic.
+        partition_count: Partition,
+    },
     /// The partition was read up to the end offset that the partition had when the job started. Occurs only for bounded
     /// input.
     PartitionFinished(Partition),

@@ -235,7 +235,7 @@ fn run_script(store: &Arc<HangingStore>, steps: Vec<Step>) -> Vec<SourceCall> {
         checkpoint_store: Arc::<HangingStore>::clone(store),
         current_savepoint_request: Default::default(),
         row_fence: Arc::new(NoRowFence),
-        topic_identity_check: Arc::new(|| Ok(())),
+        topic_identity_check: Arc::new(|| Ok(None)),
         checkpoint_interval: HANG_TIMEOUT,
         kept_checkpoints_per_partition: 3,
         restore_source: None,

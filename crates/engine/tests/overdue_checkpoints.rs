@@ -172,7 +172,7 @@ fn every_partition_gets_its_turn() {
         checkpoint_store: Arc::<MemoryCheckpointStore>::clone(&store),
         current_savepoint_request: Default::default(),
         row_fence: Arc::new(NoRowFence),
-        topic_identity_check: Arc::new(|| Ok(())),
+        topic_identity_check: Arc::new(|| Ok(None)),
         checkpoint_interval: POLL_INTERVAL,
         kept_checkpoints_per_partition: 3,
         restore_source: None,

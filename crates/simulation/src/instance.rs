@@ -82,7 +82,7 @@ fn create_checkpoint_config(world: &Arc<World>, instance: InstanceIndex, writer:
         checkpoint_store: Arc::new(SimulatedStore { world: Arc::clone(world), instance }),
         current_savepoint_request: Default::default(),
         row_fence: Arc::new(writer.create_fence_claimer()),
-        topic_identity_check: Arc::new(|| Ok(())),
+        topic_identity_check: Arc::new(|| Ok(None)),
         checkpoint_interval: world.checkpoint_interval,
         kept_checkpoints_per_partition: 3,
         restore_source: None,

@@ -42,6 +42,7 @@ fn watch_topic(topic_monitor: &TopicMonitor, group: Option<&UnassignedPartitionM
         thread::sleep(TOPIC_CHECK_INTERVAL);
         let checked = topic_monitor.verify_topic_unchanged();
         if topic_monitor.reachability().ongoing_outage().is_none() {
+            topic_monitor.ask_for_unknown_topic_id();
             topic_monitor.refresh_end_offsets();
             if let Some(group) = group {
                 group.request_rejoin_if_unassigned(topic_monitor.last_partition_count());

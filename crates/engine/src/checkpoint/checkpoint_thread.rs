@@ -161,20 +161,21 @@ impl CheckpointThread {
         if let Some(failure) = write_failure {
             return Err(failure);
         }
-        let manifest = self.build_manifest(completion, id, CheckpointLayer { parts });
+        let own = Arc::clone(&self.config.checkpoint_store);
+        if let Some(newest) = epoch_claim::read_largest_epoch(&*own, partition)?.filter(|newest| *newest > epoch) {
+            return Ok(SnapshotOutcome::Fenced(newest));
+        }
+        let found_topic_id = match (self.config.topic_identity_check)() {
+            Ok(found_topic_id) => found_topic_id,
+            Err(halt) => return Ok(SnapshotOutcome::Halted(halt)),
+        };
+        let manifest = self.build_manifest(completion, id, CheckpointLayer { parts }, found_topic_id);
         let bytes =
             manifest.encode().map_err(|error| SnapshotFailure::ManifestNotEncoded { detail: error.to_string() })?;
         let size = CheckpointSize {
             newest_layer_byte_count: manifest.layers.last().map_or(0, CheckpointLayer::layer_byte_count),
             all_layers_byte_count: manifest.state_byte_count(),
         };
-        let own = Arc::clone(&self.config.checkpoint_store);
-        if let Some(newest) = epoch_claim::read_largest_epoch(&*own, partition)?.filter(|newest| *newest > epoch) {
-            return Ok(SnapshotOutcome::Fenced(newest));
-        }
-        if let Err(halt) = (self.config.topic_identity_check)() {
-            return Ok(SnapshotOutcome::Halted(halt));
-        }
         let object = object_names::manifest_object_name(partition, id);
         if !create_or_compare_object(self.choose_snapshot_store(&completion.snapshot_purpose), &object, &bytes)? {
             return Err(SnapshotFailure::WrittenElsewhere { object });
@@ -207,6 +208,7 @@ impl CheckpointThread {
         completion: &SnapshotToComplete,
         id: CheckpointId,
         layer: CheckpointLayer,
+        found_topic_id: Option<String>,
     ) -> CheckpointManifest {
         let SnapshotToComplete { shard_metadata: facts, row_numbering_fingerprints: fingerprints, .. } = completion;
         let partition = completion.fence_token.partition;
@@ -228,7 +230,7 @@ impl CheckpointThread {
             process_name: self.config.process_name.clone(),
             pipeline_name: identity.pipeline_name.clone(),
             topic: identity.topic.clone(),
-            topic_id: identity.topic_id.clone(),
+            topic_id: identity.topic_id.clone().or(found_topic_id),
             topic_partition_count: identity.partition_count,
             partition,
             offset: completion.offset,

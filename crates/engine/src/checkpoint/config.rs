@@ -10,9 +10,10 @@ use super::snapshot_limits::SnapshotLimits;
 use super::store::CheckpointStore;
 use crate::{Halt, RowFence};
 
-/// A function that returns a halt if the topic was deleted or created again after the job began. Any thread may call
-/// this function. The function returns within seconds.
-pub type TopicIdentityCheck = Arc<dyn Fn() -> Result<(), Halt> + Send + Sync>;
+/// A function that returns a halt if the topic was deleted or created again after the job began, and otherwise the id of
+/// the topic if the source has reported it. The source may report it only after the job began. Any thread may call this
+/// function. The function returns within seconds.
+pub type TopicIdentityCheck = Arc<dyn Fn() -> Result<Option<String>, Halt> + Send + Sync>;
 
 /// The pipeline and the topic that a checkpoint belongs to. A job restores only checkpoints of its own pipeline and
 /// topic.
@@ -22,7 +23,8 @@ pub struct StateIdentity {
     pub pipeline_name: String,
     /// The topic that the events come from.
     pub topic: String,
-    /// The id of the topic; `None` if the source has no topic ids.
+    /// The id of the topic; `None` if the source has not reported it when the job began. Checkpoints then contain the id
+    /// that [`CheckpointConfig::topic_identity_check`] returns.
     pub topic_id: Option<String>,
     /// The number of partitions of the topic.
     pub partition_count: i32,

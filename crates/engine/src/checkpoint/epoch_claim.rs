@@ -173,7 +173,7 @@ mod tests {
             checkpoint_store: store,
             current_savepoint_request: Default::default(),
             row_fence: Arc::new(NoRowFence),
-            topic_identity_check: Arc::new(|| Ok(())),
+            topic_identity_check: Arc::new(|| Ok(None)),
             checkpoint_interval: Duration::ZERO,
             kept_checkpoints_per_partition: 3,
             restore_source: None,

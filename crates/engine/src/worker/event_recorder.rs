@@ -190,6 +190,14 @@ impl WorkerEventRecorder {
         info!("the checkpoint store answers again; joining the consumer group");
     }
 
+    pub(super) fn record_keys_required(&self, partition_count: Partition, key_field: &str) {
+        warn!(
+            partition_count,
+            key_field,
+            "the topic has several partitions now, so each record needs a key; a record without one is a dead letter"
+        );
+    }
+
     pub(super) fn record_row_store_lost_rows(&self, partition: Partition) {
         warn!(partition, "the row store has lost acknowledged rows; the partition restarts from its last checkpoint");
     }

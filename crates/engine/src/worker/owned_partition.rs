@@ -181,6 +181,12 @@ impl OwnedPartition {
         rows_written.fill(0);
     }
 
+    /// Restarts row counting because records without a key are refused from now on.
+    pub(super) fn restart_row_counting_for_required_keys(&mut self) {
+        // Stored fingerprints are hashes that include this text, so the text must never change.
+        self.restart_row_counting("keys are required");
+    }
+
     /// Resets the watermark after the end of a bounded input, so that a later run can process new records. The next
     /// checkpoint must then be a base. The older layers still hold state that the shard removed when the input ended. A
     /// restore from a delta on these layers would bring that state back.

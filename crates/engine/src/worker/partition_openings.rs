@@ -164,8 +164,13 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                 thread.send_command(CheckpointCommand::TrackPartition { partition, partition_checkpoints })?;
             }
             self.event_recorder.record_partition_opened(&opened);
+            let mut owned = OwnedPartition::new(opened, clock, interval);
+            if self.keys_became_required {
+                // The checkpoint thread numbers rows by the rules with which the worker began.
+                owned.restart_row_counting_for_required_keys();
+            }
             if let Some(tracked) = self.partitions.get_mut(&partition) {
-                tracked.start_running(OwnedPartition::new(opened, clock, interval), now)?;
+                tracked.start_running(owned, now)?;
             }
         }
         Ok(())

@@ -116,6 +116,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                 PollOutcome::OffsetsSkipped(partitions) => self.restart_row_counting_after_gaps(&partitions),
                 PollOutcome::OffsetsLost(lost) => self.park_partitions_with_lost_offsets(lost)?,
                 PollOutcome::LogTruncated(truncated) => self.go_back_behind_truncation(truncated)?,
+                PollOutcome::PartitionsAdded { partition_count } => self.follow_added_partitions(partition_count),
                 PollOutcome::PartitionFinished(partition) => self.fire_remaining_windows(partition),
                 PollOutcome::InputExhausted => return self.shut_down(WorkerOutcome::InputExhausted),
             }
@@ -267,6 +268,22 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                 // Stored fingerprints are hashes that include this text, so the text must never change.
                 owned.restart_row_counting("a jump");
             }
+        }
+    }
+
+    /// Applies the rules of a topic with `partition_count` partitions to later records. With the second partition, records
+    /// need keys. Another run may accept records without a key that this run refuses, and then numbers its rows
+    /// differently.
+    fn follow_added_partitions(&mut self, partition_count: Partition) {
+        let required_keys_before = self.job.record_placement.requires_record_keys();
+        self.job.record_placement.partition_count = partition_count;
+        if required_keys_before || !self.job.record_placement.requires_record_keys() {
+            return;
+        }
+        self.event_recorder.record_keys_required(partition_count, self.job.schema.entity_key_name());
+        self.keys_became_required = true;
+        for owned in self.partitions.values_mut().filter_map(TrackedPartition::owned_partition_mut) {
+            owned.restart_row_counting_for_required_keys();
         }
     }
 

@@ -58,6 +58,8 @@ pub struct Worker<Input, Output, Rejects> {
     pub(super) event_arena: Bump,
     pub(super) sink_blocked_ns: Arc<Counter>,
     pub(super) statuses_published_at: Option<Duration>,
+    /// Whether records need keys although they needed none when the worker began, because partitions were added.
+    pub(super) keys_became_required: bool,
 }
 
 /// The outcome of a worker that did not halt.
@@ -101,6 +103,7 @@ impl<Input, Output: crate::Sink, Rejects> Worker<Input, Output, Rejects> {
             event_arena: Bump::new(),
             sink_blocked_ns,
             statuses_published_at: None,
+            keys_became_required: false,
         }
     }
 

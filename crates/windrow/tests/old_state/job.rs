@@ -77,7 +77,7 @@ pub(crate) fn checkpoint_config(
         checkpoint_store: store,
         current_savepoint_request: CurrentSavepointRequest::default(),
         row_fence: Arc::new(NoRowFence),
-        topic_identity_check: Arc::new(|| Ok(())),
+        topic_identity_check: Arc::new(|| Ok(None)),
         checkpoint_interval: Duration::ZERO,
         kept_checkpoints_per_partition: 2,
         restore_source: from.map(|from| RestoreSource { source_store: open_folder_store(from) }),

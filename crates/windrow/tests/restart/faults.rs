@@ -117,3 +117,21 @@ fn a_store_without_conditional_writes_is_refused() {
     let Halt::CheckpointStore(CheckpointStoreFault::Refused { source, .. }) = halt else { panic!("{halt}") };
     assert!(source.to_string().contains("conditional writes"), "{source}");
 }
+
+/// A source may report the id of its topic only after the job began. Checkpoints contain it from then on, so that a restart
+/// notices another topic with the same name.
+#[test]
+fn a_topic_id_that_becomes_known_is_in_later_checkpoints() {
+    let events = read_conformance_case("random").events;
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut setup = JobSetup::in_folder(folder.path());
+    setup.checkpoints.state_identity.topic_id = None;
+    setup.checkpoints.topic_identity_check = Arc::new(|| Ok(Some("known later".to_owned())));
+    let script = vec![(1_500, ScriptAction::AwaitCheckpoint), (1_501, ScriptAction::Kill)];
+    setup.run(ScriptedSource::new(&events, script)).expect_killed();
+    setup.checkpoints.state_identity.topic_id = Some("another".to_owned());
+    let halt = setup.run(ScriptedSource::new(&events, Vec::new())).expect_halt();
+    assert!(matches!(halt, Halt::TopicRecreated(_)), "{halt}");
+    setup.checkpoints.state_identity.topic_id = Some("known later".to_owned());
+    setup.run(ScriptedSource::new(&events, Vec::new())).expect_end();
+}

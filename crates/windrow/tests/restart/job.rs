@@ -53,7 +53,7 @@ impl JobSetup {
             checkpoint_store: store,
             current_savepoint_request: Default::default(),
             row_fence: Arc::new(rows.clone()),
-            topic_identity_check: Arc::new(|| Ok(())),
+            topic_identity_check: Arc::new(|| Ok(None)),
             checkpoint_interval: Duration::ZERO,
             kept_checkpoints_per_partition: 3,
             restore_source: None,

@@ -37,6 +37,8 @@ pub struct KafkaSource {
     pub(super) static_member_name: Option<String>,
     pub(super) topic_monitor: Arc<TopicMonitor>,
     pub(super) outage_tracker: OutageTracker,
+    /// The number of partitions of the topic that the worker knows.
+    known_partition_count: Partition,
     /// Whether the source must still find out in which partition Kafka no longer holds the next offset. Kafka reports
     /// such a lost offset without naming the partition.
     pub(super) lost_offset_unresolved: bool,
@@ -78,6 +80,7 @@ impl KafkaSource {
         static_member_name: Option<&str>,
         topic_monitor: Arc<TopicMonitor>,
     ) -> Result<Self, Halt> {
+        let known_partition_count = topic_monitor.expected_partition_count();
         Ok(Self {
             record_consumer: RecordConsumer::new(settings)?,
             assignment_mode: assignment,
@@ -86,6 +89,7 @@ impl KafkaSource {
             static_member_name: static_member_name.map(str::to_owned),
             topic_monitor,
             outage_tracker: OutageTracker::default(),
+            known_partition_count,
             lost_offset_unresolved: false,
         })
     }
@@ -93,6 +97,11 @@ impl KafkaSource {
     /// Returns the next poll outcome other than records, such as a rebalance, if any. The worker must handle the
     /// outcome before it receives further records.
     fn next_non_record_outcome(&mut self) -> Result<Option<PollOutcome>, Halt> {
+        let partition_count = self.topic_monitor.last_partition_count();
+        if partition_count > self.known_partition_count {
+            self.known_partition_count = partition_count;
+            return Ok(Some(PollOutcome::PartitionsAdded { partition_count }));
+        }
         if let Some(error) = self.assignment_mode.poll_group_for_error()? {
             self.handle_consumer_error(&error)?;
         }

@@ -20,7 +20,7 @@ use crate::outage::OutageTracker;
 
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 const MIN_REQUEST_TIMEOUT: Duration = Duration::from_millis(500);
-/// How long to wait for a topic's id. After this time, the job continues without the id.
+/// How long to wait for a topic's id. After this time, the job starts without the id, and asks for it again.
 const TOPIC_ID_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long brokers may answer that a topic does not exist although another broker has just created it.
 const TOPIC_PROPAGATION_TIMEOUT: Duration = Duration::from_secs(2);
@@ -149,7 +149,7 @@ fn fetch_topic_id(consumer: &BaseConsumer, name: &str) -> Option<String> {
     if id.is_none() {
         info!(
             topic = name,
-            "Kafka does not report the topic's id: a topic created again with the same name would go unnoticed"
+            "Kafka does not report the topic's id yet: until it does, a topic created again with the same name goes unnoticed"
         );
     }
     id

@@ -13,8 +13,9 @@ use parking_lot::Mutex;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
 use tracing::{info, warn};
+use windrow_engine::checkpoint::TopicIdentityCheck;
 use windrow_engine::halt::{AddedPartitions, InputFault, RecreatedTopic};
-use windrow_engine::{Halt, Partition, PartitionOffsets};
+use windrow_engine::{Halt, Partition, PartitionOffsets, RetryBackoff};
 
 use super::description::{self, TopicMetadata};
 use super::lookup::{self, TopicIdentity};
@@ -26,6 +27,9 @@ use crate::outage::SharedOutageTracker;
 
 /// How long one request may take. Without an answer the topic counts as unchanged.
 const TOPIC_REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
+/// The delays between two requests for a topic id that is unknown.
+const MIN_TOPIC_ID_RETRY_DELAY: Duration = Duration::from_secs(1);
+const MAX_TOPIC_ID_RETRY_DELAY: Duration = Duration::from_secs(60);
 /// How long a topic may be missing before it counts as deleted. A shorter absence may be harmless, because brokers
 /// receive new metadata at different times.
 const MISSING_TIMEOUT: Duration = Duration::from_secs(10);
@@ -37,6 +41,13 @@ pub struct TopicMonitor {
     last_observation: Mutex<TopicObservation>,
     reachability: SharedOutageTracker,
     last_end_offsets: Mutex<PartitionOffsets>,
+    topic_id_requests: Mutex<TopicIdRequests>,
+}
+
+/// When to ask again for a topic id that is unknown. Brokers before Kafka 2.8 never report one.
+struct TopicIdRequests {
+    backoff: RetryBackoff,
+    next_request_at: Instant,
 }
 
 /// The reaction to partitions that were added after the job began.
@@ -51,6 +62,8 @@ pub enum PartitionGrowthPolicy {
 
 /// The result of the last check, and the number of partitions that later checks accept.
 struct TopicObservation {
+    /// The topic's id, if Kafka has reported it. Later checks expect this id.
+    topic_id: Option<String>,
     /// The largest number of partitions that later checks accept; `None` if later checks accept any number.
     accepted_partitions_max: Option<Partition>,
     last_partition_count: Partition,
@@ -68,17 +81,23 @@ impl TopicMonitor {
             .create_with_context(LoggingContext)
             .map_err(|error| build_refused_settings_halt(brokers, error))?;
         let observation = TopicObservation {
+            topic_id: topic.id.clone(),
             accepted_partitions_max: (growth == PartitionGrowthPolicy::Refuse).then_some(topic.partition_count),
             last_partition_count: topic.partition_count,
             missing_since: None,
         };
         let (reach, ends) = (SharedOutageTracker::default(), Mutex::default());
+        let topic_id_requests = TopicIdRequests {
+            backoff: RetryBackoff::new(MIN_TOPIC_ID_RETRY_DELAY, MAX_TOPIC_ID_RETRY_DELAY),
+            next_request_at: Instant::now(),
+        };
         Ok(Self {
             expected: topic.clone(),
             consumer,
             last_observation: Mutex::new(observation),
             reachability: reach,
             last_end_offsets: ends,
+            topic_id_requests: Mutex::new(topic_id_requests),
         })
     }
 
@@ -92,7 +111,7 @@ impl TopicMonitor {
         // This poll discards the client's events, which would otherwise fill the client's queue.
         while self.consumer.poll(Duration::ZERO).is_some() {}
         let name = &self.expected.name;
-        let described = if self.expected.id.is_some() {
+        let described = if self.known_topic_id().is_some() {
             description::describe_topic(self.consumer.client(), name, TOPIC_REQUEST_TIMEOUT)
         } else {
             lookup::fetch_partition_count(&self.consumer, name, TOPIC_REQUEST_TIMEOUT)
@@ -126,6 +145,11 @@ impl TopicMonitor {
         self.last_end_offsets.lock().extend(found.unwrap_or_default());
     }
 
+    /// Returns the number of partitions when the job began.
+    pub(crate) const fn expected_partition_count(&self) -> Partition {
+        self.expected.partition_count
+    }
+
     /// Returns the number of partitions found by the last check.
     #[must_use]
     pub fn last_partition_count(&self) -> Partition {
@@ -144,11 +168,45 @@ impl TopicMonitor {
         &self.reachability
     }
 
-    /// Returns a function that calls [`Self::verify_topic_unchanged`], for crates that do not depend on Kafka.
+    /// Returns the topic's id; `None` if Kafka has not reported it yet.
     #[must_use]
-    pub fn to_topic_check_function(self: &Arc<Self>) -> Arc<dyn Fn() -> Result<(), Halt> + Send + Sync> {
+    pub fn known_topic_id(&self) -> Option<String> {
+        self.last_observation.lock().topic_id.clone()
+    }
+
+    /// Asks Kafka for the topic's id if no answer has contained it yet. Later checks expect the id. If Kafka does not
+    /// report it, later calls ask again, at most once a minute after some calls. Takes at most about 2 s.
+    pub fn ask_for_unknown_topic_id(&self) {
+        if self.known_topic_id().is_some() {
+            return;
+        }
+        let now = Instant::now();
+        {
+            let mut requests = self.topic_id_requests.lock();
+            if now < requests.next_request_at {
+                return;
+            }
+            requests.next_request_at = now + requests.backoff.next_delay();
+        }
+        let described = description::describe_topic(self.consumer.client(), &self.expected.name, TOPIC_REQUEST_TIMEOUT);
+        if let Ok(TopicMetadata { topic_id: Some(id), .. }) = described {
+            info!(
+                topic = self.expected.name,
+                id, "Kafka reports the topic's id now: a topic created again with the same name is noticed from now on"
+            );
+            self.last_observation.lock().topic_id.get_or_insert(id);
+        }
+    }
+
+    /// Returns a function that calls [`Self::verify_topic_unchanged`] and returns the topic's id if it is known, for
+    /// crates that do not depend on Kafka.
+    #[must_use]
+    pub fn to_topic_check_function(self: &Arc<Self>) -> TopicIdentityCheck {
         let monitor = Arc::clone(self);
-        Arc::new(move || monitor.verify_topic_unchanged())
+        Arc::new(move || {
+            monitor.verify_topic_unchanged()?;
+            Ok(monitor.known_topic_id())
+        })
     }
 
     fn verify_metadata_unchanged(&self, described: &TopicMetadata) -> Result<(), Halt> {
@@ -157,7 +215,7 @@ impl TopicMonitor {
             info!(topic = self.expected.name, "the topic exists again");
         }
         let name = &self.expected.name;
-        if let (Some(known), Some(found)) = (&self.expected.id, &described.topic_id)
+        if let (Some(known), Some(found)) = (&observation.topic_id, &described.topic_id)
             && known != found
         {
             return Err(RecreatedTopic {
