@@ -324,7 +324,7 @@ impl ParkingJob {
             checkpoint_store: Arc::<MemoryStore>::clone(&store),
             current_savepoint_request: Default::default(),
             row_fence: Arc::new(NoRowFence),
-            topic_identity_check: Arc::new(|| Ok(())),
+            topic_identity_check: Arc::new(|| Ok(None)),
             checkpoint_interval: Duration::from_secs(1),
             kept_checkpoints_per_partition: 3,
             restore_source: None,

@@ -26,6 +26,10 @@ enum ScriptStep {
     Records(Vec<(Vec<u8>, Option<i64>)>),
     /// Nothing comes for this long.
     Pause(Duration),
+    /// Another member of the group has taken the partition.
+    Lost,
+    /// The input ends.
+    Finished,
 }
 
 /// One partition, whose records are delivered as the script says; then a stop is requested.
@@ -65,6 +69,8 @@ impl SourceScript for StepScript {
                 self.clock.sleep(time);
                 Ok(PollOutcome::Idle)
             }
+            Some(ScriptStep::Lost) => Ok(PollOutcome::Lost(vec![3])),
+            Some(ScriptStep::Finished) => Ok(PollOutcome::PartitionFinished(3)),
             None => {
                 self.stop.request();
                 Ok(PollOutcome::Idle)
@@ -508,8 +514,8 @@ fn misplaced_records_are_processed_refused_or_halt_the_job() {
     assert_eq!(said.misplaced_records.get(), 0);
 }
 
-#[test]
-fn sums_that_overflow_are_counted_for_their_feature_and_shown() {
+/// A view with a sum of longs, and a sum and an average of doubles.
+fn job_with_sums() -> JobDefinition {
     let schema = EventSchema::new(
         "user_id",
         [("cents", FieldType::Long), ("price", FieldType::Double)]
@@ -525,27 +531,52 @@ fn sums_that_overflow_are_counted_for_their_feature_and_shown() {
     ];
     let window = WindowKind::Sliding { size_ms: 1_000, slide_ms: 1_000 };
     let view = FeatureView { name: "second".into(), window, features };
-    let job = JobDefinition {
+    JobDefinition {
         views: [view].into(),
         decoder: EventDecoder::new(DecodeRules::new(schema.clone(), "at")),
         schema,
         ..test_job()
-    };
+    }
+}
+
+#[test]
+fn sums_that_overflow_are_counted_for_their_feature_and_shown() {
     let event =
         |cents: i64, price: &str| format!(r#"{{"user_id":"a","at":5,"cents":{cents},"price":{price}}}"#).into_bytes();
     let records = [event(i64::MAX, "1e308"), event(1, "-1"), event(1, "1e308"), event(1, "1e308"), event(-3, "1")];
     let key = |_| Some(b"a".to_vec());
-    let (said, outcome) = run_job(job, key, SlowRows::default(), [record_step(records)]);
+    let (said, outcome) = run_job(job_with_sums(), key, SlowRows::default(), [record_step(records)]);
     assert_eq!(outcome.expect("nothing halts it"), WorkerOutcome::Stopped);
     let overflows = &said.view_metrics[0].feature_overflows;
     // The sum of the longs wraps around and back; that of the doubles becomes infinite once.
     assert_eq!([0, 1, 2, 3].map(|index| overflows.overflow_count(index)), [0, 2, 1, 1]);
     let problems = said.recent_events.input_problems();
-    let [InputProblem { kind: InputProblemKind::FeatureOverflow, description, .. }] = &problems[..] else {
-        panic!("one problem: {problems:?}");
+    let expected = ["cents", "price", "mean"].map(|feature| {
+        format!("Sums of feature `{feature}` of `second` do not fit into their type: longs wrap around, doubles become infinite")
+    });
+    let is_overflow = |problem: &&InputProblem| matches!(problem.kind, InputProblemKind::FeatureOverflow { .. });
+    let descriptions: Vec<_> = problems.iter().filter(is_overflow).map(|problem| problem.description.clone()).collect();
+    assert_eq!(descriptions, expected, "each feature that overflowed");
+}
+
+/// A partition leaves right after the overflow, before the metrics are published again, or a record halts the job.
+#[test]
+fn overflows_are_counted_although_the_partition_leaves_at_once() {
+    let event = |cents: i64| format!(r#"{{"user_id":"a","at":5,"cents":{cents}}}"#).into_bytes();
+    let overflow = || record_step([event(i64::MAX), event(1)]);
+    for step in [ScriptStep::Lost, ScriptStep::Finished] {
+        let (said, outcome) =
+            run_job(job_with_sums(), |_| Some(b"a".to_vec()), SlowRows::default(), [overflow(), step]);
+        outcome.expect("nothing halts it");
+        assert_eq!(said.view_metrics[0].feature_overflows.overflow_count(1), 1);
+    }
+    let key = |offset: i64| (offset < 102).then(|| b"a".to_vec());
+    let job = JobDefinition {
+        record_placement: RecordPlacementRules { partition_count: 8, ..RecordPlacementRules::SINGLE_PARTITION },
+        ..job_with_sums()
     };
-    assert_eq!(
-        description,
-        "Sums of feature `cents` of `second` do not fit into their type: longs wrap around, doubles become infinite"
-    );
+    let records = [event(i64::MAX), event(1)].into_iter().chain((0..600).map(|_| event(0)));
+    let (said, outcome) = run_job(job, key, SlowRows::default(), [record_step(records)]);
+    outcome.expect_err("most records have no key");
+    assert_eq!(said.view_metrics[0].feature_overflows.overflow_count(1), 1);
 }

@@ -29,7 +29,7 @@ pub use instance::{InstanceReport, InstanceState};
 pub use partition::PartitionReport;
 pub use problem::{
     DeadLetterReport, InputProblemReport, LateEventReport, LoggedProblemReport, MissingRowsReport,
-    ParkedPartitionReport, RecordExcerpt,
+    ParkedPartitionReport, RecordExcerpt, ReportedProblemKind,
 };
 pub use reachability::ReachabilityReport;
 pub use redis::RedisWriterReport;

@@ -41,7 +41,7 @@ use crate::wall_clock::now_ms;
 use counter_values::{CounterValues, FreshnessHistograms};
 use rate_samples::{CounterSample, RateSamples};
 use recent_history::{ProgressSample, RecentHistory};
-use reports::{MonitoredViewNames, OwnedPartitionStatus};
+use reports::{OwnedPartitionStatus, ReportedViewNames};
 use worker_heartbeats::WorkerHeartbeats;
 
 /// The time between two samples of all counters.
@@ -72,7 +72,7 @@ pub(crate) struct InstanceMonitor {
     listen_address: OnceLock<String>,
     topic_identity: TopicIdentity,
     view_names: Vec<String>,
-    monitored_view_names: Vec<MonitoredViewNames>,
+    reported_view_names: Vec<ReportedViewNames>,
     pub(crate) worker_metrics: Vec<Arc<WorkerMetrics>>,
     redis_writer_observer: Option<RedisWriterObserver>,
     topic_monitor: Arc<TopicMonitor>,
@@ -119,7 +119,7 @@ impl InstanceMonitor {
             topic_identity: topic_identity.clone(),
             worker_metrics: (0..workers).map(|_| WorkerMetrics::new(views.len())).collect(),
             view_names: views,
-            monitored_view_names: pipeline.views.iter().map(MonitoredViewNames::of_view).collect(),
+            reported_view_names: pipeline.views.iter().map(ReportedViewNames::new).collect(),
             redis_writer_observer: redis,
             topic_monitor,
             checkpoint_store_reachability,
@@ -239,7 +239,7 @@ impl ReportSource for InstanceMonitor {
             reported_at_ms: now_ms,
             state: self.instance_state(),
             workers: self.worker_metrics.iter().enumerate().map(worker_report).collect(),
-            views: self.monitored_view_names.iter().enumerate().map(view_report).collect(),
+            views: self.reported_view_names.iter().enumerate().map(view_report).collect(),
             owned_partitions: self.partition_reports(now_ms, Some(rates)),
             topic_partition_count: self.topic_identity.partition_count,
             kafka_reachability: reports::build_reachability_report(self.topic_monitor.reachability()),

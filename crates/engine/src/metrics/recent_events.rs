@@ -114,8 +114,13 @@ pub enum InputProblemKind {
     MisplacedRecord,
     /// An event time would be near the time of its record in another unit or format.
     MisreadEventTime,
-    /// The sum of a feature has overflowed.
-    FeatureOverflow,
+    /// The sum of a feature has overflowed. Each feature is a problem of its own.
+    FeatureOverflow {
+        /// The view of the feature.
+        view_id: ViewId,
+        /// The position of the feature among the features of its view.
+        feature_index: usize,
+    },
 }
 
 /// A moment that the charts on the web pages mark, for example the failure of a checkpoint.
@@ -148,7 +153,7 @@ pub struct RecentEvents {
     late_events: BoundedHistory<LateEventRecord>,
     dead_letters: BoundedHistory<DeadLetterRecord>,
     timeline_marks: BoundedHistory<TimelineMark>,
-    /// The newest input problem of each kind.
+    /// The newest input problem of each kind, for overflows of each feature.
     input_problems: Mutex<BTreeMap<InputProblemKind, InputProblem>>,
 }
 
@@ -171,7 +176,7 @@ impl RecentEvents {
         self.timeline_marks.newest_first()
     }
 
-    /// Returns the newest input problem of each kind.
+    /// Returns the newest input problem of each kind, for overflows of each feature.
     #[must_use]
     pub fn input_problems(&self) -> Vec<InputProblem> {
         self.input_problems.lock().values().cloned().collect()

@@ -376,7 +376,7 @@ impl WorkerEventRecorder {
                 "a sum does not fit into its type: longs wrap around, doubles become infinite"
             );
         }
-        let kind = InputProblemKind::FeatureOverflow;
+        let kind = InputProblemKind::FeatureOverflow { view_id, feature_index };
         budget.record_input_problem(&metrics.recent_events, kind, || InputProblem {
             kind,
             found_at_ms: clock.wall_now_ms(),

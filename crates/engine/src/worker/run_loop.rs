@@ -83,7 +83,10 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         let (mut flushed_at, mut committed_at) = (started_at, started_at);
         let mut timing = LoopTiming { iteration_ended_at: started_at, sink_blocked_ns: self.sink_blocked_ns.get() };
         while !self.stop_signal.is_requested() {
-            let PollResult { outcome, idle_time: idle } = self.poll_source()?;
+            let polled = self.poll_source();
+            // A partition may leave before the metrics are published, and its counts with it.
+            self.report_feature_overflows();
+            let PollResult { outcome, idle_time: idle } = polled?;
             if self.stop_signal.is_requested() {
                 // The worker may already have skipped records of this poll because of the stop request, so it also
                 // ignores the poll's outcome. If the outcome was a rebalance, the source completes the rebalance when
@@ -303,6 +306,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
             late_views: &mut Vec::new(),
         });
         owned.input_finished = true;
+        self.report_feature_overflows();
     }
 
     /// Writes a dead letter for each row that the row store refused. A checkpoint may complete only after these dead
@@ -393,7 +397,6 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
     }
 
     fn publish_partition_statuses(&mut self, now: Duration) {
-        self.report_feature_overflows();
         self.statuses_published_at = Some(now);
         self.event_recorder.refill_recording_budget();
         let (out_of_orderness_ms, wall_now_ms) = (self.job.max_out_of_orderness_ms, self.clock.wall_now_ms());

@@ -10,8 +10,8 @@ use super::checkpoints::newest_matching_checkpoint;
 use super::job_report::JobReport;
 use super::thresholds::MAX_BACKPRESSURE_SHARE;
 use crate::report::{
-    CheckpointReport, CheckpointStatus, DeadLetterReport, InstanceState, MissingRowsReport, ParkedPartitionReport,
-    ReachabilityReport,
+    CheckpointReport, CheckpointStatus, DeadLetterReport, InputProblemReport, InstanceState, MissingRowsReport,
+    ParkedPartitionReport, ReachabilityReport, ReportedProblemKind,
 };
 
 /// A partition without an owner is not urgent if the owners of partitions changed less than this time ago, in
@@ -249,12 +249,17 @@ impl JobReport {
     fn add_input_problems(&self, list: &mut AttentionList) {
         let problems =
             self.items_newest_first(|instance| &instance.recent_input_problems, |problem| problem.found_at_ms);
-        let mut listed_kinds = Vec::new();
+        let mut listed: Vec<&InputProblemReport> = Vec::new();
         for problem in problems.iter().map(|reported| reported.item) {
             let is_recent = self.assembled_at_ms - problem.found_at_ms < MAX_INPUT_PROBLEM_AGE_MS;
-            if is_recent && !listed_kinds.contains(&&problem.problem_kind) {
-                listed_kinds.push(&problem.problem_kind);
-                let level = if problem.problem_kind == "overflow" { AttentionLevel::Soon } else { AttentionLevel::Act };
+            if is_recent && !listed.iter().any(|known| known.is_same_fault(problem)) {
+                listed.push(problem);
+                let level = match problem.problem_kind {
+                    ReportedProblemKind::Overflow => AttentionLevel::Soon,
+                    ReportedProblemKind::MisplacedRecord
+                    | ReportedProblemKind::MisreadEventTime
+                    | ReportedProblemKind::Unknown => AttentionLevel::Act,
+                };
                 list.add(level, problem.problem.clone(), &problem.remedy);
             }
         }

@@ -1,7 +1,7 @@
 //! The counts of the feature views, added up over all instances.
 
 use super::job_report::JobReport;
-use crate::report::ViewReport;
+use crate::report::{FeatureOverflowReport, ViewReport};
 
 impl JobReport {
     /// Returns one report for each feature view, in the order of the pipeline. The counts in a report are the sums over
@@ -17,12 +17,20 @@ impl JobReport {
                     sum.rows_fired_per_s += view.rows_fired_per_s;
                     sum.late_event_count += view.late_event_count;
                     sum.entity_count += view.entity_count;
-                    for (sum, feature) in sum.feature_overflows.iter_mut().zip(&view.feature_overflows) {
-                        sum.overflow_count += feature.overflow_count;
-                    }
+                    add_feature_overflows(&mut sum.feature_overflows, &view.feature_overflows);
                 }
             }
         }
         views
+    }
+}
+
+/// Adds the counts of one instance. While instances of two versions of the pipeline run, they may have other features.
+fn add_feature_overflows(sums: &mut Vec<FeatureOverflowReport>, counts: &[FeatureOverflowReport]) {
+    for count in counts {
+        match sums.iter_mut().find(|sum| sum.feature_name == count.feature_name) {
+            Some(sum) => sum.overflow_count += count.overflow_count,
+            None => sums.push(count.clone()),
+        }
     }
 }

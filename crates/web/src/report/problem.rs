@@ -114,15 +114,41 @@ pub struct InputProblemReport {
     /// The time at which a worker found the fault last.
     #[serde(rename = "at_ms")]
     pub found_at_ms: i64,
-    /// `misplaced_record`, `misread_event_time` or `overflow`.
+    /// The kind of the fault.
     #[serde(rename = "kind")]
-    pub problem_kind: String,
+    pub problem_kind: ReportedProblemKind,
     /// The description of the fault, with an example.
     #[serde(rename = "what")]
     pub problem: String,
     /// The remedy.
     #[serde(rename = "todo")]
     pub remedy: String,
+}
+
+impl InputProblemReport {
+    /// Returns whether both reports are about the same fault. The reports of an overflow name its feature, and nothing
+    /// else that varies. Other reports name an example, so one of each kind is enough.
+    #[must_use]
+    pub fn is_same_fault(&self, other: &Self) -> bool {
+        self.problem_kind == other.problem_kind
+            && (self.problem_kind != ReportedProblemKind::Overflow || self.problem == other.problem)
+    }
+}
+
+/// The kind of a fault of the input.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, Debug)]
+#[serde(rename_all = "snake_case")]
+pub enum ReportedProblemKind {
+    /// Records are in another partition than the other records of their entity.
+    MisplacedRecord,
+    /// Event times would be near the times of their records in another unit or format.
+    MisreadEventTime,
+    /// The sums of a feature do not fit into their type.
+    Overflow,
+    /// An instance of another version reports a kind that this version does not know.
+    #[default]
+    #[serde(other)]
+    Unknown,
 }
 
 /// A warning or an error that the process logged.

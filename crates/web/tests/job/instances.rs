@@ -11,8 +11,8 @@ use windrow_web::JobReport;
 use windrow_web::job::{AttentionLevel, JobState};
 use windrow_web::peers::{INSTANCE_GONE_AFTER, ReportPublisher};
 use windrow_web::report::{
-    DelayHistogramReport, HistorySample, InputProblemReport, MissingRowsReport, ParkedPartitionReport, PartitionReport,
-    ReachabilityReport,
+    DelayHistogramReport, FeatureOverflowReport, HistorySample, InputProblemReport, MissingRowsReport,
+    ParkedPartitionReport, PartitionReport, ReachabilityReport, ReportedProblemKind,
 };
 
 use crate::support::{TestServer, eventually, instance_report, now_ms};
@@ -278,22 +278,26 @@ fn what_is_away_for_one_is_away_for_the_job() {
     assert_eq!(attention[0].problem, "Redis has been unreachable for 12 s: gone");
 }
 
-/// Of each kind of fault, the newest of all instances is shown, for five minutes.
+/// Of each kind of fault, the newest of all instances is shown, for five minutes; of overflows, that of each feature.
 #[test]
 fn faults_of_the_input_need_an_operator() {
-    let problem = |kind: &str, found_at_ms, problem: &str| InputProblemReport {
+    let problem = |kind, found_at_ms, problem: &str| InputProblemReport {
         found_at_ms,
-        problem_kind: kind.to_owned(),
+        problem_kind: kind,
         problem: problem.to_owned(),
         remedy: "Correct it.".to_owned(),
     };
     let (mut a, mut b) = (instance_report("a", &[0, 1]), instance_report("b", &[2, 3]));
     a.recent_input_problems = vec![
-        problem("misplaced_record", 1_000, "an older record"),
-        problem("misread_event_time", 1_500, "a time"),
-        problem("overflow", 1_600, "a sum"),
+        problem(ReportedProblemKind::MisplacedRecord, 1_000, "an older record"),
+        problem(ReportedProblemKind::MisreadEventTime, 1_500, "a time"),
+        problem(ReportedProblemKind::Overflow, 1_600, "a sum"),
+        problem(ReportedProblemKind::Overflow, 1_550, "another sum"),
     ];
-    b.recent_input_problems = vec![problem("misplaced_record", 2_000, "a record")];
+    b.recent_input_problems = vec![
+        problem(ReportedProblemKind::MisplacedRecord, 2_000, "a record"),
+        problem(ReportedProblemKind::Overflow, 1_540, "another sum"),
+    ];
     let items = |assembled_at_ms| {
         let job = JobReport { assembled_at_ms, instances: vec![a.clone(), b.clone()] };
         let items = job.attention_items(30_000).into_iter().filter(|item| item.remedy == "Correct it.");
@@ -303,9 +307,27 @@ fn faults_of_the_input_need_an_operator() {
         (AttentionLevel::Act, "a record".to_owned()),
         (AttentionLevel::Act, "a time".to_owned()),
         (AttentionLevel::Soon, "a sum".to_owned()),
+        (AttentionLevel::Soon, "another sum".to_owned()),
     ];
     assert_eq!(items(3_000), expected);
     assert_eq!(items(301_900), expected[..1], "five minutes after the others");
+}
+
+/// While a pipeline is replaced, instances may have other features in a view.
+#[test]
+fn overflows_are_added_up_by_the_name_of_the_feature() {
+    let overflows = |counts: &[(&str, u64)]| {
+        let report = |&(name, count): &(&str, u64)| FeatureOverflowReport {
+            feature_name: name.to_owned(),
+            overflow_count: count,
+        };
+        counts.iter().map(report).collect::<Vec<_>>()
+    };
+    let (mut a, mut b) = (instance_report("a", &[0, 1]), instance_report("b", &[2, 3]));
+    a.views[0].feature_overflows = overflows(&[("spent", 1), ("weight", 2)]);
+    b.views[0].feature_overflows = overflows(&[("cost", 10), ("spent", 20), ("weight", 30)]);
+    let job = JobReport { assembled_at_ms: 1_000, instances: vec![a, b] };
+    assert_eq!(job.sum_view_reports()[0].feature_overflows, overflows(&[("spent", 21), ("weight", 32), ("cost", 10)]));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use windrow_engine::{
 };
 use windrow_web::report::{
     ChartMark, CheckpointReport, CheckpointStatus, DeadLetterReport, InputProblemReport, LateEventReport,
-    MissingRowsReport, RecordExcerpt, RestoreReport,
+    MissingRowsReport, RecordExcerpt, ReportedProblemKind, RestoreReport,
 };
 
 use crate::number_conversions::whole_milliseconds;
@@ -132,7 +132,7 @@ pub(super) fn recent_late_events(workers: &[Arc<WorkerMetrics>], views: &[String
     events.into_iter().map(report).collect()
 }
 
-/// Returns the newest input problem of each kind, over all workers.
+/// Returns the newest input problem of each kind, for overflows of each feature, over all workers.
 pub(super) fn recent_input_problems(workers: &[Arc<WorkerMetrics>]) -> Vec<InputProblemReport> {
     let mut newest_by_kind = BTreeMap::new();
     for problem in workers.iter().flat_map(|worker| worker.recent_events.input_problems()) {
@@ -144,11 +144,10 @@ pub(super) fn recent_input_problems(workers: &[Arc<WorkerMetrics>]) -> Vec<Input
     let report = |problem: InputProblem| InputProblemReport {
         found_at_ms: problem.found_at_ms,
         problem_kind: match problem.kind {
-            InputProblemKind::MisplacedRecord => "misplaced_record",
-            InputProblemKind::MisreadEventTime => "misread_event_time",
-            InputProblemKind::FeatureOverflow => "overflow",
-        }
-        .to_owned(),
+            InputProblemKind::MisplacedRecord => ReportedProblemKind::MisplacedRecord,
+            InputProblemKind::MisreadEventTime => ReportedProblemKind::MisreadEventTime,
+            InputProblemKind::FeatureOverflow { .. } => ReportedProblemKind::Overflow,
+        },
         problem: problem.description,
         remedy: problem.remedy,
     };

@@ -58,14 +58,14 @@ pub(super) fn build_worker_report(
 }
 
 /// The names of a feature view and of its features that compute a sum.
-pub(super) struct MonitoredViewNames {
+pub(super) struct ReportedViewNames {
     view_name: String,
     /// The position of each of these features among the features of the view, and its name.
     summed_features: Vec<(usize, String)>,
 }
 
-impl MonitoredViewNames {
-    pub(super) fn of_view(view: &FeatureView) -> Self {
+impl ReportedViewNames {
+    pub(super) fn new(view: &FeatureView) -> Self {
         let has_sum =
             |(_, feature): &(usize, &Feature)| matches!(feature.aggregate, Aggregate::Sum(_) | Aggregate::Avg(_));
         let summed = view.features.iter().enumerate().filter(has_sum);
@@ -79,7 +79,7 @@ impl MonitoredViewNames {
 /// Builds the report of the feature view with the index `index`. The counts are sums over all workers.
 pub(super) fn build_view_report(
     index: usize,
-    names: &MonitoredViewNames,
+    names: &ReportedViewNames,
     workers: &[Arc<WorkerMetrics>],
     rates: &RateSamples,
 ) -> ViewReport {
