@@ -81,7 +81,7 @@ fn record_keys_that_are_not_the_user_are_reported() {
     // Only evidence shows this fault: the declared partitioner places each record.
     let mut refusing = TestJob::new(&kafka.brokers, &redis.url(), &topic);
     refusing.set_override("source.kafka.on_misplaced=dead_letter");
-    refusing.set_override("source.kafka.partitioner=crc32");
+    refusing.set_override("source.kafka.partitioner=murmur2");
     let log = refusing.run_bounded(&[]);
     assert!(log.contains("misplaced record, because the record key is not the entity key"), "{log}");
     assert!(!log.contains("reason=\"misplaced"), "{log}");
