@@ -218,15 +218,14 @@ pub trait Source {
     /// Fails if the input rejects the request.
     fn confirm_ownership_by_commit(&mut self, offsets: &PartitionOffsets) -> Result<bool, Halt>;
 
-    /// Stops delivering records of `partitions`, but keeps the reading positions. The pause of a partition ends when
-    /// the worker resumes, starts or releases the partition with another function of this trait. If the source
-    /// cannot pause a partition, the source logs a warning and continues to deliver the partition's records.
-    fn pause_partitions(&mut self, partitions: &[Partition]);
+    /// Stops delivering records of `partitions`, which the worker keeps, until [`Self::start_partitions`]. Ignores
+    /// partitions that are not being read.
+    ///
+    /// # Errors
+    /// Fails if the input rejects the request.
+    fn stop_partitions(&mut self, partitions: &[Partition]) -> Result<(), Halt>;
 
-    /// Resumes paused `partitions` at the positions where they were paused.
-    fn resume_partitions(&mut self, partitions: &[Partition]);
-
-    /// Stops reading `partitions`.
+    /// Stops reading `partitions`, and gives them back to the consumer group.
     ///
     /// # Errors
     /// Fails if the input rejects the request.

@@ -387,3 +387,24 @@ fn a_worker_with_an_open_partition_stays_in_the_group() {
     );
     assert!(!calls.contains(&SourceCall::LeftGroup), "{calls:?}");
 }
+
+/// Openings whose calls hang must not take all threads from partitions that could be opened.
+#[test]
+fn eight_openings_that_hang_delay_a_ninth_for_seconds_only() {
+    let hanging: Vec<Partition> = (0..8).collect();
+    let store = HangingStore::new(&hanging);
+    run_script(
+        &store,
+        vec![
+            Step::Return(PollOutcome::Assigned(vec![9])),
+            Step::Await(SourceCall::Started(vec![9])),
+            Step::Return(PollOutcome::Assigned((0..9).collect())),
+            Step::AwaitHangingCalls(8),
+            Step::Advance(Duration::from_secs(6)),
+            Step::Await(SourceCall::Started(vec![8])),
+            Step::Deliver(8),
+            Step::Heal,
+            Step::Await(SourceCall::Started(vec![7])),
+        ],
+    );
+}

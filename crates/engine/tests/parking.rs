@@ -187,11 +187,10 @@ impl Source for TopicSource {
         Ok(true)
     }
 
-    fn pause_partitions(&mut self, partitions: &[Partition]) {
+    fn stop_partitions(&mut self, partitions: &[Partition]) -> Result<(), Halt> {
         self.state.lock().positions.retain(|partition, _| !partitions.contains(partition));
+        Ok(())
     }
-
-    fn resume_partitions(&mut self, _: &[Partition]) {}
 
     fn release_partitions(&mut self, partitions: &[Partition]) -> Result<(), Halt> {
         let mut state = self.state.lock();

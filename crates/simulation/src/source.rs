@@ -33,7 +33,6 @@ pub(crate) struct SimulatedSource {
     has_unacknowledged_rebalance: bool,
     has_left_group: bool,
     positions: BTreeMap<Partition, Offset>,
-    paused_partitions: BTreeSet<Partition>,
 }
 
 impl SimulatedSource {
@@ -50,7 +49,6 @@ impl SimulatedSource {
             has_unacknowledged_rebalance: false,
             has_left_group: false,
             positions: BTreeMap::new(),
-            paused_partitions: BTreeSet::new(),
         }
     }
 
@@ -92,9 +90,6 @@ impl SimulatedSource {
         let partitions: Vec<Partition> = self.positions.keys().copied().collect();
         let first = self.world.core.choose_at_random(|random| random.index_below(partitions.len()));
         for &partition in partitions[first..].iter().chain(&partitions[..first]) {
-            if self.paused_partitions.contains(&partition) {
-                continue;
-            }
             while remaining > 0
                 && let Some(&offset) = self.positions.get(&partition)
                 && let Some(record) = self.world.topic.read_record(partition, offset)
@@ -181,7 +176,6 @@ impl Source for SimulatedSource {
     fn start_partitions(&mut self, partitions: &[Partition], start_offsets: &PartitionOffsets) -> Result<(), Halt> {
         for &partition in partitions {
             self.positions.insert(partition, start_offsets.get(&partition).copied().unwrap_or(0));
-            self.paused_partitions.remove(&partition);
         }
         Ok(())
     }
@@ -195,18 +189,14 @@ impl Source for SimulatedSource {
         Ok(confirmed)
     }
 
-    fn pause_partitions(&mut self, partitions: &[Partition]) {
-        self.paused_partitions.extend(partitions);
-    }
-
-    fn resume_partitions(&mut self, partitions: &[Partition]) {
-        self.paused_partitions.retain(|partition| !partitions.contains(partition));
+    fn stop_partitions(&mut self, partitions: &[Partition]) -> Result<(), Halt> {
+        self.positions.retain(|partition, _| !partitions.contains(partition));
+        Ok(())
     }
 
     fn release_partitions(&mut self, partitions: &[Partition]) -> Result<(), Halt> {
         for partition in partitions {
             self.positions.remove(partition);
-            self.paused_partitions.remove(partition);
             self.held_partitions.remove(partition);
         }
         self.world.group.release_partitions(self.member, partitions);

@@ -40,7 +40,6 @@ enum FileReadState {
     /// The worker has not started to read yet.
     Assigned,
     Reading,
-    Paused,
     Finished,
 }
 
@@ -178,7 +177,7 @@ impl<R: BufRead> Source for FileSource<R> {
                 }
                 Ok(PollOutcome::Records)
             }
-            FileReadState::Assigned | FileReadState::Paused => Ok(PollOutcome::Idle),
+            FileReadState::Assigned => Ok(PollOutcome::Idle),
             FileReadState::Finished => Ok(PollOutcome::InputExhausted),
         }
     }
@@ -207,16 +206,8 @@ impl<R: BufRead> Source for FileSource<R> {
         Ok(true)
     }
 
-    fn pause_partitions(&mut self, _partitions: &[Partition]) {
-        if self.state == FileReadState::Reading {
-            self.state = FileReadState::Paused;
-        }
-    }
-
-    fn resume_partitions(&mut self, _partitions: &[Partition]) {
-        if self.state == FileReadState::Paused {
-            self.state = FileReadState::Reading;
-        }
+    fn stop_partitions(&mut self, _partitions: &[Partition]) -> Result<(), Halt> {
+        Ok(())
     }
 
     fn release_partitions(&mut self, _partitions: &[Partition]) -> Result<(), Halt> {

@@ -6,6 +6,9 @@ use rdkafka::ClientConfig;
 use windrow_spec::{GroupProtocol, KafkaSourceSpec};
 
 const MAX_HEARTBEAT_INTERVAL_MS: i64 = 3_000;
+/// How long the group waits in a rebalance for a member of the group. A thread of its own polls each member, so a member
+/// that does not answer in this time runs in a process that hangs.
+const MAX_POLL_INTERVAL_MS: i64 = 60_000;
 
 /// Returns the settings shared by consumers, producers and the admin client.
 pub(super) fn base_config(brokers: &str) -> ClientConfig {
@@ -49,12 +52,12 @@ pub(super) fn group_member_config(settings: &KafkaSourceSpec, static_member_name
     config
         .set("group.id", &settings.consumer_group)
         .set("enable.auto.commit", "false")
-        .set("enable.auto.offset.store", "false")
-        // A worker that waits for Redis is alive but does not poll. So the worker's member leaves the group only after
-        // an hour without polls. The broker still removes the member of a dead process after the session timeout.
-        .set("max.poll.interval.ms", "3600000");
+        .set("enable.auto.offset.store", "false");
+    let mut max_poll_interval_ms = MAX_POLL_INTERVAL_MS;
     match settings.group_protocol {
         GroupProtocol::Classic { session_timeout_ms } => {
+            // librdkafka refuses a shorter interval.
+            max_poll_interval_ms = max_poll_interval_ms.max(session_timeout_ms);
             // The heartbeat interval is at most a third of the session timeout. So a member can miss two heartbeats
             // before the broker removes it from the group.
             let heartbeat_ms = (session_timeout_ms / 3).min(MAX_HEARTBEAT_INTERVAL_MS);
@@ -69,6 +72,7 @@ pub(super) fn group_member_config(settings: &KafkaSourceSpec, static_member_name
             config.set("group.protocol", "consumer");
         }
     }
+    config.set("max.poll.interval.ms", max_poll_interval_ms.to_string());
     if let Some(name) = static_member_name {
         config.set("group.instance.id", name);
     }

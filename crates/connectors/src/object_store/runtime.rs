@@ -14,6 +14,10 @@ use super::fault::{CallFailureCause, StoreCall, store_call_fault};
 /// [`super::cloud`]).
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// The maximum number of threads that block on the disk. A call that hangs keeps its thread after its timeout, so a disk
+/// that hangs must not fill the process with threads. Further calls wait for a thread, and fail at their timeout.
+const MAX_BLOCKING_THREADS: usize = 64;
+
 /// A fault of a thread of the runtime.
 #[derive(Debug, thiserror::Error)]
 enum StoreThreadError {
@@ -33,6 +37,7 @@ impl StoreRuntime {
     pub(super) fn start() -> Result<Self, StoreFault> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
+            .max_blocking_threads(MAX_BLOCKING_THREADS)
             .thread_name("object-store")
             .enable_io()
             .enable_time()

@@ -5,7 +5,8 @@
 //! partitions (`opening_thread`), shards, the decisions when a checkpoint begins and when it may be completed (the
 //! worker), the worker's side of the two channels (`checkpoint_thread_handle`).
 //! Invariants: (1) The thread executes commands in the order in which the worker sent them. (2) The thread sends exactly
-//! one event in answer to each [`CheckpointCommand::CompleteSnapshot`]. (3) A failed write of a state object fails only
+//! one event in answer to each [`CheckpointCommand::CompleteSnapshot`] and
+//! [`CheckpointCommand::ConfirmEarlierCommands`]. (3) A failed write of a state object fails only
 //! the checkpoint that the object belongs to.
 //! A crash of the process can leave state objects that no manifest names. The next complete checkpoint of the same
 //! partition deletes these objects.
@@ -67,6 +68,9 @@ impl CheckpointThread {
             CheckpointCommand::TrackPartition { partition, partition_checkpoints } => {
                 self.checkpoints_by_partition.insert(partition, *partition_checkpoints);
                 None
+            }
+            CheckpointCommand::ConfirmEarlierCommands { partition, barrier_number } => {
+                Some(CheckpointEvent::EarlierCommandsExecuted { partition, barrier_number })
             }
             CheckpointCommand::WriteStatePart { fence_token, snapshot_purpose, bytes } => {
                 let length = bytes.len();

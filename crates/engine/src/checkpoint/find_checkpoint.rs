@@ -178,7 +178,13 @@ fn restore_best_listed_checkpoint(
                     kept_manifests,
                     next_checkpoint_number: next_number,
                     origin_savepoint_place: manifest.origin_savepoint_place.clone(),
-                    next_base_or_delta: if is_unchanged { BaseOrDelta::Delta } else { BaseOrDelta::Base },
+                    // A deletion of the objects of an older checkpoint may still be under way, so no delta may build on
+                    // them.
+                    next_base_or_delta: if is_unchanged && ids.last() == Some(&id) {
+                        BaseOrDelta::Delta
+                    } else {
+                        BaseOrDelta::Base
+                    },
                     manifest: Some(manifest.clone()),
                 })));
             }

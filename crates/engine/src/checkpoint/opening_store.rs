@@ -29,13 +29,17 @@ impl OpeningAbandonment {
     }
 }
 
-/// The monotonic time at which a store last answered a call of any opening of a worker. Clones share the time.
+/// The monotonic time at which a store last answered. Clones share the time.
 #[derive(Clone, Debug, Default)]
 pub(super) struct LastStoreAnswer(Arc<Mutex<Option<Duration>>>);
 
 impl LastStoreAnswer {
     pub(super) fn answered_at(&self) -> Option<Duration> {
         *self.0.lock()
+    }
+
+    pub(super) fn record(&self, now: Duration) {
+        *self.0.lock() = Some(now);
     }
 }
 
@@ -45,7 +49,8 @@ pub(super) struct OpeningStore {
     pub(super) store: Arc<dyn CheckpointStore>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) abandonment: OpeningAbandonment,
-    pub(super) last_store_answer: LastStoreAnswer,
+    pub(super) last_answer_to_thread: LastStoreAnswer,
+    pub(super) last_answer_to_worker: LastStoreAnswer,
 }
 
 impl OpeningStore {
@@ -58,7 +63,9 @@ impl OpeningStore {
         }
         let answer = call(&*self.store);
         if !matches!(answer, Err(StoreFault::Failed(_))) {
-            *self.last_store_answer.0.lock() = Some(self.clock.monotonic_now());
+            let now = self.clock.monotonic_now();
+            self.last_answer_to_thread.record(now);
+            self.last_answer_to_worker.record(now);
         }
         answer
     }

@@ -3,10 +3,14 @@
 //!
 //! Owns: how many partitions of a worker are opened at once. Does not own: the steps of an opening (`opening_thread`).
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+use parking_lot::Mutex;
+use tracing::warn;
 
 use super::config::{CheckpointConfig, RestoreSource};
 use super::opening_messages::{OpeningAnswer, OpeningCommand};
@@ -16,15 +20,22 @@ use super::store::CheckpointStore;
 use super::store_probe::{StoreProbe, StoreProbeThread};
 use crate::halt::{CheckpointStoreFault, share_error};
 use crate::message_channel::{ChannelClosed, MessageReceiver, MessageSender, message_channel};
-use crate::{Clock, Halt, JobDefinition, Partition, StopSignal, ThreadBody, ThreadSpawner};
+use crate::{Clock, Halt, JobDefinition, Partition, StopSignal, ThreadSpawner};
 
 const THREAD_NAME: &str = "opening";
 const PROBE_THREAD_NAME: &str = "store-probe";
 
-/// The maximum number of threads that open partitions of one worker. Most of the time of an opening is the latency of the
-/// store, so eight openings take little longer than one. A thread whose call of the store hangs counts too, also after its
-/// opening was abandoned. So a store that hangs cannot fill the process with threads.
-const MAX_OPENING_THREADS: usize = 8;
+/// The maximum number of threads of one worker that open partitions and make progress. Most of the time of an opening is the
+/// latency of the store, so eight openings take little longer than one.
+const MAX_ACTIVE_THREADS: usize = 8;
+/// The maximum number of opening threads of one worker, also those that hang. A thread whose call hangs counts, also after
+/// its opening was abandoned. So a store that hangs cannot fill the process with threads.
+const MAX_THREADS: usize = 64;
+/// The time without an answer of the store after which a thread counts as hanging, and another opening may begin. It is
+/// shorter than the time after which a worker without open partitions leaves its group, so that the others are tried first.
+const HANGING_THREAD_AGE: Duration = Duration::from_secs(5);
+/// The pause after the operating system could not start a thread.
+const FAILED_START_PAUSE: Duration = Duration::from_secs(1);
 
 /// Starts the openings of a worker's partitions.
 pub(crate) struct PartitionOpener {
@@ -33,8 +44,12 @@ pub(crate) struct PartitionOpener {
     clock: Arc<dyn Clock>,
     stop_signal: StopSignal,
     thread_spawner: Arc<dyn ThreadSpawner>,
-    running_thread_count: Arc<AtomicUsize>,
+    /// For each thread that runs, when the store last answered it.
+    running_threads: Arc<Mutex<BTreeMap<u64, LastStoreAnswer>>>,
+    last_thread_number: AtomicU64,
+    /// When the store last answered any thread.
     last_store_answer: LastStoreAnswer,
+    start_failed_at: Mutex<Option<Duration>>,
 }
 
 impl PartitionOpener {
@@ -45,39 +60,65 @@ impl PartitionOpener {
         stop_signal: StopSignal,
         thread_spawner: Arc<dyn ThreadSpawner>,
     ) -> Self {
-        let (running_thread_count, last_store_answer) = (Arc::default(), LastStoreAnswer::default());
-        Self { config, job, clock, stop_signal, thread_spawner, running_thread_count, last_store_answer }
+        Self {
+            config,
+            job,
+            clock,
+            stop_signal,
+            thread_spawner,
+            running_threads: Arc::default(),
+            last_thread_number: AtomicU64::new(0),
+            last_store_answer: LastStoreAnswer::default(),
+            start_failed_at: Mutex::default(),
+        }
     }
 
     /// Returns whether another partition can be opened now.
     pub(crate) fn has_free_thread(&self) -> bool {
-        self.running_thread_count.load(Ordering::Acquire) < MAX_OPENING_THREADS
+        let now = self.clock.monotonic_now();
+        if self.start_failed_at.lock().is_some_and(|at| now.saturating_sub(at) < FAILED_START_PAUSE) {
+            return false;
+        }
+        let threads = self.running_threads.lock();
+        let is_active = |answer: &&LastStoreAnswer| {
+            answer.answered_at().is_none_or(|at| now.saturating_sub(at) < HANGING_THREAD_AGE)
+        };
+        threads.len() < MAX_THREADS && threads.values().filter(is_active).count() < MAX_ACTIVE_THREADS
     }
 
-    /// Starts a thread that claims an epoch of `partition` and restores its shard.
-    ///
-    /// # Errors
-    /// When the operating system cannot start another thread.
-    pub(crate) fn start_opening(&self, partition: Partition) -> Result<PartitionOpening, Halt> {
+    /// Starts a thread that claims an epoch of `partition` and restores its shard. Returns `None` if no thread is free, or
+    /// the operating system cannot start another thread now.
+    pub(crate) fn start_opening(&self, partition: Partition) -> Option<PartitionOpening> {
+        if !self.has_free_thread() {
+            return None;
+        }
         let (commands, received_commands) = message_channel(Arc::clone(&self.clock));
         let (sent_answers, answers) = message_channel(Arc::clone(&self.clock));
         let abandonment = OpeningAbandonment::default();
+        let thread_answer = LastStoreAnswer::default();
+        thread_answer.record(self.clock.monotonic_now());
         let thread = OpeningThread {
             partition,
-            config: self.config_until_abandoned(&abandonment),
+            config: self.config_until_abandoned(&abandonment, &thread_answer),
             job: self.job.clone(),
             clock: Arc::clone(&self.clock),
             stop_signal: self.stop_signal.clone(),
             abandonment: abandonment.clone(),
             answers: sent_answers,
         };
-        let running = RunningThread::count_in(&self.running_thread_count);
+        let thread_number = self.last_thread_number.fetch_add(1, Ordering::Relaxed);
+        self.running_threads.lock().insert(thread_number, thread_answer);
+        let running = RunningThread { thread_number, running_threads: Arc::clone(&self.running_threads) };
         let body = Box::new(move || {
             let _running = running;
             thread.open_partition(&received_commands);
         });
-        self.spawn_thread(THREAD_NAME, body)?;
-        Ok(PartitionOpening { commands, answers, abandonment })
+        if let Err(error) = self.thread_spawner.spawn_thread(THREAD_NAME, body) {
+            warn!(partition, %error, "cannot start a thread to open the partition; trying again");
+            *self.start_failed_at.lock() = Some(self.clock.monotonic_now());
+            return None;
+        }
+        Some(PartitionOpening { commands, answers, abandonment })
     }
 
     /// Returns when the store last answered an opening; `None` before its first answer.
@@ -94,24 +135,32 @@ impl PartitionOpener {
         let abandonment = OpeningAbandonment::default();
         let thread = StoreProbeThread {
             partition,
-            config: self.config_until_abandoned(&abandonment),
+            config: self.config_until_abandoned(&abandonment, &LastStoreAnswer::default()),
             clock: Arc::clone(&self.clock),
             stop_signal: self.stop_signal.clone(),
             abandonment: abandonment.clone(),
             answer: sent_answer,
         };
-        self.spawn_thread(PROBE_THREAD_NAME, Box::new(move || thread.await_answer()))?;
+        let body = Box::new(move || thread.await_answer());
+        self.thread_spawner.spawn_thread(PROBE_THREAD_NAME, body).map_err(|error| {
+            CheckpointStoreFault::ThreadNotStarted { thread: PROBE_THREAD_NAME, source: share_error(error) }
+        })?;
         Ok(StoreProbe { answer, abandonment })
     }
 
     /// Returns the settings with stores that begin no further call after `abandonment`.
-    fn config_until_abandoned(&self, abandonment: &OpeningAbandonment) -> CheckpointConfig {
+    fn config_until_abandoned(
+        &self,
+        abandonment: &OpeningAbandonment,
+        thread_answer: &LastStoreAnswer,
+    ) -> CheckpointConfig {
         let wrap = |store: &Arc<dyn CheckpointStore>| -> Arc<dyn CheckpointStore> {
             Arc::new(OpeningStore {
                 store: Arc::clone(store),
                 clock: Arc::clone(&self.clock),
                 abandonment: abandonment.clone(),
-                last_store_answer: self.last_store_answer.clone(),
+                last_answer_to_thread: thread_answer.clone(),
+                last_answer_to_worker: self.last_store_answer.clone(),
             })
         };
         let restore_source = self.config.restore_source.as_ref();
@@ -121,27 +170,17 @@ impl PartitionOpener {
             ..self.config.clone()
         }
     }
-
-    fn spawn_thread(&self, thread: &'static str, body: ThreadBody) -> Result<(), Halt> {
-        self.thread_spawner
-            .spawn_thread(thread, body)
-            .map_err(|error| CheckpointStoreFault::ThreadNotStarted { thread, source: share_error(error) }.into())
-    }
 }
 
-/// Counts a thread while it runs.
-struct RunningThread(Arc<AtomicUsize>);
-
-impl RunningThread {
-    fn count_in(count: &Arc<AtomicUsize>) -> Self {
-        count.fetch_add(1, Ordering::AcqRel);
-        Self(Arc::clone(count))
-    }
+/// A thread that runs. Dropping it removes the thread from the running ones.
+struct RunningThread {
+    thread_number: u64,
+    running_threads: Arc<Mutex<BTreeMap<u64, LastStoreAnswer>>>,
 }
 
 impl Drop for RunningThread {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
+        self.running_threads.lock().remove(&self.thread_number);
     }
 }
 

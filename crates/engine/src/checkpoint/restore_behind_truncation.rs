@@ -34,6 +34,8 @@ pub(super) fn restore_behind_truncation(
     opening.checkpoint_limits = CheckpointLimits { held_offsets: Some(held_offsets), stored_rows: None };
     // State of a restore source cannot be continued here: its objects are in another store.
     let has_own_checkpoints = !opening.restored_shard.kept_manifests.is_empty();
+    // The worker needs only one of the two shards in memory.
+    opening.restored_shard.shard = job.new_shard();
     let mut restored = if has_own_checkpoints {
         restore_initial_shard(retry, job, partition, &opening.checkpoint_limits)?
     } else {

@@ -33,6 +33,8 @@ pub(crate) enum CheckpointCommand {
     CompleteSnapshot(Box<SnapshotToComplete>),
     /// Let the requested savepoint fail, because the partition is parked. `fault` is the reason.
     RefuseSavepoint { partition: Partition, request: Arc<SavepointRequest>, fault: String },
+    /// Confirm that all earlier commands are executed. The worker opens the partition again afterwards.
+    ConfirmEarlierCommands { partition: Partition, barrier_number: u64 },
     /// Discard the draft of the partition's unfinished snapshot.
     DiscardSnapshot(Partition),
 }
@@ -55,6 +57,8 @@ pub(crate) struct SnapshotToComplete {
 /// An event from a checkpoint thread to its worker.
 #[derive(Debug)]
 pub(crate) enum CheckpointEvent {
+    /// All commands before [`CheckpointCommand::ConfirmEarlierCommands`] are executed.
+    EarlierCommandsExecuted { partition: Partition, barrier_number: u64 },
     /// The checkpoint thread has completed the snapshot, or could not complete the snapshot. `number` is the number of
     /// the checkpoint.
     SnapshotEnded { fence_token: FenceToken, snapshot_purpose: SnapshotPurpose, number: u64, outcome: SnapshotOutcome },

@@ -189,10 +189,10 @@ pub enum SourceOperation {
     Subscribe(String),
     /// Read a topic as a member of a consumer group.
     ReadTopic(String),
-    /// Confirm the assignment of partitions to the consumer group.
-    AcceptAssignment,
     /// Start reading partitions.
     StartReading,
+    /// Stop reading partitions.
+    StopReading,
     /// Continue reading partitions.
     ContinueReading,
     /// Skip an unreadable batch of a topic.
@@ -211,8 +211,8 @@ impl fmt::Display for SourceOperation {
             Self::DescribeTopic(topic) => write!(f, "read the metadata of topic `{topic}`"),
             Self::Subscribe(topic) => write!(f, "subscribe to topic `{topic}`"),
             Self::ReadTopic(topic) => write!(f, "read topic `{topic}`"),
-            Self::AcceptAssignment => f.write_str("accept assigned partitions"),
             Self::StartReading => f.write_str("start reading"),
+            Self::StopReading => f.write_str("stop reading"),
             Self::ContinueReading => f.write_str("continue reading"),
             Self::SkipUnreadableBatch(topic) => write!(f, "skip an unreadable batch of topic `{topic}`"),
             Self::Commit(offset) => write!(f, "commit offset {offset}"),

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::partition_phase::{OpenReason, PartitionPhase, TrackedPartition};
 use super::state::Worker;
+use crate::checkpoint::CheckpointCommand;
 use crate::halt::ContestedPartition;
 use crate::{
     DeadLetterSink, Epoch, FenceToken, Halt, HeldOffsets, LostPartition, Offset, Partition, PartitionLossReason,
@@ -21,6 +22,9 @@ use crate::{
 /// heartbeat to the group. If the process was suspended, the answer to its first heartbeat tells the process that it
 /// has lost partitions.
 const OWNERSHIP_CONFIRM_DELAY: Duration = Duration::from_secs(10);
+/// How long a restart waits for the checkpoint thread. The next snapshot of a partition that goes back to an older checkpoint
+/// is a base, so an opening is also safe while the thread hangs.
+const OPENING_BARRIER_TIMEOUT: Duration = Duration::from_secs(10);
 /// The maximum number of times that the worker claims the same partition back from another worker. If another worker
 /// then claims the partition once more, the job halts.
 const MAX_RECLAIMS_PER_PARTITION: u32 = 5;
@@ -60,7 +64,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         if let Some(tracked) = self.partitions.get_mut(&partition) {
             tracked.mark_fenced(confirm_offset, now)?;
         }
-        Ok(())
+        self.source.stop_partitions(&[partition])
     }
 
     /// Restarts a partition from its last checkpoint. The worker then writes the rows again that the row store has
@@ -93,13 +97,19 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         Ok(())
     }
 
-    /// Drops the state of a partition, so that the worker opens the partition again.
+    /// Drops the state of a partition, so that the worker opens the partition again. The opening begins when the checkpoint
+    /// thread has executed its earlier commands of the partition, but at the latest after [`OPENING_BARRIER_TIMEOUT`].
     fn restart_partition(&mut self, partition: Partition) -> Result<(), Halt> {
         let now = self.clock.monotonic_now();
-        if let Some(tracked) = self.partitions.get_mut(&partition) {
-            tracked.assign_again(OpenReason::Restart, now)?;
+        let Some(tracked) = self.partitions.get_mut(&partition) else { return Ok(()) };
+        tracked.assign_again(OpenReason::Restart, now)?;
+        if let Some(thread) = &self.checkpoint_thread {
+            self.last_barrier_number += 1;
+            let barrier_number = self.last_barrier_number;
+            tracked.set_opening_barrier(barrier_number, now + OPENING_BARRIER_TIMEOUT);
+            thread.send_command(CheckpointCommand::ConfirmEarlierCommands { partition, barrier_number })?;
         }
-        Ok(())
+        self.source.stop_partitions(&[partition])
     }
 
     /// Opens a fenced partition again if the consumer group confirms that this worker still owns the partition.

@@ -39,7 +39,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         }
         self.abandon_snapshot(partition)?;
         // A partition that was running before its restart is still being read.
-        self.source.pause_partitions(&[partition]);
+        self.source.stop_partitions(&[partition])?;
         let now = self.clock.monotonic_now();
         let Some(tracked) = self.partitions.get_mut(&partition) else { return Ok(()) };
         let retry_delay = tracked.park(now)?;

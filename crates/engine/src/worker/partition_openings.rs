@@ -11,32 +11,28 @@
 use std::time::Duration;
 
 use super::owned_partition::OwnedPartition;
-use super::partition_phase::{PartitionPhase, TrackedPartition};
+use super::partition_phase::{RestoredOffset, TrackedPartition};
 use super::state::Worker;
 use crate::checkpoint::{CheckpointCommand, OpenedPartition, OpeningAnswer, OpeningCommand};
 use crate::{DeadLetterSink, FenceToken, Halt, Offset, Partition, PartitionOffsets, Sink, Source, StartOffset};
 
-/// A partition whose shard is restored.
-struct RestoredPartition {
-    partition: Partition,
-    /// The offset of the checkpoint; `None` if the partition has no checkpoint.
-    checkpoint_offset: Option<Offset>,
-}
+/// The worker asks the source at most for this share of its time where reading starts: the source may wait for a broker that
+/// does not answer, and meanwhile the worker processes no records.
+const OFFSET_LOOKUP_TIME_DIVISOR: u32 = 5;
 
 impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output, Rejects> {
     /// Responds to the answers of the opening threads, and begins to open assigned partitions.
     pub(super) fn advance_openings(&mut self) -> Result<(), Halt> {
         let now = self.clock.monotonic_now();
-        let (mut restored, mut opened) = (Vec::new(), Vec::new());
+        let mut opened_partitions = Vec::new();
         for (partition, answer) in self.receive_opening_answers()? {
             match answer {
                 OpeningAnswer::Restored { checkpoint_offset } => {
                     if let Some(tracked) = self.partitions.get_mut(&partition) {
-                        tracked.return_to_opening(now)?;
+                        tracked.mark_restored(RestoredOffset(checkpoint_offset), now)?;
                     }
-                    restored.push(RestoredPartition { partition, checkpoint_offset });
                 }
-                OpeningAnswer::Opened(partition) => opened.push(*partition),
+                OpeningAnswer::Opened(opened) => opened_partitions.push(*opened),
                 OpeningAnswer::Overtaken { newer_epoch } => {
                     let start = self.partitions.get(&partition).and_then(TrackedPartition::claimed_start_offset);
                     self.mark_partition_fenced(partition, newer_epoch, start)?;
@@ -46,8 +42,8 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                 OpeningAnswer::Failed(halt) => self.park_or_halt(partition, halt)?,
             }
         }
-        self.request_fence_claims(&restored, now)?;
-        self.run_opened_partitions(opened, now)?;
+        self.run_opened_partitions(opened_partitions, now)?;
+        self.request_fence_claims(now)?;
         self.reopen_parked_partitions(now)?;
         self.start_openings(now)
     }
@@ -74,8 +70,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
     /// Begins to open assigned partitions, as many as can be opened at once.
     fn start_openings(&mut self, now: Duration) -> Result<(), Halt> {
         let is_assigned = |(&partition, tracked): (&Partition, &TrackedPartition)| {
-            let is_waiting = matches!(tracked.phase(), PartitionPhase::Assigned { .. });
-            (is_waiting && !self.is_being_released(partition)).then_some(partition)
+            (tracked.may_begin_opening(now) && !self.is_being_released(partition)).then_some(partition)
         };
         let assigned: Vec<Partition> = self.partitions.iter().filter_map(is_assigned).collect();
         if assigned.is_empty() || !self.is_group_member() {
@@ -83,11 +78,9 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         }
         let Some(opener) = &self.partition_opener else { return self.run_without_checkpoints(&assigned, now) };
         for partition in assigned {
-            if !opener.has_free_thread() {
-                break;
-            }
+            let Some(opening) = opener.start_opening(partition) else { break };
             if let Some(tracked) = self.partitions.get_mut(&partition) {
-                tracked.start_opening(opener.start_opening(partition)?, now)?;
+                tracked.start_opening(opening, now)?;
             }
         }
         Ok(())
@@ -113,16 +106,23 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         Ok(())
     }
 
-    /// Asks the opening threads to claim the `restored` partitions at the fence of the row store. If the source has lost
+    /// Asks the opening threads to claim the restored partitions at the fence of the row store. If the source has lost
     /// records of a partition that were already read, asks for an older checkpoint instead.
-    fn request_fence_claims(&mut self, restored: &[RestoredPartition], now: Duration) -> Result<(), Halt> {
-        if restored.is_empty() {
+    fn request_fence_claims(&mut self, now: Duration) -> Result<(), Halt> {
+        let restored = |(&partition, tracked): (&Partition, &TrackedPartition)| {
+            tracked.restored_offset().map(|RestoredOffset(offset)| (partition, offset))
+        };
+        let restored: Vec<(Partition, Option<Offset>)> = self.partitions.iter().filter_map(restored).collect();
+        if restored.is_empty() || now < self.next_offset_lookup_at {
             return Ok(());
         }
-        let partitions: Vec<Partition> = restored.iter().map(|restored| restored.partition).collect();
-        let known = |restored: &RestoredPartition| Some((restored.partition, restored.checkpoint_offset?));
+        let partitions: Vec<Partition> = restored.iter().map(|&(partition, _)| partition).collect();
+        let known = |&(partition, offset): &(Partition, Option<Offset>)| Some((partition, offset?));
         let checkpoint_offsets: PartitionOffsets = restored.iter().filter_map(known).collect();
         let starts = self.source.resolve_start_offsets(&partitions, &checkpoint_offsets)?;
+        let answered_at = self.clock.monotonic_now();
+        let duration = answered_at.saturating_sub(now);
+        self.next_offset_lookup_at = answered_at + duration * (OFFSET_LOOKUP_TIME_DIVISOR - 1);
         for partition in partitions {
             let earlier_loss = self.partitions.get(&partition).and_then(|tracked| tracked.lost_records.clone());
             if let Some(lost) = earlier_loss.or_else(|| starts.lost_offsets.get(&partition).cloned()) {
@@ -138,6 +138,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                 // Other records may have been added since. Checkpoints beyond them contain the lost records.
                 let held_now = start.and_then(|start| start.held_offsets).unwrap_or(held_after_truncation);
                 let held_offsets = held_now.ending_no_later_than(held_after_truncation);
+                tracked.mark_restore_pending();
                 tracked.send_opening_command(OpeningCommand::RestoreBehindTruncation { held_offsets })?;
             } else {
                 tracked.send_opening_command(OpeningCommand::ClaimFence { start })?;

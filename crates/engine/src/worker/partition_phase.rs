@@ -27,8 +27,9 @@ const LONGEST_PARK_DELAY: Duration = Duration::from_secs(300);
 pub(super) enum PartitionPhase {
     /// The partition belongs to this worker, but the worker has not begun to open the partition.
     Assigned { reason: OpenReason },
-    /// The opening thread claims an epoch for the partition and restores the partition's shard.
-    Opening { reason: OpenReason, opening: PartitionOpening },
+    /// The opening thread claims an epoch for the partition and restores the partition's shard. `restored` is `None` until
+    /// the shard is restored. Then the worker asks the source where reading starts.
+    Opening { reason: OpenReason, opening: PartitionOpening, restored: Option<RestoredOffset> },
     /// The opening thread claims the partition at the fence of the row store. Reading will start at `start_offset`.
     Claiming { reason: OpenReason, opening: PartitionOpening, start_offset: Option<Offset> },
     /// The worker processes the partition's records.
@@ -56,6 +57,10 @@ pub(super) enum OpenReason {
     /// worker had claimed the partition by mistake, or the partition was parked.
     Restart,
 }
+
+/// The offset of the checkpoint that a shard was restored from; `None` if the partition has no checkpoint.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct RestoredOffset(pub(super) Option<Offset>);
 
 /// The progress of a draining partition's last checkpoint.
 #[derive(Debug, Default)]
@@ -151,6 +156,15 @@ pub(super) struct RepeatedFencing {
     pub(super) ownership_check_offset: Option<Offset>,
 }
 
+/// The wait for the checkpoint thread before a partition is opened again. The thread may still delete objects of older
+/// checkpoints, or complete a checkpoint.
+#[derive(Clone, Copy, Debug)]
+struct OpeningBarrier {
+    barrier_number: u64,
+    /// The monotonic time at which the opening begins without the thread's answer.
+    deadline: Duration,
+}
+
 /// A partition that the consumer group has assigned to this worker, with its phase. In the phase `Fenced`, the
 /// partition may already belong to another worker.
 #[derive(Debug)]
@@ -162,6 +176,8 @@ pub(super) struct TrackedPartition {
     /// The offsets that the source still held when it had lost records that this worker has read; `None` if it has lost
     /// none, or the partition has gone back since.
     held_offsets_after_truncation: Option<HeldOffsets>,
+    /// What the next opening waits for; `None` if it may begin.
+    opening_barrier: Option<OpeningBarrier>,
     /// The delays before the worker opens the parked partition again.
     park_delay: RetryBackoff,
     /// The records that the source has lost after this worker had read them, although the pipeline does not allow it.
@@ -211,6 +227,7 @@ impl TrackedPartition {
             phase_entered_at: now,
             repeated_fencing: RepeatedFencing::default(),
             held_offsets_after_truncation: None,
+            opening_barrier: None,
             park_delay: RetryBackoff::new(SHORTEST_PARK_DELAY, LONGEST_PARK_DELAY),
             lost_records: None,
             refused_savepoint_id: None,
@@ -286,10 +303,27 @@ impl TrackedPartition {
         })
     }
 
+    /// Lets the next opening wait for the answer of the checkpoint thread with this number, at most until `deadline`.
+    pub(super) fn set_opening_barrier(&mut self, barrier_number: u64, deadline: Duration) {
+        self.opening_barrier = Some(OpeningBarrier { barrier_number, deadline });
+    }
+
+    /// Ends the wait for the answer with this number.
+    pub(super) fn remove_opening_barrier(&mut self, barrier_number: u64) {
+        self.opening_barrier.take_if(|barrier| barrier.barrier_number == barrier_number);
+    }
+
+    /// Returns whether the partition is assigned and its opening may begin.
+    pub(super) fn may_begin_opening(&self, now: Duration) -> bool {
+        let is_assigned = matches!(self.phase, PartitionPhase::Assigned { .. });
+        is_assigned && self.opening_barrier.is_none_or(|barrier| now >= barrier.deadline)
+    }
+
     /// Moves an assigned partition to the phase `Opening`.
     pub(super) fn start_opening(&mut self, opening: PartitionOpening, now: Duration) -> Result<(), IllegalTransition> {
         let reason = self.open_reason();
-        self.transition(PhaseName::Opening, now, |_| (PartitionPhase::Opening { reason, opening }, ()))
+        let opening = PartitionPhase::Opening { reason, opening, restored: None };
+        self.transition(PhaseName::Opening, now, |_| (opening, ()))
     }
 
     /// Moves a partition from the phase `Opening` to the phase `Claiming`.
@@ -299,23 +333,41 @@ impl TrackedPartition {
         now: Duration,
     ) -> Result<(), IllegalTransition> {
         self.transition(PhaseName::Claiming, now, |old| match old {
-            PartitionPhase::Opening { reason, opening } => {
+            PartitionPhase::Opening { reason, opening, .. } => {
                 (PartitionPhase::Claiming { reason, opening, start_offset }, ())
             }
             other => (other, ()),
         })
     }
 
-    /// Moves a partition in the phase `Claiming` back to the phase `Opening`, because the opening thread has restored an
-    /// older checkpoint. Does nothing in the phase `Opening`.
-    pub(super) fn return_to_opening(&mut self, now: Duration) -> Result<(), IllegalTransition> {
-        if !matches!(self.phase, PartitionPhase::Claiming { .. }) {
+    /// Records that the shard is restored. If the opening thread has restored an older checkpoint in the phase `Claiming`,
+    /// moves the partition back to the phase `Opening`.
+    pub(super) fn mark_restored(&mut self, checkpoint: RestoredOffset, now: Duration) -> Result<(), IllegalTransition> {
+        if let PartitionPhase::Opening { restored, .. } = &mut self.phase {
+            *restored = Some(checkpoint);
             return Ok(());
         }
         self.transition(PhaseName::Opening, now, |old| match old {
-            PartitionPhase::Claiming { reason, opening, .. } => (PartitionPhase::Opening { reason, opening }, ()),
+            PartitionPhase::Claiming { reason, opening, .. } => {
+                (PartitionPhase::Opening { reason, opening, restored: Some(checkpoint) }, ())
+            }
             other => (other, ()),
         })
+    }
+
+    /// Records that the opening thread restores another checkpoint.
+    pub(super) fn mark_restore_pending(&mut self) {
+        if let PartitionPhase::Opening { restored, .. } = &mut self.phase {
+            *restored = None;
+        }
+    }
+
+    /// Returns the offset of the restored checkpoint, in the phase `Opening`; `None` while the shard is being restored.
+    pub(super) fn restored_offset(&self) -> Option<RestoredOffset> {
+        match self.phase {
+            PartitionPhase::Opening { restored, .. } => restored,
+            _ => None,
+        }
     }
 
     /// Returns the opening of the partition, in the phases `Opening` and `Claiming`.

@@ -234,6 +234,12 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
 
     fn handle_checkpoint_event(&mut self, event: CheckpointEvent) -> Result<(), Halt> {
         match event {
+            CheckpointEvent::EarlierCommandsExecuted { partition, barrier_number } => {
+                if let Some(tracked) = self.partitions.get_mut(&partition) {
+                    tracked.remove_opening_barrier(barrier_number);
+                }
+                Ok(())
+            }
             CheckpointEvent::SnapshotEnded { fence_token, snapshot_purpose, number, outcome } => {
                 self.handle_snapshot_ended(fence_token, &snapshot_purpose, number, outcome)
             }

@@ -54,6 +54,10 @@ pub struct Worker<Input, Output, Rejects> {
     pub(super) pending_partition_changes: VecDeque<PendingPartitionChange>,
     pub(super) active_release: Option<ActiveRelease>,
     pub(super) group_presence: GroupPresence,
+    /// The number of the last barrier between the checkpoint thread and an opening.
+    pub(super) last_barrier_number: u64,
+    /// The monotonic time before which the worker does not ask the source where reading starts.
+    pub(super) next_offset_lookup_at: Duration,
     /// The memory into which the worker decodes the current event.
     pub(super) event_arena: Bump,
     pub(super) sink_blocked_ns: Arc<Counter>,
@@ -100,6 +104,8 @@ impl<Input, Output: crate::Sink, Rejects> Worker<Input, Output, Rejects> {
             pending_partition_changes: VecDeque::new(),
             active_release: None,
             group_presence: GroupPresence::NEW_MEMBER,
+            last_barrier_number: 0,
+            next_offset_lookup_at: Duration::ZERO,
             event_arena: Bump::new(),
             sink_blocked_ns,
             statuses_published_at: None,

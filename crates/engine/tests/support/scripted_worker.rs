@@ -77,9 +77,9 @@ impl<Script: SourceScript> Source for ScriptedSource<Script> {
         Ok(true)
     }
 
-    fn pause_partitions(&mut self, _: &[Partition]) {}
-
-    fn resume_partitions(&mut self, _: &[Partition]) {}
+    fn stop_partitions(&mut self, _: &[Partition]) -> Result<(), Halt> {
+        Ok(())
+    }
 
     fn release_partitions(&mut self, partitions: &[Partition]) -> Result<(), Halt> {
         self.0.note_released(partitions);

@@ -215,3 +215,29 @@ fn a_member_that_is_still_joining_leaves_the_group() {
         assert_eq!(kafka.group_member_count(&settings.consumer_group), 0, "round {round}");
     }
 }
+
+/// A worker may wait for Redis, or fire many windows, and not poll its source for minutes. The group must not wait for it.
+#[test]
+fn a_member_that_never_answers_delays_the_group_for_seconds_only() {
+    let kafka = kafka_or_skip!();
+    for protocol in protocols() {
+        let (settings, mut blocked) = start_member(&kafka, protocol);
+        let mut owned = 0;
+        let assigned = blocked.poll_until("all partitions are its own", |polled| {
+            owned += if let PollOutcome::Assigned(partitions) = polled { partitions.len() } else { 0 };
+            owned == PARTITIONS as usize
+        });
+        blocked.answer_announcement(&assigned);
+
+        let joined_at = Instant::now();
+        let mut other = ManualMember::join(&kafka, &settings);
+        let share = other.poll_until(
+            "a share of the partitions",
+            |polled| matches!(polled, PollOutcome::Assigned(partitions) if !partitions.is_empty()),
+        );
+        println!("{protocol:?}: {share:?} after {:.1} s without an answer", joined_at.elapsed().as_secs_f64());
+        let lost = blocked.poll_until("what it has lost", |polled| matches!(polled, PollOutcome::Lost(_)));
+        let (PollOutcome::Assigned(share), PollOutcome::Lost(lost)) = (share, lost) else { panic!("other outcomes") };
+        assert!(share.iter().all(|partition| lost.contains(partition)), "{share:?} of {lost:?}");
+    }
+}

@@ -233,9 +233,9 @@ impl Source for StepSource {
         Ok(true)
     }
 
-    fn pause_partitions(&mut self, _: &[Partition]) {}
-
-    fn resume_partitions(&mut self, _: &[Partition]) {}
+    fn stop_partitions(&mut self, _: &[Partition]) -> Result<(), Halt> {
+        Ok(())
+    }
 
     fn release_partitions(&mut self, _: &[Partition]) -> Result<(), Halt> {
         Ok(())

@@ -185,9 +185,10 @@ impl Source for ScriptedSource {
         Ok(true)
     }
 
-    fn pause_partitions(&mut self, _: &[Partition]) {}
-
-    fn resume_partitions(&mut self, _: &[Partition]) {}
+    fn stop_partitions(&mut self, _: &[Partition]) -> Result<(), Halt> {
+        self.position = None;
+        Ok(())
+    }
 
     fn release_partitions(&mut self, _: &[Partition]) -> Result<(), Halt> {
         self.ending = ScriptEnd::Over;

@@ -5,15 +5,18 @@
 //! worker acknowledges a revocation late: it first takes a last checkpoint of the partition. Meanwhile the worker must read its other partitions. So the member's consumer reads no partition: the
 //! member acknowledges each rebalance with an empty list of partitions. A separate `RecordConsumer` reads the records.
 //! `docs/adr/0012-member-and-reader.md` has measurements of these pauses.
-//! During a poll, librdkafka announces a rebalance to a callback, which only queues an event. The worker acknowledges
-//! the event between two polls.
-//! Invariant: every rebalance is acknowledged exactly once. While the consumer closes, the callback acknowledges it;
-//! before that, the worker does.
+//! A thread polls the member's consumer, because the worker may be busy or wait for Redis, and the group waits for its
+//! answers. During a poll, librdkafka announces a rebalance to a callback, which queues an event for the worker.
+//! Invariants: (1) Every rebalance is acknowledged exactly once. The callback acknowledges assignments and lost partitions
+//! at once. The worker acknowledges a revocation after it has released the partitions. While the consumer closes, the
+//! callback acknowledges everything. (2) The group waits for the answer to a revocation for at most
+//! [`REVOCATION_ANSWER_TIMEOUT`]. Then the thread acknowledges it, and the worker learns that it has lost the partitions.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use rdkafka::client::ClientContext;
@@ -34,7 +37,16 @@ use crate::kafka::client_config;
 use crate::kafka::client_context::{self, FatalClientError};
 use crate::kafka::halts::{build_refused_operation_halt, build_refused_settings_halt};
 
-/// A rebalance that the worker must acknowledge.
+/// The time after which a revocation is acknowledged although the worker has not released the partitions. A worker that is
+/// neither busy nor blocked releases them within 15 s (`RELEASE_TIMEOUT` of the engine). A late worker loses nothing: the
+/// fence refuses its rows, and the next owner continues from the last checkpoint.
+const REVOCATION_ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
+/// The longest wait of one poll for the next event of the group.
+const POLL_TIMEOUT: Duration = Duration::from_millis(100);
+/// The most errors that wait for the worker. An error that is repeated while the worker is busy tells nothing new.
+const MAX_PENDING_ERRORS: usize = 16;
+
+/// A change of the member's partitions.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum RebalanceEvent {
     Assigned(Vec<Partition>),
@@ -51,8 +63,7 @@ pub(crate) struct GroupMembership {
     brokers: String,
     topic: String,
     group_monitor: Option<Arc<UnassignedPartitionMonitor>>,
-    /// The rebalance event that the worker received and has not acknowledged.
-    unacknowledged_event: Option<RebalanceEvent>,
+    poll_thread: Option<thread::JoinHandle<()>>,
     /// Whether the member has left the group until [`GroupMembership::rejoin`].
     has_left: bool,
 }
@@ -80,15 +91,21 @@ impl GroupMembership {
             // the group protocol `consumer`, the close itself makes librdkafka leave the group.
             (GroupProtocol::Classic { .. }, Some(_)) | (GroupProtocol::Consumer, _) => None,
         };
-        let member = Self {
+        let mut member = Self {
             consumer: BoundedCloseConsumer::new(consumer, step_before_close),
             brokers: settings.brokers.clone(),
             topic: settings.topic.clone(),
             group_monitor,
-            unacknowledged_event: None,
+            poll_thread: None,
             has_left: false,
         };
         member.subscribe()?;
+        let consumer = member.consumer.clone_consumer_handle();
+        let thread = thread::Builder::new()
+            .name("kafka-group".to_owned())
+            .spawn(move || consumer.context().poll_until_close(&consumer))
+            .map_err(|error| build_refused_operation_halt(&settings.brokers, SourceOperation::CreateClient, error))?;
+        member.poll_thread = Some(thread);
         Ok(member)
     }
 
@@ -106,7 +123,7 @@ impl GroupMembership {
     /// When librdkafka refuses the subscription.
     pub(crate) fn begin_rejoin_if_requested(&self) -> Result<(), Halt> {
         if self.has_left
-            || self.unacknowledged_event.is_some()
+            || self.consumer.context().has_unanswered_revocation()
             || !self.group_monitor.as_ref().is_some_and(|monitor| monitor.take_rejoin_request())
         {
             return Ok(());
@@ -118,7 +135,7 @@ impl GroupMembership {
     /// Begins to leave the group, until [`Self::rejoin`]. The group then revokes the member's partitions. Does nothing if
     /// the worker has not acknowledged the last rebalance yet.
     pub(crate) fn leave_until_rejoin(&mut self) -> GroupDeparture {
-        if self.unacknowledged_event.is_some() {
+        if self.consumer.context().has_unanswered_revocation() {
             return GroupDeparture::Stayed;
         }
         self.has_left = true;
@@ -135,36 +152,23 @@ impl GroupMembership {
         self.subscribe()
     }
 
-    /// Polls the member's consumer without waiting, so that librdkafka can announce rebalances. Returns the error that
-    /// the poll reports, if any.
-    pub(crate) fn poll_group_for_error(&self) -> Option<KafkaError> {
-        match self.consumer.poll(Duration::ZERO) {
-            Some(Err(error)) => Some(error),
-            // The consumer has no partitions, so the poll returns no record.
-            Some(Ok(_)) | None => None,
+    /// Returns the next error that a poll of the member's consumer has reported, if any.
+    pub(crate) fn pop_error(&self) -> Option<KafkaError> {
+        self.consumer.context().state.lock().pending_errors.pop_front()
+    }
+
+    /// Removes the next rebalance event from the queue and returns the event, if any.
+    pub(crate) fn pop_rebalance_event(&self) -> Option<RebalanceEvent> {
+        self.consumer.context().state.lock().pending_events.pop_front()
+    }
+
+    /// Acknowledges the last revocation: the worker no longer reads the revoked partitions. Does nothing if the revocation
+    /// is acknowledged already.
+    pub(crate) fn acknowledge_revocation(&self) -> KafkaResult<()> {
+        match self.consumer.context().state.lock().unanswered_revocation.take() {
+            Some(_) => self.consumer.incremental_unassign(&TopicPartitionList::new()),
+            None => Ok(()),
         }
-    }
-
-    /// Removes the next rebalance event from the queue and returns the event, if any. The worker must acknowledge the
-    /// event.
-    pub(crate) fn pop_rebalance_event(&mut self) -> Option<RebalanceEvent> {
-        let event = self.consumer.context().pop_pending_event();
-        if event.is_some() {
-            self.unacknowledged_event.clone_from(&event);
-        }
-        event
-    }
-
-    /// Acknowledges the last assignment: the worker has got the partitions.
-    pub(crate) fn acknowledge_assignment(&mut self) -> KafkaResult<()> {
-        self.unacknowledged_event = None;
-        self.consumer.incremental_assign(&TopicPartitionList::new())
-    }
-
-    /// Acknowledges the last revocation: the worker no longer reads the revoked partitions.
-    pub(crate) fn acknowledge_revocation(&mut self) -> KafkaResult<()> {
-        self.unacknowledged_event = None;
-        self.consumer.incremental_unassign(&TopicPartitionList::new())
     }
 
     /// Returns a shared handle to the member's consumer. Commits need this consumer, because Kafka accepts commits only
@@ -180,33 +184,75 @@ impl GroupMembership {
 }
 
 impl Drop for GroupMembership {
-    /// Acknowledges the rebalance event that the worker has not acknowledged, if any, because the group waits for it.
-    /// After this, the consumer closes.
+    /// Acknowledges the revocation that the worker has not acknowledged, if any, because the group waits for it. After
+    /// this, the consumer closes.
     fn drop(&mut self) {
         self.consumer.context().acknowledges_in_callback.store(true, Ordering::Release);
-        let unacknowledged = self.unacknowledged_event.take().or_else(|| self.pop_rebalance_event());
-        let answered = match unacknowledged {
-            Some(RebalanceEvent::Assigned(_)) => self.acknowledge_assignment(),
-            Some(RebalanceEvent::Revoked(_) | RebalanceEvent::Lost(_)) => self.acknowledge_revocation(),
-            None => Ok(()),
-        };
-        if let Err(error) = answered {
+        if let Some(thread) = self.poll_thread.take() {
+            // If the thread has panicked, the consumer closes all the same.
+            let _ = thread.join();
+        }
+        if let Err(error) = self.acknowledge_revocation() {
             warn!(%error, "could not acknowledge the last rebalance");
         }
     }
 }
 
-/// The rebalance events that librdkafka has announced and the worker has not received yet.
+/// What librdkafka has announced and the worker has not received yet.
 #[derive(Debug, Default)]
 pub(crate) struct RebalanceEventQueue {
-    pending_events: Mutex<VecDeque<RebalanceEvent>>,
-    /// Whether the callback acknowledges every rebalance itself. True while the consumer closes.
+    state: Mutex<RebalanceEventState>,
+    /// Whether the callback acknowledges every rebalance itself, and no thread polls. True while the consumer closes.
     acknowledges_in_callback: AtomicBool,
 }
 
+#[derive(Debug, Default)]
+struct RebalanceEventState {
+    pending_events: VecDeque<RebalanceEvent>,
+    pending_errors: VecDeque<KafkaError>,
+    /// The revocation that is not acknowledged yet.
+    unanswered_revocation: Option<UnansweredRevocation>,
+}
+
+#[derive(Debug)]
+struct UnansweredRevocation {
+    partitions: Vec<Partition>,
+    announced_at: Instant,
+}
+
 impl RebalanceEventQueue {
-    fn pop_pending_event(&self) -> Option<RebalanceEvent> {
-        self.pending_events.lock().pop_front()
+    fn has_unanswered_revocation(&self) -> bool {
+        self.state.lock().unanswered_revocation.is_some()
+    }
+
+    /// Polls `consumer`, and acknowledges overdue revocations, until the consumer closes.
+    fn poll_until_close(&self, consumer: &BaseConsumer<Self>) {
+        while !self.acknowledges_in_callback.load(Ordering::Acquire) {
+            // The consumer has no partitions, so the poll returns no record.
+            if let Some(Err(error)) = consumer.poll(POLL_TIMEOUT) {
+                let mut state = self.state.lock();
+                if state.pending_errors.len() < MAX_PENDING_ERRORS {
+                    state.pending_errors.push_back(error);
+                }
+            }
+            if let Err(error) = self.acknowledge_overdue_revocation(consumer) {
+                warn!(%error, "could not acknowledge a revocation");
+            }
+        }
+    }
+
+    fn acknowledge_overdue_revocation(&self, consumer: &BaseConsumer<Self>) -> KafkaResult<()> {
+        let mut state = self.state.lock();
+        let is_overdue =
+            |revocation: &mut UnansweredRevocation| revocation.announced_at.elapsed() >= REVOCATION_ANSWER_TIMEOUT;
+        let Some(UnansweredRevocation { partitions, .. }) = state.unanswered_revocation.take_if(is_overdue) else {
+            return Ok(());
+        };
+        warn!(?partitions, "the worker has not released revoked partitions in time; the group assigns them to others");
+        let revoked = RebalanceEvent::Revoked(partitions.clone());
+        state.pending_events.retain(|event| *event != revoked);
+        state.pending_events.push_back(RebalanceEvent::Lost(partitions));
+        consumer.incremental_unassign(&TopicPartitionList::new())
     }
 }
 
@@ -226,14 +272,21 @@ impl ConsumerContext for RebalanceEventQueue {
             return;
         }
         let partitions = list.elements().iter().map(|element| element.partition()).collect();
-        let event = if assigned {
-            RebalanceEvent::Assigned(partitions)
+        let no_partitions = TopicPartitionList::new();
+        let mut state = self.state.lock();
+        let (event, answered) = if assigned {
+            (RebalanceEvent::Assigned(partitions), consumer.incremental_assign(&no_partitions))
         } else if consumer.assignment_lost() {
-            RebalanceEvent::Lost(partitions)
+            (RebalanceEvent::Lost(partitions), consumer.incremental_unassign(&no_partitions))
         } else {
-            RebalanceEvent::Revoked(partitions)
+            let announced_at = Instant::now();
+            state.unanswered_revocation = Some(UnansweredRevocation { partitions: partitions.clone(), announced_at });
+            (RebalanceEvent::Revoked(partitions), Ok(()))
         };
-        self.pending_events.lock().push_back(event);
+        state.pending_events.push_back(event);
+        if let Err(error) = answered {
+            warn!(%error, "could not acknowledge a rebalance");
+        }
     }
 }
 

@@ -44,17 +44,16 @@ impl BoundedAssignment {
 }
 
 impl AssignmentMode {
-    /// Joins the group again if the group monitor has requested it. Then polls the group member, so that librdkafka can
-    /// announce rebalances. Does nothing for a bounded job, which has no group member. Returns the error that the poll
-    /// reports, if any.
+    /// Joins the group again if the group monitor has requested it. Returns the next error of the group member, if any.
+    /// Does nothing for a bounded job, which has no group member.
     ///
     /// # Errors
     /// When librdkafka refuses to join the group again.
-    pub(super) fn poll_group_for_error(&self) -> Result<Option<KafkaError>, Halt> {
+    pub(super) fn next_group_error(&self) -> Result<Option<KafkaError>, Halt> {
         match self {
             Self::Group(member) => {
                 member.begin_rejoin_if_requested()?;
-                Ok(member.poll_group_for_error())
+                Ok(member.pop_error())
             }
             Self::Bounded(_) => Ok(None),
         }
@@ -113,11 +112,10 @@ impl AssignmentMode {
         }
     }
 
-    /// Confirms to the group that the worker has got its assigned partitions.
-    pub(super) fn acknowledge_assignment(&mut self) -> KafkaResult<()> {
-        match self {
-            Self::Group(member) => member.acknowledge_assignment(),
-            Self::Bounded(_) => Ok(()),
+    /// Notes that the worker will read `partitions` again. A bounded job has then not finished them.
+    pub(super) fn expect_partitions_again(&mut self, partitions: &[Partition]) {
+        if let Self::Bounded(assignment) = self {
+            assignment.bounded_partitions.take_back_partitions(partitions);
         }
     }
 

@@ -102,7 +102,7 @@ impl KafkaSource {
             self.known_partition_count = partition_count;
             return Ok(Some(PollOutcome::PartitionsAdded { partition_count }));
         }
-        if let Some(error) = self.assignment_mode.poll_group_for_error()? {
+        if let Some(error) = self.assignment_mode.next_group_error()? {
             self.handle_consumer_error(&error)?;
         }
         Ok(self.assignment_mode.next_non_record_outcome())
@@ -233,9 +233,7 @@ impl Source for KafkaSource {
     }
 
     fn accept_assignment(&mut self, _partitions: &[Partition]) -> Result<(), Halt> {
-        self.assignment_mode.acknowledge_assignment().map_err(|error| {
-            build_refused_operation_halt(&self.settings.brokers, SourceOperation::AcceptAssignment, error)
-        })
+        Ok(()) // the thread of the group member has accepted it
     }
 
     fn start_partitions(&mut self, partitions: &[Partition], starts: &PartitionOffsets) -> Result<(), Halt> {
@@ -248,16 +246,12 @@ impl Source for KafkaSource {
         Ok(())
     }
 
-    fn pause_partitions(&mut self, partitions: &[Partition]) {
-        if let Err(error) = self.record_consumer.pause_reading(partitions) {
-            warn!(?partitions, %error, "could not pause partitions; the worker still receives their records");
-        }
-    }
-
-    fn resume_partitions(&mut self, partitions: &[Partition]) {
-        if let Err(error) = self.record_consumer.resume_reading(partitions) {
-            warn!(?partitions, %error, "could not resume partitions; they stay paused");
-        }
+    fn stop_partitions(&mut self, partitions: &[Partition]) -> Result<(), Halt> {
+        let brokers = &self.settings.brokers;
+        let refused = |error: KafkaError| build_refused_operation_halt(brokers, SourceOperation::StopReading, error);
+        self.record_consumer.stop_reading(partitions).map_err(refused)?;
+        self.assignment_mode.expect_partitions_again(partitions);
+        Ok(())
     }
 
     fn release_partitions(&mut self, partitions: &[Partition]) -> Result<(), Halt> {

@@ -92,26 +92,6 @@ impl RecordConsumer {
         if list.count() == 0 { Ok(()) } else { self.consumer.incremental_unassign(&list) }
     }
 
-    /// Stops delivering records of `partitions`, until [`Self::resume_reading`] continues at the same offsets. Ignores
-    /// partitions that are not being read.
-    pub(super) fn pause_reading(&self, partitions: &[Partition]) -> KafkaResult<()> {
-        self.consumer.pause(&self.select_partitions_being_read(partitions))
-    }
-
-    /// Continues to deliver records of the paused `partitions`.
-    pub(super) fn resume_reading(&self, partitions: &[Partition]) -> KafkaResult<()> {
-        self.consumer.resume(&self.select_partitions_being_read(partitions))
-    }
-
-    /// Returns those of `partitions` that are being read.
-    fn select_partitions_being_read(&self, partitions: &[Partition]) -> TopicPartitionList {
-        let mut list = TopicPartitionList::new();
-        for partition in partitions.iter().filter(|partition| self.partitions_being_read.contains(partition)) {
-            list.add_partition(&self.topic, *partition);
-        }
-        list
-    }
-
     /// Starts reading `partitions` like [`Self::start_reading`], also those that are already being read. Unassigns these
     /// and assigns them again, because librdkafka refuses to seek in a partition whose next offset Kafka no longer holds.
     pub(super) fn restart_reading(

@@ -89,7 +89,9 @@ fn sample_phase(name: PhaseName) -> PartitionPhase {
     let reason = OpenReason::NewAssignment;
     match name {
         PhaseName::Assigned => PartitionPhase::Assigned { reason },
-        PhaseName::Opening => PartitionPhase::Opening { reason, opening: PartitionOpening::without_thread() },
+        PhaseName::Opening => {
+            PartitionPhase::Opening { reason, opening: PartitionOpening::without_thread(), restored: None }
+        }
         PhaseName::Claiming => {
             PartitionPhase::Claiming { reason, opening: PartitionOpening::without_thread(), start_offset: None }
         }
