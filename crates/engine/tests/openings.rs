@@ -267,8 +267,7 @@ fn run_script(store: &Arc<HangingStore>, steps: Vec<Step>) -> Vec<SourceCall> {
         metrics,
     });
     assert_eq!(worker.run().expect("no halt"), WorkerOutcome::Stopped);
-    let calls = calls.lock().clone();
-    calls
+    calls.lock().clone()
 }
 
 /// The group waits for the answers of all its members, so a store that hangs must not delay them.
