@@ -79,11 +79,14 @@ fn describe_loss(partition: Partition, lost_offset: Offset, held: HeldOffsets) -
     }
 }
 
+type StepCondition = dyn FnMut(&TopicState, &WorkerMetrics) -> bool;
+type StepAction = dyn FnOnce(&mut TopicState, &MemoryStore);
+
 /// A step of a script: when its condition is true, its action follows.
 struct FaultStep {
     name: &'static str,
-    is_due: Box<dyn FnMut(&TopicState, &WorkerMetrics) -> bool>,
-    action: Box<dyn FnOnce(&mut TopicState, &MemoryStore)>,
+    is_due: Box<StepCondition>,
+    action: Box<StepAction>,
 }
 
 fn step(
