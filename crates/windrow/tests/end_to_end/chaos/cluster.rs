@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::plan::{FaultStep, INSTANCES, OldMaster};
+use super::plan::{FaultStep, INSTANCES, NAMED_INSTANCE, OldMaster};
 use crate::seeded_random::SeededRandom;
 use crate::support::gate::TcpGate;
 use crate::support::redis::Redis;
@@ -255,7 +255,7 @@ impl JobInstance {
         let workers = if number == 0 { "2" } else { "1" };
         let mut arguments = vec!["--workers", workers, "--set", redis.as_str()];
         // With `consumer` the broker refuses the name of a killed member until its session times out.
-        if number == 1 && protocol == RebalanceProtocol::Classic {
+        if number == NAMED_INSTANCE && protocol == RebalanceProtocol::Classic {
             arguments.extend(["--instance", "named"]);
         }
         Self {

@@ -8,6 +8,13 @@ use crate::seeded_random::SeededRandom;
 
 /// The number of processes of the job.
 pub(crate) const INSTANCES: usize = 3;
+/// The instance that has a name in the group, if the protocol is the classic one.
+///
+/// It is never suspended: a named process ends with exit 7 if its session has timed out and it commits before it joins again.
+/// The broker then takes it for another process with its name.
+pub(crate) const NAMED_INSTANCE: usize = 1;
+/// The instances that are suspended.
+const SUSPENDED_INSTANCES: [usize; 2] = [0, 2];
 
 /// Time between two faults of a round. They last longer, so that they overlap.
 const FAULT_INTERVAL_MS: u64 = 3_500;
@@ -191,23 +198,35 @@ impl FaultPlanner<'_> {
                 // Mostly it starts again before its session times out.
                 let (shortest_ms, longest_ms) = if self.draw_index(3) == 0 { (7_000, 10_000) } else { (100, 3_000) };
                 let downtime_ms = self.random.between(shortest_ms, longest_ms);
-                self.plan_instance_fault(at_ms, downtime_ms, |instance| {
-                    [FaultStep::KillInstance { instance }, FaultStep::StartInstance { instance }]
-                });
+                let instance = self.draw_index(INSTANCES);
+                self.plan_instance_fault(
+                    at_ms,
+                    downtime_ms,
+                    instance,
+                    [FaultStep::KillInstance { instance }, FaultStep::StartInstance { instance }],
+                );
             }
             FaultKind::CleanStop => {
                 let downtime_ms = self.random.between(1_000, 8_000);
-                self.plan_instance_fault(at_ms, downtime_ms, |instance| {
-                    [FaultStep::StopInstance { instance }, FaultStep::StartInstance { instance }]
-                });
+                let instance = self.draw_index(INSTANCES);
+                self.plan_instance_fault(
+                    at_ms,
+                    downtime_ms,
+                    instance,
+                    [FaultStep::StopInstance { instance }, FaultStep::StartInstance { instance }],
+                );
             }
             FaultKind::BriefSuspension | FaultKind::LongSuspension => {
                 let (shortest_ms, longest_ms) =
                     if kind == FaultKind::BriefSuspension { (200, 4_000) } else { (7_000, 13_000) };
                 let duration_ms = self.random.between(shortest_ms, longest_ms);
-                self.plan_instance_fault(at_ms, duration_ms, |instance| {
-                    [FaultStep::SuspendInstance { instance }, FaultStep::ResumeInstance { instance }]
-                });
+                let instance = SUSPENDED_INSTANCES[self.draw_index(SUSPENDED_INSTANCES.len())];
+                self.plan_instance_fault(
+                    at_ms,
+                    duration_ms,
+                    instance,
+                    [FaultStep::SuspendInstance { instance }, FaultStep::ResumeInstance { instance }],
+                );
             }
             FaultKind::RedisFailover => self.plan_failover(at_ms),
             FaultKind::RedisSuspension => {
@@ -234,10 +253,8 @@ impl FaultPlanner<'_> {
         }
     }
 
-    fn plan_instance_fault(&mut self, at_ms: u64, duration_ms: u64, steps: impl Fn(usize) -> [FaultStep; 2]) {
-        let instance = self.draw_index(INSTANCES);
+    fn plan_instance_fault(&mut self, at_ms: u64, duration_ms: u64, instance: usize, [first, last]: [FaultStep; 2]) {
         let at_ms = at_ms.max(self.instances_free_ms[instance]);
-        let [first, last] = steps(instance);
         self.add_step(at_ms, first);
         self.add_step(at_ms + duration_ms, last);
         self.instances_free_ms[instance] = at_ms + duration_ms + 500;
