@@ -197,7 +197,9 @@ mod tests {
                 let assert_refused_or_decoded = |length: usize, number: &[u8]| {
                     let changed = replace_bytes(length, number);
                     let header_bytes = 4 + usize::from(A::header_version(version) >= 1);
-                    let Some(mut body) = (position >= header_bytes).then(|| changed.slice(header_bytes..)) else { return };
+                    let Some(mut body) = (position >= header_bytes).then(|| changed.slice(header_bytes..)) else {
+                        return;
+                    };
                     let is_refused = check_announced_lengths::<A>(&body, version).is_err();
                     assert!(
                         is_refused || A::decode(&mut body, version).is_ok(),
