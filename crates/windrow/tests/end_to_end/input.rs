@@ -52,7 +52,9 @@ fn records_without_a_key_on_several_partitions_are_refused() {
         "{log}"
     );
     assert!(log.contains("Make the producer send `user_id` as the key of each record"), "{log}");
-    assert!(kafka.committed_offsets(&run.group, &topic, 2)[1] < 0);
+    // A first checkpoint, before any record, may have committed the start.
+    let committed = kafka.committed_offsets(&run.group, &topic, 2)[1];
+    assert!(committed <= 0, "{committed} of partition 1 is committed: {log}");
 }
 
 /// A topic that is keyed by order: the events of a user are in several partitions, and each writes the user's row.
