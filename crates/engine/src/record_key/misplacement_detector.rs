@@ -9,10 +9,11 @@
 //!
 //! A partitioner that is unknown places about as many keys by chance as each known one would, so it gives neither kind
 //! of evidence. That holds only for different keys. So the detector works in windows of [`RECORDS_PER_WINDOW`] observed
-//! records, and in each window it counts each key and each entity at most once. Evidence that a whole window lacks ends a
-//! finding.
+//! records, and in each window it counts each key at most once. Of many entities, few occur again in a window. So the
+//! detector counts entities over as many windows as it needs for [`MIN_RECURRENCES`], each entity at most once. Evidence
+//! that this time lacks ends a finding.
 //!
-//! Of an entity, the detector remembers 8 bytes, and of a partition at most [`REMEMBERED_ENTITIES`] entities. It looks at
+//! Of an entity, the detector remembers 12 bytes, and of a partition at most [`REMEMBERED_ENTITIES`] entities. It looks at
 //! the first [`FULLY_OBSERVED_RECORDS`] records, and later at one in [`OBSERVED_RECORD_STRIDE`]. While there is a finding,
 //! it looks at all records.
 
@@ -28,7 +29,7 @@ use super::placement_rules::{Misplacement, MisplacementCause, RecordPlacementRul
 use crate::Partition;
 
 /// The number of entities that a detector remembers. A newer entity replaces an older one in the same place.
-const REMEMBERED_ENTITIES: usize = 1_024;
+const REMEMBERED_ENTITIES: usize = 4_096;
 /// The number of places in which a window marks the keys that it has counted. Of two keys with the same place, it counts
 /// one.
 const COUNTED_KEY_PLACES: usize = 8_192;
@@ -43,6 +44,11 @@ const OBSERVED_RECORD_STRIDE: u32 = 7;
 const MIN_KEYS_OF_ONE_PARTITIONER: u32 = 96;
 /// The smallest number of entities with several record keys that is evidence.
 const MIN_VARYING_ENTITIES: u32 = 3;
+/// The number of times that entities occur again before the detector counts entities anew.
+const MIN_RECURRENCES: u32 = 16;
+/// An entity counts as keeping its record key if it has the same one after this many observed records. The events of one
+/// order, for example, come within a short time.
+const MIN_RECORDS_OF_KEPT_KEY: u32 = 256;
 /// Varying record keys are evidence if at least one in this many entities has several of them, among those that occurred
 /// again. A few entities may change their record key, for example a user who moves to another household.
 const MAX_ENTITIES_PER_VARYING: u32 = 40;
@@ -73,7 +79,10 @@ struct KeyObservations {
     min_keys_of_each_partitioner: u32,
     remembered_entities: Box<[RememberedEntity]>,
     dominant_form: DominantForm,
+    /// The number of all observed records. It wraps around.
+    observed_record_count: u32,
     window: ObservationWindow,
+    recurring_entities: RecurringEntities,
 }
 
 /// Counts over one window of observed records.
@@ -83,10 +92,17 @@ struct ObservationWindow {
     /// The places of the record keys that are counted in `tallies`.
     counted_keys: FixedBitSet,
     tallies: KeyTallies,
-    /// The places of the entities that occurred again after the detector remembered them.
-    recurring_entities: CountedPlaces,
+}
+
+/// Counts of entities over one or more windows.
+#[derive(Debug)]
+struct RecurringEntities {
+    /// How often an entity occurred again, with another record key or after a long time.
+    recurrence_count: u32,
+    /// The places of these entities.
+    all: CountedPlaces,
     /// The places of those that occurred with another record key than before.
-    varying_entities: CountedPlaces,
+    varying: CountedPlaces,
 }
 
 /// A set of places, and their number.
@@ -101,6 +117,8 @@ struct CountedPlaces {
 struct RememberedEntity {
     entity_hash: u32,
     record_key_hash: u32,
+    /// The number of records that were observed before the first one with this key.
+    first_observed_at: u32,
 }
 
 /// How many different record keys were placed by which partitioner.
@@ -227,12 +245,13 @@ impl MisplacementDetector {
         let window_has_ended = observations.window.observed_record_count >= RECORDS_PER_WINDOW;
         if window_has_ended || observed.may_be_evidence {
             let conclusion = observations.draw_conclusion();
-            if conclusion.is_some() || window_has_ended {
+            let lacks_evidence = window_has_ended && !observations.awaits_recurring_entities(self.finding);
+            if conclusion.is_some() || lacks_evidence {
                 self.finding = conclusion.map(|found| found.keep_known_form(self.finding));
             }
         }
         if window_has_ended {
-            observations.window.clear();
+            observations.end_window();
         }
         observed.change
     }
@@ -256,9 +275,26 @@ impl KeyObservations {
                 observed_record_count: 0,
                 counted_keys: FixedBitSet::with_capacity(COUNTED_KEY_PLACES),
                 tallies: KeyTallies::default(),
-                recurring_entities: CountedPlaces::new(),
-                varying_entities: CountedPlaces::new(),
             },
+            observed_record_count: 0,
+            recurring_entities: RecurringEntities {
+                recurrence_count: 0,
+                all: CountedPlaces::new(),
+                varying: CountedPlaces::new(),
+            },
+        }
+    }
+
+    /// Returns whether `finding` follows from varying record keys, and too few entities have occurred again to end it.
+    const fn awaits_recurring_entities(&self, finding: Option<MisplacementFinding>) -> bool {
+        matches!(finding, Some(MisplacementFinding::VaryingRecordKeys { .. }))
+            && self.recurring_entities.recurrence_count < MIN_RECURRENCES
+    }
+
+    fn end_window(&mut self) {
+        self.window.clear();
+        if self.recurring_entities.recurrence_count >= MIN_RECURRENCES {
+            self.recurring_entities.clear();
         }
     }
 
@@ -279,8 +315,10 @@ impl KeyObservations {
             RememberedEntity {
                 entity_hash: ((entity_hash >> 32) as u32).max(1),
                 record_key_hash: (record_key_hash >> 32) as u32,
+                first_observed_at: self.observed_record_count,
             },
         );
+        self.observed_record_count = self.observed_record_count.wrapping_add(1);
         self.dominant_form.vote_for(if is_entity_key {
             Some(KeyForm::TEXT)
         } else {
@@ -292,15 +330,20 @@ impl KeyObservations {
         if is_new_key {
             window.tallies.count_key(KeyPlacement::find_placement(record_key, partition, self.partition_count));
         }
-        let remembered = std::mem::replace(&mut self.remembered_entities[entity_place], observed);
+        let remembered = &mut self.remembered_entities[entity_place];
         if remembered.entity_hash != observed.entity_hash {
+            *remembered = observed;
             return ObservedKeyChange { change: RecordKeyChange::Unknown, may_be_evidence: is_new_key };
         }
-        window.recurring_entities.add(entity_place);
         if remembered.record_key_hash == observed.record_key_hash {
+            let key_age = observed.first_observed_at.wrapping_sub(remembered.first_observed_at);
+            if key_age >= MIN_RECORDS_OF_KEPT_KEY {
+                self.recurring_entities.count_recurrence(entity_place);
+            }
             return ObservedKeyChange { change: RecordKeyChange::Unchanged, may_be_evidence: is_new_key };
         }
-        window.varying_entities.add(entity_place);
+        *remembered = observed;
+        self.recurring_entities.count_changed_key(entity_place);
         ObservedKeyChange { change: RecordKeyChange::Changed, may_be_evidence: true }
     }
 
@@ -311,7 +354,7 @@ impl KeyObservations {
         let key_count = self.window.tallies.key_count();
         // Nine in ten, because a few records may have been sent to a chosen partition.
         let has_one_partitioner = key_count >= MIN_KEYS_OF_ONE_PARTITIONER && (most + by_both) * 10 >= key_count * 9;
-        if has_one_partitioner && self.window.has_varying_entities() {
+        if has_one_partitioner && self.recurring_entities.are_varying() {
             return Some(MisplacementFinding::VaryingRecordKeys { partitioner, form: self.dominant_form.form });
         }
         let has_two_partitioners =
@@ -320,18 +363,34 @@ impl KeyObservations {
     }
 }
 
-impl ObservationWindow {
-    fn has_varying_entities(&self) -> bool {
-        let varying = self.varying_entities.count;
-        varying >= MIN_VARYING_ENTITIES && varying * MAX_ENTITIES_PER_VARYING >= self.recurring_entities.count
+impl RecurringEntities {
+    fn count_recurrence(&mut self, entity_place: usize) {
+        self.recurrence_count = self.recurrence_count.saturating_add(1);
+        self.all.add(entity_place);
     }
 
+    fn count_changed_key(&mut self, entity_place: usize) {
+        self.count_recurrence(entity_place);
+        self.varying.add(entity_place);
+    }
+
+    fn clear(&mut self) {
+        self.recurrence_count = 0;
+        self.all.clear();
+        self.varying.clear();
+    }
+
+    const fn are_varying(&self) -> bool {
+        let varying = self.varying.count;
+        varying >= MIN_VARYING_ENTITIES && varying * MAX_ENTITIES_PER_VARYING >= self.all.count
+    }
+}
+
+impl ObservationWindow {
     fn clear(&mut self) {
         self.observed_record_count = 0;
         self.counted_keys.clear();
         self.tallies = KeyTallies::default();
-        self.recurring_entities.clear();
-        self.varying_entities.clear();
     }
 }
 

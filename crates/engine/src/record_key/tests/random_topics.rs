@@ -150,7 +150,7 @@ fn few_users_of_a_custom_partitioner_give_no_alarm() {
         let mut partition = RandomPartition::choose(&mut random, count);
         let user_count = random.usize(10..=60);
         partition.add_users(&mut random, user_count, |_| true);
-        for record in 0..8_000 {
+        for record in 0..5_000 {
             let user = partition.users[partition.choose_user(&mut random)].clone();
             if partition.reports(user.as_bytes(), &user) {
                 alarms.push(format!("{user_count} users, {count} partitions, {:?}: {record}", partition.popularity));
@@ -299,6 +299,39 @@ fn random_topics_that_are_keyed_by_order_are_found_within_a_thousand_records() {
     assert_found_share("keyed by order", found, partitions, 9_950);
 }
 
+/// Of many users, few return soon. Topics of eight partitions with three events per order.
+#[test]
+fn topics_of_many_users_that_are_keyed_by_order_are_found_later_and_stay_found() {
+    let mut random = start_random_numbers();
+    for (user_count, max_records) in [(100_000, 12_000), (300_000, 30_000), (1_000_000, 60_000)] {
+        let mut users: Vec<String> = (0..user_count).map(|user| user.to_string()).collect();
+        let (partitions, mut found_after, mut has_pause) = (12, Vec::new(), 0);
+        for _ in 0..partitions {
+            let mut partition = RandomPartition::choose(&mut random, 8);
+            partition.popularity = Popularity::Equal;
+            partition.users = users;
+            let mut orders = OpenOrders::new(&mut random, 1);
+            orders.events_per_order = 3;
+            let mut send = |records: u32| {
+                (0..records).find(|_| {
+                    let (key, user) = orders.next_event(&mut random, &partition, Partitioner::Murmur2);
+                    let user = partition.users[user].clone();
+                    partition.reports(&key, &user)
+                })
+            };
+            if let Some(records) = send(max_records) {
+                found_after.push(records);
+                // If the finding ended, the pages would no longer show it.
+                has_pause += usize::from((0..4).any(|_| send(10_000).is_none()));
+            }
+            users = partition.users;
+        }
+        println!("{user_count} users: found after {found_after:?} records");
+        assert_found_share("keyed by order", found_after.len(), partitions, 9_000);
+        assert_eq!(has_pause, 0, "{user_count} users: the finding comes and goes");
+    }
+}
+
 /// Each user is sent by one of two producers or by both, and each producer places at least 200 users in the partition.
 #[test]
 fn random_topics_of_two_partitioners_are_found_within_a_thousand_records() {
@@ -329,7 +362,7 @@ fn random_topics_of_two_partitioners_are_found_within_a_thousand_records() {
 }
 
 /// A fault that begins after some ten thousand correct records is found, and its reports end after the producer was
-/// mended.
+/// mended. Each of two partitioners places at least 200 users.
 #[test]
 fn faults_that_begin_later_are_found_and_end_when_the_producer_is_mended() {
     let mut random = start_random_numbers();
@@ -338,7 +371,8 @@ fn faults_that_begin_later_are_found_and_end_when_the_producer_is_mended() {
         let count = choose_partition_count(&mut random);
         let mut partition = RandomPartition::choose(&mut random, count);
         let here = partition.partition;
-        let user_count = random.usize(20..=1_000);
+        let is_keyed_by_order = random.bool();
+        let user_count = random.usize(if is_keyed_by_order { 20 } else { 200 }..=1_000);
         partition.add_users(&mut random, user_count, |user| {
             compute_key_partition(Partitioner::Murmur2, user.as_bytes(), count) == here
         });
@@ -347,7 +381,6 @@ fn faults_that_begin_later_are_found_and_end_when_the_producer_is_mended() {
             assert!(!partition.reports(user.as_bytes(), &user), "correct so far");
         }
         // The second producer uses another key, or another partitioner.
-        let is_keyed_by_order = random.bool();
         let mut orders = OpenOrders::new(&mut random, 3);
         let mut others = RandomPartition::choose(&mut random, count);
         others.add_users(&mut random, user_count.max(200), |user| {
