@@ -67,6 +67,7 @@ pub(super) fn claim_partition_at_fence(
     let partition = opening.partition;
     let start_offset = start.map(|start| start.offset);
     loop {
+        retry.fail_if_abandoned()?;
         let epoch = opening.epoch;
         let row_counts = compute_row_counts_at_start(config, job, &opening.restored_shard, start_offset, epoch);
         let claim = PartitionClaim { partition, epoch, row_counts, missing_rows: opening.missing_rows_policy };

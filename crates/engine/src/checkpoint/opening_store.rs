@@ -38,10 +38,15 @@ impl LastStoreAnswer {
         *self.0.lock()
     }
 
-    pub(super) fn record(&self, now: Duration) {
-        *self.0.lock() = Some(now);
+    /// Records an answer at `at`. The recorded time never goes back.
+    pub(super) fn record(&self, at: Duration) {
+        let mut recorded = self.0.lock();
+        *recorded = Some(recorded.map_or(at, |known| known.max(at)));
     }
 }
+
+/// The additional time in which a call that reads state counts as answered.
+const TRANSFER_ALLOWANCE: Duration = Duration::from_secs(20);
 
 /// Passes the calls of one opening to a store.
 #[derive(Debug)]
@@ -63,11 +68,16 @@ impl OpeningStore {
         }
         let answer = call(&*self.store);
         if !matches!(answer, Err(StoreFault::Failed(_))) {
-            let now = self.clock.monotonic_now();
-            self.last_answer_to_thread.record(now);
-            self.last_answer_to_worker.record(now);
+            self.record_answer_at(self.clock.monotonic_now());
         }
         answer
+    }
+}
+
+impl OpeningStore {
+    fn record_answer_at(&self, at: Duration) {
+        self.last_answer_to_thread.record(at);
+        self.last_answer_to_worker.record(at);
     }
 }
 
@@ -81,6 +91,8 @@ impl CheckpointStore for OpeningStore {
     }
 
     fn read_objects(&self, names: &[String]) -> Result<Vec<Option<Vec<u8>>>, StoreFault> {
+        // State may take long over a slow connection, and comes only when its opening has had other answers.
+        self.record_answer_at(self.clock.monotonic_now() + TRANSFER_ALLOWANCE);
         self.call_unless_abandoned(|store| store.read_objects(names))
     }
 

@@ -3,6 +3,7 @@
 //!
 //! Owns: how many partitions of a worker are opened at once. Does not own: the steps of an opening (`opening_thread`).
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -18,9 +19,9 @@ use super::opening_store::{LastStoreAnswer, OpeningAbandonment, OpeningStore};
 use super::opening_thread::OpeningThread;
 use super::store::CheckpointStore;
 use super::store_probe::{StoreProbe, StoreProbeThread};
-use crate::halt::{CheckpointStoreFault, share_error};
+use crate::halt::CheckpointStoreFault;
 use crate::message_channel::{ChannelClosed, MessageReceiver, MessageSender, message_channel};
-use crate::{Clock, Halt, JobDefinition, Partition, StopSignal, ThreadSpawner};
+use crate::{Clock, Halt, JobDefinition, Partition, StopSignal, ThreadBody, ThreadSpawner};
 
 const THREAD_NAME: &str = "opening";
 const PROBE_THREAD_NAME: &str = "store-probe";
@@ -76,9 +77,6 @@ impl PartitionOpener {
     /// Returns whether another partition can be opened now.
     pub(crate) fn has_free_thread(&self) -> bool {
         let now = self.clock.monotonic_now();
-        if self.start_failed_at.lock().is_some_and(|at| now.saturating_sub(at) < FAILED_START_PAUSE) {
-            return false;
-        }
         let threads = self.running_threads.lock();
         let is_active = |answer: &&LastStoreAnswer| {
             answer.answered_at().is_none_or(|at| now.saturating_sub(at) < HANGING_THREAD_AGE)
@@ -113,12 +111,7 @@ impl PartitionOpener {
             let _running = running;
             thread.open_partition(&received_commands);
         });
-        if let Err(error) = self.thread_spawner.spawn_thread(THREAD_NAME, body) {
-            warn!(partition, %error, "cannot start a thread to open the partition; trying again");
-            *self.start_failed_at.lock() = Some(self.clock.monotonic_now());
-            return None;
-        }
-        Some(PartitionOpening { commands, answers, abandonment })
+        self.try_spawn_thread(THREAD_NAME, body).then_some(PartitionOpening { commands, answers, abandonment })
     }
 
     /// Returns when the store last answered an opening; `None` before its first answer.
@@ -126,11 +119,9 @@ impl PartitionOpener {
         self.last_store_answer.answered_at()
     }
 
-    /// Starts a thread that calls the store until it answers.
-    ///
-    /// # Errors
-    /// When the operating system cannot start another thread.
-    pub(crate) fn start_store_probe(&self, partition: Partition) -> Result<StoreProbe, Halt> {
+    /// Starts a thread that calls the store until it answers. Returns `None` if the operating system cannot start another
+    /// thread now.
+    pub(crate) fn start_store_probe(&self, partition: Partition) -> Option<StoreProbe> {
         let (sent_answer, answer) = message_channel(Arc::clone(&self.clock));
         let abandonment = OpeningAbandonment::default();
         let thread = StoreProbeThread {
@@ -141,11 +132,25 @@ impl PartitionOpener {
             abandonment: abandonment.clone(),
             answer: sent_answer,
         };
-        let body = Box::new(move || thread.await_answer());
-        self.thread_spawner.spawn_thread(PROBE_THREAD_NAME, body).map_err(|error| {
-            CheckpointStoreFault::ThreadNotStarted { thread: PROBE_THREAD_NAME, source: share_error(error) }
-        })?;
-        Ok(StoreProbe { answer, abandonment })
+        self.try_spawn_thread(PROBE_THREAD_NAME, Box::new(move || thread.await_answer())).then_some(StoreProbe {
+            answer,
+            has_answered: Cell::new(false),
+            abandonment,
+        })
+    }
+
+    /// Starts a thread. Returns false if the operating system cannot start it now.
+    fn try_spawn_thread(&self, name: &'static str, body: ThreadBody) -> bool {
+        let now = self.clock.monotonic_now();
+        if self.start_failed_at.lock().is_some_and(|at| now.saturating_sub(at) < FAILED_START_PAUSE) {
+            return false;
+        }
+        let started = self.thread_spawner.spawn_thread(name, body);
+        if let Err(error) = &started {
+            warn!(thread = name, %error, "cannot start a thread; trying again");
+            *self.start_failed_at.lock() = Some(now);
+        }
+        started.is_ok()
     }
 
     /// Returns the settings with stores that begin no further call after `abandonment`.

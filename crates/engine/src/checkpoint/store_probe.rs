@@ -1,12 +1,18 @@
 //! Finds out when a checkpoint store that did not answer answers again.
 
+use std::cell::Cell;
+use std::sync::Arc;
+use std::time::Duration;
+
 use super::config::CheckpointConfig;
 use super::epoch_claim;
 use super::opening_store::OpeningAbandonment;
 use super::store_retry::StoreRetry;
-use crate::message_channel::{ChannelClosed, MessageReceiver, MessageSender};
-use crate::{Clock, Halt, Partition, StopSignal};
-use std::sync::Arc;
+use crate::message_channel::{MessageReceiver, MessageSender};
+use crate::{Clock, Partition, StopSignal};
+
+/// The pause after the store has refused a call. An operator may mend it.
+const REFUSED_CALL_PAUSE: Duration = Duration::from_secs(5);
 
 /// A thread that calls the store until it answers.
 pub(super) struct StoreProbeThread {
@@ -15,11 +21,12 @@ pub(super) struct StoreProbeThread {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) stop_signal: StopSignal,
     pub(super) abandonment: OpeningAbandonment,
-    pub(super) answer: MessageSender<Result<(), Halt>>,
+    pub(super) answer: MessageSender<()>,
 }
 
 impl StoreProbeThread {
-    /// Lists the epochs of a partition, which is the first call of an opening. Sends the outcome.
+    /// Lists the epochs of a partition, which is the first call of an opening, until the store answers. A store that refuses
+    /// the call does not answer: then the worker could open no partition either.
     pub(super) fn await_answer(self) {
         let retry = StoreRetry {
             checkpoint_config: &self.config,
@@ -27,33 +34,33 @@ impl StoreProbeThread {
             stop_signal: &self.stop_signal,
             abandonment: &self.abandonment,
         };
-        let listed = retry.retry_while_unreachable(|| {
-            epoch_claim::read_largest_epoch(&*self.config.checkpoint_store, self.partition)
-        });
+        let list_epochs = || epoch_claim::read_largest_epoch(&*self.config.checkpoint_store, self.partition);
+        while retry.retry_while_unreachable(list_epochs).is_err() {
+            if self.stop_signal.is_requested() || self.abandonment.is_abandoned() {
+                return;
+            }
+            self.clock.sleep(REFUSED_CALL_PAUSE);
+        }
         // The worker may have ended.
-        let _ = self.answer.send(listed.map(drop));
+        let _ = self.answer.send(());
     }
 }
 
 /// The worker's side of a [`StoreProbeThread`]. Dropping it ends the thread after its current call.
 #[derive(Debug)]
 pub(crate) struct StoreProbe {
-    pub(super) answer: MessageReceiver<Result<(), Halt>>,
+    pub(super) answer: MessageReceiver<()>,
+    pub(super) has_answered: Cell<bool>,
     pub(super) abandonment: OpeningAbandonment,
 }
 
 impl StoreProbe {
     /// Returns whether the store has answered.
-    ///
-    /// # Errors
-    /// When the store refuses the call, or a stop was requested.
-    pub(crate) fn has_answered(&self) -> Result<bool, Halt> {
-        match self.answer.try_receive() {
-            Ok(Some(answer)) => answer.map(|()| true),
-            Ok(None) => Ok(false),
-            // The thread has sent its answer before.
-            Err(ChannelClosed) => Ok(true),
+    pub(crate) fn has_answered(&self) -> bool {
+        if matches!(self.answer.try_receive(), Ok(Some(()))) {
+            self.has_answered.set(true);
         }
+        self.has_answered.get()
     }
 }
 

@@ -8,7 +8,7 @@ use tracing::warn;
 use super::config::CheckpointConfig;
 use super::opening_store::OpeningAbandonment;
 use super::store::StoreFault;
-use crate::halt::{CheckpointStoreFault, UnreachableService};
+use crate::halt::{CheckpointStoreFault, UnreachableService, share_error};
 use crate::{Clock, FaultClass, Halt, RetryBackoff, StopSignal};
 
 const SHORTEST_RETRY_DELAY: Duration = Duration::from_millis(200);
@@ -27,6 +27,19 @@ pub(super) struct StoreRetry<'a> {
 }
 
 impl StoreRetry<'_> {
+    /// Returns a halt, which has no receiver, if the worker has abandoned the opening.
+    ///
+    /// # Errors
+    /// [`Halt::Unreachable`] if the opening is abandoned.
+    pub(super) fn fail_if_abandoned(&self) -> Result<(), Halt> {
+        if !self.abandonment.is_abandoned() {
+            return Ok(());
+        }
+        let place = self.checkpoint_config.checkpoint_store.place().to_owned();
+        let source = StoreFault::Failed(share_error("the worker no longer opens the partition"));
+        Err(UnreachableService::StoppedWaitingForCheckpointStore { place, source }.into())
+    }
+
     /// Calls `operation`, and calls it again after each transient fault, until a stop is requested or the opening is
     /// abandoned. The delay between two calls grows up to [`LONGEST_RETRY_DELAY`].
     ///

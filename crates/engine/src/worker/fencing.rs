@@ -64,7 +64,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         if let Some(tracked) = self.partitions.get_mut(&partition) {
             tracked.mark_fenced(confirm_offset, now)?;
         }
-        self.source.stop_partitions(&[partition])
+        Ok(())
     }
 
     /// Restarts a partition from its last checkpoint. The worker then writes the rows again that the row store has

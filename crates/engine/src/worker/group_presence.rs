@@ -13,70 +13,92 @@ use super::partition_phase::{PartitionPhase, TrackedPartition};
 use super::state::Worker;
 use crate::checkpoint::StoreProbe;
 use crate::source::GroupDeparture;
-use crate::{DeadLetterSink, Halt, Partition, Sink, Source};
+use crate::{DeadLetterSink, Halt, Partition, RetryBackoff, Sink, Source};
 
 /// The time without an answer of the checkpoint store after which a worker without open partitions leaves the group. It is
 /// longer than a failed request and its repetitions take at a store that answers slowly, and shorter than the group's
 /// session timeout: a worker that cannot open partitions should hold them no longer than one that has crashed.
 const MAX_STORE_SILENCE: Duration = Duration::from_secs(10);
 
+/// The shortest and the longest time outside of the group. The time doubles each time the worker leaves before it has opened a
+/// partition: the store may answer the probe, but not what an opening needs, and each return moves partitions of other
+/// workers.
+const SHORTEST_ABSENCE: Duration = Duration::from_secs(1);
+const LONGEST_ABSENCE: Duration = Duration::from_secs(300);
+
 /// Whether the worker is a member of its consumer group.
 #[derive(Debug)]
-pub(super) enum GroupPresence {
+pub(super) enum MembershipState {
     /// The worker is a member, or its source has no group. `waiting_since` is the time since which no partition is open
     /// and some wait for the store; `None` if this is not so.
     Member { waiting_since: Option<Duration> },
-    /// The worker has left the group, and joins again when the store answers.
-    Left { store_probe: StoreProbe },
+    /// The worker has left the group because it could not open `partition`. It joins again when the store answers, but not
+    /// before `rejoin_at`.
+    Left { partition: Partition, rejoin_at: Duration, store_probe: Option<StoreProbe> },
 }
 
-impl GroupPresence {
-    pub(super) const NEW_MEMBER: Self = Self::Member { waiting_since: None };
+/// The worker's membership in its consumer group.
+#[derive(Debug)]
+pub(super) struct GroupPresence {
+    state: MembershipState,
+    absence: RetryBackoff,
+}
+
+impl Default for GroupPresence {
+    fn default() -> Self {
+        let state = MembershipState::Member { waiting_since: None };
+        Self { state, absence: RetryBackoff::new(SHORTEST_ABSENCE, LONGEST_ABSENCE) }
+    }
 }
 
 impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output, Rejects> {
     /// Returns whether the worker may begin to open partitions.
     pub(super) fn is_group_member(&self) -> bool {
-        matches!(self.group_presence, GroupPresence::Member { .. })
+        matches!(self.group_presence.state, MembershipState::Member { .. })
     }
 
     /// Leaves the group if the store does not answer, or joins it again if the store does.
     pub(super) fn update_group_presence(&mut self) -> Result<(), Halt> {
         let now = self.clock.monotonic_now();
-        let Some(opener) = &self.partition_opener else { return Ok(()) };
-        match &self.group_presence {
-            GroupPresence::Left { store_probe } => {
-                let has_answered = match store_probe.has_answered() {
-                    Err(_) if self.stop_signal.is_requested() => false,
-                    answered => answered?,
-                };
+        let waiting = self.find_partition_that_waits_for_store();
+        let has_open_partition = self.partitions.values().any(|tracked| tracked.owned_partition().is_some());
+        let Self { partition_opener: Some(opener), group_presence, partitions, source, .. } = self else {
+            return Ok(());
+        };
+        match &mut group_presence.state {
+            MembershipState::Left { partition, rejoin_at, store_probe } => {
+                if store_probe.is_none() {
+                    *store_probe = opener.start_store_probe(*partition);
+                }
+                let has_answered = store_probe.as_ref().is_some_and(StoreProbe::has_answered);
                 // The group must have taken the partitions away before it assigns them again.
-                if has_answered && self.partitions.is_empty() && opener.has_free_thread() {
+                if has_answered && now >= *rejoin_at && partitions.is_empty() && opener.has_free_thread() {
+                    group_presence.state = MembershipState::Member { waiting_since: None };
+                    source.rejoin_group()?;
                     self.event_recorder.record_group_rejoined();
-                    self.group_presence = GroupPresence::NEW_MEMBER;
-                    self.source.rejoin_group()?;
                 }
             }
-            GroupPresence::Member { waiting_since } => {
-                let Some(partition) = self.find_partition_that_waits_for_store() else {
-                    self.group_presence = GroupPresence::NEW_MEMBER;
+            MembershipState::Member { waiting_since } => {
+                if has_open_partition {
+                    group_presence.absence.reset();
+                }
+                let Some(partition) = waiting else {
+                    *waiting_since = None;
                     return Ok(());
                 };
-                let waiting_since = waiting_since.unwrap_or(now);
-                let silent_since = opener.last_store_answer().map_or(waiting_since, |at| at.max(waiting_since));
-                self.group_presence = GroupPresence::Member { waiting_since: Some(waiting_since) };
+                let since = *waiting_since.get_or_insert(now);
+                let silent_since = opener.last_store_answer().map_or(since, |at| at.max(since));
                 if now.saturating_sub(silent_since) < MAX_STORE_SILENCE {
                     return Ok(());
                 }
-                let store_probe = opener.start_store_probe(partition)?;
-                match self.source.leave_group() {
+                match source.leave_group() {
                     GroupDeparture::Left => {
+                        let rejoin_at = now + group_presence.absence.next_delay();
+                        let store_probe = opener.start_store_probe(partition);
+                        group_presence.state = MembershipState::Left { partition, rejoin_at, store_probe };
                         self.event_recorder.record_group_left(now.saturating_sub(silent_since));
-                        self.group_presence = GroupPresence::Left { store_probe };
                     }
-                    GroupDeparture::Stayed => {
-                        self.group_presence = GroupPresence::Member { waiting_since: Some(now) };
-                    }
+                    GroupDeparture::Stayed => *waiting_since = Some(now),
                 }
             }
         }

@@ -103,7 +103,7 @@ impl<Input, Output: crate::Sink, Rejects> Worker<Input, Output, Rejects> {
             partitions: BTreeMap::new(),
             pending_partition_changes: VecDeque::new(),
             active_release: None,
-            group_presence: GroupPresence::NEW_MEMBER,
+            group_presence: GroupPresence::default(),
             last_barrier_number: 0,
             next_offset_lookup_at: Duration::ZERO,
             event_arena: Bump::new(),

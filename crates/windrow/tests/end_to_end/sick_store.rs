@@ -75,3 +75,48 @@ fn partitions_of_a_killed_instance_are_read_although_the_store_of_another_hangs(
     third.stop(&sick_log);
     await_same_rows(&expected.contents, &redis, "after the third instance has read all partitions");
 }
+
+/// The sick instance has open partitions. It processes them further, so it stays in the group. Of the partitions of the killed
+/// instance, the healthy one reads those that the group assigns to it. The others wait for the store of the sick one.
+#[test]
+fn an_instance_whose_store_hangs_goes_on_with_its_open_partitions() {
+    let kafka = kafka_or_skip!();
+    let Ok(s3) = std::env::var("WINDROW_TEST_S3") else {
+        println!("skipped: checkpoints in S3 need one (WINDROW_TEST_S3=http://host:port)");
+        return;
+    };
+    let (redis, topic, seed) = (Redis::start(), kafka.create_unique_topic(6, &[]), read_or_create_seed());
+    let proxy = TcpProxy::start(s3.trim_start_matches("http://"), Duration::ZERO);
+    let mut healthy = TestJob::with_pipeline(telling_pipeline(), &kafka.brokers, &redis.url(), &topic);
+    healthy.set_override(&format!("checkpoint.store=s3://{BUCKET}/{}", TestKafka::generate_unique_name("state")));
+    healthy.set_override("source.kafka.session_timeout=\"6s\"");
+    let mut sick = healthy.with_own_environment();
+    set_s3_environment(&mut healthy, &s3);
+    set_s3_environment(&mut sick, &proxy.url());
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = |name: &str| folder.path().join(name);
+    let (killed_log, healthy_log, sick_log) = (log("killed"), log("healthy"), log("sick"));
+    let third = sick.start(&["--workers", "1"], &sick_log);
+    wait_until("the instance reads all partitions", || count_opened_partitions(&sick_log) == 6);
+    let second = healthy.start(&["--workers", "1"], &healthy_log);
+    wait_until("the second instance has a share", || count_opened_partitions(&healthy_log) >= 3);
+    let killed = healthy.start(&["--workers", "1"], &killed_log);
+    wait_until("the third instance has a share", || count_opened_partitions(&killed_log) >= 2);
+
+    proxy.set_silent(true);
+    let opened_before = count_opened_partitions(&healthy_log);
+    killed.kill();
+    let killed_at = Instant::now();
+    kafka.produce(&topic, &generate_events(10_000, seed));
+    kafka.produce(&topic, &closing_events(6));
+    wait_until("the healthy instance takes over", || count_opened_partitions(&healthy_log) > opened_before);
+    println!("a partition of the killed instance was open again after {:.1} s", killed_at.elapsed().as_secs_f64());
+    wait_until("rows are written while the store hangs", || redis.row_count() > 100);
+    assert!(!read_log(&sick_log).contains("leaving the consumer group"), "its open partitions need it");
+    proxy.set_silent(false);
+    let expected = replay_expected_rows(&kafka, &topic, 6, &telling_pipeline());
+    await_same_rows(&expected.contents, &redis, "after the store has recovered");
+    second.stop(&healthy_log);
+    third.stop(&sick_log);
+}
