@@ -206,7 +206,7 @@ fn instances_read_reports_only_for_a_page() {
 
 /// Prints the calls per minute; run by hand.
 #[test]
-#[ignore = "takes five minutes"]
+#[ignore = "takes ten minutes"]
 fn calls_per_minute_by_instances() {
     for instance_count in [1, 4, 16] {
         let group = InstanceGroup::start(instance_count);

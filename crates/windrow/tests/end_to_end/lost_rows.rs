@@ -189,7 +189,9 @@ fn run_with_held_replication(wait: ReplicaWait, folder: &Path, seed: u64) -> (Ro
     let kafka = TestKafka::with_brokers(std::env::var("WINDROW_TEST_KAFKA").expect("checked by the caller"));
     let mut redis = RedisPair::start();
     let topic = kafka.create_unique_topic(PARTITIONS, &[]);
-    let run = TestJob::with_pipeline(telling_pipeline(), &kafka.brokers, &redis.url(), &topic);
+    let mut run = TestJob::with_pipeline(telling_pipeline(), &kafka.brokers, &redis.url(), &topic);
+    // The job is killed, and its partitions are free after this time.
+    run.set_override("source.kafka.session_timeout=6s");
     let events = generate_events(9_000, seed);
     let total = || kafka.committed_offsets(&run.group, &topic, PARTITIONS).iter().sum::<i64>();
     let log = folder.join(format!("{wait:?}"));
