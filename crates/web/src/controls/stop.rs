@@ -15,7 +15,7 @@ const STOP_OTHERS_TIMEOUT: Duration = Duration::from_secs(3);
 
 impl JobServerContext {
     /// Begins to stop all instances of the job, and returns at once. The other instances read their stop requests from
-    /// the checkpoint store within about two seconds.
+    /// the checkpoint store within about ten seconds.
     pub fn begin_job_stop(&self) {
         let (store, peers) = (Arc::clone(&self.checkpoint_store), self.peers.clone());
         let own_instance_id = self.report_source.current_report().instance_id;

@@ -1,6 +1,6 @@
 //! Remembers the newest report of each instance, and the names of all reports, marks and stop requests in the store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -13,7 +13,8 @@ use crate::report::InstanceReport;
 pub const INSTANCE_GONE_AFTER: Duration = Duration::from_secs(20);
 /// The longest time between two reports of an instance while no page is open.
 pub(super) const MAX_PUBLISH_INTERVAL: Duration = Duration::from_secs(60);
-/// The time after which every live instance has noticed the mark of an open page, and has published a report.
+/// The time after the first mark of an open page after which every live instance has noticed it, and has published a
+/// report.
 const PAGE_NOTICE_TIME: Duration = Duration::from_secs(25);
 /// A page counts as closed if nothing has asked for the reports for this long. The same holds for the page of another
 /// instance, if its newest mark was first seen this long ago.
@@ -36,17 +37,12 @@ pub(super) struct KnownInstances {
     last_refreshed_at: Option<Instant>,
     /// The id of this process, once a page has asked for the reports.
     pub(super) own_instance: Option<String>,
-    /// When a page was opened, and when it last asked for the reports; `None` without an open page.
-    open_page: Option<OpenPage>,
+    /// When a page last asked for the reports.
+    last_page_request_at: Option<Instant>,
     own_mark: Option<OwnPageMark>,
+    /// Since when a mark of this process has been in the store without a break.
+    marked_since: Option<Instant>,
     written_mark_count: u64,
-}
-
-/// The time in which the pages of this process ask for the reports of all instances.
-#[derive(Clone, Copy)]
-struct OpenPage {
-    opened_at: Instant,
-    last_request_at: Instant,
 }
 
 /// The newest mark that this process has written.
@@ -94,13 +90,12 @@ impl KnownInstances {
     /// Records that a page of this process asks for the reports of all instances.
     pub(super) fn record_page_request(&mut self, own_instance: &str) {
         self.own_instance.get_or_insert_with(|| own_instance.to_owned());
-        let now = Instant::now();
-        let opened_at = self.find_open_page().map_or(now, |page| page.opened_at);
-        self.open_page = Some(OpenPage { opened_at, last_request_at: now });
+        self.last_page_request_at = Some(Instant::now());
     }
 
-    fn find_open_page(&self) -> Option<OpenPage> {
-        self.open_page.filter(|page| page.last_request_at.elapsed() < PAGE_CLOSED_AFTER)
+    /// Returns whether a page of this process shows the reports.
+    pub(super) fn has_own_open_page(&self) -> bool {
+        self.last_page_request_at.is_some_and(|at| at.elapsed() < PAGE_CLOSED_AFTER)
     }
 
     /// Returns whether a page of this process or of another instance shows the reports.
@@ -112,25 +107,31 @@ impl KnownInstances {
             })
         };
         let mut recent = self.seen_objects.iter().filter(|(_, seen)| seen.first_seen_at.elapsed() < PAGE_CLOSED_AFTER);
-        self.find_open_page().is_some() || recent.any(|(name, _)| is_mark_of_other(name))
+        self.has_own_open_page() || recent.any(|(name, _)| is_mark_of_other(name))
     }
 
     /// Decides which mark of this process is due to be written or deleted. A process without other instances writes none.
     pub(super) fn renew_mark(&mut self, own_instance: &str) -> MarkRenewal {
         let is_other = |name: &String| parse_object_name(name).is_some_and(|(instance, _)| instance != own_instance);
-        let is_wanted = self.find_open_page().is_some() && self.seen_objects.keys().any(is_other);
+        let is_wanted = self.has_own_open_page() && self.seen_objects.keys().any(is_other);
         let is_recent = |mark: &OwnPageMark| mark.written_at.elapsed() < MARK_RENEWAL_INTERVAL;
         if is_wanted && self.own_mark.as_ref().is_some_and(is_recent) {
             return MarkRenewal::default();
         }
         let expired_mark = self.own_mark.take().map(|mark| mark.object_name);
         if !is_wanted {
+            self.marked_since = None;
             return MarkRenewal { new_mark: None, expired_mark };
         }
         self.written_mark_count += 1;
         let object_name = open_page_mark_name(own_instance, self.written_mark_count);
         self.own_mark = Some(OwnPageMark { object_name: object_name.clone(), written_at: Instant::now() });
         MarkRenewal { new_mark: Some(object_name), expired_mark }
+    }
+
+    /// Records that the store has taken the newest mark.
+    pub(super) fn record_written_mark(&mut self) {
+        self.marked_since.get_or_insert_with(Instant::now);
     }
 
     /// Replaces the known objects by `listed`, the objects that the store contains now.
@@ -192,11 +193,21 @@ impl KnownInstances {
     /// Returns the newest report of each live instance. Until the other instances have noticed the open page, their
     /// reports may be as old as the longest time between two reports.
     pub(super) fn live_reports(&self) -> Vec<InstanceReport> {
-        let is_noticed = self.find_open_page().is_some_and(|page| page.opened_at.elapsed() >= PAGE_NOTICE_TIME);
+        let is_noticed =
+            self.has_own_open_page() && self.marked_since.is_some_and(|at| at.elapsed() >= PAGE_NOTICE_TIME);
         let max_age = if is_noticed { INSTANCE_GONE_AFTER } else { MAX_PUBLISH_INTERVAL + INSTANCE_GONE_AFTER };
         let is_live =
             |received: &&ReceivedReport| received.received_at.elapsed() + received.age_when_received < max_age;
         self.newest_reports.values().filter(is_live).map(|received| received.report.clone()).collect()
+    }
+
+    /// Returns the ids of all other instances that have a report in the store, also of those that may have ended.
+    pub(super) fn other_instances(&self, own_instance: &str) -> BTreeSet<String> {
+        let reports = self.seen_objects.keys().filter_map(|name| match parse_object_name(name)? {
+            (instance, InstanceObjectKind::Report(_)) => Some(instance),
+            (_, InstanceObjectKind::StopRequest | InstanceObjectKind::OpenPageMark(_)) => None,
+        });
+        reports.filter(|instance| *instance != own_instance).map(str::to_owned).collect()
     }
 
     pub(super) fn has_object(&self, name: &str) -> bool {

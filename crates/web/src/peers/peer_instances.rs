@@ -17,6 +17,8 @@ use crate::report::{InstanceReport, RequestedSavepointReport};
 const MIN_PAGE_REFRESH_INTERVAL: Duration = Duration::from_secs(2);
 /// The longest time that a page waits for the checkpoint store.
 const MAX_PAGE_STORE_WAIT: Duration = Duration::from_millis(300);
+/// The same for the first request of a page, which finds no report, or old ones.
+const MAX_FIRST_STORE_WAIT: Duration = Duration::from_secs(3);
 
 /// The instances of the job whose reports are in the checkpoint store. Clones share the same data.
 #[derive(Clone, Default)]
@@ -31,6 +33,8 @@ impl PeerInstances {
         own_instance: impl FnOnce() -> String,
     ) -> Vec<InstanceReport> {
         let own_instance = self.lock_known_instances().own_instance.clone().unwrap_or_else(own_instance);
+        let is_first = !self.lock_known_instances().has_own_open_page();
+        let store_wait = if is_first { MAX_FIRST_STORE_WAIT } else { MAX_PAGE_STORE_WAIT };
         self.lock_known_instances().record_page_request(&own_instance);
         if self.lock_known_instances().try_begin_refresh(MIN_PAGE_REFRESH_INTERVAL) {
             let (peers, store) = (self.clone(), Arc::clone(store));
@@ -40,7 +44,7 @@ impl PeerInstances {
                 drop(peers.refresh_reports(&*store));
                 peers.renew_mark(&*store, &own_instance);
             });
-            let _ = timeout(MAX_PAGE_STORE_WAIT, refresh).await;
+            let _ = timeout(store_wait, refresh).await;
         }
         self.lock_known_instances().live_reports()
     }
@@ -59,16 +63,14 @@ impl PeerInstances {
             .find(|savepoint| savepoint.request_name == request_name)
     }
 
-    /// Writes a stop request for every live instance except `own_instance`.
+    /// Writes a stop request for every instance except `own_instance` that has a report in the store, however old.
     pub(crate) fn request_stop_of_others(&self, store: &dyn CheckpointStore, own_instance: &str) {
-        if let Err(fault) = self.refresh_reports(store) {
+        if let Err(fault) = self.refresh_object_names(store) {
             warn!(%fault, "cannot list the other instances; only the known ones are asked to stop");
         }
-        // Copy the reports, so that the lock is released before the stop requests are written to the store.
-        let live = self.lock_known_instances().live_reports();
-        for other in live.iter().filter(|report| report.instance_id != own_instance) {
-            Self::write_stop_request(store, &other.instance_id);
-        }
+        // Copy the ids, so that the lock is released before the stop requests are written to the store.
+        let others = self.lock_known_instances().other_instances(own_instance);
+        others.iter().for_each(|other| Self::write_stop_request(store, other));
     }
 
     fn write_stop_request(store: &dyn CheckpointStore, instance: &str) {
@@ -93,7 +95,9 @@ impl PeerInstances {
         let MarkRenewal { new_mark, expired_mark } = self.lock_known_instances().renew_mark(own_instance);
         // If a call fails, the next mark takes its place, and the other instances delete the old one after ten minutes.
         if let Some(name) = new_mark {
-            let _ = store.create_object(&name, b"page\n".to_vec());
+            if store.create_object(&name, b"page\n".to_vec()).is_ok() {
+                self.lock_known_instances().record_written_mark();
+            }
         }
         if let Some(name) = expired_mark {
             let _ = store.delete_objects(&[name]);

@@ -53,13 +53,12 @@ impl ReportPublisher {
                     check_interval = (check_interval * 2).min(MAX_CHECK_INTERVAL);
                 }
                 if published_at.is_none_or(|at| at.elapsed() >= publish_interval) {
-                    publish_interval = if published_at.is_none() {
-                        PUBLISH_INTERVAL
-                    } else {
-                        (publish_interval * 2).min(MAX_PUBLISH_INTERVAL)
-                    };
-                    published_at = Some(Instant::now());
-                    publisher.publish_report();
+                    // After a failure, the next check tries again.
+                    if publisher.publish_report() == PublishOutcome::Published {
+                        let is_first = published_at.replace(Instant::now()).is_none();
+                        let doubled = if is_first { publish_interval } else { publish_interval * 2 };
+                        publish_interval = doubled.min(MAX_PUBLISH_INTERVAL);
+                    }
                 }
                 if end_receiver.recv_timeout(check_interval) != Err(RecvTimeoutError::Timeout) {
                     publisher.delete_own_objects();
@@ -85,6 +84,13 @@ impl ReportPublisher {
             }
         }
     }
+}
+
+/// Whether the store has taken a report.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum PublishOutcome {
+    Published,
+    Failed,
 }
 
 struct PublisherThread {
@@ -123,18 +129,20 @@ impl PublisherThread {
         self.log_first_store_failure(refreshed);
     }
 
-    fn publish_report(&mut self) {
+    fn publish_report(&mut self) -> PublishOutcome {
         let store = &*self.context.checkpoint_store;
-        let Ok(object) = serde_json::to_vec(&self.context.own_report()) else { return };
+        let Ok(object) = serde_json::to_vec(&self.context.own_report()) else { return PublishOutcome::Failed };
         self.last_report_number += 1;
         let name = report_object_name(&self.instance, self.last_report_number);
         let created = store.create_object(&name, object);
+        let outcome = if created.is_ok() { PublishOutcome::Published } else { PublishOutcome::Failed };
         if created.is_ok() {
             let previous = self.published_object.replace(name);
             // If the deletion fails, another instance deletes the old report after ten minutes.
             let _ = store.delete_objects(previous.as_slice());
         }
         self.log_first_store_failure(created);
+        outcome
     }
 
     fn delete_own_objects(&mut self) {
