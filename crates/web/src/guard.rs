@@ -5,11 +5,12 @@
 //! Does not own: the content of the responses.
 //! Invariants: (1) Without a token, a server accepts only connections from this machine, and only requests to a local
 //! host name. So the server refuses requests from a page of another server whose host name resolves to `127.0.0.1`. With
-//! a token, a server that only this machine reaches accepts other host names through the named proxies alone. (2)
-//! If a request changes something, a server accepts it only from its own pages or from a client that is not a browser.
-//! (3) The security headers forbid browsers to show a page in a frame, and to guess a content type. (4) A page runs
-//! only scripts that are files of this server. (5) After its end, a session's
-//! cookie is worth nothing, and its event streams have ended.
+//! a token, a server that only this machine reaches accepts other host names where the operator has named a proxy: from
+//! its address, or with `--behind-tls` from this machine. Health checks always need a local host name there. (2) If a
+//! request changes something, a server accepts it only from its own pages or from a client that is not a browser. (3) The
+//! security headers forbid browsers to show a page in a frame, and to guess a content type. (4) A page runs only scripts
+//! that are files of this server. (5) After its end, a session's cookie is worth nothing, and its event streams have
+//! ended.
 //! After a crash: all sessions have ended, so users log in again.
 
 mod headers;

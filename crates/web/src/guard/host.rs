@@ -1,5 +1,5 @@
-//! Accepts only requests to a local host name, or through a proxy that the operator has named. Without this check, a page of another server could read this server's
-//! answers, if the page's host name resolves to `127.0.0.1` (DNS rebinding).
+//! Accepts only requests to a local host name, or through a proxy that the operator has named. Without this check, a page
+//! of another server could read this server's answers, if the page's host name resolves to `127.0.0.1` (DNS rebinding).
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -9,18 +9,22 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::login::PATHS_WITHOUT_LOGIN;
 use super::tls_proxy::TlsProxies;
 use crate::answers::HttpFault;
 
 /// Refuses a request if the host name in the URL or in the `Host` header is not a local host name. Through one of
 /// `proxies_with_login`, any host name is allowed: the server must then require a login, and a page of another server
-/// has none, because a browser sends a cookie only to the host name that set it.
+/// has none, because a browser sends a cookie only to the host name that set it. The health checks need no login, so they
+/// keep to local host names.
 pub(super) async fn require_local_host(
     State(proxies_with_login): State<TlsProxies>,
     request: Request,
     next: Next,
 ) -> Response {
-    if proxies_with_login.may_come_from_proxy(request.extensions()) && requested_host(request.headers()).is_some() {
+    let needs_login = !PATHS_WITHOUT_LOGIN.contains(&request.uri().path());
+    let may_name_any_host = needs_login && proxies_with_login.may_come_from_proxy(request.extensions());
+    if may_name_any_host && requested_host(request.headers()).is_some() {
         return next.run(request).await;
     }
     let target_is_local = request.uri().authority().is_none_or(is_local_host_name);

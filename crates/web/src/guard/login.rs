@@ -29,7 +29,7 @@ const WRONG_TOKEN_DELAY: Duration = Duration::from_secs(1);
 const MAX_DELAYED_WRONG_TOKENS: usize = 4;
 /// The paths of the health checks. Clients need no token for these paths, because the answers contain no data of the
 /// job.
-const PATHS_WITHOUT_LOGIN: [&str; 2] = ["/healthz", "/readyz"];
+pub(super) const PATHS_WITHOUT_LOGIN: [&str; 2] = ["/healthz", "/readyz"];
 /// The folders with the files of the login page. Clients need no token for these files, because the files contain no
 /// data of the job.
 const PATH_PREFIXES_WITHOUT_LOGIN: [&str; 2] = ["/assets/login/", "/assets/shared/"];

@@ -171,6 +171,9 @@ fn a_proxy_on_this_machine_passes_on_its_public_name() {
         let read = site.request("GET", "/api/overview", &[PUBLIC, &cookie, "Sec-Fetch-Site: cross-site"], "");
         assert_eq!(read.status, 403);
         assert_eq!(site.request("GET", "/api/overview", &["Host: evil.example"], "").status, 401);
+        // The health checks tell reasons without a login, so only to local host names.
+        assert_eq!(site.request("GET", "/readyz", &["Host: evil.example"], "").status, 403);
+        assert_eq!(site.get("/readyz").status, 200);
         assert_eq!(site.request("GET", "/api/overview", &["Host: a@evil.example", &cookie], "").status, 403);
         assert_eq!(site.request("GET", "/api/overview", &[PUBLIC, "Host: localhost", &cookie], "").status, 403);
     }
