@@ -81,6 +81,7 @@ mod wire;
 mod writer;
 
 pub use delivery::queue::WriterCloseOutcome;
+pub use fault::NOT_ACKNOWLEDGED;
 pub use features::{
     FeatureReader, KEYS_PER_SCAN_STEP, ReadFeaturesError, RowKey, StoredRow, StoredRowContents, read_features,
 };

@@ -13,6 +13,9 @@ use windrow_engine::{Epoch, FaultClass, Halt, Partition};
 
 use super::address::RedisAddress;
 
+/// The beginning of the reason of an outage in which Redis answers, but replicas or disks lack written rows.
+pub const NOT_ACKNOWLEDGED: &str = "written rows are not acknowledged yet";
+
 /// A fault because of which a whole batch, a claim or the start of the writer fails. The writer keeps the rows of such
 /// a batch.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -91,7 +94,7 @@ pub(crate) enum RedisFault {
     )]
     AppendOnlyFileDisabled { error_reply: String },
     /// Redis has the written rows, but the replicas or the disks that the pipeline requires do not confirm them.
-    #[error("written rows are not acknowledged yet: {missing}")]
+    #[error("{NOT_ACKNOWLEDGED}: {missing}")]
     NotAcknowledged { missing: MissingAcknowledgement },
     /// The key of a fence holds a value that this version of Windrow cannot read.
     #[error(
@@ -170,7 +173,9 @@ impl RedisFault {
     /// reply to any other command.
     pub(crate) fn for_acknowledgement(self, command: &'static str) -> Self {
         match self {
-            Self::UnknownCommand { error_reply } => Self::AcknowledgementUnsupported { command, error_reply },
+            Self::UnknownCommand { error_reply } if command == "WAITAOF" => {
+                Self::AcknowledgementUnsupported { command, error_reply }
+            }
             Self::NotReady { error_reply } if error_reply.contains("appendonly is disabled") => {
                 Self::AppendOnlyFileDisabled { error_reply }
             }

@@ -41,6 +41,8 @@ pub struct RedisWriterSettings {
     /// The time that one `WAIT` or `WAITAOF` waits, at most half of [`Self::response_timeout`]. The writer then checks for
     /// a stop, and waits again.
     pub acknowledgement_wait: Duration,
+    /// After this time, rows that replicas or disks lack count as an outage of Redis.
+    pub acknowledgement_patience: Duration,
 }
 
 impl Default for RedisWriterSettings {
@@ -54,7 +56,8 @@ impl Default for RedisWriterSettings {
             queue_bytes_max: 8 * 1024 * 1024,
             idle_check_interval: Duration::from_secs(2),
             no_answer_timeout_at_stop: Duration::from_secs(2),
-            acknowledgement_wait: Duration::from_secs(1),
+            acknowledgement_wait: Duration::from_secs(2),
+            acknowledgement_patience: Duration::from_secs(5),
         }
     }
 }

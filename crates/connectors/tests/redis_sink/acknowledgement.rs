@@ -116,6 +116,23 @@ fn a_claim_is_granted_once_a_replica_has_the_rows_that_it_counts() {
     assert_eq!(read_hash(&mut replica.connect(), "latest:u")["count"], "1");
 }
 
+/// Nothing of a lost partition is written, so its worker learns of the loss without a replica.
+#[test]
+fn a_lost_partition_is_reported_without_a_replica() {
+    let (master, pipeline) = (start_master(), pipeline_with(1, false));
+    let replica = start_replica(&master);
+    let writer = start_owning_writer(&master.url(), &pipeline, settings());
+    let (mut sink, mut feed) = (writer.create_worker_sink(), RowFeed::new(&pipeline));
+    feed.write_round(&mut sink, [("u", only_count(1))]);
+    flush_and_wait(&mut sink);
+    replica.signal("STOP");
+    run_command(&mut master.connect(), "FLUSHALL");
+    let ticket = write_one_row(&mut sink, &mut feed, 2);
+    assert!(sink.wait_for_ticket(ticket, Duration::from_secs(60)).expect("no fault"), "nothing waits for the replica");
+    assert_eq!(sink.take_lost_partitions().len(), 1);
+    replica.signal("CONT");
+}
+
 /// A writer that never gets its replica ends when it is closed, and keeps the rows unacknowledged.
 #[test]
 fn closing_does_not_wait_for_a_missing_replica() {

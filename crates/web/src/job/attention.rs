@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use serde::Serialize;
+use windrow_connectors::redis::NOT_ACKNOWLEDGED;
 use windrow_core::text::{format_age_ms, format_count_with_noun, pluralize};
 
 use super::checkpoints::newest_matching_checkpoint;
@@ -106,8 +107,20 @@ impl JobReport {
         }
         let redis = self.redis_reachability();
         if let Some(lasting_ms) = unreachable_for(&redis) {
-            let remedy = "Start Redis or correct sink.redis.url. Nothing is lost; reading resumes by itself.";
-            list.add(AttentionLevel::Act, describe("Redis", &redis, lasting_ms), remedy);
+            let reason = redis.unreachable_reason.as_deref().unwrap_or_default();
+            let (problem, remedy) = if reason.starts_with(NOT_ACKNOWLEDGED) {
+                (
+                    format!("For {}: {reason}", format_age_ms(lasting_ms.try_into().unwrap_or(0))),
+                    "Start the missing replicas of Redis, or lower sink.redis.wait_replicas. Until then no checkpoint \
+                     completes. Nothing is lost; reading resumes by itself.",
+                )
+            } else {
+                (
+                    describe("Redis", &redis, lasting_ms),
+                    "Start Redis or correct sink.redis.url. Nothing is lost; reading resumes by itself.",
+                )
+            };
+            list.add(AttentionLevel::Act, problem, remedy);
         }
         let store = self.checkpoint_store_reachability();
         if let Some(lasting_ms) = unreachable_for(&store) {

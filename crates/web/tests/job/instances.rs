@@ -5,9 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use windrow_connectors::object_store::ObjectStoreOpener;
+use windrow_connectors::redis::NOT_ACKNOWLEDGED;
 use windrow_engine::{CheckpointStore, CheckpointStoreOpener, ListedObject, StoreFault};
 use windrow_test_support::HANG_TIMEOUT;
 use windrow_web::JobReport;
+use windrow_web::health::describe_unreadiness;
 use windrow_web::job::{AttentionLevel, JobState};
 use windrow_web::peers::{INSTANCE_GONE_AFTER, ReportPublisher};
 use windrow_web::report::{
@@ -276,6 +278,15 @@ fn what_is_away_for_one_is_away_for_the_job() {
     assert_eq!(job.compute_job_state(), JobState::Degraded);
     let attention = job.attention_items(30_000);
     assert_eq!(attention[0].problem, "Redis has been unreachable for 12 s: gone");
+
+    // Redis answers, but its replicas do not have the rows: another problem, with another remedy.
+    let mut job = job;
+    let reason = format!("{NOT_ACKNOWLEDGED}: 0 of 1 replicas have them");
+    job.instances[1].redis_writer.reachability.unreachable_reason = Some(reason.clone());
+    let attention = job.attention_items(30_000);
+    assert_eq!(attention[0].problem, format!("For 12 s: {reason}"));
+    assert!(attention[0].remedy.contains("sink.redis.wait_replicas"), "{}", attention[0].remedy);
+    assert_eq!(describe_unreadiness(&job.instances[1]), [format!("Redis: {reason}")]);
 }
 
 /// Of each kind of fault, the newest of all instances is shown, for five minutes; of overflows, that of each feature.

@@ -254,7 +254,8 @@ impl WriteQueue {
         outcome: BatchWriteOutcome,
         duration: Duration,
     ) {
-        let BatchWriteOutcome { row_refusals: refusals, lost_partitions, dropped_row_count: dropped_rows } = outcome;
+        let BatchWriteOutcome { row_refusals: refusals, lost_partitions, dropped_row_count: dropped_rows, .. } =
+            outcome;
         let refused_rows = refusals.iter().map(|refusal| refusal.row_index).collect();
         let result = BatchWriteSummary {
             refused_row_positions: refused_rows,

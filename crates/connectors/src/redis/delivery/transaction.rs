@@ -36,6 +36,8 @@ pub(crate) struct BatchWriteOutcome {
     /// The partitions whose rows were dropped.
     pub(crate) lost_partitions: Vec<LostPartition>,
     pub(crate) dropped_row_count: usize,
+    /// Whether the transaction wrote a row or a fence.
+    pub(crate) has_writes: bool,
 }
 
 /// The result of one attempt to run a transaction that checks fences.
@@ -211,12 +213,14 @@ impl TransactionClient {
         if execution == ExecOutcome::WatchedKeyChanged {
             return Ok(AttemptOutcome::FenceChanged);
         }
+        let has_writes = !verdict.writable_partitions.is_empty();
         fences.record_fence_updates_acknowledged(verdict.writable_partitions);
         refusals.sort_unstable_by_key(|refusal| refusal.row_index);
         Ok(AttemptOutcome::Done(BatchWriteOutcome {
             row_refusals: refusals,
             lost_partitions: verdict.lost_partitions,
             dropped_row_count: dropped_rows,
+            has_writes,
         }))
     }
 

@@ -16,12 +16,12 @@ use super::acknowledgement::AcknowledgementWait;
 use super::connection::{ConnectionIdentity, RedisConnection};
 use super::queue::{WriteQueue, WriterTask};
 use super::retry_pause::JitteredRetryBackoff;
-use super::transaction::{AttemptOutcome, FenceClaimResult, TransactionClient};
+use super::transaction::{AttemptOutcome, BatchWriteOutcome, FenceClaimResult, TransactionClient};
 use crate::redis::address::RedisAddress;
 use crate::redis::fault::{RedisFault, halt_for_fault};
 use crate::redis::fence::claim::PendingClaim;
 use crate::redis::fence::granted::GrantedFences;
-use crate::redis::observe::outage_log::{log_outage, log_recovery};
+use crate::redis::observe::outage_log::{log_missing_acknowledgement, log_outage, log_recovery};
 use crate::redis::observe::refused_row_log::RateLimitedRefusedRowLog;
 use crate::redis::rows::batch::InFlightBatch;
 use crate::redis::settings::RedisWriterSettings;
@@ -90,9 +90,9 @@ impl WriterThread {
             duration = clock.monotonic_now().saturating_sub(began);
             attempt
         };
-        // An empty batch only checks whether Redis answers.
-        let has_writes = !batch.batches().is_empty();
-        let Some(outcome) = self.retry_until_done(|| true, |_| has_writes, write)? else { return Ok(()) };
+        // A batch whose partitions are all lost, or an empty one, writes nothing that replicas could have.
+        let has_writes = |outcome: &BatchWriteOutcome| outcome.has_writes;
+        let Some(outcome) = self.retry_until_done(|| true, has_writes, write)? else { return Ok(()) };
         let mut refusals = outcome.row_refusals.iter().peekable();
         for row in batch.rows() {
             if let Some(refusal) = refusals.next_if(|refusal| refusal.row_index == row.row_index) {
@@ -138,6 +138,7 @@ impl WriterThread {
         mut attempt: impl FnMut(&mut TransactionClient, &mut GrantedFences) -> Result<AttemptOutcome<T>, RedisFault>,
     ) -> Result<Option<T>, WriterMustEnd> {
         let mut unacknowledged = None;
+        let mut unacknowledged_since = None;
         while awaited() {
             let attempted = match unacknowledged.take() {
                 Some(result) => Ok(AttemptOutcome::Done(result)),
@@ -150,8 +151,14 @@ impl WriterThread {
             let pause = match attempted {
                 Ok(AttemptOutcome::NotAcknowledged { result, reason }) => {
                     unacknowledged = Some(result);
-                    let reason = reason.to_string();
-                    log_outage(self.queue.statistics().record_failure(&reason), &self.address, &reason);
+                    let now = self.queue.clock().monotonic_now();
+                    let since: Duration = *unacknowledged_since.get_or_insert(now);
+                    // A disk or a replica may need a moment, which is no outage.
+                    if now.saturating_sub(since) >= self.settings.acknowledgement_patience {
+                        let reason = reason.to_string();
+                        let notice = self.queue.statistics().record_failure(&reason);
+                        log_missing_acknowledgement(notice, &self.address, &reason);
+                    }
                     self.settings.min_retry_pause
                 }
                 Ok(AttemptOutcome::Done(result)) => {

@@ -19,6 +19,21 @@ pub(crate) fn log_outage(notice: Option<OutageNotice>, address: &RedisAddress, r
     }
 }
 
+/// If `notice` says that a log line is due, logs that replicas or disks of the Redis at `address` lack written rows because
+/// of `reason`.
+pub(crate) fn log_missing_acknowledgement(notice: Option<OutageNotice>, address: &RedisAddress, reason: &str) {
+    match notice {
+        None => {}
+        Some(OutageNotice::Began) => {
+            tracing::warn!(%address, reason, "waiting until Redis acknowledges rows");
+        }
+        Some(OutageNotice::Continues(duration)) => {
+            let seconds = duration.as_secs();
+            tracing::warn!(%address, reason, seconds, "still waiting until Redis acknowledges rows");
+        }
+    }
+}
+
 /// If an outage has ended, logs that Redis at `address` is reachable again. `ended` is the duration of this outage.
 pub(crate) fn log_recovery(ended: Option<Duration>, address: &RedisAddress) {
     if let Some(duration) = ended {
