@@ -15,7 +15,8 @@ use super::row_numbering_fingerprint::compute_row_counts_at_start;
 use super::store_retry::StoreRetry;
 use crate::halt::DamagedState;
 use crate::{
-    ClaimOutcome, Epoch, FenceToken, Halt, JobDefinition, MissingRowsPolicy, Partition, PartitionClaim, StartOffset,
+    ClaimOutcome, Epoch, FenceToken, Halt, JobDefinition, MissingRowsPolicy, Offset, Partition, PartitionClaim,
+    StartOffset,
 };
 
 /// The outcome of a claim at the fence.
@@ -66,6 +67,9 @@ pub(super) fn claim_partition_at_fence(
     let config = retry.checkpoint_config;
     let partition = opening.partition;
     let start_offset = start.map(|start| start.offset);
+    if opening.restored_shard.manifest.is_none() {
+        verify_refusing_fence_is_gone(retry, job, &mut opening, start_offset)?;
+    }
     loop {
         retry.fail_if_abandoned()?;
         let epoch = opening.epoch;
@@ -104,7 +108,7 @@ pub(super) fn claim_partition_at_fence(
             return Ok(FenceClaimOutcome::Overtaken { newer_epoch: newest });
         }
         if opening.restored_shard.manifest.is_none() {
-            epoch_claim::withdraw_claim(&*config.checkpoint_store, partition, epoch);
+            epoch_claim::withdraw_claim(&*config.checkpoint_store, partition, epoch, stored);
             let place = config.checkpoint_store.place().to_owned();
             return Err(DamagedState::MissingCheckpoint { place, partition, epoch: stored }.into());
         }
@@ -121,6 +125,35 @@ pub(super) fn claim_partition_at_fence(
             return Ok(FenceClaimOutcome::Overtaken { newer_epoch: stored });
         }
     }
+}
+
+/// Verifies that a fence no longer exists which has refused an earlier claim for want of checkpoints. The claims of
+/// failed attempts may exceed the epoch of this fence, so this function claims with the epoch of the fence itself.
+fn verify_refusing_fence_is_gone(
+    retry: &StoreRetry<'_>,
+    job: &JobDefinition,
+    opening: &mut RestoredPartition,
+    start_offset: Option<Offset>,
+) -> Result<(), Halt> {
+    let config = retry.checkpoint_config;
+    let (store, partition) = (&*config.checkpoint_store, opening.partition);
+    let noted = retry.retry_while_unreachable(|| epoch_claim::read_refusing_fence_epoch(store, partition))?;
+    let Some(fence_epoch) = noted else { return Ok(()) };
+    let row_counts = compute_row_counts_at_start(config, job, &opening.restored_shard, start_offset, fence_epoch);
+    let missing_rows = MissingRowsPolicy::GrantClaim;
+    let claim = PartitionClaim { partition, epoch: fence_epoch, row_counts, missing_rows };
+    if let ClaimOutcome::Stale(stored) = config.row_fence.claim_partition(&claim)? {
+        epoch_claim::withdraw_claim(store, partition, opening.epoch, stored);
+        return Err(
+            DamagedState::MissingCheckpoint { place: store.place().to_owned(), partition, epoch: stored }.into()
+        );
+    }
+    epoch_claim::forget_refusing_fence(store, partition);
+    if opening.epoch <= fence_epoch {
+        opening.epoch =
+            retry.retry_while_unreachable(|| epoch_claim::claim_epoch(config, partition, fence_epoch + 1))?;
+    }
+    Ok(())
 }
 
 /// The outcome of a search for a checkpoint that is older than the restored one.

@@ -81,12 +81,34 @@ fn verify_exclusive_create(
     }
 }
 
-/// Deletes the claim of `epoch`, which the fence has refused because the store holds no checkpoint of `partition`. If
-/// these claims stayed, a later claim would exceed the epoch of the fence, and the partition would begin with empty
-/// state although its rows are in the row store.
-pub(super) fn withdraw_claim(store: &dyn CheckpointStore, partition: Partition, epoch: Epoch) {
-    if let Err(fault) = store.delete_objects(&[object_names::epoch_object_name(partition, epoch)]) {
-        warn!(partition, epoch, %fault, "the claim of an epoch that the fence has refused cannot be deleted");
+/// Deletes the claim of `epoch`, which the fence with `fence_epoch` has refused because the store holds no checkpoint of
+/// `partition`. If these claims stayed, a later claim would exceed the epoch of the fence, and the partition would begin
+/// with empty state although its rows are in the row store. If the store cannot delete the claim, notes the epoch of the
+/// fence for later attempts.
+pub(super) fn withdraw_claim(store: &dyn CheckpointStore, partition: Partition, epoch: Epoch, fence_epoch: Epoch) {
+    let Err(fault) = store.delete_objects(&[object_names::epoch_object_name(partition, epoch)]) else { return };
+    warn!(partition, epoch, %fault, "the claim of an epoch that the fence has refused cannot be deleted");
+    let note = object_names::refusing_fence_object_name(partition);
+    if let Err(fault) = store.create_object(&note, fence_epoch.to_string().into_bytes())
+        && fault != StoreFault::Exists
+    {
+        warn!(partition, fence_epoch, %fault, "the epoch of the fence cannot be noted");
+    }
+}
+
+/// Returns the epoch of the fence that has refused a claim for want of checkpoints, as [`withdraw_claim`] has noted it.
+pub(super) fn read_refusing_fence_epoch(
+    store: &dyn CheckpointStore,
+    partition: Partition,
+) -> Result<Option<Epoch>, StoreFault> {
+    let note = store.read_object(&object_names::refusing_fence_object_name(partition))?;
+    Ok(note.and_then(|epoch| str::from_utf8(&epoch).ok()?.parse().ok()))
+}
+
+/// Forgets the fence that has refused claims: it no longer exists.
+pub(super) fn forget_refusing_fence(store: &dyn CheckpointStore, partition: Partition) {
+    if let Err(fault) = store.delete_objects(&[object_names::refusing_fence_object_name(partition)]) {
+        warn!(partition, %fault, "the note about a fence that has refused claims cannot be deleted");
     }
 }
 

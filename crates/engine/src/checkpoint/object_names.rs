@@ -4,6 +4,7 @@
 //! partition-3/epoch/0000000007                        the claim of partition 3 under epoch 7
 //! partition-3/checkpoint/0000000007-0000000041        the manifest of checkpoint 41, taken in epoch 7
 //! partition-3/state/0000000007-0000000041-0002        the third state object of checkpoint 41
+//! partition-3/refusing-fence                          the fence refused a claim for want of checkpoints
 //! savepoint/request                                   the current savepoint request
 //! savepoint/ID/partition-3                            the confirmation that partition 3 is in savepoint ID
 //! savepoint/ID/parked-3                               partition 3 is parked, so savepoint ID fails
@@ -52,6 +53,10 @@ pub(crate) fn epochs_folder(partition: Partition) -> String {
 
 pub(crate) fn epoch_object_name(partition: Partition, epoch: Epoch) -> String {
     format!("partition-{partition}/epoch/{epoch:010}")
+}
+
+pub(crate) fn refusing_fence_object_name(partition: Partition) -> String {
+    format!("partition-{partition}/refusing-fence")
 }
 
 pub(crate) fn checkpoints_folder(partition: Partition) -> String {

@@ -9,9 +9,11 @@ use windrow_engine::Halt;
 use windrow_engine::checkpoint::{ObjectDamage, ObjectFault};
 use windrow_engine::halt::DamagedState;
 
+use crate::faulty_store::FaultyStore;
 use crate::folder_copy::copy_folder;
 use crate::job::{JobSetup, RunOutcome};
 use crate::scripted_source::{ScriptAction, ScriptedSource};
+use crate::shared_job::open_folder_store;
 
 /// Returns events of a few users, so that the objects stay small and every byte can be damaged.
 fn small_events() -> Arc<Vec<String>> {
@@ -225,4 +227,26 @@ fn an_emptied_store_halts_the_job_at_each_start() {
         };
         assert!(matches!(halt, Halt::DamagedState(DamagedState::MissingCheckpoint { .. })), "{halt}");
     }
+}
+
+/// The store cannot delete the claims that the fence has refused. Still no start begins with empty state, until an operator
+/// deletes the fence.
+#[test]
+fn an_emptied_store_that_cannot_delete_halts_the_job_at_each_start() {
+    let made = create_two_checkpoints();
+    fs::remove_dir_all(made.0.path().join("partition-0")).expect("removed");
+    let store = FaultyStore::wrap(open_folder_store(made.0.path()));
+    store.refuses_deletes.store(true, Ordering::Relaxed);
+    let in_store = || JobSetup::in_store(Arc::<FaultyStore>::clone(&store));
+    let setup = JobSetup { rows: made.1.rows.clone(), ..in_store() }.with_fence_of_rows();
+    for start in 1..=10 {
+        let halt = match setup.run(ScriptedSource::new(&small_events(), Vec::new())) {
+            RunOutcome::Halted(halt) => halt,
+            other => panic!("start {start} begins with empty state: {other}"),
+        };
+        assert!(matches!(halt, Halt::DamagedState(DamagedState::MissingCheckpoint { .. })), "{halt}");
+    }
+    let without_fence = in_store();
+    without_fence.run(ScriptedSource::new(&small_events(), Vec::new())).expect_end();
+    assert_eq!(sorted_rows(&without_fence.rows.lines()), expected_rows());
 }

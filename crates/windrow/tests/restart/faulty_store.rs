@@ -19,6 +19,8 @@ pub(crate) struct FaultyStore {
     pub(crate) refused_creates: AtomicU64,
     /// `create` overwrites existing objects, as stores without conditional writes do.
     pub(crate) overwrites_existing: AtomicBool,
+    /// `delete_objects` fails, as for a user without this permission.
+    pub(crate) refuses_deletes: AtomicBool,
     calls: AtomicU64,
 }
 
@@ -31,6 +33,7 @@ impl FaultyStore {
             is_full: AtomicBool::new(false),
             refused_creates: AtomicU64::new(0),
             overwrites_existing: AtomicBool::new(false),
+            refuses_deletes: AtomicBool::new(false),
             calls: AtomicU64::new(0),
         })
     }
@@ -71,6 +74,9 @@ impl CheckpointStore for FaultyStore {
     }
 
     fn delete_objects(&self, names: &[String]) -> Result<(), StoreFault> {
+        if self.refuses_deletes.load(Ordering::Relaxed) {
+            return Err(StoreFault::Refused(share_error("no permission to delete")));
+        }
         self.call_with_faults(|| self.inner.delete_objects(names))
     }
 
