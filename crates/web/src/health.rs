@@ -66,6 +66,9 @@ pub fn describe_unreadiness(report: &InstanceReport) -> Vec<String> {
         InstanceState::Stopping => reasons.push("stopping".to_owned()),
         InstanceState::Running => {}
     }
+    if report.owned_partitions.is_empty() && !report.parked_partitions.is_empty() {
+        reasons.push("all partitions of this instance are parked because of faults".to_owned());
+    }
     let describe = |name: &str, dependency: &ReachabilityReport| {
         dependency.unreachable_since_ms.map(|_| match &dependency.unreachable_reason {
             Some(reason) if reason.starts_with(NOT_ACKNOWLEDGED) => format!("{name}: {reason}"),

@@ -2,8 +2,8 @@
 //!
 //! Owns: the decision to halt the job if no checkpoint may be used. Does not own: which checkpoint is best
 //! (`checkpoint_limits`), how a shard is restored from its state objects (`restore_shard`).
-//! Invariants: (1) An unreadable checkpoint is logged, and the next best checkpoint is used. (2) The job halts if all
-//! checkpoints of a partition are unreadable. (3) The job halts if the state belongs to another job.
+//! Invariants: (1) An unreadable checkpoint is logged, and the next best checkpoint is used. (2) A partition is not opened
+//! if all its checkpoints are unreadable. (3) The job halts if the state belongs to another job.
 
 use tracing::{error, warn};
 use windrow_core::BaseOrDelta;

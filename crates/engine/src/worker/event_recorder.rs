@@ -6,6 +6,7 @@
 //! occurrence. Invariant: no other file of the worker logs an occurrence that is also counted, so that the log and the
 //! metrics agree.
 
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -121,13 +122,13 @@ impl WorkerEventRecorder {
     }
 
     /// Notes that the worker has parked a partition, or that an attempt to open it has failed. Logs only the first
-    /// failure, and one with another fault.
+    /// failure, and one with a fault of another kind: the text of a lost offset changes with the end of the partition.
     pub(super) fn record_partition_parked(&self, partition: Partition, fault: Halt, retry_delay: Duration) {
         let now_ms = self.clock.wall_now_ms();
-        let text = ErrorChain(&fault).to_string();
+        let (text, fault_kind) = (ErrorChain(&fault).to_string(), mem::discriminant(&fault));
         let latest = ParkedPartition { parked_at_ms: now_ms, attempted_at_ms: now_ms, retry_delay, fault };
         let known = self.metrics.parked_partitions.note_failed_attempt(partition, latest);
-        let is_known_fault = known.as_ref().is_some_and(|known| ErrorChain(&known.fault).to_string() == text);
+        let is_known_fault = known.as_ref().is_some_and(|known| mem::discriminant(&known.fault) == fault_kind);
         let retry_in_s = retry_delay.as_secs();
         if is_known_fault {
             debug!(partition, retry_in_s, "the fault of the parked partition lasts");

@@ -4,7 +4,8 @@
 //! it, but it does not concern the other partitions.
 //! Owns: the decision between parking and a halt, and when a parked partition is opened again. Does not own: the
 //! detection of faults.
-//! Invariants: (1) A parked partition writes no row and no checkpoint. Its checkpoints stay as they are. (2) After the
+//! Invariants: (1) The worker computes no row and takes no checkpoint of a parked partition. Rows that
+//! were computed before may still be written. The checkpoints stay as they are. (2) After the
 //! source has lost records that this worker had read, no attempt opens the partition again: the source may have received
 //! other records at the same offsets.
 
@@ -53,7 +54,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
     }
 
     /// Lets a requested savepoint fail at once if a partition is parked, because it would lack the partition.
-    pub(super) fn refuse_savepoint_without_parked_partitions(&mut self) -> Result<(), Halt> {
+    pub(super) fn refuse_incomplete_savepoint(&mut self) -> Result<(), Halt> {
         let (Some(config), Some(thread)) = (&self.checkpoint_config, &self.checkpoint_thread) else { return Ok(()) };
         let Some(request) = config.current_savepoint_request.current_request() else { return Ok(()) };
         for (&partition, tracked) in &mut self.partitions {

@@ -247,6 +247,11 @@ impl TrackedPartition {
         Ok(delay)
     }
 
+    /// Lets the next parking begin with the shortest delay: the partition has completed a checkpoint since it was opened.
+    pub(super) const fn reset_park_delay(&mut self) {
+        self.park_delay.reset();
+    }
+
     /// Notes that the source has lost records that this worker has read, and which offsets it still holds.
     pub(super) fn mark_log_truncated(&mut self, held_offsets: HeldOffsets) {
         let earlier = self.held_offsets_after_truncation.unwrap_or(held_offsets);
@@ -402,9 +407,7 @@ impl TrackedPartition {
     }
 
     pub(super) fn start_running(&mut self, owned: OwnedPartition, now: Duration) -> Result<(), IllegalTransition> {
-        self.transition(PhaseName::Running, now, |_| (PartitionPhase::Running(Box::new(owned)), ()))?;
-        self.park_delay.reset();
-        Ok(())
+        self.transition(PhaseName::Running, now, |_| (PartitionPhase::Running(Box::new(owned)), ()))
     }
 
     /// Starts a snapshot. A running partition moves to the phase `Snapshotting`; a draining partition stays in the

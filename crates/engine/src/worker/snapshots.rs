@@ -53,7 +53,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         if self.checkpoint_thread.is_none() {
             return Ok(());
         }
-        self.refuse_savepoint_without_parked_partitions()?;
+        self.refuse_incomplete_savepoint()?;
         self.save_snapshot_bytes(self.snapshot_limits().save_bytes_per_poll)?;
         self.begin_due_snapshot()?;
         self.request_snapshot_completions()
@@ -263,6 +263,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         match (outcome, snapshot_purpose) {
             (SnapshotOutcome::Complete { size, next_base_or_delta, .. }, SnapshotPurpose::Checkpoint) => {
                 owned.shard.end_snapshot(SnapshotStorageOutcome::Stored);
+                tracked.reset_park_delay();
                 let Some(snapshot) = tracked.end_snapshot(now)? else { return Ok(()) };
                 let Some(owned) = tracked.owned_partition_mut() else { return Ok(()) };
                 owned.checkpoint_progress = CheckpointProgress {

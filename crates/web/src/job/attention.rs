@@ -126,8 +126,8 @@ impl JobReport {
         if let Some(lasting_ms) = unreachable_for(&store) {
             let level =
                 if lasting_ms > interval_ms.saturating_mul(10) { AttentionLevel::Act } else { AttentionLevel::Soon };
-            let remedy = "Make the store (checkpoint.store) reachable and writable. Events are processed meanwhile, \
-                          but a restart would go back to the last checkpoint.";
+            let remedy = "Make the store (checkpoint.store) reachable and writable. Partitions that are open are \
+                          processed meanwhile, but a restart would go back to the last checkpoint.";
             list.add(level, describe("The checkpoint store", &store, lasting_ms), remedy);
         }
     }

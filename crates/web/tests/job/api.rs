@@ -95,6 +95,17 @@ fn a_parked_partition_is_listed_with_its_fault() {
 }
 
 #[test]
+fn an_instance_whose_partitions_are_all_parked_is_not_ready() {
+    let mut report = instance_report("00000000000000aa", &[]);
+    report.parked_partitions = vec![ParkedPartitionReport { partition: 1, ..ParkedPartitionReport::default() }];
+    let site = TestServer::with("memory:", report, None);
+    assert_eq!(site.get("/readyz").errors(), "all partitions of this instance are parked because of faults");
+    let mut report = instance_report("00000000000000bb", &[0]);
+    report.parked_partitions = vec![ParkedPartitionReport { partition: 1, ..ParkedPartitionReport::default() }];
+    assert_eq!(TestServer::with("memory:", report, None).get("/readyz").status, 200);
+}
+
+#[test]
 fn partitions_without_an_owner_are_there() {
     let site = TestServer::with("memory:", instance_report("00000000000000aa", &[0, 2]), None);
     let said = site.json("/api/partitions");

@@ -134,6 +134,7 @@ fn a_partition_whose_offset_is_lost_is_parked() {
     wait_until("the partition is parked", || read_log(&log).contains(PARKED));
     assert!(read_log(&log).contains("no longer holds offset 10, at which reading continues"), "{}", read_log(&log));
     running.stop(&log);
+    assert_eq!(read_log(&log).matches(PARKED).count(), 1, "{}", read_log(&log));
     assert_eq!(kafka.committed_offsets(&run.group, &topic, 2), [10, 30], "the parked partition stays as it is");
 
     let running = run.start(&["--set", "source.kafka.on_lost_offset=earliest"], &log);

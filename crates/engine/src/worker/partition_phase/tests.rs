@@ -180,7 +180,7 @@ fn a_partition_that_is_fenced_again_keeps_the_offset_that_can_be_confirmed() {
     assert_eq!((tracked.repeated_fencing.fence_count, tracked.repeated_fencing.ownership_check_offset), (2, Some(40)));
 }
 
-/// A partition that runs again begins with the shortest delay if it is parked later.
+/// A partition that has completed a checkpoint begins with the shortest delay if it is parked later.
 #[test]
 fn a_parked_partition_is_opened_again_after_growing_delays() {
     let seconds = Duration::from_secs;
@@ -194,6 +194,7 @@ fn a_parked_partition_is_opened_again_after_growing_delays() {
     assert_eq!(delays, [5, 10, 20, 40, 80, 160, 300, 300].map(seconds));
     tracked.start_claiming(None, seconds(9)).expect("opening");
     tracked.start_running(*sample_owned_partition(), seconds(9)).expect("claiming");
+    tracked.reset_park_delay();
     assert_eq!(tracked.park(seconds(10)), Ok(seconds(5)));
     assert!(matches!(tracked.phase, PartitionPhase::Parked { retry_at } if retry_at == seconds(15)), "{tracked:?}");
 }
