@@ -19,7 +19,7 @@ use windrow_engine::halt::InputFault;
 use windrow_engine::{
     CheckpointStore, CheckpointStoreOpener, CommitWait, FenceToken, FlushTicket, Halt, NoDeadLetterSink, NoRowFence,
     Offset, Partition, PartitionOffsets, PollOutcome, Sink, Source, SourceRecord, StartOffset, StartOffsets,
-    StopSignal, SystemClock, Worker, WorkerMetrics, WorkerParts,
+    StopSignal, SystemClock, UnknownLogHistory, Worker, WorkerMetrics, WorkerParts,
 };
 use windrow_spec::{Pipeline, SHIPPED_PIPELINE, parse};
 
@@ -114,6 +114,7 @@ impl Source for TrafficSource {
                 key: None,
                 payload,
                 timestamp_ms: None,
+                leader_epoch: None,
                 unreadable_reason: None,
             })?;
         }
@@ -196,6 +197,7 @@ fn checkpoints(store: Arc<dyn CheckpointStore>, every: Duration) -> CheckpointCo
         current_savepoint_request: Default::default(),
         row_fence: Arc::new(NoRowFence),
         topic_identity_check: Arc::new(|| Ok(None)),
+        log_history: Arc::new(UnknownLogHistory),
         checkpoint_interval: every,
         kept_checkpoints_per_partition: 3,
         restore_source: None,

@@ -133,6 +133,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             partition,
             epoch: EPOCH,
             row_counts: counts,
+            checkpoint_rows: Vec::new(),
+            read_position: None,
             missing_rows: MissingRowsPolicy::GrantClaim,
         })?;
     }

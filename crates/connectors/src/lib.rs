@@ -37,6 +37,7 @@
 //! | `kafka/browse/groups/coordinator_requests.rs` | requests to the brokers that coordinate groups |
 //! | `kafka/browse/groups/details.rs` | summaries of all groups, or the details of one |
 //! | `kafka/browse/groups/members.rs` | descriptions of groups in one format |
+//! | `kafka/browse/log_history.rs` | whether a partition still holds the records before a position |
 //! | `kafka/browse/newest_records.rs` | a topic's newest records, read from the end of each partition |
 //! | `kafka/browse/offsets.rs` | the first and end offsets of partitions |
 //! | `kafka/browse/page.rs` | the parts of a page: records of all partitions, ordered by timestamp |
@@ -82,6 +83,7 @@
 //! | `kafka/source/assignment_mode.rs` | which partitions are read |
 //! | `kafka/source/bounded_partitions.rs` | how far bounded reading has come |
 //! | `kafka/source/kafka_source.rs` | the source: the calls of the worker |
+//! | `kafka/source/leader_epoch.rs` | leader epochs of records and start positions |
 //! | `kafka/source/offset_commit.rs` | commits in bounded time |
 //! | `kafka/source/read_progress.rs` | the next offset of each partition |
 //! | `kafka/source/record_consumer.rs` | the consumer that reads records |

@@ -81,7 +81,9 @@ mod thread_messages;
 
 pub(crate) use checkpoint_thread_handle::CheckpointThreadHandle;
 pub use config::{CheckpointConfig, PartitionFaultPolicy, RestoreSource, StateIdentity, TopicIdentityCheck};
-pub use manifest::{CheckpointId, CheckpointLayer, CheckpointManifest, EarlierCut, StatePart, StoredView};
+pub use manifest::{
+    CheckpointId, CheckpointLayer, CheckpointManifest, EarlierCut, FormerNumbering, StatePart, StoredView,
+};
 pub use missing_rows::MissingRows;
 pub use object_errors::{ObjectDamage, ObjectFault, UnusableObject};
 pub use object_names::{default_savepoint_folder, escape_name_segment, partition_folder};

@@ -8,10 +8,11 @@
 //! in every run ([`windrow_core::Row::row_number`]). A worker that resumes from a checkpoint therefore knows which rows
 //! are already written, and does not write these rows again. So an older row never replaces a newer row. (3) The row store
 //! may lose acknowledged rows, for example by a failover to a replica that lags. Then the fence is as old as the rows, so
-//! a claim shows which rows are missing.
+//! a claim shows which rows are missing. (4) The row store saves with the rows the position up to which records were read
+//! for them. So the next owner notices rows of records that the log has lost since.
 
-use crate::Halt;
 use crate::identifiers::{Epoch, FenceToken, Partition};
+use crate::{Halt, LogPosition};
 
 /// The number of rows that a partition has produced for one feature view.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -34,7 +35,12 @@ pub struct PartitionClaim {
     pub epoch: Epoch,
     /// The row counts from the partition's checkpoint, one for each view, in the order of the pipeline's views.
     pub row_counts: Vec<ViewRowCount>,
-    /// What the row store does if it lacks rows that `row_counts` includes.
+    /// The rows that the partition's checkpoint counts, for each view that the checkpoint and the pipeline have. Where the
+    /// claim begins a new numbering, they have other fingerprints than `row_counts`.
+    pub checkpoint_rows: Vec<CountedRows>,
+    /// The position at which the worker begins to read; `None` if unknown.
+    pub read_position: Option<LogPosition>,
+    /// What the row store does if it lacks rows that `checkpoint_rows` includes.
     pub missing_rows: MissingRowsPolicy,
 }
 
@@ -48,11 +54,38 @@ pub enum MissingRowsPolicy {
 }
 
 impl PartitionClaim {
-    /// Returns how many of the rows that this claim counts are missing in the row store. `stored` holds the row counts
-    /// of the partition's fence; `None` if there is no fence.
+    /// Returns how many of the rows that the checkpoint counts are missing in the row store. `stored` holds the row
+    /// counts of the partition's fence; `None` if there is no fence.
     #[must_use]
     pub fn count_missing_rows(&self, stored: Option<&[ViewRowCount]>) -> u64 {
-        self.row_counts.iter().map(|count| count.count_rows_missing_in(stored)).sum()
+        self.checkpoint_rows.iter().map(|rows| rows.count_missing_in(stored)).sum()
+    }
+}
+
+/// The rows of one view that a checkpoint counts, with all numberings by which the row store may know them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CountedRows {
+    /// The row count of the checkpoint.
+    pub newest_numbering: ViewRowCount,
+    /// The numberings before, newest first. Each has the number of the last row that the checkpoint includes of it.
+    pub former_numberings: Vec<ViewRowCount>,
+}
+
+impl CountedRows {
+    /// Returns how many of these rows are missing in the row store. `stored` holds the row counts of the partition's
+    /// fence. Without a fence, all rows are missing: the row store may have removed some of them before, because their
+    /// time to live had ended. Returns 0 if the row store knows none of the numberings, because nothing is known about
+    /// the rows then.
+    #[must_use]
+    pub fn count_missing_in(&self, stored: Option<&[ViewRowCount]>) -> u64 {
+        let last = self.newest_numbering.last_row_number;
+        let Some(stored) = stored else { return last };
+        let mut numberings = std::iter::once(&self.newest_numbering).chain(&self.former_numberings);
+        let known = numberings.find_map(|numbering| {
+            let stored = numbering.find_comparable_count(stored)?;
+            Some(stored.last_row_number.min(numbering.last_row_number))
+        });
+        known.map_or(0, |known| last.saturating_sub(known))
     }
 }
 
@@ -64,27 +97,23 @@ impl ViewRowCount {
         let same_view = stored.iter().find(|known| known.view == self.view);
         same_view.filter(|known| known.row_numbering_fingerprint == self.row_numbering_fingerprint)
     }
+}
 
-    /// Returns how many of this count's rows are missing in the row store. `stored` holds the row counts of the
-    /// partition's fence. Without a fence, all rows are missing. Returns 0 if no stored row count is comparable, because
-    /// nothing is known about the rows then.
-    #[must_use]
-    pub fn count_rows_missing_in(&self, stored: Option<&[ViewRowCount]>) -> u64 {
-        match stored {
-            None => self.last_row_number,
-            Some(stored) => self
-                .find_comparable_count(stored)
-                .map_or(0, |known| self.last_row_number.saturating_sub(known.last_row_number)),
-        }
-    }
+/// What a row store tells the owner of a granted claim.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct GrantedClaim {
+    /// For each view, the number of the last row in the row store. No number is smaller than the claim's number for the
+    /// same view.
+    pub last_written_row_number_by_view: Vec<u64>,
+    /// The position after the record that caused the last of these rows; `None` if unknown.
+    pub read_position: Option<LogPosition>,
 }
 
 /// The row store's answer to a [`PartitionClaim`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ClaimOutcome {
-    /// The row store grants the claim. The list holds, for each view, the number of the last row in the row store. No
-    /// number is smaller than the claim's number for the same view.
-    Granted(Vec<u64>),
+    /// The row store grants the claim.
+    Granted(GrantedClaim),
     /// The row store refuses the claim, because it has already granted a claim to the partition under an epoch that is
     /// equal or larger. This variant holds that epoch.
     Stale(Epoch),
@@ -113,7 +142,10 @@ pub struct NoRowFence;
 
 impl RowFence for NoRowFence {
     fn claim_partition(&self, claim: &PartitionClaim) -> Result<ClaimOutcome, Halt> {
-        Ok(ClaimOutcome::Granted(claim.row_counts.iter().map(|count| count.last_row_number).collect()))
+        Ok(ClaimOutcome::Granted(GrantedClaim {
+            last_written_row_number_by_view: claim.row_counts.iter().map(|count| count.last_row_number).collect(),
+            read_position: claim.read_position,
+        }))
     }
 }
 

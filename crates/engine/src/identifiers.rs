@@ -15,6 +15,10 @@ pub type PartitionOffsets = BTreeMap<Partition, Offset>;
 /// The number of a claim to a partition. Each claim has a larger epoch than all earlier claims to the same partition.
 pub type Epoch = u64;
 
+/// Kafka's number of a partition's leader. Each leader has a larger number than all earlier leaders of the partition. Not
+/// to be confused with [`Epoch`], which numbers claims.
+pub type LeaderEpoch = i32;
+
 /// Identifies the owner of a partition in one epoch. A worker sends every row together with its fence token. The row
 /// store can therefore refuse the rows of former owners.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -132,6 +132,7 @@
 //! |---|---|
 //! | `source.rs` | the interface to the input: records, offsets, changes of partitions |
 //! | `sink.rs` | the interface to the output: rows and flushes |
+//! | `log_history.rs` | whether the log still holds the records before a position |
 //! | `fence.rs` | the interface to the fence of a row store |
 //! | `dead_letters.rs` | the interface to dead letters, and what a dead letter contains |
 //! | `clock.rs` | the interface to time; the engine's only access to the clocks |
@@ -224,6 +225,7 @@ mod fence;
 pub mod halt;
 mod identifiers;
 mod job;
+mod log_history;
 mod manual_clock;
 mod message_channel;
 mod metrics;
@@ -242,12 +244,13 @@ pub use dead_letters::{DeadLetter, DeadLetterSink, NoDeadLetterSink, RefusedRow}
 pub use decode::{DecodeError, DecodeRules, EventDecoder, MAX_RECORD_BYTES};
 pub use fault_class::FaultClass;
 pub use fence::{
-    ClaimOutcome, LostPartition, MissingRowsPolicy, NoRowFence, PartitionClaim, PartitionLossReason, RowFence,
-    ViewRowCount,
+    ClaimOutcome, CountedRows, GrantedClaim, LostPartition, MissingRowsPolicy, NoRowFence, PartitionClaim,
+    PartitionLossReason, RowFence, ViewRowCount,
 };
 pub use halt::Halt;
-pub use identifiers::{Epoch, FenceToken, Offset, Partition, PartitionOffsets};
+pub use identifiers::{Epoch, FenceToken, LeaderEpoch, Offset, Partition, PartitionOffsets};
 pub use job::JobDefinition;
+pub use log_history::{LogHistory, LogHistoryFault, LogPosition, UnknownLogHistory};
 pub use manual_clock::ManualClock;
 pub use metrics::{
     CheckpointMetrics, CheckpointRecord, CheckpointState, Counter, DeadLetterRecord, FeatureOverflowCounts, Histogram,

@@ -12,7 +12,7 @@ use std::time::Duration;
 use windrow_core::{LateEvent, Row};
 
 use crate::identifiers::FenceToken;
-use crate::{Counter, Halt, LostPartition, RefusedRow};
+use crate::{Counter, Halt, LogPosition, LostPartition, RefusedRow};
 
 /// Identifies a flush of a sink. A flush includes all rows that the sink accepted before the flush started. A later
 /// flush never has a smaller ticket.
@@ -27,6 +27,8 @@ pub struct TriggerRecord {
     /// The Kafka timestamp of the record (`CreateTime` or `LogAppendTime`), in epoch milliseconds. `None` if the source
     /// has no timestamps.
     pub record_timestamp_ms: Option<i64>,
+    /// The position after the record.
+    pub next_position: LogPosition,
 }
 
 /// A worker's interface to the row store.
@@ -36,7 +38,7 @@ pub trait Sink {
     fn write_row(&mut self, fence_token: FenceToken, row: Row<'_>);
 
     /// Tells the sink which record caused the rows that the worker writes next. `None` means that the end of the input
-    /// caused them. Only sinks that measure how fresh the rows are use this record.
+    /// caused them. Sinks measure with it how fresh the rows are, and fences store its position.
     fn set_trigger_record(&mut self, _trigger: Option<TriggerRecord>) {}
 
     /// Returns a counter of the nanoseconds for which [`Self::write_row`] has blocked. The counter already grows while

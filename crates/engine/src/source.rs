@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::Halt;
 use crate::halt::LostOffset;
-use crate::identifiers::{Offset, Partition, PartitionOffsets};
+use crate::identifiers::{LeaderEpoch, Offset, Partition, PartitionOffsets};
+use crate::{Halt, LogPosition};
 
 /// A record that the worker borrows from the source while it processes the record.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +24,8 @@ pub struct SourceRecord<'a> {
     /// The Kafka timestamp of the record (`CreateTime` or `LogAppendTime`), in epoch milliseconds. `None` if the source
     /// has no timestamps.
     pub timestamp_ms: Option<i64>,
+    /// The leader epoch of the record; `None` if the source has none.
+    pub leader_epoch: Option<LeaderEpoch>,
     /// The reason why the source could not read this record; `None` for a readable record. One unreadable record can
     /// stand for several consecutive records. It then has the offset of the last of them.
     pub unreadable_reason: Option<&'a str>,
@@ -202,6 +204,11 @@ pub trait Source {
     /// # Errors
     /// Fails if the input rejects the request.
     fn accept_assignment(&mut self, partitions: &[Partition]) -> Result<(), Halt>;
+
+    /// Tells the source the leader epoch of the record before each start offset. If a partition has lost this record when
+    /// the source starts to read there, [`Self::poll`] returns [`PollOutcome::LogTruncated`]. Sources without leader
+    /// epochs ignore this.
+    fn note_start_positions(&mut self, _positions: &BTreeMap<Partition, LogPosition>) {}
 
     /// Starts reading the assigned `partitions` at `start_offsets`, also those that are already being read. A partition
     /// without an entry in `start_offsets` starts at the start position that the pipeline sets.

@@ -13,8 +13,8 @@ use windrow_engine::checkpoint::StateIdentity;
 use windrow_engine::{
     CheckpointConfig, CheckpointStore, Clock, DecodeRules, EventDecoder, GroupDeparture, Halt, JobDefinition,
     ListedObject, ManualClock, NoDeadLetterSink, NoRowFence, Partition, PartitionOffsets, PollOutcome,
-    RecordPlacementRules, SourceRecord, StopSignal, StoreFault, SystemClock, Worker, WorkerMetrics, WorkerOutcome,
-    WorkerParts,
+    RecordPlacementRules, SourceRecord, StopSignal, StoreFault, SystemClock, UnknownLogHistory, Worker, WorkerMetrics,
+    WorkerOutcome, WorkerParts,
 };
 
 use scripted_worker::{InstantSink, RowHandler, ScriptedSource, SourceScript};
@@ -138,7 +138,7 @@ impl Script {
     fn deliver(partition: Partition, each: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>) -> Result<(), Halt> {
         let payload = Some(&br#"{"user_id":"u","event_time":0}"#[..]);
         let (key, timestamp_ms, unreadable_reason) = (None, None, None);
-        each(SourceRecord { partition, offset: 0, key, payload, timestamp_ms, unreadable_reason })
+        each(SourceRecord { partition, offset: 0, key, payload, timestamp_ms, leader_epoch: None, unreadable_reason })
     }
 }
 
@@ -236,6 +236,7 @@ fn run_script(store: &Arc<HangingStore>, steps: Vec<Step>) -> Vec<SourceCall> {
         current_savepoint_request: Default::default(),
         row_fence: Arc::new(NoRowFence),
         topic_identity_check: Arc::new(|| Ok(None)),
+        log_history: Arc::new(UnknownLogHistory),
         checkpoint_interval: HANG_TIMEOUT,
         kept_checkpoints_per_partition: 3,
         restore_source: None,

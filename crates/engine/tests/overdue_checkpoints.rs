@@ -14,7 +14,7 @@ use windrow_engine::checkpoint::{PartitionFaultPolicy, SnapshotLimits, StateIden
 use windrow_engine::{
     CheckpointConfig, CheckpointStore, Clock, CommitWait, DecodeRules, EventDecoder, Halt, JobDefinition, ListedObject,
     ManualClock, NoDeadLetterSink, NoRowFence, Offset, Partition, PartitionOffsets, PollOutcome, RecordPlacementRules,
-    SourceRecord, StopSignal, StoreFault, SystemClock, Worker, WorkerMetrics, WorkerParts,
+    SourceRecord, StopSignal, StoreFault, SystemClock, UnknownLogHistory, Worker, WorkerMetrics, WorkerParts,
 };
 
 use scripted_worker::{InstantSink, RowHandler, ScriptedSource, SourceScript};
@@ -78,7 +78,15 @@ impl SourceScript for SteadyRecords {
             for partition in PARTITIONS {
                 let payload = Some(payload.as_bytes());
                 let (key, timestamp_ms, unreadable_reason) = (None, None, None);
-                each(SourceRecord { partition, offset: self.offset, key, payload, timestamp_ms, unreadable_reason })?;
+                each(SourceRecord {
+                    partition,
+                    offset: self.offset,
+                    key,
+                    payload,
+                    timestamp_ms,
+                    leader_epoch: None,
+                    unreadable_reason,
+                })?;
             }
             self.offset += 1;
         }
@@ -173,6 +181,7 @@ fn every_partition_gets_its_turn() {
         current_savepoint_request: Default::default(),
         row_fence: Arc::new(NoRowFence),
         topic_identity_check: Arc::new(|| Ok(None)),
+        log_history: Arc::new(UnknownLogHistory),
         checkpoint_interval: POLL_INTERVAL,
         kept_checkpoints_per_partition: 3,
         restore_source: None,

@@ -14,7 +14,8 @@ use windrow_engine::{
     CheckpointConfig, CheckpointStore, CheckpointStoreOpener, Clock, CommitWait, DecodeRules, EventDecoder, FenceToken,
     FlushTicket, Halt, HeldOffsets, JobDefinition, ListedObject, ManualClock, NoDeadLetterSink, NoRowFence, Offset,
     Partition, PartitionOffsets, PollOutcome, RecordPlacementRules, Sink, Source, SourceRecord, StartOffset,
-    StartOffsets, StopSignal, StoreFault, SystemClock, Worker, WorkerMetrics, WorkerOutcome, WorkerParts,
+    StartOffsets, StopSignal, StoreFault, SystemClock, UnknownLogHistory, Worker, WorkerMetrics, WorkerOutcome,
+    WorkerParts,
 };
 
 /// The longest wait for an expected event, in real time.
@@ -146,6 +147,7 @@ impl Source for TopicSource {
                 key: None,
                 payload: Some(payload.as_bytes()),
                 timestamp_ms: None,
+                leader_epoch: None,
                 unreadable_reason: None,
             })?;
             let mut state = self.state.lock();
@@ -327,6 +329,7 @@ impl ParkingJob {
             current_savepoint_request: Default::default(),
             row_fence: Arc::new(NoRowFence),
             topic_identity_check: Arc::new(|| Ok(None)),
+            log_history: Arc::new(UnknownLogHistory),
             checkpoint_interval: Duration::from_secs(1),
             kept_checkpoints_per_partition: 3,
             restore_source: None,

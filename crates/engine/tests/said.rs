@@ -14,8 +14,8 @@ use windrow_core::{
 };
 use windrow_engine::{
     Clock, Counter, DeadLetterRecord, DecodeRules, EventDecoder, Halt, InputProblem, InputProblemKind, JobDefinition,
-    ManualClock, NoDeadLetterSink, Offset, PollOutcome, RecordPlacementRules, RefusedRow, SourceRecord, StopSignal,
-    TimelineMarkKind, TriggerRecord, TruncatedBytes, Worker, WorkerMetrics, WorkerOutcome, WorkerParts,
+    LogPosition, ManualClock, NoDeadLetterSink, Offset, PollOutcome, RecordPlacementRules, RefusedRow, SourceRecord,
+    StopSignal, TimelineMarkKind, TriggerRecord, TruncatedBytes, Worker, WorkerMetrics, WorkerOutcome, WorkerParts,
 };
 
 use scripted_worker::{InstantSink, RowHandler, ScriptedSource, SourceScript};
@@ -59,6 +59,7 @@ impl SourceScript for StepScript {
                         key: key.as_deref(),
                         payload: Some(&payload),
                         timestamp_ms,
+                        leader_epoch: None,
                         unreadable_reason: None,
                     })?;
                     self.offset += 1;
@@ -302,9 +303,15 @@ fn rows_are_due_to_the_record_that_made_their_window_fire() {
     let first =
         ScriptStep::Records(vec![stamped(0, Some(5)), (event_json("b", 500), Some(6)), stamped(1_010, Some(7))]);
     run_worker(sink, [first, ScriptStep::Records(vec![stamped(2_100, None)])]);
-    let due = |event_ms, appended_ms| Some(TriggerRecord { event_time_ms: event_ms, record_timestamp_ms: appended_ms });
+    let due = |event_ms, appended_ms, next_offset| {
+        Some(TriggerRecord {
+            event_time_ms: event_ms,
+            record_timestamp_ms: appended_ms,
+            next_position: LogPosition { offset: next_offset, leader_epoch: None },
+        })
+    };
     // Both users' first window, and the second one of `a`.
-    assert_eq!(*causes.lock(), [due(1_010, Some(7)), due(1_010, Some(7)), due(2_100, None)]);
+    assert_eq!(*causes.lock(), [due(1_010, Some(7), 3), due(1_010, Some(7), 3), due(2_100, None, 4)]);
 }
 
 #[test]

@@ -40,6 +40,7 @@ impl SourceScript for TenEvents {
                         key: None,
                         payload,
                         timestamp_ms: None,
+                        leader_epoch: None,
                         unreadable_reason: None,
                     })?;
                 }

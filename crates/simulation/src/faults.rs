@@ -11,6 +11,10 @@ use parking_lot::Mutex;
 
 use crate::random::SeededRandom;
 use crate::simulation_core::{InstanceIndex, SimulationCore};
+use crate::topic::TopicChange;
+
+/// How often the topic changes, in simulations of a thousand.
+const TOPIC_CHANGES_PER_MILLE: u64 = 40;
 
 /// How a request to the checkpoint store goes wrong.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,6 +36,14 @@ pub(crate) enum ConnectionFaultKind {
     BreaksAfterwards,
     /// The commands arrive late: perhaps after their client has given up.
     ArrivesLate(Duration),
+}
+
+/// Whether producers have written to a new leader before anyone else hears of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum LogGrowth {
+    None,
+    /// More records than were lost.
+    BeyondLostRecords,
 }
 
 /// A fault that happens at a planned time.
@@ -69,6 +81,14 @@ pub(crate) enum FaultAction {
     DamageNewestCheckpoint,
     /// A bit changes in every manifest of a partition.
     DamageAllCheckpoints,
+    /// The topic changes, and the job must halt.
+    ChangeTopic(TopicChange),
+    /// The pipeline gets another view, or loses it again. Each process has the new version from its next start on.
+    ChangePipeline,
+    /// The key of a row gets a value that is no row.
+    OccupyRowKey,
+    /// A partition gets a new leader, which lacks the newest records.
+    ElectLeader { lost_records: usize, new_records: LogGrowth },
 }
 
 /// A fault and its time.
@@ -94,7 +114,7 @@ pub(crate) fn plan_faults(random: &mut SeededRandom, bounds: FaultBounds) -> Vec
     for _ in 0..count {
         let at = random.duration_between(2 * second, bounds.heals_at);
         let instance = random.index_below(bounds.instance_count);
-        let (kind, requests_before) = (random.number_below(40), random.number_below(25));
+        let (kind, requests_before) = (random.number_below(52), random.number_below(25));
         let mut lasting = |shortest, longest| random.duration_between(second * shortest, second * longest);
         let action = match kind {
             0..3 => FaultAction::KillInstance(instance),
@@ -111,6 +131,16 @@ pub(crate) fn plan_faults(random: &mut SeededRandom, bounds: FaultBounds) -> Vec
             33 => FaultAction::EmptyRedis,
             34 => FaultAction::DamageNewestCheckpoint,
             35 => FaultAction::DamageAllCheckpoints,
+            48..51 => FaultAction::ChangePipeline,
+            51 => FaultAction::OccupyRowKey,
+            40..42 => FaultAction::ElectLeader { lost_records: 0, new_records: LogGrowth::None },
+            42..45 => {
+                FaultAction::ElectLeader { lost_records: 1 + random.index_below(60), new_records: LogGrowth::None }
+            }
+            45..48 => FaultAction::ElectLeader {
+                lost_records: 1 + random.index_below(60),
+                new_records: LogGrowth::BeyondLostRecords,
+            },
             _ => FaultAction::FailOverRedis(random.index_below(12)),
         };
         if matches!(
@@ -120,11 +150,37 @@ pub(crate) fn plan_faults(random: &mut SeededRandom, bounds: FaultBounds) -> Vec
             let restart_at = at + random.duration_between(second / 2, second * 20);
             faults.push(PlannedFault { at: restart_at, action: FaultAction::StartInstance(instance) });
         }
+        if action == FaultAction::ChangePipeline {
+            plan_rolling_restart(random, &mut faults, at, bounds.instance_count);
+        }
         faults.push(PlannedFault { at, action });
+    }
+    if random.happens(TOPIC_CHANGES_PER_MILLE) {
+        let at = random.duration_between(4 * second, bounds.heals_at);
+        let change = if random.happens(500) { TopicChange::Recreated } else { TopicChange::PartitionAdded };
+        faults.push(PlannedFault { at, action: FaultAction::ChangeTopic(change) });
     }
     faults.retain(|fault| fault.at < bounds.heals_at);
     faults.sort_by_key(|fault| fault.at);
     faults
+}
+
+/// Stops and starts all instances after `at`, some of them by a kill.
+fn plan_rolling_restart(
+    random: &mut SeededRandom,
+    faults: &mut Vec<PlannedFault>,
+    at: Duration,
+    instance_count: usize,
+) {
+    let second = Duration::from_secs(1);
+    for instance in 0..instance_count {
+        let ends_at = at + random.duration_between(second / 10, second * 5);
+        let is_killed = random.happens(500);
+        let end = if is_killed { FaultAction::KillInstance(instance) } else { FaultAction::StopInstance(instance) };
+        faults.push(PlannedFault { at: ends_at, action: end });
+        let starts_at = ends_at + random.duration_between(second / 2, second * 8);
+        faults.push(PlannedFault { at: starts_at, action: FaultAction::StartInstance(instance) });
+    }
 }
 
 /// Until when an instance is affected by which lasting fault.
@@ -215,7 +271,11 @@ impl ActiveFaults {
             | FaultAction::FailOverRedis(_)
             | FaultAction::EmptyRedis
             | FaultAction::DamageNewestCheckpoint
-            | FaultAction::DamageAllCheckpoints => {}
+            | FaultAction::DamageAllCheckpoints
+            | FaultAction::ChangeTopic(_)
+            | FaultAction::ChangePipeline
+            | FaultAction::OccupyRowKey
+            | FaultAction::ElectLeader { .. } => {}
         }
     }
 

@@ -1,20 +1,21 @@
 //! The main thread of a process: it starts the Redis writer, runs a worker, and ends as `windrow run` does.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use windrow_connectors::redis::{RedisWriter, RedisWriterEnvironment, RedisWriterSettings, WriterCloseOutcome};
 use windrow_engine::checkpoint::{PartitionFaultPolicy, SnapshotLimits, StateIdentity};
 use windrow_engine::halt::ErrorChain;
-use windrow_engine::{
-    CheckpointConfig, Halt, NoDeadLetterSink, StopSignal, Worker, WorkerMetrics, WorkerOutcome, WorkerParts,
-};
+use windrow_engine::{CheckpointConfig, Halt, StopSignal, Worker, WorkerMetrics, WorkerOutcome, WorkerParts};
 
+use crate::dead_letters::SimulatedDeadLetters;
 use crate::redis_client::RedisEndpoint;
 use crate::simulation_core::{CoroutineSpawner, InstanceIndex, VirtualClock};
-use crate::source::SimulatedSource;
+use crate::source::{SimulatedLogHistory, SimulatedSource};
 use crate::store_client::SimulatedStore;
-use crate::world::{InstanceEnding, SavedState, TOPIC, World};
+use crate::topic::TopicChange;
+use crate::world::{ADDED_VIEW, HaltKind, InstanceEnding, PipelineVersion, SavedState, TOPIC, World};
 
 /// The time within which the writer must have written its rows after the worker's end.
 const REDIS_DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -27,7 +28,14 @@ pub(crate) fn run_instance(world: &Arc<World>, instance: InstanceIndex) {
     let stop_signal = world.instances[instance].lock().stop_signal.clone();
     let ending = match run_worker(world, instance, &stop_signal) {
         Ok(saved_everything) => InstanceEnding::Stopped { saved_everything },
-        Err(halt) => InstanceEnding::Halted { reason: ErrorChain(&halt).to_string() },
+        Err(halt) => {
+            let kind = match (&halt, world.topic.change()) {
+                (Halt::TopicRecreated(_), Some(TopicChange::Recreated))
+                | (Halt::PartitionsAdded(_), Some(TopicChange::PartitionAdded)) => HaltKind::ChangedTopic,
+                _ => HaltKind::Unexplained,
+            };
+            InstanceEnding::Halted { kind, reason: ErrorChain(&halt).to_string() }
+        }
     };
     world.core.record(|| format!("process ends: {ending:?}"));
     world.instances[instance].lock().ending = Some(ending);
@@ -44,17 +52,18 @@ fn run_worker(world: &Arc<World>, instance: InstanceIndex, stop: &StopSignal) ->
         in_process_server: Some(Arc::new(RedisEndpoint { world: Arc::clone(world), instance })),
     };
     let settings = RedisWriterSettings::default();
-    let writer = match RedisWriter::start_in_environment(&world.pipeline, settings, stop.clone(), environment) {
+    let PipelineVersion { pipeline, job } = world.current_pipeline();
+    let writer = match RedisWriter::start_in_environment(pipeline, settings, stop.clone(), environment) {
         Err(_) if stop.is_requested() => return Ok(SavedState::Everything),
         writer => writer?,
     };
-    let metrics = WorkerMetrics::new(world.job.views.len());
+    let metrics = WorkerMetrics::new(job.views.len());
     world.instances[instance].lock().metrics = Some(Arc::clone(&metrics));
     let mut worker = Worker::new(WorkerParts {
-        job: world.job.clone(),
+        job: job.clone(),
         source: SimulatedSource::join_group(Arc::clone(world), instance),
         sink: writer.create_worker_sink(),
-        dead_letter_sink: NoDeadLetterSink,
+        dead_letter_sink: SimulatedDeadLetters::new(Arc::clone(world), instance),
         clock,
         checkpoint_config: Some(create_checkpoint_config(world, instance, &writer)),
         stop_signal: stop.clone(),
@@ -72,21 +81,25 @@ fn run_worker(world: &Arc<World>, instance: InstanceIndex, stop: &StopSignal) ->
 
 fn create_checkpoint_config(world: &Arc<World>, instance: InstanceIndex, writer: &RedisWriter) -> CheckpointConfig {
     let start_count = world.instances[instance].lock().start_count;
+    let topic = Arc::clone(&world.topic);
+    let (topic_id, partition_count) = (topic.topic_id(), topic.partition_count());
     CheckpointConfig {
         state_identity: StateIdentity {
-            pipeline_name: world.pipeline.name.clone(),
+            pipeline_name: world.current_pipeline().pipeline.name.clone(),
             topic: TOPIC.to_owned(),
-            topic_id: Some(world.topic.topic_id.clone()),
-            partition_count: world.partition_count,
+            topic_id: Some(topic_id.to_owned()),
+            partition_count,
         },
         checkpoint_store: Arc::new(SimulatedStore { world: Arc::clone(world), instance }),
         current_savepoint_request: Default::default(),
         row_fence: Arc::new(writer.create_fence_claimer()),
-        topic_identity_check: Arc::new(|| Ok(None)),
+        topic_identity_check: Arc::new(move || topic.verify_unchanged(topic_id, partition_count).map(|()| None)),
+        log_history: Arc::new(SimulatedLogHistory { world: Arc::clone(world), instance }),
         checkpoint_interval: world.checkpoint_interval,
         kept_checkpoints_per_partition: 3,
         restore_source: None,
-        droppable_view_names: Default::default(),
+        // While the pipeline is replaced, a process without the view may continue a checkpoint with it.
+        droppable_view_names: BTreeSet::from([ADDED_VIEW.to_owned()]),
         accepts_added_partitions: false,
         partition_fault_policy: PartitionFaultPolicy::Park,
         snapshot_limits: SNAPSHOT_LIMITS,

@@ -19,6 +19,7 @@
 //! |---|---|
 //! | `consumer_group.rs` | members, heartbeats, assignments, commits |
 //! | `coroutine.rs` | the code of a thread as a coroutine |
+//! | `dead_letters.rs` | dead letters, and the loss of those that are not stored yet |
 //! | `faults.rs` | which faults happen, and when |
 //! | `instance.rs` | the main thread of a process |
 //! | `oracle.rs` | what must be true of rows, checkpoints and commits |
@@ -41,6 +42,7 @@
 
 mod consumer_group;
 mod coroutine;
+mod dead_letters;
 mod faults;
 mod instance;
 mod oracle;

@@ -23,6 +23,8 @@ use crate::redis_keys::{StoredHash, StoredKeys, StoredValue};
 use crate::simulation_core::{InstanceIndex, InstanceProcess, SimulationCore};
 
 const FENCE_KEY_PREFIX: &[u8] = b"windrow:fence:";
+/// The keys of the view that the pipeline has only at times. Its rows depend on the offset at which it was added.
+const ADDED_VIEW_KEY_PREFIX: &[u8] = b"added:";
 
 /// The fields of a row in Redis.
 type RowFields = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -92,6 +94,16 @@ pub struct SimulationCounts {
     pub kills: u64,
     /// Partitions that a process has parked.
     pub parked_partitions: u64,
+    /// Elections of a leader that lacked records.
+    pub log_truncations: u64,
+    /// Changes of the topic after which the job must halt.
+    pub topic_changes: u64,
+    /// Changes of the pipeline.
+    pub pipeline_changes: u64,
+    /// Stored dead letters of records. A record can have several.
+    pub dead_letters: u64,
+    /// Stored dead letters of refused rows.
+    pub refused_rows: u64,
 }
 
 impl AddAssign for SimulationCounts {
@@ -104,6 +116,11 @@ impl AddAssign for SimulationCounts {
         self.exempt_keys += other.exempt_keys;
         self.kills += other.kills;
         self.parked_partitions += other.parked_partitions;
+        self.log_truncations += other.log_truncations;
+        self.topic_changes += other.topic_changes;
+        self.pipeline_changes += other.pipeline_changes;
+        self.dead_letters += other.dead_letters;
+        self.refused_rows += other.refused_rows;
     }
 }
 
@@ -112,6 +129,18 @@ pub(crate) struct RowOracle {
     job: JobDefinition,
     shards: BTreeMap<Partition, Shard>,
     sequences: BTreeMap<Vec<u8>, Vec<ExpectedRow>>,
+    /// The rows that the shard computed from records that the topic has lost since.
+    rows_of_lost_records: BTreeMap<Vec<u8>, BTreeSet<RowFields>>,
+    /// The partitions that have lost records. Their rows may go back for a time.
+    partitions_with_lost_records: BTreeSet<Partition>,
+    /// Whether the pipeline has changed. Then rows after a checkpoint are written again, and may go back for a time.
+    has_changed_numbering: bool,
+    /// The keys of rows that hold something else.
+    occupied_keys: BTreeSet<Vec<u8>>,
+    /// For each partition the number of its records, and the offsets of those that are not events.
+    record_counts: BTreeMap<Partition, Offset>,
+    malformed_records: BTreeMap<Partition, BTreeSet<Offset>>,
+    dead_letters: BTreeSet<(Partition, Offset)>,
     manifests: BTreeMap<Partition, Vec<ObservedManifest>>,
     lost_rows: Vec<LostRows>,
     last_failover_ms: i64,
@@ -159,6 +188,13 @@ impl RowOracle {
             job: job.clone(),
             shards: (0..partition_count).map(|partition| (partition, new_shard())).collect(),
             sequences: BTreeMap::new(),
+            rows_of_lost_records: BTreeMap::new(),
+            partitions_with_lost_records: BTreeSet::new(),
+            has_changed_numbering: false,
+            occupied_keys: BTreeSet::new(),
+            record_counts: BTreeMap::new(),
+            malformed_records: BTreeMap::new(),
+            dead_letters: BTreeSet::new(),
             manifests: BTreeMap::new(),
             lost_rows: Vec::new(),
             last_failover_ms: i64::MIN,
@@ -175,10 +211,59 @@ impl RowOracle {
         self.counts.records += 1;
         let arena = Bump::new();
         let Some(shard) = self.shards.get_mut(&partition) else { return };
+        let next_offset = self.record_counts.entry(partition).or_default();
+        let offset = *next_offset;
+        *next_offset += 1;
         if let Ok(event) = self.job.decoder.decode(Some(payload), &arena) {
             let mut collector = ExpectedRowCollector { job: &self.job, partition, sequences: &mut self.sequences };
             shard.process_event(&event, &mut collector);
+        } else {
+            self.malformed_records.entry(partition).or_default().insert(offset);
         }
+    }
+
+    /// Notes dead letters that are stored.
+    pub(crate) fn observe_dead_letters(&mut self, records: Vec<(Partition, Offset)>, refused_row_count: u64) {
+        self.counts.dead_letters += records.len() as u64;
+        self.counts.refused_rows += refused_row_count;
+        self.dead_letters.extend(records);
+    }
+
+    /// Notes that the rows of all partitions will be numbered in a new way.
+    pub(crate) fn observe_changed_numbering(&mut self) {
+        self.counts.pipeline_changes += 1;
+        self.has_changed_numbering = true;
+    }
+
+    /// Chooses the key of a row that will hold something else. Returns `None` if there are no rows.
+    pub(crate) fn occupy_row_key(&mut self, index: u64) -> Option<Vec<u8>> {
+        let index = usize::try_from(index).unwrap_or(0).checked_rem(self.sequences.len())?;
+        let key = self.sequences.keys().nth(index).cloned()?;
+        self.occupied_keys.insert(key.clone());
+        Some(key)
+    }
+
+    /// Computes the rows of `partition` anew from the records that it has kept.
+    pub(crate) fn observe_lost_records<'a>(
+        &mut self,
+        partition: Partition,
+        kept_payloads: impl Iterator<Item = &'a [u8]>,
+    ) {
+        self.counts.log_truncations += 1;
+        self.partitions_with_lost_records.insert(partition);
+        self.record_counts.remove(&partition);
+        self.malformed_records.remove(&partition);
+        let job = self.job.clone();
+        let shard = Shard::new(job.views.iter(), &job.schema, job.max_out_of_orderness_ms, job.sip_hash_key);
+        self.shards.insert(partition, shard);
+        let is_of_partition = |rows: &[ExpectedRow]| rows.first().is_some_and(|row| row.partition == partition);
+        let former = self.sequences.extract_if(.., |_, rows| is_of_partition(rows)).collect::<Vec<_>>();
+        for (key, rows) in former {
+            self.rows_of_lost_records.entry(key).or_default().extend(rows.into_iter().map(|row| row.fields));
+        }
+        let counts = self.counts;
+        kept_payloads.for_each(|payload| self.observe_record(partition, payload));
+        self.counts = counts;
     }
 
     /// Checks the rows and fences of a transaction of `instance`. Stores in each row its place in the sequence.
@@ -191,7 +276,16 @@ impl RowOracle {
     ) {
         for key in changed_keys {
             match keys.get_mut(key) {
-                Some(StoredValue::Text(text)) => self.observe_fence(core, key, text),
+                Some(StoredValue::Text(text)) if key.starts_with(FENCE_KEY_PREFIX) => {
+                    self.observe_fence(core, key, text);
+                }
+                Some(StoredValue::Text(_)) => {}
+                Some(StoredValue::Hash(row)) if key.starts_with(ADDED_VIEW_KEY_PREFIX) => {
+                    self.counts.rows_written += 1;
+                    if !row.has_ttl {
+                        core.report_violation(format!("row {} has no time to live", printable(key)));
+                    }
+                }
                 Some(StoredValue::Hash(row)) => self.observe_row(core, instance, key, row),
                 None => {}
             }
@@ -275,8 +369,15 @@ impl RowOracle {
         if !row.has_ttl {
             return core.report_violation(format!("{} has no time to live", described()));
         }
+        let lost_records = self.rows_of_lost_records.get(key).is_some_and(|rows| rows.contains(&row.fields));
+        let may_go_back = self.has_changed_numbering
+            || sequence.first().is_some_and(|row| self.partitions_with_lost_records.contains(&row.partition));
         if let Some(ahead) = sequence[present.min(sequence.len())..].iter().position(is_same) {
             row.sequence_index = Some(present + ahead);
+        } else if may_go_back && let Some(index) = sequence.iter().position(is_same) {
+            row.sequence_index = Some(index);
+        } else if lost_records {
+            row.sequence_index = None;
         } else if sequence.iter().any(is_same) {
             core.report_violation(format!("{} goes back", described()));
         } else {
@@ -387,8 +488,18 @@ impl RowOracle {
     pub(crate) fn describe_differences(&mut self, keys: &StoredKeys) -> Vec<String> {
         let mut differences = Vec::new();
         let mut exempt_keys = 0;
+        for (partition, offsets) in &self.malformed_records {
+            let missing = offsets.iter().find(|offset| !self.dead_letters.contains(&(*partition, **offset)));
+            differences.extend(missing.map(|offset| format!("record {offset} of {partition} is no dead letter")));
+        }
         for (key, sequence) in &self.sequences {
             let Some(last) = sequence.last() else { continue };
+            if self.occupied_keys.contains(key) {
+                if matches!(keys.get(key), Some(StoredValue::Hash(_))) && self.counts.failovers == 0 {
+                    differences.push(format!("the text at {} was replaced", printable(key)));
+                }
+                continue;
+            }
             let found = match keys.get(key) {
                 Some(StoredValue::Hash(row)) => Some(&row.fields),
                 _ => None,
@@ -411,7 +522,12 @@ impl RowOracle {
             ));
         }
         self.counts.exempt_keys = exempt_keys;
-        for key in keys.keys().filter(|key| !key.starts_with(FENCE_KEY_PREFIX) && !self.sequences.contains_key(*key)) {
+        let is_known = |key: &Vec<u8>| {
+            self.sequences.contains_key(key)
+                || self.rows_of_lost_records.contains_key(key)
+                || key.starts_with(ADDED_VIEW_KEY_PREFIX)
+        };
+        for key in keys.keys().filter(|key| !key.starts_with(FENCE_KEY_PREFIX) && !is_known(key)) {
             differences.push(format!("{} is extra", printable(key)));
         }
         differences
@@ -428,8 +544,9 @@ impl RowOracle {
 }
 
 fn parse_fence(text: &[u8]) -> Option<FenceCounts> {
-    let mut words = str::from_utf8(text).ok()?.strip_prefix("1 epoch=")?.split(' ');
+    let mut words = str::from_utf8(text).ok()?.strip_prefix("1 epoch=")?.split(' ').peekable();
     let epoch = words.next()?.parse().ok()?;
+    let _position = words.next_if(|word| word.starts_with("read="));
     let parse_view = |word: &str| {
         let (fingerprint, rows) = word.split_once('=')?.1.split_once(':')?;
         Some(FenceViewCount { fingerprint: fingerprint.parse().ok()?, last_row_number: rows.parse().ok()? })

@@ -42,10 +42,15 @@ impl RecordProducer {
 
     /// Writes one record. Event time runs faster than virtual time, so that windows fire often.
     fn produce_record(&mut self, world: &World) {
+        let partition = world.choose_partition();
+        self.produce_record_to(world, partition);
+    }
+
+    /// Writes one record to `partition`.
+    pub(crate) fn produce_record_to(&mut self, world: &World, partition: Partition) {
         let number = self.next_number;
         self.next_number += 1;
         let choose = |end: u64| world.core.choose_at_random(|random| random.number_below(end));
-        let partition = Partition::try_from(choose(u64::try_from(world.partition_count).unwrap_or(1))).unwrap_or(0);
         let user = format!("p{partition}u{}", choose(USERS_PER_PARTITION));
         let elapsed_ms = i64::try_from(world.core.now().as_millis()).unwrap_or(0) * 8;
         let late_by_ms = i64::try_from(if choose(20) == 0 { choose(90_000) } else { choose(8_000) }).unwrap_or(0);

@@ -155,6 +155,17 @@ impl SimulatedRedisServer {
         self.fail_over(surroundings, 0);
     }
 
+    /// Stores a text at `key`, also in the replica.
+    pub(crate) fn store_text(&self, key: RedisKey) {
+        let mut state = self.state.lock();
+        let text = StoredValue::Text(b"not a row".to_vec());
+        for changes in std::mem::take(&mut state.unreplicated) {
+            state.replica_keys.extend(changes);
+        }
+        state.replica_keys.insert(key.clone(), text.clone());
+        state.master_keys.insert(key, text);
+    }
+
     /// Ends the connections of all instances.
     pub(crate) fn close_connections(&self) {
         for connection in self.state.lock().connections.values_mut() {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use windrow_engine::StopSignal;
 
 use crate::coroutine::{Coroutine, CoroutinePark, CoroutineStop};
-use crate::faults::{FaultAction, PlannedFault};
+use crate::faults::{FaultAction, LogGrowth, PlannedFault};
 use crate::instance::run_instance;
 use crate::producer::RecordProducer;
 use crate::simulation_core::{InstanceIndex, InstanceProcess, SpawnedThread};
@@ -102,7 +102,9 @@ impl Scheduler {
                 .receive_heartbeats(|process| is_running(process) && world.faults.reaches_group(process.instance));
             world.instances.iter().for_each(|instance| instance.lock().wakeup.notify());
         }
-        self.producer.produce_due_records(&self.world);
+        if self.world.topic.change().is_none() {
+            self.producer.produce_due_records(&self.world);
+        }
         self.world.apply_delayed_store_writes();
         self.world.redis.execute_arrived_commands(&self.world.redis_surroundings());
     }
@@ -133,7 +135,7 @@ impl Scheduler {
         });
         let services = [
             self.planned_faults.front().map(|fault| fault.at),
-            self.producer.next_record_at(),
+            self.producer.next_record_at().filter(|_| self.world.topic.change().is_none()),
             self.world.objects.next_delayed_write_at(),
             self.world.redis.next_arrival(),
             Some(self.next_heartbeat),
@@ -200,6 +202,18 @@ impl Scheduler {
             FaultAction::EmptyRedis => self.world.redis.lose_all_keys(&self.world.redis_surroundings()),
             FaultAction::DamageNewestCheckpoint => self.world.damage_newest_checkpoint(),
             FaultAction::DamageAllCheckpoints => self.world.damage_all_checkpoints(),
+            FaultAction::ChangeTopic(change) => self.world.change_topic(change),
+            FaultAction::ChangePipeline => self.world.change_pipeline(),
+            FaultAction::OccupyRowKey => self.world.occupy_row_key(),
+            FaultAction::ElectLeader { lost_records, new_records } => {
+                if self.world.topic.change().is_some() {
+                    return;
+                }
+                let partition = self.world.elect_leader(lost_records);
+                if new_records == LogGrowth::BeyondLostRecords {
+                    (0..=lost_records).for_each(|_| self.producer.produce_record_to(&self.world, partition));
+                }
+            }
             FaultAction::FailOverRedis(lag) => self.world.redis.fail_over(&self.world.redis_surroundings(), lag),
             _ => self.world.faults.begin(action),
         }

@@ -4,6 +4,7 @@
 //! owner, Redis has all rows, and checkpoints cover the topic. At last all instances stop.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tracing::Dispatch;
@@ -16,7 +17,7 @@ use crate::scheduler::Scheduler;
 use crate::simulation_core::SimulationCore;
 use crate::trace::TraceMode;
 use crate::trace_subscriber::TraceSubscriber;
-use crate::world::{InstanceEnding, SavedState, World};
+use crate::world::{HaltKind, InstanceEnding, SavedState, World};
 
 /// The time after the end of all faults within which everything must have come to rest.
 const REST_TIMEOUT: Duration = Duration::from_secs(180);
@@ -24,6 +25,8 @@ const REST_TIMEOUT: Duration = Duration::from_secs(180);
 const PRODUCING_AFTER_FAULTS: Duration = Duration::from_secs(2);
 /// The time between two checks whether everything has come to rest.
 const REST_CHECK_INTERVAL: Duration = Duration::from_millis(500);
+/// The time within which all instances must have halted after a change of the topic.
+const HALT_TIMEOUT: Duration = Duration::from_secs(120);
 /// The time within which all instances must have stopped.
 const STOP_TIMEOUT: Duration = Duration::from_secs(40);
 
@@ -76,11 +79,15 @@ fn run_phases(core: &Arc<SimulationCore>) -> Result<SimulationCounts, String> {
     let mut scheduler = Scheduler::new(Arc::clone(&world), plan, producer);
     (0..instance_count).for_each(|instance| scheduler.start_instance(instance));
     run_until_healed(&mut scheduler, &world, heals_at);
-    run_until_rest(&mut scheduler, &world, heals_at);
-    stop_all_instances(&mut scheduler, &world);
+    if world.topic.change().is_some() {
+        run_until_halted(&mut scheduler, &world);
+    } else {
+        run_until_rest(&mut scheduler, &world, heals_at);
+        stop_all_instances(&mut scheduler, &world);
+    }
     scheduler.end();
     let mut oracle = world.oracle.lock();
-    if core.first_violation().is_none() {
+    if core.first_violation().is_none() && world.topic.change().is_none() {
         let differences = world.redis.examine_keys(|keys| oracle.describe_differences(keys));
         differences.into_iter().for_each(|difference| core.report_violation(difference));
     }
@@ -100,11 +107,30 @@ fn run_until_healed(scheduler: &mut Scheduler, world: &World, heals_at: Duration
 /// Reports every process that has halted, and every partition that was parked without a fault of its own.
 fn report_halts_and_parked_partitions(world: &World) {
     for (instance, state) in world.instances.iter().enumerate() {
-        if let Some(InstanceEnding::Halted { reason }) = &state.lock().ending {
+        if let Some(InstanceEnding::Halted { kind: HaltKind::Unexplained, reason }) = &state.lock().ending {
             world.core.report_violation(format!("instance {instance} halted: {reason}"));
         }
     }
     world.verify_parked_partitions();
+}
+
+/// Runs until the topic's change has ended every process. A process that starts afterwards halts too, because of the
+/// checkpoints.
+fn run_until_halted(scheduler: &mut Scheduler, world: &World) {
+    (0..world.instances.len()).for_each(|instance| scheduler.start_instance(instance));
+    let deadline = world.core.now() + HALT_TIMEOUT;
+    let has_ended = |world: &World| world.instances.iter().all(|instance| instance.lock().ending.is_some());
+    scheduler.run_until(deadline, |world| {
+        report_halts_and_parked_partitions(world);
+        has_ended(world)
+    });
+    report_halts_and_parked_partitions(world);
+    if world.topic.had_checkpoints_at_change.load(Ordering::Relaxed)
+        && !has_ended(world)
+        && world.core.first_violation().is_none()
+    {
+        world.core.report_violation("the topic has changed, and a process still runs".to_owned());
+    }
 }
 
 fn run_until_rest(scheduler: &mut Scheduler, world: &World, heals_at: Duration) {
@@ -156,12 +182,16 @@ fn describe_unrest(world: &World) -> Option<String> {
 
 fn stop_all_instances(scheduler: &mut Scheduler, world: &World) {
     world.core.record(|| "all instances stop".to_owned());
+    // A stop that began while a fault lasted need not have saved everything.
+    let stopping: Vec<bool> =
+        world.instances.iter().map(|instance| instance.lock().stop_signal.is_requested()).collect();
     world.instances.iter().for_each(|instance| instance.lock().stop_signal.request());
     let deadline = world.core.now() + STOP_TIMEOUT;
     scheduler.run_until(deadline, |world| world.instances.iter().all(|instance| instance.lock().ending.is_some()));
     for (index, instance) in world.instances.iter().enumerate() {
         match &instance.lock().ending {
             Some(InstanceEnding::Stopped { saved_everything: SavedState::Everything }) => {}
+            Some(InstanceEnding::Stopped { .. }) if stopping[index] => {}
             other => world.core.report_violation(format!("instance {index} was to stop and save: {other:?}")),
         }
     }

@@ -9,15 +9,15 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use windrow_engine::halt::LostOffset;
+use windrow_engine::halt::share_error;
 use windrow_engine::{
-    CommitWait, GroupDeparture, Halt, HeldOffsets, Offset, Partition, PartitionOffsets, PollOutcome, Source,
-    SourceRecord, StartOffset, StartOffsets, Wakeup,
+    CommitWait, GroupDeparture, Halt, HeldOffsets, LogHistory, LogHistoryFault, LogPosition, Offset, Partition,
+    PartitionOffsets, PollOutcome, Source, SourceRecord, StartOffset, StartOffsets, Wakeup,
 };
 
 use crate::consumer_group::{GroupRebalance, MemberNumber};
 use crate::simulation_core::{InstanceIndex, InstanceProcess};
-use crate::world::{TOPIC, World};
+use crate::world::World;
 
 /// The most records of one poll.
 const MAX_RECORDS_PER_POLL: u64 = 12;
@@ -26,13 +26,18 @@ const MAX_RECORDS_PER_POLL: u64 = 12;
 pub(crate) struct SimulatedSource {
     world: Arc<World>,
     process: InstanceProcess,
+    /// The topic as it was when the process started.
+    known_topic_id: &'static str,
+    known_partition_count: Partition,
     wakeup: Arc<Wakeup>,
     member: MemberNumber,
     /// The partitions that the worker has heard of and not released.
     held_partitions: BTreeSet<Partition>,
     has_unacknowledged_rebalance: bool,
     has_left_group: bool,
-    positions: BTreeMap<Partition, Offset>,
+    positions: BTreeMap<Partition, LogPosition>,
+    /// The positions at which reading will start, as far as the worker has told them.
+    start_positions: BTreeMap<Partition, LogPosition>,
 }
 
 impl SimulatedSource {
@@ -40,15 +45,19 @@ impl SimulatedSource {
         let process = world.current_process(instance);
         let wakeup = world.instance_wakeup(instance);
         let member = world.group.join_group(process, Arc::clone(&wakeup));
+        let (known_topic_id, known_partition_count) = (world.topic.topic_id(), world.topic.partition_count());
         Self {
             world,
             process,
+            known_topic_id,
+            known_partition_count,
             wakeup,
             member,
             held_partitions: BTreeSet::new(),
             has_unacknowledged_rebalance: false,
             has_left_group: false,
             positions: BTreeMap::new(),
+            start_positions: BTreeMap::new(),
         }
     }
 
@@ -80,6 +89,27 @@ impl SimulatedSource {
         Some(outcome)
     }
 
+    fn begin_at(&mut self, partition: Partition, offset: Offset) {
+        let noted = self.start_positions.remove(&partition).filter(|noted| noted.offset == offset);
+        self.positions.insert(partition, noted.unwrap_or(LogPosition { offset, leader_epoch: None }));
+    }
+
+    /// Stops reading the partitions that have lost records before the position of the worker, as librdkafka does when it
+    /// hears of a new leader. Returns them; `None` if there are none.
+    fn take_truncated_partitions(&mut self) -> Option<BTreeMap<Partition, HeldOffsets>> {
+        let mut truncated = BTreeMap::new();
+        for (&partition, &position) in &self.positions {
+            let end_offset = self.world.topic.end_offset(partition);
+            let held = HeldOffsets { first_offset: 0, end_offset };
+            let shared = self.world.topic.find_shared_offsets(partition, position).unwrap_or(held);
+            if shared.end_offset < position.offset {
+                truncated.insert(partition, shared);
+            }
+        }
+        self.positions.retain(|partition, _| !truncated.contains_key(partition));
+        (!truncated.is_empty()).then_some(truncated)
+    }
+
     /// Passes some records to `on_record`. Returns whether there was any.
     fn deliver_records(
         &mut self,
@@ -91,7 +121,7 @@ impl SimulatedSource {
         let first = self.world.core.choose_at_random(|random| random.index_below(partitions.len()));
         for &partition in partitions[first..].iter().chain(&partitions[..first]) {
             while remaining > 0
-                && let Some(&offset) = self.positions.get(&partition)
+                && let Some(&LogPosition { offset, .. }) = self.positions.get(&partition)
                 && let Some(record) = self.world.topic.read_record(partition, offset)
             {
                 on_record(SourceRecord {
@@ -100,9 +130,11 @@ impl SimulatedSource {
                     key: Some(&record.key),
                     payload: Some(&record.payload),
                     timestamp_ms: Some(record.timestamp_ms),
+                    leader_epoch: Some(record.leader_epoch),
                     unreadable_reason: None,
                 })?;
-                self.positions.insert(partition, offset + 1);
+                let leader_epoch = Some(record.leader_epoch);
+                self.positions.insert(partition, LogPosition { offset: offset + 1, leader_epoch });
                 remaining -= 1;
                 has_delivered = true;
             }
@@ -122,7 +154,14 @@ impl Source for SimulatedSource {
         if let Some(outcome) = self.take_rebalance() {
             return Ok(outcome);
         }
+        // As with Kafka, a process looks at the topic from time to time.
+        if self.world.topic.change().is_some() && self.world.core.happens(20) {
+            self.world.topic.verify_unchanged(self.known_topic_id, self.known_partition_count)?;
+        }
         let seen = self.wakeup.notification_count();
+        if let Some(truncated) = self.take_truncated_partitions() {
+            return Ok(PollOutcome::LogTruncated(truncated));
+        }
         if self.deliver_records(on_record)? {
             return Ok(PollOutcome::Records);
         }
@@ -140,14 +179,14 @@ impl Source for SimulatedSource {
         let delay = self.world.core.duration_between_ms(1, 20);
         self.world.core.pause(delay);
         self.world.pass_failure_point(self.process.instance);
+        self.world.topic.verify_unchanged(self.known_topic_id, self.known_partition_count)?;
         let mut starts = StartOffsets::default();
         for &partition in partitions {
             let (start, end_offset) =
                 (offsets.get(&partition).copied().unwrap_or(0), self.world.topic.end_offset(partition));
             if start > end_offset {
-                let topic = TOPIC.to_owned();
-                let lost = LostOffset { topic, partition, lost_offset: start, first_kept_offset: 0, end_offset };
-                starts.lost_offsets.insert(partition, lost);
+                let held = HeldOffsets { first_offset: 0, end_offset };
+                starts.truncated_partitions.insert(partition, held);
                 continue;
             }
             let held_offsets = Some(HeldOffsets { first_offset: 0, end_offset });
@@ -168,6 +207,10 @@ impl Source for SimulatedSource {
         Ok(())
     }
 
+    fn note_start_positions(&mut self, positions: &BTreeMap<Partition, LogPosition>) {
+        self.start_positions.extend(positions);
+    }
+
     fn accept_assignment(&mut self, _: &[Partition]) -> Result<(), Halt> {
         self.has_unacknowledged_rebalance = false;
         Ok(())
@@ -175,7 +218,7 @@ impl Source for SimulatedSource {
 
     fn start_partitions(&mut self, partitions: &[Partition], start_offsets: &PartitionOffsets) -> Result<(), Halt> {
         for &partition in partitions {
-            self.positions.insert(partition, start_offsets.get(&partition).copied().unwrap_or(0));
+            self.begin_at(partition, start_offsets.get(&partition).copied().unwrap_or(0));
         }
         Ok(())
     }
@@ -214,6 +257,34 @@ impl Source for SimulatedSource {
             self.world.group.commit_offsets(self.member, offsets);
         }
         Ok(())
+    }
+}
+
+/// The history of the topic as one instance asks for it.
+#[derive(Debug)]
+pub(crate) struct SimulatedLogHistory {
+    pub(crate) world: Arc<World>,
+    pub(crate) instance: InstanceIndex,
+}
+
+impl LogHistory for SimulatedLogHistory {
+    fn find_shared_offsets(
+        &self,
+        partition: Partition,
+        position: LogPosition,
+    ) -> Result<Option<HeldOffsets>, LogHistoryFault> {
+        let core = &self.world.core;
+        let delay = core.duration_between_ms(1, 20);
+        core.pause(delay);
+        self.world.pass_failure_point(self.instance);
+        if core.happens(20) {
+            return Err(LogHistoryFault::NoAnswer(share_error("the leader did not answer")));
+        }
+        let shared = self.world.topic.find_shared_offsets(partition, position);
+        core.record(|| {
+            format!("topic: of the records before {position:?} of partition {partition}, it has {shared:?}")
+        });
+        Ok(shared)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -21,7 +22,7 @@ use crate::oracle::RowOracle;
 use crate::redis_server::{ServerSurroundings, SimulatedRedisServer};
 use crate::simulation_core::{InstanceIndex, InstanceProcess, SimulationCore};
 use crate::store::{SimulatedObjects, StoreWrite};
-use crate::topic::SimulatedTopic;
+use crate::topic::{SimulatedTopic, TopicChange};
 
 /// The pipeline of all simulations. Its windows are short, so that many of them fire.
 const PIPELINE: &str = r#"
@@ -67,10 +68,39 @@ events = { count = "*" }
 largest_number = { max = "number" }
 "#;
 
+/// The name of the view that a later version of the pipeline has beside the views of [`PIPELINE`].
+pub(crate) const ADDED_VIEW: &str = "added";
+/// The view of this name.
+const ADDED_VIEW_DEFINITION: &str = r#"
+[feature_view.added]
+window.tumbling = { size = "40s" }
+key = "added:{user_id}"
+ttl = "1h"
+[feature_view.added.features]
+events = { count = "*" }
+"#;
+
 /// The name of the topic in [`PIPELINE`].
 pub(crate) const TOPIC: &str = "events";
 /// The order of hash tables is the same in every simulation.
 const SIP_HASH_KEY: SipHashKey = [7; 16];
+
+/// A version of the pipeline.
+#[derive(Debug)]
+pub(crate) struct PipelineVersion {
+    pub(crate) pipeline: Pipeline,
+    pub(crate) job: JobDefinition,
+}
+
+impl PipelineVersion {
+    fn new(text: &str, partition_count: Partition) -> Result<Self, String> {
+        let pipeline = windrow_spec::parse("the simulated pipeline", text, &[])
+            .map_err(|mistakes| mistakes.render(windrow_spec::RenderStyle::Plain))?;
+        let input = JobInput { name: TOPIC, partition_count, growth_policy: PartitionGrowthPolicy::Refuse };
+        let job = define_job(&pipeline, input, SIP_HASH_KEY);
+        Ok(Self { pipeline, job })
+    }
+}
 
 /// What the scheduler knows of an instance.
 #[derive(Debug)]
@@ -90,8 +120,17 @@ pub(crate) struct SimulatedInstance {
 pub(crate) enum InstanceEnding {
     /// It has stopped as requested.
     Stopped { saved_everything: SavedState },
-    /// It has halted. No simulated fault may cause this: a partition with damaged checkpoints is parked.
-    Halted { reason: String },
+    /// It has halted.
+    Halted { kind: HaltKind, reason: String },
+}
+
+/// Whether a fault of a simulation explains a halt. Damaged checkpoints do not: their partition is parked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum HaltKind {
+    /// The topic was created again, or has more partitions.
+    ChangedTopic,
+    /// No simulated fault may cause it.
+    Unexplained,
 }
 
 /// Whether a process that stopped has saved its state.
@@ -104,11 +143,12 @@ pub(crate) enum SavedState {
 /// All services.
 pub(crate) struct World {
     pub(crate) core: Arc<SimulationCore>,
-    pub(crate) pipeline: Pipeline,
-    pub(crate) job: JobDefinition,
+    /// The first version of the pipeline, and the one with another view.
+    pipelines: [PipelineVersion; 2],
+    has_added_view: AtomicBool,
     pub(crate) checkpoint_interval: Duration,
     pub(crate) partition_count: Partition,
-    pub(crate) topic: SimulatedTopic,
+    pub(crate) topic: Arc<SimulatedTopic>,
     pub(crate) group: GroupCoordinator,
     pub(crate) objects: SimulatedObjects,
     pub(crate) redis: SimulatedRedisServer,
@@ -132,10 +172,8 @@ impl World {
         partition_count: Partition,
         instance_count: usize,
     ) -> Result<Arc<Self>, String> {
-        let pipeline = windrow_spec::parse("the simulated pipeline", PIPELINE, &[])
-            .map_err(|mistakes| mistakes.render(windrow_spec::RenderStyle::Plain))?;
-        let input = JobInput { name: TOPIC, partition_count, growth_policy: PartitionGrowthPolicy::Refuse };
-        let job = define_job(&pipeline, input, SIP_HASH_KEY);
+        let first = PipelineVersion::new(PIPELINE, partition_count)?;
+        let later = PipelineVersion::new(&format!("{PIPELINE}{ADDED_VIEW_DEFINITION}"), partition_count)?;
         let faults = core.choose_at_random(ActiveFaults::with_random_rates);
         let checkpoint_interval = core.duration_between_ms(500, 4_000);
         let instance = || SimulatedInstance {
@@ -146,12 +184,12 @@ impl World {
             metrics: None,
         };
         Ok(Arc::new(Self {
-            oracle: Mutex::new(RowOracle::new(&job, partition_count)),
-            pipeline,
-            job,
+            oracle: Mutex::new(RowOracle::new(&first.job, partition_count)),
+            pipelines: [first, later],
+            has_added_view: AtomicBool::new(false),
             checkpoint_interval,
             partition_count,
-            topic: SimulatedTopic::new(partition_count),
+            topic: Arc::new(SimulatedTopic::new(partition_count)),
             group: GroupCoordinator::new(Arc::clone(&core), partition_count),
             objects: SimulatedObjects::default(),
             redis: SimulatedRedisServer::default(),
@@ -193,6 +231,55 @@ impl World {
         let record = self.topic.append_record(partition, key, payload, timestamp_ms);
         self.oracle.lock().observe_record(partition, &record.payload);
         self.instances.iter().for_each(|instance| instance.lock().wakeup.notify());
+    }
+
+    /// Returns the version of the pipeline with which processes start now.
+    pub(crate) fn current_pipeline(&self) -> &PipelineVersion {
+        &self.pipelines[usize::from(self.has_added_view.load(Ordering::Relaxed))]
+    }
+
+    /// Adds a view to the pipeline, or removes it. Processes that start later have the new version.
+    pub(crate) fn change_pipeline(&self) {
+        self.has_added_view.fetch_xor(true, Ordering::Relaxed);
+        self.oracle.lock().observe_changed_numbering();
+    }
+
+    /// Changes the topic so that the job must halt. No producer writes any more.
+    pub(crate) fn change_topic(&self, change: TopicChange) {
+        let has_checkpoint = |partition| self.read_newest_manifest(partition).is_some();
+        let had_checkpoints = (0..self.partition_count).all(has_checkpoint);
+        self.topic.had_checkpoints_at_change.store(had_checkpoints, Ordering::Relaxed);
+        self.topic.begin_change(change);
+        self.oracle.lock().counts.topic_changes += 1;
+    }
+
+    /// Lets the key of a row hold something else than a row, so that Redis refuses the row.
+    pub(crate) fn occupy_row_key(&self) {
+        let index = self.core.choose_at_random(|random| random.next_u64());
+        if let Some(key) = self.oracle.lock().occupy_row_key(index) {
+            self.core.record(|| format!("redis: {} holds a text", String::from_utf8_lossy(&key)));
+            self.redis.store_text(key);
+        }
+    }
+
+    /// Returns a partition by chance.
+    pub(crate) fn choose_partition(&self) -> Partition {
+        let count = u64::try_from(self.partition_count).unwrap_or(1);
+        Partition::try_from(self.core.choose_at_random(|random| random.number_below(count))).unwrap_or(0)
+    }
+
+    /// Gives a partition a new leader that lacks the newest `lost_records` records. Returns the partition.
+    pub(crate) fn elect_leader(&self, lost_records: usize) -> Partition {
+        let partition = self.choose_partition();
+        let records = self.topic.elect_leader(partition, lost_records);
+        let end_offset = records.len();
+        self.core.record(|| format!("topic: partition {partition} has a new leader and ends at {end_offset}"));
+        if lost_records > 0 {
+            let payloads = records.iter().map(|record| record.payload.as_slice());
+            self.oracle.lock().observe_lost_records(partition, payloads);
+        }
+        self.instances.iter().for_each(|instance| instance.lock().wakeup.notify());
+        partition
     }
 
     /// Returns what the Redis server needs beside its own data.
@@ -283,12 +370,6 @@ impl World {
         for listed in self.objects.list_names(&format!("partition-{partition}/checkpoint")) {
             self.damage_object(partition, &listed.object_name);
         }
-    }
-
-    fn choose_partition(&self) -> Partition {
-        self.core.choose_at_random(|random| {
-            Partition::try_from(random.number_below(u64::try_from(self.partition_count).unwrap_or(1))).unwrap_or(0)
-        })
     }
 
     fn damage_object(&self, partition: Partition, name: &str) {

@@ -41,6 +41,9 @@ fn describe_failure(report: &SimulationReport) -> String {
 fn assert_much_has_happened(total: SimulationCounts) {
     assert!(total.rows_written > SEEDS && total.manifests > SEEDS && total.fence_claims > SEEDS, "{total:?}");
     assert!(total.parked_partitions > SEEDS / 100, "{total:?}");
+    assert!(total.log_truncations > 100 && total.pipeline_changes > 100, "{total:?}");
+    assert!(total.topic_changes > 10, "{total:?}");
+    assert!(total.dead_letters > 100 && total.refused_rows > 10, "{total:?}");
     assert!(total.failovers > 100 && total.kills > 100 && total.exempt_keys < total.rows_written / 50, "{total:?}");
 }
 

@@ -127,6 +127,7 @@ fn unreachable_service_hint(fault: &UnreachableService) -> String {
         UnreachableService::TopicEndsUnknown { .. }
         | UnreachableService::StoppedWaitingForRowStore { .. }
         | UnreachableService::StoppedWaitingForCheckpointStore { .. }
+        | UnreachableService::StoppedWaitingForLogHistory { .. }
         | UnreachableService::UnansweredClaim { .. }
         | UnreachableService::SavepointUnderWay { .. }
         | UnreachableService::UnconfirmedSavepoint { .. } => String::new(),

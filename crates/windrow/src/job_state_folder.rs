@@ -8,6 +8,7 @@ use std::process;
 use std::sync::Arc;
 use std::time::Duration;
 
+use windrow_connectors::kafka::browse::KafkaLogHistory;
 use windrow_connectors::kafka::{TopicIdentity, TopicMonitor};
 use windrow_connectors::object_store::ObjectStoreOpener;
 use windrow_connectors::outage::SharedOutageTracker;
@@ -101,6 +102,7 @@ impl JobStateFolder {
             current_savepoint_request: requests,
             row_fence: fence,
             topic_identity_check: topic_monitor.to_topic_check_function(),
+            log_history: Arc::new(KafkaLogHistory::new(pipeline.source.kafka())),
             checkpoint_interval: Duration::from_millis(pipeline.checkpoint.checkpoint_interval_ms.unsigned_abs()),
             kept_checkpoints_per_partition: pipeline.checkpoint.kept_generation_count,
             restore_source: None,

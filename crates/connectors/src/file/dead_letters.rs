@@ -163,7 +163,15 @@ mod tests {
             ];
             for ([key, payload], offset) in texts.into_iter().zip(-1..) {
                 let (timestamp_ms, unreadable_reason) = (None, None);
-                let record = SourceRecord { partition: 7, offset, key, payload, timestamp_ms, unreadable_reason };
+                let record = SourceRecord {
+                    partition: 7,
+                    offset,
+                    key,
+                    payload,
+                    timestamp_ms,
+                    leader_epoch: None,
+                    unreadable_reason,
+                };
                 letters
                     .write_record(DeadLetter { source_topic: "t\u{2028}", record, reason: "`x` is \\" })
                     .expect("written");

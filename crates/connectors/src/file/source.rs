@@ -149,6 +149,7 @@ fn build_source_record(payload: &[u8], offset: i64) -> SourceRecord<'_> {
         key: None,
         payload: Some(payload),
         timestamp_ms: None,
+        leader_epoch: None,
         unreadable_reason: None,
     }
 }

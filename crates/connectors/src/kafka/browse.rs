@@ -15,6 +15,7 @@ mod cluster;
 mod disks;
 mod error;
 mod groups;
+mod log_history;
 mod newest_records;
 mod offsets;
 mod page;
@@ -26,6 +27,7 @@ pub use browser::KafkaBrowser;
 pub use cluster::{BrokerSummary, ClusterOverview};
 pub use error::BrowseError;
 pub use groups::{GroupDetails, GroupMember, GroupPartitionProgress, GroupSummary};
+pub use log_history::KafkaLogHistory;
 pub use newest_records::read_newest_records;
 pub use page::{PageEndReason, PagePlan, PageRequest, PageStart, RecordPage};
 pub use records::{

@@ -10,6 +10,7 @@
 mod assignment_mode;
 mod bounded_partitions;
 mod kafka_source;
+mod leader_epoch;
 mod offset_commit;
 mod read_progress;
 mod record_consumer;

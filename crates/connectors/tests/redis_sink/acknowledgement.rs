@@ -9,10 +9,12 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use windrow_connectors::redis::{RedisSink, RedisWriter};
 use windrow_engine::halt::ErrorChain;
-use windrow_engine::{ClaimOutcome, FlushTicket, Halt, MissingRowsPolicy, PartitionClaim, RowFence, Sink, StopSignal};
+use windrow_engine::{FlushTicket, Halt, MissingRowsPolicy, PartitionClaim, RowFence, Sink, StopSignal};
 use windrow_spec::{Pipeline, RowAcknowledgement, SinkSpec};
 
-use crate::feed::{RowFeed, claim, flush_and_wait, new_claim, only_count, pipeline, settings, start_owning_writer};
+use crate::feed::{
+    RowFeed, claim, flush_and_wait, granted_rows, new_claim, only_count, pipeline, settings, start_owning_writer,
+};
 use crate::server::{RedisServer, eventually, read_hash, run_command};
 
 /// The environment variable with the path of a `redis-server` of version 7.2 or newer.
@@ -112,7 +114,7 @@ fn a_claim_is_granted_once_a_replica_has_the_rows_that_it_counts() {
     thread::sleep(Duration::from_secs(2));
     assert!(!claimed.is_finished(), "granted, although no replica has the row");
     replica.signal("CONT");
-    assert_eq!(claimed.join().expect("no panic"), ClaimOutcome::Granted(vec![1]));
+    assert_eq!(claimed.join().expect("no panic"), granted_rows(vec![1]));
     assert_eq!(read_hash(&mut replica.connect(), "latest:u")["count"], "1");
 }
 

@@ -10,7 +10,8 @@ use windrow_engine::{ClaimOutcome, Halt, MissingRowsPolicy, PartitionClaim, RowF
 use windrow_test_support::HANG_TIMEOUT;
 
 use crate::feed::{
-    RowFeed, claim, flush_and_wait, new_claim, only_count, pipeline, settings, start_owning_writer, start_writer,
+    RowFeed, claim, flush_and_wait, granted_rows, new_claim, only_count, pipeline, settings, start_owning_writer,
+    start_writer,
 };
 use crate::network::{FaultyNetwork, NetworkFault};
 use crate::server::{RedisServer, eventually, read_hash, run_command};
@@ -40,15 +41,11 @@ fn a_larger_epoch_takes_over_and_learns_what_is_written() {
     }
     assert_eq!(fence(&mut client), "1 epoch=1 latest=1:3", "a stale claim changes nothing");
     let counts = [("new", 5, 0), ("latest", 1, 2)];
-    assert_eq!(claim(&second, &new_claim(0, 5, &counts)), ClaimOutcome::Granted(vec![0, 3]), "counts go on");
+    assert_eq!(claim(&second, &new_claim(0, 5, &counts)), granted_rows(vec![0, 3]), "counts go on");
     assert_eq!(fence(&mut client), "1 epoch=5 new=5:0 latest=1:3");
-    assert_eq!(claim(&second, &new_claim(0, 6, &[("latest", 6, 0)])), ClaimOutcome::Granted(vec![0]), "and begin anew");
+    assert_eq!(claim(&second, &new_claim(0, 6, &[("latest", 6, 0)])), granted_rows(vec![0]), "and begin anew");
     assert_eq!(fence(&mut client), "1 epoch=6 latest=6:0", "what is not claimed is forgotten");
-    assert_eq!(
-        claim(&second, &new_claim(1, 1, &[("latest", 1, 8)])),
-        ClaimOutcome::Granted(vec![8]),
-        "each on its own"
-    );
+    assert_eq!(claim(&second, &new_claim(1, 1, &[("latest", 1, 8)])), granted_rows(vec![8]), "each on its own");
     assert_eq!(claim(&first, &new_claim(0, 6, &[("latest", 6, 0)])), ClaimOutcome::Stale(6), "equal is not larger");
 }
 
@@ -70,11 +67,11 @@ fn a_claim_that_counts_rows_which_redis_lacks_is_refused() {
     assert_eq!(claim(&writer, &refusing(2, 4)), ClaimOutcome::RowsMissing { stored_row_counts });
     assert_eq!(fence(&mut client), "1 epoch=1 latest=1:3", "a refused claim changes nothing");
     assert_eq!(claim(&writer, &refusing(1, 4)), ClaimOutcome::Stale(1), "the epoch decides first");
-    assert_eq!(claim(&writer, &refusing(2, 3)), ClaimOutcome::Granted(vec![3]));
+    assert_eq!(claim(&writer, &refusing(2, 3)), granted_rows(vec![3]));
 
     run_command(&mut client, "FLUSHALL");
     assert_eq!(claim(&writer, &refusing(3, 1)), ClaimOutcome::RowsMissing { stored_row_counts: None });
-    assert_eq!(claim(&writer, &refusing(3, 0)), ClaimOutcome::Granted(vec![0]));
+    assert_eq!(claim(&writer, &refusing(3, 0)), granted_rows(vec![0]));
 }
 
 #[test]
@@ -141,7 +138,7 @@ fn a_claim_follows_the_rows_handed_over_before_it() {
         sink.start_flush().expect("the sink works");
         // The clock's row comes one round later: 2, 5, 8 …
         let written = 3 * (epoch - 1) - 1;
-        assert_eq!(claim(&writer, &new_claim(0, epoch, &[("latest", 1, 0)])), ClaimOutcome::Granted(vec![written]));
+        assert_eq!(claim(&writer, &new_claim(0, epoch, &[("latest", 1, 0)])), granted_rows(vec![written]));
         feed.fence_token.epoch = epoch;
     }
     assert_eq!(sink.take_lost_partitions(), []);
@@ -155,11 +152,7 @@ fn a_claim_whose_answer_is_lost_is_still_ours() {
         let url = format!("redis://127.0.0.1:{port}");
         let writer = start_writer(&url, &pipeline, settings(), StopSignal::default()).expect("a writer");
         network.inject(trouble);
-        assert_eq!(
-            claim(&writer, &new_claim(0, 3, &[("latest", 3, 7)])),
-            ClaimOutcome::Granted(vec![7]),
-            "{trouble:?}"
-        );
+        assert_eq!(claim(&writer, &new_claim(0, 3, &[("latest", 3, 7)])), granted_rows(vec![7]), "{trouble:?}");
         assert!(network.was_injected() && writer.status().reconnect_count == 1, "{trouble:?}");
         assert_eq!(fence(&mut server.connect()), "1 epoch=3 latest=3:7");
     }
@@ -175,13 +168,13 @@ fn a_claim_waits_for_redis() {
         eventually("the outage", || writer.status().ongoing_outage);
         assert!(!claiming.is_finished());
         server.signal("CONT");
-        assert_eq!(claiming.join().expect("granted"), ClaimOutcome::Granted(vec![0]));
+        assert_eq!(claiming.join().expect("granted"), granted_rows(vec![0]));
 
         server.kill();
         let claiming = scope.spawn(|| claim(&writer, &new_claim(0, 2, &[("latest", 1, 4)])));
         eventually("the outage", || writer.status().ongoing_outage);
         server.start_process();
-        assert_eq!(claiming.join().expect("granted"), ClaimOutcome::Granted(vec![4]), "it has forgotten everything");
+        assert_eq!(claiming.join().expect("granted"), granted_rows(vec![4]), "it has forgotten everything");
     });
     assert!(writer.status().ongoing_outage.is_none());
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use windrow_connectors::redis::{RedisSink, RedisWriter, RedisWriterSettings};
 use windrow_core::{Event, EventTime, Row, Shard, ShardOutput, Value};
 use windrow_engine::{
-    ClaimOutcome, Epoch, FenceToken, FlushTicket, Halt, MissingRowsPolicy, Partition, PartitionClaim, RowFence, Sink,
-    StopSignal, ViewRowCount,
+    ClaimOutcome, CountedRows, Epoch, FenceToken, FlushTicket, GrantedClaim, Halt, LogPosition, MissingRowsPolicy,
+    Partition, PartitionClaim, RowFence, Sink, StopSignal, TriggerRecord, ViewRowCount,
 };
 use windrow_spec::{Pipeline, SinkSpec};
 
@@ -104,6 +104,16 @@ pub(crate) fn start_owning_writer(url: &str, pipeline: &Pipeline, settings: Redi
     writer
 }
 
+/// The answer to a claim without a known position; for each view how many rows there are.
+pub(crate) fn granted_rows(last_written_row_number_by_view: Vec<u64>) -> ClaimOutcome {
+    ClaimOutcome::Granted(GrantedClaim { last_written_row_number_by_view, read_position: None })
+}
+
+/// A record at an unknown place.
+pub(crate) fn trigger_record(event_time_ms: i64, record_timestamp_ms: Option<i64>) -> TriggerRecord {
+    TriggerRecord { event_time_ms, record_timestamp_ms, next_position: LogPosition { offset: 1, leader_epoch: None } }
+}
+
 /// A claim; for each view its name, since which epoch its rows are counted, and how many there are.
 pub(crate) fn new_claim(partition: Partition, epoch: Epoch, counts: &[(&str, Epoch, u64)]) -> PartitionClaim {
     let count = |&(view, beginning, rows): &(&str, _, _)| ViewRowCount {
@@ -111,8 +121,16 @@ pub(crate) fn new_claim(partition: Partition, epoch: Epoch, counts: &[(&str, Epo
         row_numbering_fingerprint: beginning,
         last_row_number: rows,
     };
-    let row_counts = counts.iter().map(count).collect();
-    PartitionClaim { partition, epoch, row_counts, missing_rows: MissingRowsPolicy::GrantClaim }
+    let row_counts: Vec<ViewRowCount> = counts.iter().map(count).collect();
+    let counted = |count: &ViewRowCount| CountedRows { newest_numbering: count.clone(), former_numberings: Vec::new() };
+    PartitionClaim {
+        partition,
+        epoch,
+        checkpoint_rows: row_counts.iter().map(counted).collect(),
+        row_counts,
+        read_position: None,
+        missing_rows: MissingRowsPolicy::GrantClaim,
+    }
 }
 
 pub(crate) fn claim(writer: &RedisWriter, claim: &PartitionClaim) -> ClaimOutcome {

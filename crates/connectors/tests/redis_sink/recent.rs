@@ -4,9 +4,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use windrow_connectors::redis::{MAX_RECENT_ROWS_BYTES, WrittenRow};
 use windrow_core::{Value, ViewId};
-use windrow_engine::{HistogramCounts, Sink, TriggerRecord};
+use windrow_engine::{HistogramCounts, Sink};
 
-use crate::feed::{RowFeed, flush_and_wait, only_count, pipeline, settings, start_owning_writer, windowed_pipeline};
+use crate::feed::{
+    RowFeed, flush_and_wait, only_count, pipeline, settings, start_owning_writer, trigger_record, windowed_pipeline,
+};
 use crate::server::{RedisServer, run_command};
 
 fn now_ms() -> i64 {
@@ -82,7 +84,7 @@ fn a_refused_row_is_not_among_them() {
     run_command(&mut server.connect(), "SET latest:taken precious");
     let writer = start_owning_writer(&server.url(), &pipeline, settings());
     let (mut sink, mut feed) = (writer.create_worker_sink(), RowFeed::new(&pipeline));
-    sink.set_trigger_record(Some(TriggerRecord { event_time_ms: now_ms(), record_timestamp_ms: None }));
+    sink.set_trigger_record(Some(trigger_record(now_ms(), None)));
     feed.write_round(&mut sink, ["a", "taken", "b"].map(|user| (user, only_count(1))));
     flush_and_wait(&mut sink);
     let users: Vec<_> = writer.recent_rows().newest_rows(10, None).into_iter().map(|row| row.redis_key).collect();
@@ -111,10 +113,7 @@ fn freshness_is_counted_once_redis_has_the_rows() {
 
     server.signal("STOP");
     let appended_ms = now_ms();
-    sink.set_trigger_record(Some(TriggerRecord {
-        event_time_ms: appended_ms - 70_000,
-        record_timestamp_ms: Some(appended_ms),
-    }));
+    sink.set_trigger_record(Some(trigger_record(appended_ms - 70_000, Some(appended_ms))));
     feed.write_round(&mut sink, ["a", "b", "c"].map(|user| (user, only_count(2))));
     sink.start_flush().expect("works");
     std::thread::sleep(Duration::from_millis(150));
@@ -134,7 +133,7 @@ fn freshness_is_counted_once_redis_has_the_rows() {
     );
 
     // Without a timestamp only one of the two is known.
-    sink.set_trigger_record(Some(TriggerRecord { event_time_ms: now_ms(), record_timestamp_ms: None }));
+    sink.set_trigger_record(Some(trigger_record(now_ms(), None)));
     feed.write_round(&mut sink, [("a", only_count(3))]);
     flush_and_wait(&mut sink);
     assert_eq!((counts().0.total_count(), counts().1.total_count()), (6, 4));

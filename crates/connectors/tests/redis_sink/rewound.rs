@@ -1,8 +1,10 @@
 //! A Redis that forgot rows it had acknowledged.
 
-use windrow_engine::{ClaimOutcome, FenceToken, LostPartition, PartitionLossReason, Sink};
+use windrow_engine::{FenceToken, LostPartition, PartitionLossReason, Sink};
 
-use crate::feed::{RowFeed, claim, flush_and_wait, new_claim, only_count, pipeline, settings, start_owning_writer};
+use crate::feed::{
+    RowFeed, claim, flush_and_wait, granted_rows, new_claim, only_count, pipeline, settings, start_owning_writer,
+};
 use crate::server::{RedisServer, read_hash, run_command};
 
 const OURS: FenceToken = FenceToken { partition: 0, epoch: 1 };
@@ -53,7 +55,7 @@ fn rows_are_dropped_until_a_new_claim() {
 
         // The worker goes back to its checkpoint of the first round and computes everything since then again.
         let granted = claim(&writer, &new_claim(0, 2, &[("latest", 1, 1)]));
-        assert_eq!(granted, ClaimOutcome::Granted(vec![1]));
+        assert_eq!(granted, granted_rows(vec![1]));
         feed.fence_token.epoch = 2;
         for round in 2..6 {
             feed.write_round(&mut sink, [("u", only_count(round))]);

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use windrow_connectors::redis::{RedisWriterSettings, read_features};
 use windrow_core::Value;
-use windrow_engine::{ClaimOutcome, FenceToken, LostPartition, PartitionLossReason, Sink, StopSignal};
+use windrow_engine::{FenceToken, LostPartition, PartitionLossReason, Sink, StopSignal};
 
 use crate::feed::{
-    RowFeed, claim, flush_and_wait, new_claim, only_count, pipeline, settings, start_owning_writer, start_writer,
+    RowFeed, claim, flush_and_wait, granted_rows, new_claim, only_count, pipeline, settings, start_owning_writer,
+    start_writer,
 };
 use crate::network::{FaultyNetwork, NetworkFault};
 use crate::server::{RedisServer, eventually, print_random_seed, read_hash};
@@ -26,7 +27,7 @@ fn rows_of_a_lost_partition_do_not_arrive_and_others_do() {
     flush_and_wait(&mut sink);
 
     let new = start_writer(&server.url(), &pipeline, settings(), StopSignal::default()).expect("a writer");
-    assert_eq!(claim(&new, &new_claim(0, 2, &[("latest", 1, 0)])), ClaimOutcome::Granted(vec![1]));
+    assert_eq!(claim(&new, &new_claim(0, 2, &[("latest", 1, 0)])), granted_rows(vec![1]));
     let (mut new_sink, mut new_feed) =
         (new.create_worker_sink(), RowFeed::with_token(&pipeline, FenceToken { partition: 0, epoch: 2 }));
     new_feed.write_round(&mut new_sink, [("u", only_count(20))]);
@@ -71,7 +72,7 @@ fn rows_of_a_lost_partition_do_not_arrive_and_others_do() {
     assert!(status.ongoing_outage.is_none(), "{status:?}");
 
     // Claimed back: rows dropped under the old epoch stay dropped, and count as another loss.
-    assert_eq!(claim(&old, &new_claim(0, 3, &[("latest", 1, 0)])), ClaimOutcome::Granted(vec![1]));
+    assert_eq!(claim(&old, &new_claim(0, 3, &[("latest", 1, 0)])), granted_rows(vec![1]));
     feed.write_round(&mut bystander, [("u", only_count(8))]);
     feed.fence_token.epoch = 3;
     feed.write_round(&mut sink, [("u", only_count(30))]);
@@ -107,7 +108,7 @@ fn a_claim_between_question_and_transaction_wins() {
     eventually("the flight", || network.was_injected().then_some(()));
     // The fences have passed the check; the rows are on their way.
     let new = start_writer(&server.url(), &pipeline, settings(), StopSignal::default()).expect("a writer");
-    assert_eq!(claim(&new, &new_claim(0, 2, &[("latest", 1, 0)])), ClaimOutcome::Granted(vec![1]));
+    assert_eq!(claim(&new, &new_claim(0, 2, &[("latest", 1, 0)])), granted_rows(vec![1]));
     let (mut new_sink, mut new_feed) =
         (new.create_worker_sink(), RowFeed::with_token(&pipeline, FenceToken { partition: 0, epoch: 2 }));
     new_feed.write_round(&mut new_sink, [("u", only_count(20))]);
@@ -164,7 +165,7 @@ fn whoever_claimed_last_has_the_last_word() {
             zombie.join().expect("no panic");
             granted
         });
-        assert_eq!(granted, ClaimOutcome::Granted(vec![0]), "seed {seed}");
+        assert_eq!(granted, granted_rows(vec![0]), "seed {seed}");
         losses += old_sink.take_lost_partitions().len();
         for user in users.iter().step_by(33) {
             let key = format!("latest:{user}");
@@ -198,11 +199,7 @@ fn a_user_who_is_named_like_the_fence() {
     assert_eq!(read_hash(&mut client, "u")["count"], "1");
     let rows = read_features(&server.url(), &pipeline, hostile[0]).expect("an answer");
     assert_eq!(rows, [], "a fence is no row");
-    assert_eq!(
-        claim(&writer, &new_claim(1, 1, &[("latest", 1, 0)])),
-        ClaimOutcome::Granted(vec![0]),
-        "its key is free"
-    );
+    assert_eq!(claim(&writer, &new_claim(1, 1, &[("latest", 1, 0)])), granted_rows(vec![0]), "its key is free");
     feed.write_round(&mut sink, [("u", [Value::Long(2), Value::Null, Value::Null, Value::Null])]);
     flush_and_wait(&mut sink);
     assert_eq!((read_hash(&mut client, "u")["count"].as_str(), sink.take_lost_partitions()), ("2", vec![]));

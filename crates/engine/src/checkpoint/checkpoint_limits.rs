@@ -27,7 +27,7 @@ pub(super) struct StoredRows {
 impl StoredRows {
     /// Returns whether the row store holds all rows that `manifest` counts, as far as is known.
     pub(super) fn include_rows_of(&self, manifest: &CheckpointManifest) -> bool {
-        manifest.row_counts().all(|count| count.count_rows_missing_in(self.row_counts.as_deref()) == 0)
+        manifest.counted_rows().all(|rows| rows.count_missing_in(self.row_counts.as_deref()) == 0)
     }
 }
 

@@ -29,7 +29,7 @@ use super::thread_messages::{
 };
 use super::{epoch_claim, object_names, retention, savepoint_request, state_object};
 use crate::message_channel::{MessageReceiver, MessageSender};
-use crate::{FenceToken, JobDefinition, Partition};
+use crate::{FenceToken, HeldOffsets, JobDefinition, LogHistoryFault, Partition};
 
 pub(super) struct CheckpointThread {
     config: CheckpointConfig,
@@ -180,6 +180,12 @@ impl CheckpointThread {
             newest_layer_byte_count: manifest.layers.last().map_or(0, CheckpointLayer::layer_byte_count),
             all_layers_byte_count: manifest.state_byte_count(),
         };
+        match self.find_records_before_loss(completion) {
+            Ok(None) => {}
+            Ok(Some(shared)) => return Ok(SnapshotOutcome::LogTruncated(shared)),
+            Err(LogHistoryFault::NoAnswer(source)) => return Err(SnapshotFailure::LogHistoryUnknown { source }),
+            Err(LogHistoryFault::Halted(halt)) => return Ok(SnapshotOutcome::Halted(halt)),
+        }
         let object = object_names::manifest_object_name(partition, id);
         if !create_or_compare_object(self.choose_snapshot_store(&completion.snapshot_purpose), &object, &bytes)? {
             return Err(SnapshotFailure::WrittenElsewhere { object });
@@ -207,6 +213,21 @@ impl CheckpointThread {
         })
     }
 
+    /// Returns the offsets that the log shares with the state of the snapshot, if the log has lost records since the
+    /// checkpoint before. While the leader epoch stays the same, the log loses none.
+    fn find_records_before_loss(
+        &self,
+        completion: &SnapshotToComplete,
+    ) -> Result<Option<HeldOffsets>, LogHistoryFault> {
+        let partition = completion.fence_token.partition;
+        let known = self.checkpoints_by_partition.get(&partition).and_then(PartitionCheckpoints::newest_kept_position);
+        let Some(known) = known.filter(|known| known.leader_epoch != completion.position.leader_epoch) else {
+            return Ok(None);
+        };
+        let shared = self.config.log_history.find_shared_offsets(partition, known)?;
+        Ok(shared.filter(|shared| !known.is_within(*shared)))
+    }
+
     fn build_manifest(
         &mut self,
         completion: &SnapshotToComplete,
@@ -224,6 +245,7 @@ impl CheckpointThread {
                 view_definition: view.definition_text(&job.schema),
                 last_row_number,
                 row_numbering_fingerprint,
+                former_numberings: checkpoints.former_numberings(&view.name, row_numbering_fingerprint),
             },
         );
         let views: Vec<_> = views.collect();
@@ -237,7 +259,8 @@ impl CheckpointThread {
             topic_id: identity.topic_id.clone().or(found_topic_id),
             topic_partition_count: identity.partition_count,
             partition,
-            offset: completion.offset,
+            offset: completion.position.offset,
+            leader_epoch: completion.position.leader_epoch,
             watermark_ms: facts.watermark.map(EventTime::ms),
             entity_count: facts.entity_count as u64,
             slot_count: facts.slot_count,

@@ -5,18 +5,21 @@
 //! checkpoints. (2) The thread claims the partition at the fence before the worker processes any of the
 //! partition's records.
 
-use tracing::warn;
+use tracing::{error, warn};
 
 use super::checkpoint_limits::{CheckpointLimits, StoredRows};
 use super::epoch_claim;
 use super::find_checkpoint::restore_initial_shard;
+use super::manifest::CheckpointManifest;
+use super::missing_rows::MissingRows;
 use super::opened_partition::{GrantedFenceClaim, OpenedPartition, RestoredPartition, RestoredShard};
+use super::restore_behind_truncation::restore_behind_truncation;
 use super::row_numbering_fingerprint::compute_row_counts_at_start;
 use super::store_retry::StoreRetry;
 use crate::halt::DamagedState;
 use crate::{
-    ClaimOutcome, Epoch, FenceToken, Halt, JobDefinition, MissingRowsPolicy, Offset, Partition, PartitionClaim,
-    StartOffset,
+    ClaimOutcome, Epoch, FenceToken, GrantedClaim, Halt, HeldOffsets, JobDefinition, LogPosition, MissingRowsMetrics,
+    MissingRowsPolicy, Offset, Partition, PartitionClaim, StartOffset,
 };
 
 /// The outcome of a claim at the fence.
@@ -28,8 +31,8 @@ pub(super) enum FenceClaimOutcome {
         /// The epoch of the other worker's claim.
         newer_epoch: Epoch,
     },
-    /// The row store lacks rows that the restored checkpoint counts, so an older checkpoint was restored. The fence
-    /// must be claimed again with it.
+    /// The row store lacks rows that the restored checkpoint counts, or the source has lost records, so an older
+    /// checkpoint was restored. The fence must be claimed again with it.
     RestoredOlder(Box<RestoredPartition>),
 }
 
@@ -52,14 +55,19 @@ pub(super) fn claim_epoch_and_restore(
         restored_shard: restored,
         checkpoint_limits,
         missing_rows_policy: MissingRowsPolicy::RefuseClaim,
+        overtaken_by: None,
     })
 }
 
 /// Claims a restored partition at the fence. The worker then reads the partition from the offset `start`, or from the
 /// checkpoint's offset if `start` is `None`. While the row store is unreachable, waits for it, at most until a stop is
 /// requested.
+///
+/// Rows that the row store has lost and that no checkpoint produces again are logged and counted in
+/// `missing_rows_metrics` before the claim that accepts their loss. Afterwards the fence no longer shows the loss.
 pub(super) fn claim_partition_at_fence(
     retry: &StoreRetry<'_>,
+    missing_rows_metrics: &MissingRowsMetrics,
     job: &JobDefinition,
     mut opening: RestoredPartition,
     start: Option<StartOffset>,
@@ -70,24 +78,58 @@ pub(super) fn claim_partition_at_fence(
     if opening.restored_shard.manifest.is_none() {
         verify_refusing_fence_is_gone(retry, job, &mut opening, start_offset)?;
     }
+    let held_now = start.and_then(|start| start.held_offsets);
+    if let Some(newer_epoch) = opening.overtaken_by {
+        return Ok(FenceClaimOutcome::Overtaken { newer_epoch });
+    }
+    if let Some(position) = opening.restored_shard.manifest.as_ref().map(CheckpointManifest::log_position)
+        && let Some(shared) = find_records_before_loss(retry, partition, position, held_now)?
+    {
+        return restore_behind_truncation(retry, job, opening, shared).map(restored_older);
+    }
+    let mut has_recorded_missing_rows = false;
     loop {
         retry.fail_if_abandoned()?;
+        if opening.missing_rows_policy == MissingRowsPolicy::GrantClaim && !has_recorded_missing_rows {
+            has_recorded_missing_rows = true;
+            record_missing_rows(&opening.describe_missing_rows(), missing_rows_metrics, retry.clock.wall_now_ms());
+        }
         let epoch = opening.epoch;
         let row_counts = compute_row_counts_at_start(config, job, &opening.restored_shard, start_offset, epoch);
-        let claim = PartitionClaim { partition, epoch, row_counts, missing_rows: opening.missing_rows_policy };
+        let claim = PartitionClaim {
+            partition,
+            epoch,
+            row_counts,
+            checkpoint_rows: opening.restored_shard.counted_rows(),
+            read_position: opening.read_position(start_offset),
+            missing_rows: opening.missing_rows_policy,
+        };
         let stored = match config.row_fence.claim_partition(&claim)? {
-            ClaimOutcome::Granted(rows_written) => {
+            ClaimOutcome::Granted(GrantedClaim { last_written_row_number_by_view, read_position }) => {
+                let mut written_and_counted = last_written_row_number_by_view.iter().zip(&claim.row_counts);
+                let skips_rows = written_and_counted.any(|(written, counted)| *written > counted.last_row_number);
+                if let Some(position) = read_position.filter(|_| skips_rows)
+                    && let Some(shared) = find_records_before_loss(retry, partition, position, held_now)?
+                {
+                    // Rows of lost records have the numbers that rows of other records get now.
+                    let claim_again = || epoch_claim::claim_epoch(config, partition, epoch + 1);
+                    opening.epoch = retry.retry_while_unreachable(claim_again)?;
+                    return restore_behind_truncation(retry, job, opening, shared).map(restored_older);
+                }
                 let fingerprints = claim.row_counts.iter().map(|count| count.row_numbering_fingerprint).collect();
                 let granted = GrantedFenceClaim {
                     fence_token: FenceToken { partition, epoch },
                     row_numbering_fingerprints: fingerprints,
-                    last_written_row_number_by_view: rows_written,
+                    last_written_row_number_by_view,
                 };
                 return Ok(FenceClaimOutcome::Opened(Box::new(opening.open_with_granted_claim(granted, start_offset))));
             }
             ClaimOutcome::RowsMissing { stored_row_counts } => {
+                let known = opening.checkpoint_limits.held_offsets;
                 opening.checkpoint_limits = CheckpointLimits {
-                    held_offsets: start.and_then(|start| start.held_offsets),
+                    held_offsets: held_now
+                        .map(|held| known.map_or(held, |known| held.ending_no_later_than(known)))
+                        .or(known),
                     stored_rows: Some(StoredRows { row_counts: stored_row_counts }),
                 };
                 match restore_older_checkpoint(retry, job, opening)? {
@@ -140,8 +182,14 @@ fn verify_refusing_fence_is_gone(
     let noted = retry.retry_while_unreachable(|| epoch_claim::read_refusing_fence_epoch(store, partition))?;
     let Some(fence_epoch) = noted else { return Ok(()) };
     let row_counts = compute_row_counts_at_start(config, job, &opening.restored_shard, start_offset, fence_epoch);
-    let missing_rows = MissingRowsPolicy::GrantClaim;
-    let claim = PartitionClaim { partition, epoch: fence_epoch, row_counts, missing_rows };
+    let claim = PartitionClaim {
+        partition,
+        epoch: fence_epoch,
+        row_counts,
+        checkpoint_rows: Vec::new(),
+        read_position: opening.read_position(start_offset),
+        missing_rows: MissingRowsPolicy::GrantClaim,
+    };
     if let ClaimOutcome::Stale(stored) = config.row_fence.claim_partition(&claim)? {
         epoch_claim::withdraw_claim(store, partition, opening.epoch, stored);
         return Err(
@@ -154,6 +202,34 @@ fn verify_refusing_fence_is_gone(
             retry.retry_while_unreachable(|| epoch_claim::claim_epoch(config, partition, fence_epoch + 1))?;
     }
     Ok(())
+}
+
+fn record_missing_rows(missing: &[MissingRows], metrics: &MissingRowsMetrics, now_ms: i64) {
+    for rows in missing {
+        error!(
+            partition = rows.partition,
+            view = rows.view_name,
+            missing_rows = rows.row_count(),
+            "the row store has lost rows, and no checkpoint is old enough to write them again: {rows}"
+        );
+    }
+    metrics.add_missing_rows(missing, now_ms);
+}
+
+fn restored_older(restored: RestoredPartition) -> FenceClaimOutcome {
+    FenceClaimOutcome::RestoredOlder(Box::new(restored))
+}
+
+/// Returns the offsets that the log of `partition` shares with the history before `position`, if the log has lost records
+/// of this history. Asks the log's history, or compares with the offsets `held_now` if the history is unknown.
+fn find_records_before_loss(
+    retry: &StoreRetry<'_>,
+    partition: Partition,
+    position: LogPosition,
+    held_now: Option<HeldOffsets>,
+) -> Result<Option<HeldOffsets>, Halt> {
+    let shared = retry.find_shared_offsets(partition, position)?.or(held_now);
+    Ok(shared.filter(|shared| !position.is_within(*shared)))
 }
 
 /// The outcome of a search for a checkpoint that is older than the restored one.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::savepoint_request::CurrentSavepointRequest;
 use super::snapshot_limits::SnapshotLimits;
 use super::store::CheckpointStore;
-use crate::{Halt, RowFence};
+use crate::{Halt, LogHistory, RowFence};
 
 /// A function that returns a halt if the topic was deleted or created again after the job began, and otherwise the id of
 /// the topic if the source has reported it. The source may report it only after the job began. Any thread may call this
@@ -61,6 +61,9 @@ pub struct CheckpointConfig {
     /// The checkpoint thread calls this function before it creates a manifest. The function checks that the topic was
     /// not deleted or created again.
     pub topic_identity_check: TopicIdentityCheck,
+    /// The history of the topic's partitions. The checkpoint thread asks it whether the log still holds the records
+    /// before a checkpoint, and those of the rows in the row store.
+    pub log_history: Arc<dyn LogHistory>,
     /// The time between two checkpoints of a partition.
     pub checkpoint_interval: Duration,
     /// The number of checkpoints that are kept per partition, at least 1.

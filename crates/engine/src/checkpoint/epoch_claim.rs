@@ -139,8 +139,8 @@ mod tests {
     use parking_lot::Mutex;
 
     use super::*;
-    use crate::NoRowFence;
     use crate::checkpoint::{PartitionFaultPolicy, SnapshotLimits, StateIdentity};
+    use crate::{NoRowFence, UnknownLogHistory};
 
     /// A store in which another worker claims epoch 5 and deletes the smaller epochs, as soon as epoch 1 is created. So
     /// it seems to a worker that was suspended in the middle of its claim.
@@ -196,6 +196,7 @@ mod tests {
             current_savepoint_request: Default::default(),
             row_fence: Arc::new(NoRowFence),
             topic_identity_check: Arc::new(|| Ok(None)),
+            log_history: Arc::new(UnknownLogHistory),
             checkpoint_interval: Duration::ZERO,
             kept_checkpoints_per_partition: 3,
             restore_source: None,

@@ -10,12 +10,14 @@ use serde::{Deserialize, Serialize};
 use super::checksummed_text::{decode_checksummed_text, encode_checksummed_text};
 use super::object_errors::{ObjectDamage, ObjectFault};
 use super::state_object::compute_object_checksum;
-use crate::ViewRowCount;
-use crate::identifiers::{Epoch, Offset, Partition};
+use crate::identifiers::{Epoch, LeaderEpoch, Offset, Partition};
+use crate::{CountedRows, LogPosition, ViewRowCount};
 
 const MANIFEST_FORMAT_VERSION: u32 = 1;
 /// The maximum number of earlier cuts in a manifest. If there are more, every second one of the older half is dropped.
 const MAX_EARLIER_CUTS: usize = 32;
+/// The maximum number of former numberings of a view in a manifest.
+const MAX_FORMER_NUMBERINGS: usize = 8;
 const MANIFEST_TITLE: &str = "windrow-checkpoint";
 
 /// Identifies a checkpoint of a partition. A later checkpoint of the same partition has a larger id.
@@ -62,6 +64,9 @@ pub struct CheckpointManifest {
     pub partition: Partition,
     /// The offset of the first record that the checkpoint does not include.
     pub offset: Offset,
+    /// The leader epoch of the record before `offset`; `None` if unknown. Manifests of older versions have none.
+    #[serde(default)]
+    pub leader_epoch: Option<LeaderEpoch>,
     /// The watermark in epoch milliseconds; `None` before the first event.
     pub watermark_ms: Option<i64>,
     /// The number of entities that have state.
@@ -116,6 +121,41 @@ pub struct StoredView {
     /// The fingerprint of everything that determines the numbers of the view's rows (see `row_numbering_fingerprint`).
     #[serde(rename = "beginning")]
     pub row_numbering_fingerprint: u64,
+    /// The numberings before, newest first, at most [`MAX_FORMER_NUMBERINGS`]. If the row store goes back to one of them,
+    /// they tell which rows it lacks. Manifests of older versions have none.
+    #[serde(default, rename = "former")]
+    pub former_numberings: Vec<FormerNumbering>,
+}
+
+/// A numbering of rows that a later one has replaced.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub struct FormerNumbering {
+    /// The fingerprint of the numbering.
+    #[serde(rename = "beginning")]
+    pub row_numbering_fingerprint: u64,
+    /// The number of the last row of this numbering that the checkpoint includes. The numbers continue in the next one.
+    #[serde(rename = "rows")]
+    pub last_row_number: u64,
+}
+
+impl StoredView {
+    /// Returns the former numberings of a view that follows this one and includes its rows up to `last_shared_row`: all
+    /// numberings of this view, without the one with `next_fingerprint`.
+    pub(crate) fn former_numberings_for_next(
+        &self,
+        next_fingerprint: u64,
+        last_shared_row: u64,
+    ) -> Vec<FormerNumbering> {
+        let (row_numbering_fingerprint, last_row_number) = (self.row_numbering_fingerprint, self.last_row_number);
+        let newest = FormerNumbering { row_numbering_fingerprint, last_row_number };
+        let all = std::iter::once(newest).chain(self.former_numberings.iter().copied());
+        let others = all.filter(|numbering| numbering.row_numbering_fingerprint != next_fingerprint);
+        let shared = others.map(|numbering| FormerNumbering {
+            last_row_number: numbering.last_row_number.min(last_shared_row),
+            ..numbering
+        });
+        shared.take(MAX_FORMER_NUMBERINGS).collect()
+    }
 }
 
 /// The state objects of one snapshot: a base or a delta.
@@ -165,12 +205,24 @@ impl CheckpointManifest {
         self.layers.iter().map(CheckpointLayer::layer_byte_count).sum()
     }
 
-    /// Returns the row counts of all views at the cut.
-    pub(crate) fn row_counts(&self) -> impl Iterator<Item = ViewRowCount> {
-        self.views.iter().map(|view| ViewRowCount {
-            view: view.view_name.clone(),
-            row_numbering_fingerprint: view.row_numbering_fingerprint,
-            last_row_number: view.last_row_number,
+    /// Returns the position of the cut in the log.
+    pub(crate) fn log_position(&self) -> LogPosition {
+        LogPosition { offset: self.offset, leader_epoch: self.leader_epoch }
+    }
+
+    /// Returns the rows of all views before the cut.
+    pub(crate) fn counted_rows(&self) -> impl Iterator<Item = CountedRows> {
+        self.views.iter().map(|view| {
+            let count = |row_numbering_fingerprint, last_row_number| ViewRowCount {
+                view: view.view_name.clone(),
+                row_numbering_fingerprint,
+                last_row_number,
+            };
+            let former = |one: &FormerNumbering| count(one.row_numbering_fingerprint, one.last_row_number);
+            CountedRows {
+                newest_numbering: count(view.row_numbering_fingerprint, view.last_row_number),
+                former_numberings: view.former_numberings.iter().map(former).collect(),
+            }
         })
     }
 
@@ -241,6 +293,7 @@ mod tests {
             topic_partition_count: 4,
             partition: 2,
             offset: 99,
+            leader_epoch: Some(3),
             watermark_ms: None,
             entity_count: 5,
             slot_count: 6,
@@ -250,6 +303,7 @@ mod tests {
                 view_definition: "d".to_owned(),
                 last_row_number: 8,
                 row_numbering_fingerprint: 1,
+                former_numberings: vec![FormerNumbering { row_numbering_fingerprint: 4, last_row_number: 5 }],
             }],
             layers: vec![
                 CheckpointLayer { parts: vec![part("a"), part("b")] },

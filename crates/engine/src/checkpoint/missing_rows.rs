@@ -8,10 +8,11 @@ use std::fmt;
 use windrow_core::EventTime;
 
 use super::manifest::{CheckpointManifest, EarlierCut};
-use crate::{Offset, Partition, ViewRowCount};
+use crate::{CountedRows, Offset, Partition, ViewRowCount};
 
 /// Consecutive rows of one feature view that the row store has lost. They fired before the oldest checkpoint from which
-/// the partition can continue, so the job does not write them again.
+/// the partition can continue, so the job does not write them again. The fence does not tell when a row was written. So
+/// these include rows whose time to live had ended before the loss: after a complete loss, all rows from the first on.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct MissingRows {
     /// The partition that produced the rows.
@@ -63,8 +64,9 @@ pub(super) fn describe_missing_rows(
     manifest: &CheckpointManifest,
     stored: Option<&[ViewRowCount]>,
 ) -> Vec<MissingRows> {
-    let describe = |(view_index, count): (usize, ViewRowCount)| {
-        let missing = count.count_rows_missing_in(stored);
+    let describe = |(view_index, rows): (usize, CountedRows)| {
+        let missing = rows.count_missing_in(stored);
+        let count = rows.newest_numbering;
         if missing == 0 {
             return None;
         }
@@ -85,5 +87,5 @@ pub(super) fn describe_missing_rows(
             windows_ended_by_ms: manifest.watermark_ms.map(window_end),
         })
     };
-    manifest.row_counts().enumerate().filter_map(describe).collect()
+    manifest.counted_rows().enumerate().filter_map(describe).collect()
 }

@@ -9,7 +9,9 @@ use super::checkpoint_limits::CheckpointLimits;
 use super::manifest::{CheckpointId, CheckpointManifest};
 use super::missing_rows::{MissingRows, describe_missing_rows};
 use super::partition_checkpoints::PartitionCheckpoints;
-use crate::{Epoch, FenceToken, JobDefinition, MissingRowsPolicy, Offset, Partition};
+use crate::{
+    CountedRows, Epoch, FenceToken, JobDefinition, LeaderEpoch, LogPosition, MissingRowsPolicy, Offset, Partition,
+};
 
 /// A partition that a worker has claimed in the checkpoint store and at the fence. The worker may now read the
 /// partition's records.
@@ -20,6 +22,8 @@ pub(crate) struct OpenedPartition {
     /// The offset of the next record to read; `None` if the partition has no checkpoint and its start offset is
     /// unknown.
     pub(crate) next_offset: Option<Offset>,
+    /// The leader epoch of the record before `next_offset`; `None` if unknown.
+    pub(crate) leader_epoch: Option<LeaderEpoch>,
     /// The offset of the checkpoint that the shard was restored from, if the job's own store holds this checkpoint;
     /// otherwise `None`.
     pub(crate) checkpoint_offset: Option<Offset>,
@@ -34,8 +38,13 @@ pub(crate) struct OpenedPartition {
     pub(crate) next_base_or_delta: BaseOrDelta,
     /// The checkpoint that the shard was restored from; `None` if the partition had no checkpoint.
     pub(crate) restored_checkpoint: Option<RestoredCheckpoint>,
-    /// Rows that the row store has lost, and that the worker cannot write again.
-    pub(crate) missing_rows: Vec<MissingRows>,
+}
+
+impl OpenedPartition {
+    /// Returns the position at which reading begins; `None` if it is unknown.
+    pub(crate) fn read_position(&self) -> Option<LogPosition> {
+        self.next_offset.map(|offset| LogPosition { offset, leader_epoch: self.leader_epoch })
+    }
 }
 
 /// The checkpoint that a shard was restored from.
@@ -82,6 +91,8 @@ pub(super) struct RestoredPartition {
     pub(super) checkpoint_limits: CheckpointLimits,
     /// Whether the fence grants the claim although the row store lacks rows that the checkpoint counts.
     pub(super) missing_rows_policy: MissingRowsPolicy,
+    /// The epoch of another worker that has claimed the partition meanwhile; `None` if none is known.
+    pub(super) overtaken_by: Option<Epoch>,
 }
 
 impl RestoredShard {
@@ -96,6 +107,14 @@ impl RestoredShard {
             origin_savepoint_place: None,
             next_base_or_delta: BaseOrDelta::Base,
         }
+    }
+
+    /// Returns the rows that the checkpoint counts, for each feature view of the job that the checkpoint has.
+    pub(super) fn counted_rows(&self) -> Vec<CountedRows> {
+        let Some(manifest) = &self.manifest else { return Vec::new() };
+        let is_continued = |index: usize| self.stored_view_index_by_job_view.contains(&Some(index));
+        let rows = manifest.counted_rows().enumerate().filter(|(index, _)| is_continued(*index));
+        rows.map(|(_, rows)| rows).collect()
     }
 
     /// Returns the offset of the checkpoint that the shard was restored from; `None` if the partition had no
@@ -117,10 +136,30 @@ pub(super) struct GrantedFenceClaim {
 }
 
 impl RestoredPartition {
+    /// Returns the rows that the checkpoint counts and that the row store lacks.
+    pub(super) fn describe_missing_rows(&self) -> Vec<MissingRows> {
+        match (&self.restored_shard.manifest, &self.checkpoint_limits.stored_rows) {
+            (Some(manifest), Some(stored)) => describe_missing_rows(manifest, stored.row_counts.as_deref()),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Returns the position at which reading begins: at the offset `start`, or at the checkpoint. Returns `None` if the
+    /// position is unknown.
+    pub(super) fn read_position(&self, start: Option<Offset>) -> Option<LogPosition> {
+        let checkpoint = self.restored_shard.manifest.as_ref().map(CheckpointManifest::log_position);
+        match (start, checkpoint) {
+            (Some(start), Some(position)) if position.offset == start => Some(position),
+            (Some(offset), _) => Some(LogPosition { offset, leader_epoch: None }),
+            (None, position) => position,
+        }
+    }
+
     /// Combines the restored shard and the granted claim into an opened partition. The worker reads the partition from
     /// the offset `start`, or from the checkpoint's offset if `start` is `None`.
     pub(super) fn open_with_granted_claim(self, granted: GrantedFenceClaim, start: Option<Offset>) -> OpenedPartition {
-        let Self { restore_duration: duration, restored_shard: restored, checkpoint_limits: limits, .. } = self;
+        let leader_epoch = self.read_position(start).and_then(|position| position.leader_epoch);
+        let Self { restore_duration: duration, restored_shard: restored, .. } = self;
         let checkpoint_offset = restored.checkpoint_offset();
         let restored_checkpoint = restored.manifest.as_ref().map(|manifest| RestoredCheckpoint {
             checkpoint_id: manifest.checkpoint_id,
@@ -130,14 +169,10 @@ impl RestoredPartition {
             restore_duration: duration,
             origin_savepoint_place: restored.origin_savepoint_place.clone(),
         });
-        let missing_rows = match (&restored.manifest, limits.stored_rows) {
-            (Some(manifest), Some(stored)) => describe_missing_rows(manifest, stored.row_counts.as_deref()),
-            _ => Vec::new(),
-        };
         OpenedPartition {
-            missing_rows,
             fence_token: granted.fence_token,
             next_offset: start.or(checkpoint_offset),
+            leader_epoch,
             checkpoint_offset: checkpoint_offset.filter(|_| !restored.kept_manifests.is_empty()),
             shard: restored.shard,
             row_numbering_fingerprints: granted.row_numbering_fingerprints,

@@ -16,7 +16,7 @@ use super::opening_store::OpeningAbandonment;
 use super::restore_behind_truncation::restore_behind_truncation;
 use super::store_retry::StoreRetry;
 use crate::message_channel::{MessageReceiver, MessageSender};
-use crate::{Clock, Halt, JobDefinition, Partition, StopSignal};
+use crate::{Clock, Halt, JobDefinition, Partition, StopSignal, WorkerMetrics};
 
 pub(super) struct OpeningThread {
     pub(super) partition: Partition,
@@ -26,6 +26,7 @@ pub(super) struct OpeningThread {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) stop_signal: StopSignal,
     pub(super) abandonment: OpeningAbandonment,
+    pub(super) metrics: Arc<WorkerMetrics>,
     pub(super) answers: MessageSender<OpeningAnswer>,
 }
 
@@ -63,17 +64,20 @@ impl OpeningThread {
                     restore_behind_truncation(&self.store_retry(), &self.job, *restored, held_offsets)
                         .map(continue_with_restored)
                 }
-                OpeningCommand::ClaimFence { start } => {
-                    claim_partition_at_fence(&self.store_retry(), &self.job, *restored, start).map(|outcome| {
-                        match outcome {
-                            FenceClaimOutcome::Opened(opened) => NextStep::End(OpeningAnswer::Opened(opened)),
-                            FenceClaimOutcome::Overtaken { newer_epoch } => {
-                                NextStep::End(OpeningAnswer::Overtaken { newer_epoch })
-                            }
-                            FenceClaimOutcome::RestoredOlder(older) => continue_with_restored(*older),
-                        }
-                    })
-                }
+                OpeningCommand::ClaimFence { start } => claim_partition_at_fence(
+                    &self.store_retry(),
+                    &self.metrics.missing_rows,
+                    &self.job,
+                    *restored,
+                    start,
+                )
+                .map(|outcome| match outcome {
+                    FenceClaimOutcome::Opened(opened) => NextStep::End(OpeningAnswer::Opened(opened)),
+                    FenceClaimOutcome::Overtaken { newer_epoch } => {
+                        NextStep::End(OpeningAnswer::Overtaken { newer_epoch })
+                    }
+                    FenceClaimOutcome::RestoredOlder(older) => continue_with_restored(*older),
+                }),
             };
         }
     }

@@ -3,8 +3,11 @@
 
 use windrow_core::BaseOrDelta;
 
-use super::manifest::{CheckpointId, CheckpointLayer, CheckpointManifest, EarlierCut, StatePart, StoredView};
+use super::manifest::{
+    CheckpointId, CheckpointLayer, CheckpointManifest, EarlierCut, FormerNumbering, StatePart, StoredView,
+};
 use super::thread_messages::SnapshotFailure;
+use crate::LogPosition;
 use crate::identifiers::Epoch;
 
 /// The maximum number of layers in a checkpoint. After a checkpoint with this number of layers, the next snapshot is a
@@ -75,6 +78,18 @@ impl PartitionCheckpoints {
         };
         layers.push(layer);
         layers
+    }
+
+    /// Returns the numberings of the view `view_name` before the one with `fingerprint`.
+    pub(super) fn former_numberings(&self, view_name: &str, fingerprint: u64) -> Vec<FormerNumbering> {
+        let newest = self.kept_manifests.last().into_iter().flat_map(|manifest| &manifest.views);
+        let mut same_view = newest.filter(|view| view.view_name == view_name);
+        same_view.next().map_or_else(Vec::new, |view| view.former_numberings_for_next(fingerprint, u64::MAX))
+    }
+
+    /// Returns the position of the newest kept checkpoint; `None` if none is kept.
+    pub(super) fn newest_kept_position(&self) -> Option<LogPosition> {
+        self.kept_manifests.last().map(CheckpointManifest::log_position)
     }
 
     /// Returns the cuts of earlier checkpoints for the manifest of a checkpoint with `views`.

@@ -21,7 +21,7 @@ use super::store::CheckpointStore;
 use super::store_probe::{StoreProbe, StoreProbeThread};
 use crate::halt::CheckpointStoreFault;
 use crate::message_channel::{ChannelClosed, MessageReceiver, MessageSender, message_channel};
-use crate::{Clock, Halt, JobDefinition, Partition, StopSignal, ThreadBody, ThreadSpawner};
+use crate::{Clock, Halt, JobDefinition, Partition, StopSignal, ThreadBody, ThreadSpawner, WorkerMetrics};
 
 const THREAD_NAME: &str = "opening";
 const PROBE_THREAD_NAME: &str = "store-probe";
@@ -45,6 +45,7 @@ pub(crate) struct PartitionOpener {
     clock: Arc<dyn Clock>,
     stop_signal: StopSignal,
     thread_spawner: Arc<dyn ThreadSpawner>,
+    metrics: Arc<WorkerMetrics>,
     /// For each thread that runs, when the store last answered it.
     running_threads: Arc<Mutex<BTreeMap<u64, LastStoreAnswer>>>,
     last_thread_number: AtomicU64,
@@ -60,6 +61,7 @@ impl PartitionOpener {
         clock: Arc<dyn Clock>,
         stop_signal: StopSignal,
         thread_spawner: Arc<dyn ThreadSpawner>,
+        metrics: Arc<WorkerMetrics>,
     ) -> Self {
         Self {
             config,
@@ -67,6 +69,7 @@ impl PartitionOpener {
             clock,
             stop_signal,
             thread_spawner,
+            metrics,
             running_threads: Arc::default(),
             last_thread_number: AtomicU64::new(0),
             last_store_answer: LastStoreAnswer::default(),
@@ -102,6 +105,7 @@ impl PartitionOpener {
             clock: Arc::clone(&self.clock),
             stop_signal: self.stop_signal.clone(),
             abandonment: abandonment.clone(),
+            metrics: Arc::clone(&self.metrics),
             answers: sent_answers,
         };
         let thread_number = self.last_thread_number.fetch_add(1, Ordering::Relaxed);

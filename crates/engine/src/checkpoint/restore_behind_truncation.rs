@@ -4,7 +4,7 @@
 //! The state at the lost offset includes lost records, and the offsets after the end of the log will identify other
 //! records. So the partition continues from a checkpoint whose offset still exists, or begins anew.
 //! Owns: this choice, and making it durable. Invariant: the choice is stored as a manifest of the new epoch before the
-//! fence is claimed. So a later start continues from the same state, although the log may then reach beyond the offsets
+//! fence is claimed, unless another worker has claimed the partition meanwhile. So a later start continues from the same state, although the log may then reach beyond the offsets
 //! of the discarded checkpoints. The manifest numbers rows in a new way, so that the fence skips no row of the new
 //! records.
 
@@ -12,8 +12,9 @@ use tracing::warn;
 
 use super::checkpoint_limits::CheckpointLimits;
 use super::create_object::create_or_compare_object;
+use super::epoch_claim;
 use super::find_checkpoint::restore_initial_shard;
-use super::manifest::{CheckpointId, CheckpointManifest, StoredView};
+use super::manifest::{CheckpointId, CheckpointManifest, FormerNumbering, StoredView};
 use super::object_names;
 use super::opened_partition::{RestoredPartition, RestoredShard};
 use super::row_numbering_fingerprint::derive_fingerprint_after_restart;
@@ -31,7 +32,10 @@ pub(super) fn restore_behind_truncation(
     held_offsets: HeldOffsets,
 ) -> Result<RestoredPartition, Halt> {
     let (partition, epoch) = (opening.partition, opening.epoch);
-    opening.checkpoint_limits = CheckpointLimits { held_offsets: Some(held_offsets), stored_rows: None };
+    let known = opening.checkpoint_limits.held_offsets.unwrap_or(held_offsets);
+    let held_offsets = held_offsets.ending_no_later_than(known);
+    let stored_rows = opening.checkpoint_limits.stored_rows.take();
+    opening.checkpoint_limits = CheckpointLimits { held_offsets: Some(held_offsets), stored_rows };
     // State of a restore source cannot be continued here: its objects are in another store.
     let has_own_checkpoints = !opening.restored_shard.kept_manifests.is_empty();
     // The worker needs only one of the two shards in memory.
@@ -43,6 +47,7 @@ pub(super) fn restore_behind_truncation(
         let next_checkpoint_number = opening.restored_shard.next_checkpoint_number;
         RestoredShard { origin_savepoint_place, ..RestoredShard::without_checkpoint(job, next_checkpoint_number) }
     };
+    let discarded = opening.restored_shard.manifest.take();
     let id = CheckpointId { epoch, checkpoint_number: restored.next_checkpoint_number };
     let manifest = match &restored.manifest {
         Some(continued) => {
@@ -52,7 +57,7 @@ pub(super) fn restore_behind_truncation(
                 offset = continued.offset,
                 "the source has lost records that were already read; going back to an older checkpoint"
             );
-            continue_manifest(continued, id)
+            continue_manifest(continued, discarded.as_ref(), id)
         }
         None => {
             let offset = held_offsets.first_offset;
@@ -62,7 +67,7 @@ pub(super) fn restore_behind_truncation(
                 "the source has lost records that were already read, and no checkpoint begins at an offset that it still \
                  holds; the partition begins anew"
             );
-            describe_empty_state(retry, job, id, &restored, FirstRecord { partition, offset })
+            describe_empty_state(retry, job, id, &restored, FirstRecord { partition, offset, discarded })
         }
     };
     let manifest = CheckpointManifest {
@@ -71,7 +76,7 @@ pub(super) fn restore_behind_truncation(
         process_name: retry.checkpoint_config.process_name.clone(),
         ..manifest
     };
-    create_manifest(retry, &manifest)?;
+    opening.overtaken_by = create_manifest(retry, &manifest)?;
     restored.next_checkpoint_number += 1;
     restored.kept_manifests.push(manifest.clone());
     restored.stored_view_index_by_job_view = match restored.manifest {
@@ -83,15 +88,24 @@ pub(super) fn restore_behind_truncation(
     Ok(opening)
 }
 
-/// Returns a manifest with the state of `continued`. Its rows are numbered in a new way from there on.
-fn continue_manifest(continued: &CheckpointManifest, checkpoint_id: CheckpointId) -> CheckpointManifest {
-    let number_anew = |view: &StoredView| StoredView {
-        row_numbering_fingerprint: number_rows_anew(
-            view.row_numbering_fingerprint,
-            checkpoint_id.epoch,
-            continued.offset,
-        ),
-        ..view.clone()
+/// Returns a manifest with the state of `continued`. Its rows are numbered in a new way from there on. The row store may
+/// also know the numberings of `discarded`, the checkpoint that includes lost records.
+fn continue_manifest(
+    continued: &CheckpointManifest,
+    discarded: Option<&CheckpointManifest>,
+    checkpoint_id: CheckpointId,
+) -> CheckpointManifest {
+    let number_anew = |view: &StoredView| {
+        let fingerprint = number_rows_anew(view.row_numbering_fingerprint, checkpoint_id.epoch, continued.offset);
+        let mut former_numberings = view.former_numberings_for_next(fingerprint, view.last_row_number);
+        let others = numberings_of_discarded(discarded, &view.view_name, fingerprint, view.last_row_number);
+        for other in others {
+            let fingerprint = other.row_numbering_fingerprint;
+            if former_numberings.iter().all(|known| known.row_numbering_fingerprint != fingerprint) {
+                former_numberings.push(other);
+            }
+        }
+        StoredView { row_numbering_fingerprint: fingerprint, former_numberings, ..view.clone() }
     };
     CheckpointManifest {
         checkpoint_id,
@@ -101,11 +115,25 @@ fn continue_manifest(continued: &CheckpointManifest, checkpoint_id: CheckpointId
     }
 }
 
+/// Returns the numberings of the view `view_name` in the checkpoint `discarded`, whose rows up to `last_shared_row` are
+/// still right.
+fn numberings_of_discarded(
+    discarded: Option<&CheckpointManifest>,
+    view_name: &str,
+    next_fingerprint: u64,
+    last_shared_row: u64,
+) -> Vec<FormerNumbering> {
+    let views = discarded.into_iter().flat_map(|manifest| &manifest.views);
+    let mut same_view = views.filter(|view| view.view_name == view_name);
+    same_view.next().map_or_else(Vec::new, |view| view.former_numberings_for_next(next_fingerprint, last_shared_row))
+}
+
 /// Where the records of a partition begin.
-#[derive(Clone, Copy)]
 struct FirstRecord {
     partition: Partition,
     offset: Offset,
+    /// The checkpoint that includes lost records.
+    discarded: Option<CheckpointManifest>,
 }
 
 /// Returns the manifest of a partition without state, which begins at `first`.
@@ -117,11 +145,15 @@ fn describe_empty_state(
     first: FirstRecord,
 ) -> CheckpointManifest {
     let identity = &retry.checkpoint_config.state_identity;
+    let row_numbering_fingerprint = number_rows_anew(0, checkpoint_id.epoch, first.offset);
+    let former =
+        |view_name: &str| numberings_of_discarded(first.discarded.as_ref(), view_name, row_numbering_fingerprint, 0);
     let views = job.views.iter().map(|view| StoredView {
         view_name: view.name.to_string(),
         view_definition: view.definition_text(&job.schema),
         last_row_number: 0,
-        row_numbering_fingerprint: number_rows_anew(0, checkpoint_id.epoch, first.offset),
+        row_numbering_fingerprint,
+        former_numberings: former(&view.name),
     });
     CheckpointManifest {
         checkpoint_id,
@@ -134,6 +166,7 @@ fn describe_empty_state(
         topic_partition_count: identity.partition_count,
         partition: first.partition,
         offset: first.offset,
+        leader_epoch: None,
         watermark_ms: None,
         entity_count: 0,
         slot_count: 0,
@@ -151,11 +184,23 @@ fn number_rows_anew(before: u64, epoch: Epoch, offset: Offset) -> u64 {
     derive_fingerprint_after_restart(before, &format!("a truncated log, epoch {epoch}"), Some(offset))
 }
 
-fn create_manifest(retry: &StoreRetry<'_>, manifest: &CheckpointManifest) -> Result<(), Halt> {
+/// Creates the object of `manifest`, unless another worker has claimed the partition under a larger epoch. Returns this
+/// epoch, also if the claim was made during the creation.
+fn create_manifest(retry: &StoreRetry<'_>, manifest: &CheckpointManifest) -> Result<Option<Epoch>, Halt> {
     let store = &*retry.checkpoint_config.checkpoint_store;
+    let find_newer_epoch = || -> Result<Option<Epoch>, Halt> {
+        let read = || epoch_claim::read_largest_epoch(store, manifest.partition);
+        Ok(retry.retry_while_unreachable(read)?.filter(|newest| *newest > manifest.checkpoint_id.epoch))
+    };
+    if let Some(newer_epoch) = find_newer_epoch()? {
+        return Ok(Some(newer_epoch));
+    }
     let name = object_names::manifest_object_name(manifest.partition, manifest.checkpoint_id);
     let refused = |source: StoreFault| CheckpointStoreFault::Refused { place: store.place().to_owned(), source };
     let bytes = manifest.encode().map_err(|error| refused(StoreFault::Refused(share_error(error))))?;
     let is_created = retry.retry_while_unreachable(|| create_or_compare_object(store, &name, &bytes))?;
-    if is_created { Ok(()) } else { Err(refused(StoreFault::Exists).into()) }
+    match (is_created, find_newer_epoch()?) {
+        (false, None) => Err(refused(StoreFault::Exists).into()),
+        (_, newer_epoch) => Ok(newer_epoch),
+    }
 }

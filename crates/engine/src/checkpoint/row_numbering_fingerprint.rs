@@ -53,7 +53,12 @@ pub(super) fn compute_row_counts_at_start(
                 };
                 (fingerprint, stored.last_row_number)
             }
-            _ => (hash_text_parts(&[topic, &place, &view.name, &job_views, &decoding_rules]), 0),
+            // A view that was added begins with the numbering of the others, which also depends on lost records.
+            (Some(manifest), None) => {
+                let others = join_fingerprints(manifest);
+                (hash_text_parts(&[topic, &place, &view.name, &job_views, &decoding_rules, &others]), 0)
+            }
+            (None, _) => (hash_text_parts(&[topic, &place, &view.name, &job_views, &decoding_rules]), 0),
         };
         ViewRowCount { view: view.name.to_string(), row_numbering_fingerprint: fingerprint, last_row_number: rows }
     };
@@ -76,6 +81,11 @@ fn describe_job_views(job: &JobDefinition) -> String {
 
 fn describe_stored_views(manifest: &CheckpointManifest) -> String {
     join_sorted_definitions(manifest.views.iter().map(|view| (view.view_name.as_str(), view.view_definition.clone())))
+}
+
+fn join_fingerprints(manifest: &CheckpointManifest) -> String {
+    let fingerprints = manifest.views.iter().map(|view| view.row_numbering_fingerprint.to_string());
+    fingerprints.collect::<Vec<_>>().join(" ")
 }
 
 fn join_sorted_definitions<'a>(views: impl Iterator<Item = (&'a str, String)>) -> String {

@@ -10,7 +10,8 @@ use super::partition_checkpoints::PartitionCheckpoints;
 use super::savepoint_request::SavepointRequest;
 use super::state_object::PackFault;
 use super::store::StoreFault;
-use crate::{Epoch, FenceToken, Halt, Offset, Partition};
+use crate::halt::SharedError;
+use crate::{Epoch, FenceToken, Halt, HeldOffsets, LogPosition, Partition};
 
 /// What a snapshot becomes when it is complete.
 #[derive(Clone, Debug)]
@@ -45,7 +46,7 @@ pub(crate) struct SnapshotToComplete {
     pub(crate) fence_token: FenceToken,
     pub(crate) snapshot_purpose: SnapshotPurpose,
     pub(crate) base_or_delta: BaseOrDelta,
-    pub(crate) offset: Offset,
+    pub(crate) position: LogPosition,
     pub(crate) shard_metadata: ShardMetadata,
     /// For each feature view, the fingerprint of everything that determines the numbers of the view's rows (see
     /// `row_numbering_fingerprint`).
@@ -78,6 +79,8 @@ pub(crate) enum SnapshotOutcome {
     Failed(SnapshotFailure),
     /// Another worker has claimed the partition under this larger epoch.
     Fenced(Epoch),
+    /// The log has lost records of the state, and holds others at their offsets. These are the offsets before them.
+    LogTruncated(HeldOffsets),
     /// The job must halt for this reason.
     Halted(Halt),
 }
@@ -106,6 +109,9 @@ pub(crate) enum SnapshotFailure {
     /// An object with the name of the manifest already exists, and its content differs from the manifest.
     #[error("another process has already written {object} with other content")]
     WrittenElsewhere { object: String },
+    /// The log did not tell whether it still holds the records before the checkpoint.
+    #[error("the log does not tell whether it still holds the records before the checkpoint")]
+    LogHistoryUnknown { source: SharedError },
     /// An operation of the store failed.
     #[error(transparent)]
     Store(#[from] StoreFault),

@@ -75,6 +75,14 @@ pub enum UnreachableService {
         /// The fault of the last attempt.
         source: StoreFault,
     },
+    /// A stop was requested while the source did not tell whether it still holds the records that were read.
+    #[error("stopped while waiting for the source to describe the log of partition {partition}")]
+    StoppedWaitingForLogHistory {
+        /// The partition.
+        partition: Partition,
+        /// The error of the last attempt.
+        source: SharedError,
+    },
     /// The row store did not answer the claim of a partition.
     #[error("the row store did not answer the claim of partition {partition}: {end}")]
     UnansweredClaim {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use windrow_core::{BaseOrDelta, ShardMetadata};
 
 use crate::checkpoint::SnapshotPurpose;
-use crate::{FlushTicket, Offset};
+use crate::{FlushTicket, LeaderEpoch, Offset};
 
 /// A snapshot in progress. The worker saves the state of the shard as bytes, and the checkpoint thread writes these
 /// bytes to a checkpoint store.
@@ -17,6 +17,8 @@ pub(super) struct ActiveSnapshot {
     pub(super) flush_ticket: FlushTicket,
     /// The offset of the first record that the snapshot does not include.
     pub(super) cut_offset: Offset,
+    /// The leader epoch of the record before `cut_offset`; `None` if unknown.
+    pub(super) cut_leader_epoch: Option<LeaderEpoch>,
     pub(super) shard_metadata: ShardMetadata,
     /// The wall-clock time of the cut, in epoch milliseconds.
     pub(super) cut_at_ms: i64,

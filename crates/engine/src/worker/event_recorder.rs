@@ -16,7 +16,7 @@ use windrow_core::text::pluralize;
 use windrow_core::{EventTime, FeatureOverflow, FeatureView};
 
 use super::record_key_check::format_key;
-use crate::checkpoint::{CheckpointId, CheckpointSize, MissingRows, OpenedPartition, SavepointRequest};
+use crate::checkpoint::{CheckpointId, CheckpointSize, OpenedPartition, SavepointRequest};
 use crate::halt::ErrorChain;
 use crate::metrics::{LateArrival, RecordingBudget};
 use crate::record_key::{MisplacedRecord, Misplacement};
@@ -79,7 +79,6 @@ impl WorkerEventRecorder {
 
     pub(super) fn record_partition_opened(&self, opened: &OpenedPartition) {
         let (partition, epoch) = (opened.fence_token.partition, opened.fence_token.epoch);
-        self.record_missing_rows(&opened.missing_rows);
         if self.metrics.parked_partitions.remove_opened(partition) {
             info!(partition, "the fault of the parked partition is resolved; the partition is read again");
         }
@@ -107,18 +106,6 @@ impl WorkerEventRecorder {
             origin_savepoint_place: restored.origin_savepoint_place.clone(),
             start_offset: offset,
         });
-    }
-
-    fn record_missing_rows(&self, missing: &[MissingRows]) {
-        for rows in missing {
-            error!(
-                partition = rows.partition,
-                view = rows.view_name,
-                missing_rows = rows.row_count(),
-                "the row store has lost rows, and no checkpoint is old enough to write them again: {rows}"
-            );
-        }
-        self.metrics.missing_rows.add_missing_rows(missing, self.clock.wall_now_ms());
     }
 
     /// Notes that the worker has parked a partition, or that an attempt to open it has failed. Logs only the first

@@ -7,7 +7,7 @@ use windrow_core::{BaseOrDelta, EventTime, Shard};
 
 use super::record_key_check::RecordKeyCheck;
 use crate::checkpoint::{OpenedPartition, derive_fingerprint_after_restart};
-use crate::{FenceToken, Offset, PartitionStatus};
+use crate::{FenceToken, LeaderEpoch, Offset, PartitionStatus};
 
 /// The data of an opened partition.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub(super) struct OwnedPartition {
     pub(super) shard: Shard,
     /// The offset of the next record to process; `None` if unknown.
     pub(super) next_offset: Option<Offset>,
+    /// The leader epoch of the record before `next_offset`; `None` if unknown.
+    pub(super) leader_epoch: Option<LeaderEpoch>,
     /// Whether the bounded input of the partition has ended and all its windows have fired.
     pub(super) input_finished: bool,
     pub(super) row_numbering: RowNumbering,
@@ -94,6 +96,7 @@ impl OwnedPartition {
             shard,
             fence_token,
             next_offset,
+            leader_epoch,
             checkpoint_offset,
             row_numbering_fingerprints: fingerprints,
             last_written_row_number_by_view: rows_written,
@@ -111,6 +114,7 @@ impl OwnedPartition {
         let restored = restored_checkpoint.filter(|_| offset.is_some());
         let fresh = Self::new_without_checkpoints(shard, fence_token, next_offset, clock);
         Self {
+            leader_epoch,
             row_numbering: RowNumbering {
                 row_numbering_fingerprints: fingerprints,
                 last_written_row_number_by_view: rows_written,
@@ -142,6 +146,7 @@ impl OwnedPartition {
             fence_token,
             shard,
             next_offset,
+            leader_epoch: None,
             input_finished: false,
             row_numbering: RowNumbering::default(),
             checkpoint_progress: CheckpointProgress {

@@ -8,6 +8,7 @@
 //! or failed opening delays no other partition. (3) The openings of one partition follow each other: the phase of a
 //! partition holds its only opening.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::owned_partition::OwnedPartition;
@@ -156,6 +157,8 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         let partitions: Vec<Partition> = opened.iter().map(|opened| opened.fence_token.partition).collect();
         let start = |partition: &Partition| Some((*partition, self.partitions.get(partition)?.claimed_start_offset()?));
         let start_offsets: PartitionOffsets = partitions.iter().filter_map(start).collect();
+        let position = |opened: &OpenedPartition| Some((opened.fence_token.partition, opened.read_position()?));
+        self.source.note_start_positions(&opened.iter().filter_map(position).collect());
         self.source.start_partitions(&partitions, &start_offsets)?;
         let (clock, interval) = (self.read_both_clocks(), self.checkpoint_interval());
         for mut opened in opened {
@@ -165,13 +168,18 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                 thread.send_command(CheckpointCommand::TrackPartition { partition, partition_checkpoints })?;
             }
             self.event_recorder.record_partition_opened(&opened);
+            let start = opened.next_offset;
             let mut owned = OwnedPartition::new(opened, clock, interval);
             if self.keys_became_required {
                 // The checkpoint thread numbers rows by the rules with which the worker began.
                 owned.restart_row_counting_for_required_keys();
             }
-            if let Some(tracked) = self.partitions.get_mut(&partition) {
-                tracked.start_running(owned, now)?;
+            let Some(tracked) = self.partitions.get_mut(&partition) else { continue };
+            tracked.start_running(owned, now)?;
+            // The source may have lost records after the position was checked. A loss behind the position needs nothing.
+            let lost = tracked.take_truncation();
+            if let Some(held) = lost.filter(|held| start.is_none_or(|start| held.end_offset < start)) {
+                self.go_back_behind_truncation(BTreeMap::from([(partition, held)]))?;
             }
         }
         Ok(())

@@ -221,6 +221,7 @@ mod tests {
                 key: Some(user.as_bytes()),
                 payload: None,
                 timestamp_ms: None,
+                leader_epoch: None,
                 unreadable_reason: None,
             };
             check_misplaced_record(&mut check, &job, &mut recorder, &record, user);

@@ -21,8 +21,8 @@ use crate::checkpoint::{CheckpointThreadHandle, PartitionOpener};
 use crate::halt::OutputFault;
 use crate::metrics::LateArrival;
 use crate::{
-    CommitWait, DeadLetter, DeadLetterSink, FlushTicket, Halt, Offset, OsThreadSpawner, Partition, PartitionOffsets,
-    PollOutcome, Sink, Source, ThreadSpawner, TriggerRecord,
+    CommitWait, DeadLetter, DeadLetterSink, FlushTicket, Halt, LogPosition, Offset, OsThreadSpawner, Partition,
+    PartitionOffsets, PollOutcome, Sink, Source, ThreadSpawner, TriggerRecord,
 };
 
 /// The time between two flushes while records keep arriving.
@@ -77,7 +77,14 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
             let (config, job, clock) = (checkpoints.clone(), self.job.clone(), Arc::clone(&self.clock));
             self.checkpoint_thread =
                 Some(CheckpointThreadHandle::start_thread(&*spawner, config.clone(), job.clone(), Arc::clone(&clock))?);
-            self.partition_opener = Some(PartitionOpener::new(config, job, clock, self.stop_signal.clone(), spawner));
+            self.partition_opener = Some(PartitionOpener::new(
+                config,
+                job,
+                clock,
+                self.stop_signal.clone(),
+                spawner,
+                Arc::clone(&self.metrics),
+            ));
         }
         let started_at = self.clock.monotonic_now();
         let (mut flushed_at, mut committed_at) = (started_at, started_at);
@@ -218,7 +225,11 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                     if let Some(setting) = job.decoder.suggest_time_setting(event.time, record.timestamp_ms) {
                         events.record_misread_event_time(&record, event.time, &setting);
                     }
-                    let trigger = TriggerRecord { event_time_ms, record_timestamp_ms: record.timestamp_ms };
+                    let trigger = TriggerRecord {
+                        event_time_ms,
+                        record_timestamp_ms: record.timestamp_ms,
+                        next_position: LogPosition { offset: record.offset + 1, leader_epoch: record.leader_epoch },
+                    };
                     owned.shard.process_event(
                         &event,
                         &mut RowEmitter {
@@ -255,6 +266,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                 }
             }
             owned.next_offset = Some(record.offset + 1);
+            owned.leader_epoch = record.leader_epoch;
             owned.read_stats.processed_record_count += 1;
             owned.read_stats.last_record_timestamp_ms = record.timestamp_ms;
             Ok(())

@@ -9,6 +9,7 @@
 //! requests the completion of a snapshot only after the row store has acknowledged all rows before the cut and has lost
 //! none. (4) Before this request, the worker flushes all dead letters before the cut.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,8 +24,8 @@ use crate::checkpoint::{
 };
 use crate::halt::ErrorChain;
 use crate::{
-    CheckpointRecord, CheckpointState, CommitWait, DeadLetterSink, FenceToken, Halt, Partition, PartitionOffsets, Sink,
-    Source,
+    CheckpointRecord, CheckpointState, CommitWait, DeadLetterSink, FenceToken, Halt, LogPosition, Partition,
+    PartitionOffsets, Sink, Source,
 };
 
 /// The delay before the worker repeats a failed savepoint of a partition.
@@ -143,6 +144,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
             base_or_delta,
             flush_ticket: ticket,
             cut_offset: offset,
+            cut_leader_epoch: owned.leader_epoch,
             shard_metadata: owned.shard.snapshot_metadata(),
             cut_at_ms: taken_at_ms,
             cut_at: started_at,
@@ -207,7 +209,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                 fence_token: owned.fence_token,
                 snapshot_purpose: snapshot.snapshot_purpose.clone(),
                 base_or_delta: snapshot.base_or_delta,
-                offset: snapshot.cut_offset,
+                position: LogPosition { offset: snapshot.cut_offset, leader_epoch: snapshot.cut_leader_epoch },
                 shard_metadata: snapshot.shard_metadata.clone(),
                 row_numbering_fingerprints: owned.row_numbering.row_numbering_fingerprints.clone(),
                 taken_at_ms: snapshot.cut_at_ms,
@@ -299,8 +301,11 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                 tracked.end_snapshot(now)?;
                 self.event_recorder.record_savepoint_failed(partition, request, &ErrorChain(&failure).to_string());
             }
+            (SnapshotOutcome::LogTruncated(shared), _) => {
+                self.go_back_behind_truncation(BTreeMap::from([(partition, shared)]))?;
+            }
             (SnapshotOutcome::Fenced(newer_epoch), _) => self.stop_fenced_partition(fence_token, newer_epoch)?,
-            (SnapshotOutcome::Halted(halt), _) => return Err(halt),
+            (SnapshotOutcome::Halted(halt), _) => self.park_or_halt(partition, halt)?,
         }
         Ok(())
     }
@@ -439,6 +444,10 @@ fn checkpoint_state_from_outcome(outcome: &SnapshotOutcome) -> CheckpointState {
         SnapshotOutcome::Fenced(epoch) => {
             CheckpointState::Failed(format!("another worker has claimed the partition under epoch {epoch}"))
         }
+        SnapshotOutcome::LogTruncated(shared) => CheckpointState::Failed(format!(
+            "the source has lost the records from offset {} on, which the state includes",
+            shared.end_offset
+        )),
         SnapshotOutcome::Halted(halt) => CheckpointState::Failed(ErrorChain(halt).to_string()),
     }
 }

@@ -45,7 +45,7 @@ pub(super) fn add_checkpoint_metrics(
     );
     families.add_counter(
         "windrow_rows_missing_total",
-        "Rows that Redis has lost and that no kept checkpoint produces again.",
+        "Rows that Redis has lost and that no kept checkpoint produces again, with those whose TTL had ended before.",
         [counts.missing_row_count.into()],
     );
     add_last_checkpoint_metrics(families, report, owned);

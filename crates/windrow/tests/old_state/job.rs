@@ -17,7 +17,7 @@ use windrow_engine::halt::InputFault;
 use windrow_engine::{
     CheckpointConfig, CheckpointStore, CommitWait, FenceToken, FlushTicket, Halt, NoDeadLetterSink, NoRowFence, Offset,
     Partition, PartitionOffsets, PollOutcome, Sink, Source, SourceRecord, StartOffset, StartOffsets, StopSignal,
-    SystemClock, Worker, WorkerMetrics, WorkerOutcome, WorkerParts,
+    SystemClock, UnknownLogHistory, Worker, WorkerMetrics, WorkerOutcome, WorkerParts,
 };
 use windrow_spec::Pipeline;
 use windrow_test_support::HANG_TIMEOUT;
@@ -78,6 +78,7 @@ pub(crate) fn checkpoint_config(
         current_savepoint_request: CurrentSavepointRequest::default(),
         row_fence: Arc::new(NoRowFence),
         topic_identity_check: Arc::new(|| Ok(None)),
+        log_history: Arc::new(UnknownLogHistory),
         checkpoint_interval: Duration::ZERO,
         kept_checkpoints_per_partition: 2,
         restore_source: from.map(|from| RestoreSource { source_store: open_folder_store(from) }),
@@ -160,6 +161,7 @@ impl StepSource {
                     key: None,
                     payload: Some(record.as_bytes()),
                     timestamp_ms: None,
+                    leader_epoch: None,
                     unreadable_reason: None,
                 })?;
                 self.positions.insert(partition, offset + 1);

@@ -8,8 +8,8 @@ use std::time::Duration;
 use windrow_engine::checkpoint::{CheckpointConfig, PartitionFaultPolicy, RestoreSource, StateIdentity};
 use windrow_engine::halt::InputFault;
 use windrow_engine::{
-    CheckpointStore, Halt, NoDeadLetterSink, Partition, StopSignal, SystemClock, Worker, WorkerMetrics, WorkerOutcome,
-    WorkerParts,
+    CheckpointStore, Halt, NoDeadLetterSink, Partition, StopSignal, SystemClock, UnknownLogHistory, Worker,
+    WorkerMetrics, WorkerOutcome, WorkerParts,
 };
 use windrow_spec::{Pipeline, PipelineOverride, SHIPPED_PIPELINE, parse};
 
@@ -54,6 +54,7 @@ impl JobSetup {
             current_savepoint_request: Default::default(),
             row_fence: Arc::new(rows.clone()),
             topic_identity_check: Arc::new(|| Ok(None)),
+            log_history: Arc::new(UnknownLogHistory),
             checkpoint_interval: Duration::ZERO,
             kept_checkpoints_per_partition: 3,
             restore_source: None,

@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use windrow_core::EventTime;
-use windrow_engine::{CheckpointConfig, MissingRowsRecord, Offset, StopSignal, WorkerMetrics};
+use windrow_engine::{
+    CheckpointConfig, ClaimOutcome, Halt, MissingRowsPolicy, MissingRowsRecord, Offset, PartitionClaim, RowFence,
+    StopSignal, WorkerMetrics, WorkerOutcome,
+};
 
 use crate::conformance::{assert_answers, assert_same_rows};
 use crate::conformance_cases::{ConformanceCase, read_conformance_case};
-use crate::job::JobSetup;
+use crate::job::{JobSetup, RunOutcome};
 use crate::memory_rows::MemoryRowStore;
 use crate::scripted_source::{ScriptAction, ScriptedSource};
 
@@ -132,4 +135,37 @@ fn an_emptied_row_store_gets_the_rows_since_the_oldest_checkpoint() {
     let missing = metrics.missing_rows.recent_records();
     assert!(missing.iter().all(|record| record.missing_rows.first_row_number == 1), "{missing:?}");
     assert!(missing.iter().all(|record| Some(record.missing_rows.end_offset) == restored.start_offset), "{missing:?}");
+}
+
+/// Requests a stop when a claim accepts that rows are missing. So the worker never hears that the claim was granted.
+struct StopAtAcceptedLoss {
+    rows: MemoryRowStore,
+    stop: StopSignal,
+}
+
+impl RowFence for StopAtAcceptedLoss {
+    fn claim_partition(&self, claim: &PartitionClaim) -> Result<ClaimOutcome, Halt> {
+        if claim.missing_rows == MissingRowsPolicy::GrantClaim {
+            self.stop.request();
+        }
+        self.rows.claim_partition(claim)
+    }
+}
+
+/// After the claim, the fence no longer shows which rows are missing, and no later owner could name them.
+#[test]
+fn missing_rows_are_named_before_the_claim_that_accepts_them() {
+    let ConformanceCase { events, .. } = read_conformance_case("random");
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut setup = JobSetup::in_folder(folder.path());
+    setup.checkpoints = CheckpointConfig { kept_checkpoints_per_partition: 1, ..setup.checkpoints };
+    let script = vec![(2_500, ScriptAction::AwaitCheckpoint), (2_500, ScriptAction::Kill)];
+    setup.run(ScriptedSource::new(&events, script)).expect_killed();
+    setup.rows.clear();
+    let (stop, metrics) = (StopSignal::default(), WorkerMetrics::new(2));
+    setup.checkpoints.row_fence = Arc::new(StopAtAcceptedLoss { rows: setup.rows.clone(), stop: stop.clone() });
+    let outcome = setup.run_with_metrics(ScriptedSource::new(&events, Vec::new()), &stop, &metrics);
+    assert!(matches!(outcome, RunOutcome::Ended(WorkerOutcome::Stopped)), "{outcome}");
+    assert_eq!(metrics.checkpoint_metrics.recent_restores(), [], "the worker has opened the partition");
+    assert!(metrics.missing_rows.row_count.get() > 0, "no missing rows");
 }

@@ -9,8 +9,8 @@ use parking_lot::Mutex;
 use windrow_connectors::file::JsonLinesSink;
 use windrow_core::{FeatureView, Row, Window};
 use windrow_engine::{
-    ClaimOutcome, Epoch, FenceToken, FlushTicket, Halt, LostPartition, MissingRowsPolicy, Partition, PartitionClaim,
-    PartitionLossReason, RowFence, Sink, ViewRowCount,
+    ClaimOutcome, Epoch, FenceToken, FlushTicket, GrantedClaim, Halt, LostPartition, MissingRowsPolicy, Partition,
+    PartitionClaim, PartitionLossReason, RowFence, Sink, ViewRowCount,
 };
 
 /// The rows and fences that all workers share.
@@ -111,7 +111,7 @@ impl RowFence for MemoryRowStore {
         let counts: Vec<ViewRowCount> = claim.row_counts.iter().map(count).collect();
         let granted = counts.iter().map(|count| count.last_row_number).collect();
         state.fences.insert(claim.partition, (claim.epoch, counts));
-        Ok(ClaimOutcome::Granted(granted))
+        Ok(ClaimOutcome::Granted(GrantedClaim { last_written_row_number_by_view: granted, read_position: None }))
     }
 }
 

@@ -149,6 +149,7 @@ impl Source for ScriptedSource {
                 key: None,
                 payload,
                 timestamp_ms: None,
+                leader_epoch: None,
                 unreadable_reason: None,
             })?;
         }

@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
+use parking_lot::Mutex;
 use serde_json::Value;
-use windrow_engine::{CheckpointConfig, Offset};
+use windrow_engine::{CheckpointConfig, ClaimOutcome, Halt, Offset, PartitionClaim, RowFence};
 
 use crate::conformance_cases::{ConformanceCase, read_conformance_case};
 use crate::job::JobSetup;
+use crate::memory_rows::MemoryRowStore;
 use crate::scripted_source::{ScriptAction, ScriptedSource};
 
 /// The log keeps this many of its first records.
@@ -121,5 +125,42 @@ fn a_job_that_began_from_other_state_begins_anew() {
     let at_once = (0..2_000).map(|offset| (offset, ScriptAction::Kill)).collect();
     setup.run(ScriptedSource::new(&log, at_once)).expect_killed();
     setup.run(ScriptedSource::new(&grown, Vec::new())).expect_end();
+    assert_rows_of_log(&setup, &grown, &name);
+}
+
+/// Cuts the log at the first claim, and grants the claim once the worker knows of it.
+struct CutDuringClaim {
+    rows: MemoryRowStore,
+    cut_log: Mutex<Option<Arc<Vec<String>>>>,
+    shorter_log: Arc<Mutex<Option<Arc<Vec<String>>>>>,
+}
+
+impl RowFence for CutDuringClaim {
+    fn claim_partition(&self, claim: &PartitionClaim) -> Result<ClaimOutcome, Halt> {
+        if let Some(cut_log) = self.cut_log.lock().take() {
+            *self.shorter_log.lock() = Some(cut_log);
+            while self.shorter_log.lock().is_some() {
+                thread::sleep(Duration::from_millis(1));
+            }
+        }
+        self.rows.claim_partition(claim)
+    }
+}
+
+/// The worker hears of the loss between the check of the start offset and the granted claim.
+#[test]
+fn a_loss_during_the_claim_is_not_forgotten() {
+    let ConformanceCase { name, events, .. } = read_conformance_case("random");
+    let (log, grown) = (shorter_log(&events, 300), shorter_log(&events, 1_500));
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut setup = setup_with_kept_checkpoints(folder.path(), 3);
+    setup.run(ScriptedSource::new(&events, script(ScriptAction::Kill))).expect_killed();
+    setup.rows.allow_rewriting();
+    let mut source = ScriptedSource::new(&events, Vec::new());
+    source.grown_log = Some(Arc::clone(&grown));
+    let (rows, cut_log) = (setup.rows.clone(), Mutex::new(Some(log)));
+    setup.checkpoints.row_fence =
+        Arc::new(CutDuringClaim { rows, cut_log, shorter_log: Arc::clone(&source.shorter_log) });
+    setup.run(source).expect_end();
     assert_rows_of_log(&setup, &grown, &name);
 }

@@ -1,5 +1,6 @@
 //! The Kafka source: its constructors, and the operations that a worker calls.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,14 +10,16 @@ use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
 use tracing::{info, warn};
 use windrow_engine::halt::SourceOperation;
 use windrow_engine::{
-    CommitWait, GroupDeparture, Halt, Offset, Partition, PartitionOffsets, PollOutcome, Source, SourceRecord,
-    StartOffset, StartOffsets,
+    CommitWait, GroupDeparture, Halt, LogPosition, Offset, Partition, PartitionOffsets, PollOutcome, Source,
+    SourceRecord, StartOffset, StartOffsets,
 };
 use windrow_spec::{KafkaSourceSpec, StartPosition};
 
 use super::assignment_mode::{AssignmentMode, BoundedAssignment};
+use super::leader_epoch::read_leader_epoch;
 use super::offset_commit::{CommitOutcome, OffsetCommitter};
 use super::record_consumer::RecordConsumer;
+use crate::kafka::browse::KafkaLogHistory;
 use crate::kafka::group::membership::GroupMembership;
 use crate::kafka::group::monitor::UnassignedPartitionMonitor;
 use crate::kafka::halts::build_refused_operation_halt;
@@ -39,6 +42,8 @@ pub struct KafkaSource {
     pub(super) outage_tracker: OutageTracker,
     /// The number of partitions of the topic that the worker knows.
     known_partition_count: Partition,
+    /// Tells whether the topic still holds the records that were read.
+    pub(super) log_history: KafkaLogHistory,
     /// Whether the source must still find out in which partition Kafka no longer holds the next offset. Kafka reports
     /// such a lost offset without naming the partition.
     pub(super) lost_offset_unresolved: bool,
@@ -90,6 +95,7 @@ impl KafkaSource {
             topic_monitor,
             outage_tracker: OutageTracker::default(),
             known_partition_count,
+            log_history: KafkaLogHistory::new(settings),
             lost_offset_unresolved: false,
         })
     }
@@ -111,8 +117,12 @@ impl KafkaSource {
     /// Notes that the next record of `partition` has at least the offset `position`. The record consumer tracks these
     /// offsets, and a bounded job finishes the partition at its end offset.
     pub(super) fn note_next_offset(&mut self, partition: Partition, position: Offset) {
+        self.note_next_position(partition, LogPosition { offset: position, leader_epoch: None });
+    }
+
+    fn note_next_position(&mut self, partition: Partition, position: LogPosition) {
         self.record_consumer.read_progress.note_progress(partition, position);
-        self.assignment_mode.note_next_offset(partition, position);
+        self.assignment_mode.note_next_offset(partition, position.offset);
     }
 
     fn commit(&self, offsets: TopicPartitionList, wait: CommitWait) -> CommitOutcome {
@@ -157,6 +167,7 @@ impl Source for KafkaSource {
                         self.topic_monitor.reachability().mark_reachable();
                     }
                     let (partition, offset) = (message.partition(), message.offset());
+                    let leader_epoch = read_leader_epoch(&message);
                     if self.assignment_mode.is_within_bounds(partition, offset) {
                         let (key, payload) = (message.key(), message.payload());
                         let timestamp_ms = message.timestamp().to_millis();
@@ -166,11 +177,12 @@ impl Source for KafkaSource {
                             key,
                             payload,
                             timestamp_ms,
+                            leader_epoch,
                             unreadable_reason: None,
                         })?;
                     }
                     drop(message);
-                    self.note_next_offset(partition, offset + 1);
+                    self.note_next_position(partition, LogPosition { offset: offset + 1, leader_epoch });
                 }
                 Some(Err(KafkaError::PartitionEOF(partition))) => {
                     self.assignment_mode.mark_end_reached(partition);
@@ -234,6 +246,10 @@ impl Source for KafkaSource {
 
     fn accept_assignment(&mut self, _partitions: &[Partition]) -> Result<(), Halt> {
         Ok(()) // the thread of the group member has accepted it
+    }
+
+    fn note_start_positions(&mut self, positions: &BTreeMap<Partition, LogPosition>) {
+        self.record_consumer.note_start_positions(positions);
     }
 
     fn start_partitions(&mut self, partitions: &[Partition], starts: &PartitionOffsets) -> Result<(), Halt> {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use windrow_engine::{Offset, Partition, PartitionOffsets};
+use windrow_engine::{LogPosition, Offset, Partition};
 
 /// The number of errors about unreadable batches, without progress, after which a partition counts as stuck. librdkafka
 /// returns about two such errors a second.
@@ -20,8 +20,8 @@ pub(super) struct ReadProgress {
 
 #[derive(Debug)]
 struct PartitionProgress {
-    next_offset: Offset,
-    /// The number of errors about unreadable batches, of any partition, since `next_offset` changed.
+    next_position: LogPosition,
+    /// The number of errors about unreadable batches, of any partition, since `next_position` changed.
     errors_without_progress: u32,
 }
 
@@ -33,19 +33,19 @@ pub(super) struct StuckPartition {
 }
 
 impl ReadProgress {
-    /// Notes that reading of `partition` continues at `offset`, and resets the partition's count of errors.
-    pub(super) fn note_progress(&mut self, partition: Partition, offset: Offset) {
+    /// Notes that reading of `partition` continues at `position`, and resets the partition's count of errors.
+    pub(super) fn note_progress(&mut self, partition: Partition, position: LogPosition) {
         self.progress_by_partition
-            .insert(partition, PartitionProgress { next_offset: offset, errors_without_progress: 0 });
+            .insert(partition, PartitionProgress { next_position: position, errors_without_progress: 0 });
     }
 
     pub(super) fn remove_partition(&mut self, partition: Partition) {
         self.progress_by_partition.remove(&partition);
     }
 
-    /// Returns the next offset of each partition whose next offset is known.
-    pub(super) fn next_offsets(&self) -> PartitionOffsets {
-        self.progress_by_partition.iter().map(|(&partition, progress)| (partition, progress.next_offset)).collect()
+    /// Returns the next position of each partition whose next position is known.
+    pub(super) fn next_positions(&self) -> BTreeMap<Partition, LogPosition> {
+        self.progress_by_partition.iter().map(|(&partition, progress)| (partition, progress.next_position)).collect()
     }
 
     /// Counts one error about an unreadable batch. The error counts for every partition, because librdkafka does not
@@ -55,7 +55,7 @@ impl ReadProgress {
         for (&partition, progress) in &mut self.progress_by_partition {
             progress.errors_without_progress += 1;
             if progress.errors_without_progress >= STUCK_AFTER_ERRORS {
-                suspects.push(StuckPartition { partition, next_offset: progress.next_offset });
+                suspects.push(StuckPartition { partition, next_offset: progress.next_position.offset });
             }
         }
         suspects

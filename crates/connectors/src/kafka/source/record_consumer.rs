@@ -11,9 +11,10 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaResult;
 use rdkafka::message::BorrowedMessage;
 use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
-use windrow_engine::{Halt, HeldOffsets, Offset, Partition};
+use windrow_engine::{Halt, HeldOffsets, LogPosition, Offset, Partition};
 use windrow_spec::{KafkaSourceSpec, StartPosition};
 
+use super::leader_epoch;
 use super::read_progress::ReadProgress;
 use crate::kafka::bounded_close::BoundedCloseConsumer;
 use crate::kafka::client_config;
@@ -26,6 +27,8 @@ pub(super) struct RecordConsumer {
     topic: String,
     pub(super) read_progress: ReadProgress,
     partitions_being_read: BTreeSet<Partition>,
+    /// The positions at which reading will start, as far as their leader epochs are known.
+    start_positions: BTreeMap<Partition, LogPosition>,
 }
 
 impl RecordConsumer {
@@ -43,6 +46,7 @@ impl RecordConsumer {
             topic: settings.topic.clone(),
             read_progress: ReadProgress::default(),
             partitions_being_read: BTreeSet::new(),
+            start_positions: BTreeMap::new(),
         })
     }
 
@@ -53,6 +57,11 @@ impl RecordConsumer {
     /// Returns the first and end offsets of `partitions`. Omits partitions whose leader does not answer.
     pub(super) fn fetch_partition_bounds(&self, partitions: &[Partition]) -> BTreeMap<Partition, HeldOffsets> {
         partition_bounds::fetch_partition_bounds(&self.consumer, &self.topic, partitions)
+    }
+
+    /// Notes the leader epochs of start positions, so that librdkafka looks for lost records when it starts to read there.
+    pub(super) fn note_start_positions(&mut self, positions: &BTreeMap<Partition, LogPosition>) {
+        self.start_positions.extend(positions);
     }
 
     /// Starts reading `partitions`, each at its offset in `starts`. A partition that `starts` omits begins at
@@ -72,11 +81,17 @@ impl RecordConsumer {
             };
             list.add_partition_offset(&self.topic, *partition, offset)?;
         }
+        let mut positions = BTreeMap::new();
+        for (&partition, &offset) in starts {
+            let noted = self.start_positions.remove(&partition).filter(|noted| noted.offset == offset);
+            positions.insert(partition, noted.unwrap_or(LogPosition { offset, leader_epoch: None }));
+        }
+        leader_epoch::set_leader_epochs(&list, &self.topic, &positions);
         self.consumer.incremental_assign(&list)?;
         // librdkafka remembers the pause of a partition, also while the partition is not assigned.
         self.consumer.resume(&list)?;
         self.partitions_being_read.extend(partitions);
-        starts.iter().for_each(|(&partition, &offset)| self.read_progress.note_progress(partition, offset));
+        positions.iter().for_each(|(&partition, &position)| self.read_progress.note_progress(partition, position));
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tracing::warn;
 use windrow_engine::halt::SourceOperation;
-use windrow_engine::{Halt, Partition, PollOutcome, SourceRecord};
+use windrow_engine::{Halt, LogHistory, LogHistoryFault, Partition, PollOutcome, SourceRecord};
 use windrow_spec::KafkaSourceSpec;
 
 use super::kafka_source::KafkaSource;
@@ -38,6 +38,7 @@ impl KafkaSource {
                 key: None,
                 payload: None,
                 timestamp_ms: None,
+                leader_epoch: None,
                 unreadable_reason: Some(&reason),
             })?;
             self.record_consumer.restart_partition_at(partition, end).map_err(|error| {
@@ -77,7 +78,7 @@ impl KafkaSource {
     pub(super) fn resolve_lost_offsets(&mut self) -> Result<Option<PollOutcome>, Halt> {
         // If the topic was deleted and created again, all offsets are wrong, and this call halts the job.
         self.topic_monitor.verify_topic_unchanged()?;
-        let positions = self.record_consumer.read_progress.next_offsets();
+        let positions = self.record_consumer.read_progress.next_positions();
         let partitions: Vec<Partition> = positions.keys().copied().collect();
         let held_offsets = self.record_consumer.fetch_partition_bounds(&partitions);
         if held_offsets.is_empty() {
@@ -88,10 +89,25 @@ impl KafkaSource {
             |error: KafkaError| build_refused_operation_halt(&brokers, SourceOperation::ContinueReading, error);
         let (mut truncated, mut refused_losses, mut deleted) = (BTreeMap::new(), Vec::new(), BTreeMap::new());
         for (&partition, &position) in &positions {
-            let Some(&held) = held_offsets.get(&partition).filter(|held| !held.contains_offset(position)) else {
+            let Some(&held) = held_offsets.get(&partition) else { continue };
+            // A log that has grown again holds the offset, but not the records before it.
+            match self.log_history.find_shared_offsets(partition, position) {
+                Ok(Some(shared)) if position.offset > shared.end_offset => {
+                    truncated.insert(partition, shared);
+                    continue;
+                }
+                Ok(_) => {}
+                Err(LogHistoryFault::NoAnswer(_)) => return Ok(None),
+                Err(LogHistoryFault::Halted(Halt::LostOffset(lost))) => {
+                    refused_losses.push(lost);
+                    continue;
+                }
+                Err(LogHistoryFault::Halted(halt)) => return Err(halt),
+            }
+            if held.contains_offset(position.offset) {
                 continue;
-            };
-            match judge_lost_offset(held, position, partition, &self.settings) {
+            }
+            match judge_lost_offset(held, position.offset, partition, &self.settings) {
                 LostOffsetVerdict::ContinueAt(start) => drop(deleted.insert(partition, start)),
                 LostOffsetVerdict::GoBack => drop(truncated.insert(partition, held)),
                 LostOffsetVerdict::Refuse(lost) => refused_losses.push(lost),
@@ -119,11 +135,11 @@ impl KafkaSource {
         warn!(
             topic = self.settings.topic,
             "Kafka said that an offset is out of range, but each partition holds the offset at which reading continues. If \
-             a partition has lost records and received others since, the state includes the lost ones"
+             a partition without leader epochs has lost records and received others since, the state includes the lost ones"
         );
         // librdkafka stopped reading one partition without naming it, so the source restarts all partitions.
         for (&partition, &position) in &positions {
-            self.record_consumer.restart_partition_at(partition, position).map_err(refused)?;
+            self.record_consumer.restart_partition_at(partition, position.offset).map_err(refused)?;
         }
         Ok(None)
     }

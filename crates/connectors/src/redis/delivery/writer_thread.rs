@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use windrow_engine::ClaimOutcome;
 use windrow_engine::halt::OutputFault;
+use windrow_engine::{ClaimOutcome, GrantedClaim};
 
 use super::acknowledgement::AcknowledgementWait;
 use super::connection::{ConnectionIdentity, RedisConnection};
@@ -118,9 +118,16 @@ impl WriterThread {
                 ClaimOutcome::RowsMissing { stored_row_counts }
             }
             Some(FenceClaimResult::Granted(value)) => {
-                let rows = value.row_counts.iter().map(|count| count.last_row_number).collect();
+                let granted = GrantedClaim {
+                    last_written_row_number_by_view: value
+                        .row_counts
+                        .iter()
+                        .map(|count| count.last_row_number)
+                        .collect(),
+                    read_position: value.read_position,
+                };
                 self.granted_fences.record_granted_fence(claim.partition, value);
-                ClaimOutcome::Granted(rows)
+                ClaimOutcome::Granted(granted)
             }
         };
         self.queue.answer_claim(pending, outcome);

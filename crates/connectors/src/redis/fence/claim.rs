@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
-use windrow_engine::{ClaimOutcome, Epoch, MissingRowsPolicy, PartitionClaim};
+use windrow_engine::{ClaimOutcome, Epoch, LogPosition, MissingRowsPolicy, PartitionClaim};
 
 use super::value::FenceValue;
 
@@ -52,8 +52,8 @@ pub(crate) enum ClaimDecision {
 }
 
 /// Decides whether the fence `stored` permits `claim`, and computes the new fence. For each view, the new fence has the
-/// larger of the row counts in `stored` and `claim`. If the two row counts are not comparable, the new fence has the
-/// row count of the claim. A claim that refuses missing rows is not granted if Redis lacks rows that it counts.
+/// larger of the row counts in `stored` and `claim`, and the later position. If the two row counts are not comparable, the
+/// new fence has the row count and the position of the claim. A claim that refuses missing rows is not granted if Redis lacks rows that it counts.
 pub(crate) fn decide_claim(stored: Option<&FenceValue>, claim: &PartitionClaim) -> ClaimDecision {
     if let Some(stored) = stored.filter(|stored| stored.epoch >= claim.epoch) {
         return ClaimDecision::Stale(stored.epoch);
@@ -62,18 +62,22 @@ pub(crate) fn decide_claim(stored: Option<&FenceValue>, claim: &PartitionClaim) 
     if claim.missing_rows == MissingRowsPolicy::RefuseClaim && claim.count_missing_rows(stored_counts) > 0 {
         return ClaimDecision::RowsMissing;
     }
-    let mut row_counts = claim.row_counts.clone();
+    let (mut row_counts, mut read_position) = (claim.row_counts.clone(), claim.read_position);
     for count in &mut row_counts {
-        if let Some(known) = stored.and_then(|stored| count.find_comparable_count(&stored.row_counts)) {
+        if let Some(stored) = stored
+            && let Some(known) = count.find_comparable_count(&stored.row_counts)
+        {
             count.last_row_number = count.last_row_number.max(known.last_row_number);
+            let is_newer = |position: &LogPosition| read_position.is_none_or(|read| read.offset < position.offset);
+            read_position = stored.read_position.filter(is_newer).or(read_position);
         }
     }
-    ClaimDecision::Grant(FenceValue { epoch: claim.epoch, row_counts })
+    ClaimDecision::Grant(FenceValue { epoch: claim.epoch, read_position, row_counts })
 }
 
 #[cfg(test)]
 mod tests {
-    use windrow_engine::ViewRowCount;
+    use windrow_engine::{CountedRows, ViewRowCount};
 
     use super::*;
 
@@ -81,19 +85,43 @@ mod tests {
         ViewRowCount { view: view.to_owned(), row_numbering_fingerprint: beginning, last_row_number: rows }
     }
 
+    /// The rows of a checkpoint with the numbering of `row_counts`, and none before.
+    fn counted(row_counts: &[ViewRowCount]) -> Vec<CountedRows> {
+        let rows =
+            |count: &ViewRowCount| CountedRows { newest_numbering: count.clone(), former_numberings: Vec::new() };
+        row_counts.iter().map(rows).collect()
+    }
+
+    /// The row store has gone back to a time before the rows were numbered in a new way.
+    #[test]
+    fn rows_are_missing_across_a_change_of_numbering() {
+        for (stored, missing) in [(count("a", 2, 120), 0), (count("a", 1, 100), 20), (count("a", 1, 115), 10)] {
+            let rows =
+                CountedRows { newest_numbering: count("a", 2, 120), former_numberings: vec![count("a", 1, 110)] };
+            assert_eq!(rows.count_missing_in(Some(std::slice::from_ref(&stored))), missing, "{stored:?}");
+        }
+    }
+
     #[test]
     fn a_claim_keeps_what_was_counted_since_the_same_epoch() {
-        let stored =
-            FenceValue { epoch: 5, row_counts: vec![count("a", 1, 10), count("b", 1, 10), count("gone", 1, 10)] };
+        let position = |offset| Some(LogPosition { offset, leader_epoch: Some(1) });
+        let row_counts = vec![count("a", 1, 10), count("b", 1, 10), count("gone", 1, 10)];
+        let stored = FenceValue { epoch: 5, read_position: position(9), row_counts };
         let row_counts = vec![count("b", 4, 3), count("new", 6, 0), count("a", 1, 7)];
-        let mut claim =
-            PartitionClaim { partition: 0, epoch: 6, row_counts, missing_rows: MissingRowsPolicy::RefuseClaim };
+        let mut claim = PartitionClaim {
+            partition: 0,
+            epoch: 6,
+            checkpoint_rows: counted(&row_counts),
+            row_counts,
+            read_position: position(7),
+            missing_rows: MissingRowsPolicy::RefuseClaim,
+        };
         let granted = vec![count("b", 4, 3), count("new", 6, 0), count("a", 1, 10)];
         assert_eq!(
             decide_claim(Some(&stored), &claim),
-            ClaimDecision::Grant(FenceValue { epoch: 6, row_counts: granted })
+            ClaimDecision::Grant(FenceValue { epoch: 6, read_position: position(9), row_counts: granted })
         );
-        let unowned = FenceValue { epoch: 6, row_counts: claim.row_counts.clone() };
+        let unowned = FenceValue { epoch: 6, read_position: position(7), row_counts: claim.row_counts.clone() };
         assert_eq!(decide_claim(None, &claim), ClaimDecision::RowsMissing);
         claim.missing_rows = MissingRowsPolicy::GrantClaim;
         assert_eq!(decide_claim(None, &claim), ClaimDecision::Grant(unowned));
@@ -105,7 +133,8 @@ mod tests {
 
     #[test]
     fn a_claim_that_counts_more_rows_than_the_fence_is_refused() {
-        let stored = FenceValue { epoch: 5, row_counts: vec![count("a", 1, 10), count("b", 1, 10)] };
+        let row_counts = vec![count("a", 1, 10), count("b", 1, 10)];
+        let stored = FenceValue { epoch: 5, read_position: None, row_counts };
         let refuse = MissingRowsPolicy::RefuseClaim;
         for (row_counts, missing) in [
             (vec![count("a", 1, 10), count("b", 1, 10)], 0),
@@ -113,7 +142,15 @@ mod tests {
             // The numbers of another numbering say nothing about the rows in Redis.
             (vec![count("a", 2, 12), count("new", 1, 3)], 0),
         ] {
-            let claim = PartitionClaim { partition: 0, epoch: 6, row_counts, missing_rows: refuse };
+            let checkpoint_rows = counted(&row_counts);
+            let claim = PartitionClaim {
+                partition: 0,
+                epoch: 6,
+                row_counts,
+                checkpoint_rows,
+                read_position: None,
+                missing_rows: refuse,
+            };
             assert_eq!(claim.count_missing_rows(Some(&stored.row_counts)), missing);
             assert_eq!(decide_claim(Some(&stored), &claim) == ClaimDecision::RowsMissing, missing > 0, "{claim:?}");
         }

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use windrow_core::ViewId;
-use windrow_engine::{Epoch, FenceToken, LostPartition, Partition, PartitionLossReason};
+use windrow_engine::{Epoch, FenceToken, LogPosition, LostPartition, Partition, PartitionLossReason};
 
 use super::key::FenceKeyBuilder;
 use super::value::FenceValue;
@@ -44,6 +44,14 @@ pub(crate) struct PartitionFenceUpdate {
     pub(crate) stored_fence_value: Option<Vec<u8>>,
     pub(crate) next_fence_text: String,
     next_fence_value: FenceValue,
+}
+
+/// The last rows of a partition in a batch.
+#[derive(Default, Debug)]
+struct LastRows {
+    row_number_by_view: BTreeMap<ViewId, u64>,
+    /// The position after the record that caused the last row; `None` if no row has a number.
+    read_position: Option<LogPosition>,
 }
 
 /// Says for each partition of an in-flight batch whether its rows may be written.
@@ -89,14 +97,16 @@ impl GrantedFences {
         &self,
         runs: impl Iterator<Item = &'a UniformRowRun>,
     ) -> Result<BatchFenceVerdict, RedisFault> {
-        let mut last_row_numbers: BTreeMap<(Partition, Epoch), BTreeMap<ViewId, u64>> = BTreeMap::new();
+        let mut last_rows: BTreeMap<(Partition, Epoch), LastRows> = BTreeMap::new();
         for run in runs {
-            let by_view = last_row_numbers.entry((run.fence_token.partition, run.fence_token.epoch)).or_default();
-            let last = by_view.entry(run.view).or_default();
-            *last = run.largest_row_number.max(*last);
+            let last = last_rows.entry((run.fence_token.partition, run.fence_token.epoch)).or_default();
+            let last_number = last.row_number_by_view.entry(run.view).or_default();
+            *last_number = run.largest_row_number.max(*last_number);
+            let numbered = run.trigger_record.filter(|_| run.largest_row_number > 0);
+            last.read_position = numbered.map(|trigger| trigger.next_position).or(last.read_position);
         }
         let mut verdict = BatchFenceVerdict::default();
-        for ((partition, epoch), by_view) in last_row_numbers {
+        for ((partition, epoch), last) in last_rows {
             let fence_token = FenceToken { partition, epoch };
             let granted =
                 self.expected_fences.get(&partition).filter(|fence| fence.last_acknowledged_value.epoch >= epoch);
@@ -108,7 +118,8 @@ impl GrantedFences {
                 continue;
             }
             let mut next_value = fence.last_acknowledged_value.clone();
-            for (view, last_row_number) in by_view {
+            next_value.read_position = last.read_position.or(next_value.read_position);
+            for (view, last_row_number) in last.row_number_by_view {
                 let count =
                     next_value.row_counts.get_mut(view.0).ok_or_else(|| rows_without_claim_fault(fence_token))?;
                 count.last_row_number = count.last_row_number.max(last_row_number);

@@ -3,8 +3,10 @@
 //! The value is a Redis string on purpose: rows are hashes, and the commands that write a row fail on a string. A row
 //! with the key of a fence therefore cannot change the fence. A fence never expires.
 //!
-//! An example is `1 epoch=57 user_features=12:3456`. It contains the version of the format (1), the owner's epoch (57),
-//! and an entry for each view. The entry of the view `user_features` contains a fingerprint (12) and the view's number
+//! An example is `1 epoch=57 read=900@4 user_features=12:3456`. It contains the version of the format (1), the owner's
+//! epoch (57), the position after the record that caused the last row (offset 900, after a record of leader epoch 4), and
+//! an entry for each view. If the leader epoch is unknown, the position is `read=900`. Fences of older versions have no
+//! position. The entry of the view `user_features` contains a fingerprint (12) and the view's number
 //! of rows (3456). The fingerprint identifies the offset at which row counting started, and the rules by which rows are
 //! counted.
 //! Invariant: each value has exactly one spelling; any other spelling is rejected.
@@ -14,19 +16,23 @@ use std::fmt::Write;
 
 use percent_encoding::{percent_decode_str, utf8_percent_encode};
 use windrow_core::text::first_chars;
-use windrow_engine::{Epoch, ViewRowCount};
+use windrow_engine::{Epoch, LogPosition, ViewRowCount};
 
 use super::key::PERCENT_ENCODED_CHARS;
 use crate::redis::fault::RedisFault;
 
 /// The maximal number of characters of an unreadable value that a message quotes.
 const MAX_QUOTED_VALUE_CHARS: usize = 80;
+/// The beginning of the word that contains the position.
+const POSITION_NAME: &str = "read=";
 
 /// The decoded value of a partition's fence.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct FenceValue {
     /// The epoch of the partition's owner.
     pub(crate) epoch: Epoch,
+    /// The position after the record that caused the last of the rows; `None` if unknown.
+    pub(crate) read_position: Option<LogPosition>,
     /// The row count of every view, in the order of the views in the pipeline.
     pub(crate) row_counts: Vec<ViewRowCount>,
 }
@@ -34,6 +40,14 @@ pub(crate) struct FenceValue {
 impl FenceValue {
     pub(crate) fn to_canonical_text(&self) -> String {
         let mut text = format!("1 epoch={}", self.epoch);
+        // Writing to a `String` cannot fail.
+        let _written = match self.read_position {
+            Some(LogPosition { offset, leader_epoch: Some(leader_epoch) }) => {
+                write!(text, " {POSITION_NAME}{offset}@{leader_epoch}")
+            }
+            Some(LogPosition { offset, leader_epoch: None }) => write!(text, " {POSITION_NAME}{offset}"),
+            None => Ok(()),
+        };
         for ViewRowCount { view, row_numbering_fingerprint: beginning, last_row_number: rows } in &self.row_counts {
             let view = utf8_percent_encode(view, PERCENT_ENCODED_CHARS);
             // Writing to a `String` cannot fail.
@@ -53,8 +67,14 @@ impl FenceValue {
 
     fn parse_canonical_text(bytes: &[u8]) -> Option<Self> {
         let text = str::from_utf8(bytes).ok()?;
-        let mut words = text.strip_prefix("1 ")?.split(' ');
+        let mut words = text.strip_prefix("1 ")?.split(' ').peekable();
         let epoch = words.next()?.strip_prefix("epoch=")?.parse().ok()?;
+        // The entry of a view that is called `read` contains a colon.
+        let is_position = |word: &&str| word.starts_with(POSITION_NAME) && !word.contains(':');
+        let read_position = match words.next_if(is_position) {
+            Some(word) => Some(parse_position(word.strip_prefix(POSITION_NAME)?)?),
+            None => None,
+        };
         let count = |word: &str| {
             let (view, (beginning, rows)) =
                 word.split_once('=').and_then(|(view, rest)| Some((view, rest.split_once(':')?)))?;
@@ -68,9 +88,18 @@ impl FenceValue {
         let row_counts = words.map(count).collect::<Option<Vec<_>>>()?;
         let views: BTreeSet<&str> = row_counts.iter().map(|count| count.view.as_str()).collect();
         let distinct = views.len() == row_counts.len();
-        let value = Self { epoch, row_counts };
+        let value = Self { epoch, read_position, row_counts };
         (distinct && value.to_canonical_text() == text).then_some(value)
     }
+}
+
+/// Parses a position such as `900@4` or `900`.
+fn parse_position(text: &str) -> Option<LogPosition> {
+    let (offset, leader_epoch) = match text.split_once('@') {
+        Some((offset, leader_epoch)) => (offset, Some(leader_epoch.parse().ok()?)),
+        None => (text, None),
+    };
+    Some(LogPosition { offset: offset.parse().ok()?, leader_epoch })
 }
 
 #[cfg(test)]
@@ -83,13 +112,23 @@ mod tests {
 
     #[test]
     fn a_value_is_read_back_and_has_one_spelling() {
-        let value =
-            FenceValue { epoch: 57, row_counts: vec![count("user_features", 12, 3456), count("a b=c:d", 1, 0)] };
-        assert_eq!(value.to_canonical_text(), "1 epoch=57 user_features=12:3456 a%20b%3Dc%3Ad=1:0");
-        assert_eq!(FenceValue::parse_canonical_text(value.to_canonical_text().as_bytes()), Some(value));
+        let mut value = FenceValue {
+            epoch: 57,
+            read_position: None,
+            row_counts: vec![count("read", 12, 3456), count("a b=c:d", 1, 0)],
+        };
+        for (position, text) in [
+            (None, "1 epoch=57 read=12:3456 a%20b%3Dc%3Ad=1:0"),
+            (Some((900, None)), "1 epoch=57 read=900 read=12:3456 a%20b%3Dc%3Ad=1:0"),
+            (Some((900, Some(4))), "1 epoch=57 read=900@4 read=12:3456 a%20b%3Dc%3Ad=1:0"),
+        ] {
+            value.read_position = position.map(|(offset, leader_epoch)| LogPosition { offset, leader_epoch });
+            assert_eq!(value.to_canonical_text(), text);
+            assert_eq!(FenceValue::parse_canonical_text(text.as_bytes()).as_ref(), Some(&value));
+        }
         assert_eq!(
             FenceValue::parse_canonical_text(b"1 epoch=0"),
-            Some(FenceValue { epoch: 0, row_counts: Vec::new() })
+            Some(FenceValue { epoch: 0, read_position: None, row_counts: Vec::new() })
         );
         for wrong in [
             &b""[..],
@@ -102,6 +141,11 @@ mod tests {
             b"1  epoch=1",
             b"2 epoch=1",
             b"1 epoch=1 v",
+            b"1 epoch=1 read=",
+            b"1 epoch=1 read=1@",
+            b"1 epoch=1 read=+1",
+            b"1 epoch=1 read=1@2@3",
+            b"1 epoch=1 v=1:2 read=1@2",
             b"1 epoch=1 v=1",
             b"1 epoch=1 v=1:2:3",
             b"1 epoch=1 v=1:2 w=1:2 v=1:2",

@@ -39,7 +39,7 @@ impl RowFreshnessHistograms {
     }
 
     fn observe_row_freshness(&self, trigger: Option<TriggerRecord>, rows: u64, now_ms: i64) {
-        let Some(TriggerRecord { event_time_ms, record_timestamp_ms: timestamp_ms }) = trigger.filter(|_| rows > 0)
+        let Some(TriggerRecord { event_time_ms, record_timestamp_ms: timestamp_ms, .. }) = trigger.filter(|_| rows > 0)
         else {
             return;
         };

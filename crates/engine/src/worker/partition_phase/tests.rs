@@ -77,6 +77,7 @@ fn sample_snapshot() -> ActiveSnapshot {
         base_or_delta: BaseOrDelta::Base,
         flush_ticket: FlushTicket(0),
         cut_offset: 7,
+        cut_leader_epoch: None,
         shard_metadata: sample_owned_partition().shard.snapshot_metadata(),
         cut_at_ms: 0,
         cut_at: Duration::ZERO,
