@@ -67,7 +67,7 @@ pub(super) fn restore_behind_truncation(
                 "the source has lost records that were already read, and no checkpoint begins at an offset that it still \
                  holds; the partition begins anew"
             );
-            describe_empty_state(retry, job, id, &restored, FirstRecord { partition, offset, discarded })
+            describe_empty_state(retry, job, id, &restored, &FirstRecord { partition, offset, discarded })
         }
     };
     let manifest = CheckpointManifest {
@@ -142,7 +142,7 @@ fn describe_empty_state(
     job: &JobDefinition,
     checkpoint_id: CheckpointId,
     restored: &RestoredShard,
-    first: FirstRecord,
+    first: &FirstRecord,
 ) -> CheckpointManifest {
     let identity = &retry.checkpoint_config.state_identity;
     let row_numbering_fingerprint = number_rows_anew(0, checkpoint_id.epoch, first.offset);
