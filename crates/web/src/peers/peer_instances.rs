@@ -94,10 +94,10 @@ impl PeerInstances {
     pub(super) fn renew_mark(&self, store: &dyn CheckpointStore, own_instance: &str) {
         let MarkRenewal { new_mark, expired_mark } = self.lock_known_instances().renew_mark(own_instance);
         // If a call fails, the next mark takes its place, and the other instances delete the old one after ten minutes.
-        if let Some(name) = new_mark {
-            if store.create_object(&name, b"page\n".to_vec()).is_ok() {
-                self.lock_known_instances().record_written_mark();
-            }
+        if let Some(name) = new_mark
+            && store.create_object(&name, b"page\n".to_vec()).is_ok()
+        {
+            self.lock_known_instances().record_written_mark();
         }
         if let Some(name) = expired_mark {
             let _ = store.delete_objects(&[name]);
