@@ -311,7 +311,7 @@ fn rows_are_due_to_the_record_that_made_their_window_fire() {
         })
     };
     // Both users' first window, and the second one of `a`.
-    assert_eq!(*causes.lock(), [due(1_010, Some(7), 3), due(1_010, Some(7), 3), due(2_100, None, 4)]);
+    assert_eq!(*causes.lock(), [due(1_010, Some(7), 103), due(1_010, Some(7), 103), due(2_100, None, 104)]);
 }
 
 #[test]
