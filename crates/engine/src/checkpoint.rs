@@ -71,6 +71,7 @@ mod retention;
 mod row_numbering_fingerprint;
 mod savepoint_request;
 mod savepoint_summary;
+mod snapshot_failure;
 mod snapshot_limits;
 mod state_object;
 pub(crate) mod store;

@@ -39,6 +39,8 @@
 //! | `worker/event_recorder.rs` | the log line and the counter of whatever is logged |
 //! | `worker/fencing.rs` | partitions that another worker has claimed, or whose rows are lost |
 //! | `worker/group_presence.rs` | leaves the consumer group while the store does not answer |
+//! | `worker/membership_state.rs` | whether the worker is a member of its group |
+//! | `worker/key_text.rs` | the text of keys in messages |
 //! | `worker/owned_partition.rs` | the data of an opened partition |
 //! | `worker/parking.rs` | partitions with a fault of their own, which are parked and opened again later |
 //! | `worker/partition_change_queue.rs` | the pending changes of partitions, in order |
@@ -92,6 +94,7 @@
 //! | `checkpoint/store_probe.rs` | finds out when the store answers again |
 //! | `checkpoint/store_retry.rs` | retries while the store is unreachable, until a stop or the end of the opening |
 //! | `checkpoint/take_savepoint.rs` | taking a savepoint |
+//! | `checkpoint/snapshot_failure.rs` | why a snapshot does not become a checkpoint |
 //! | `checkpoint/thread_messages.rs` | the messages between a worker and its checkpoint thread |
 //!
 //! ## Decoding: `decode`
@@ -133,7 +136,9 @@
 //! | `source.rs` | the interface to the input: records, offsets, changes of partitions |
 //! | `sink.rs` | the interface to the output: rows and flushes |
 //! | `log_history.rs` | whether the log still holds the records before a position |
+//! | `log_position.rs` | positions and ranges of offsets in a log |
 //! | `fence.rs` | the interface to the fence of a row store |
+//! | `row_counts.rs` | counts of rows, and which rows a row store lacks |
 //! | `dead_letters.rs` | the interface to dead letters, and what a dead letter contains |
 //! | `clock.rs` | the interface to time; the engine's only access to the clocks |
 //! | `manual_clock.rs` | the clock of tests |
@@ -226,11 +231,13 @@ pub mod halt;
 mod identifiers;
 mod job;
 mod log_history;
+mod log_position;
 mod manual_clock;
 mod message_channel;
 mod metrics;
 mod record_key;
 mod retry_backoff;
+mod row_counts;
 mod sink;
 mod source;
 mod stop_signal;
@@ -244,13 +251,14 @@ pub use dead_letters::{DeadLetter, DeadLetterSink, NoDeadLetterSink, RefusedRow}
 pub use decode::{DecodeError, DecodeRules, EventDecoder, MAX_RECORD_BYTES};
 pub use fault_class::FaultClass;
 pub use fence::{
-    ClaimOutcome, CountedRows, GrantedClaim, LostPartition, MissingRowsPolicy, NoRowFence, PartitionClaim,
-    PartitionLossReason, RowFence, ViewRowCount,
+    ClaimOutcome, GrantedClaim, LostPartition, MissingRowsPolicy, NoRowFence, PartitionClaim, PartitionLossReason,
+    RowFence,
 };
 pub use halt::Halt;
 pub use identifiers::{Epoch, FenceToken, LeaderEpoch, Offset, Partition, PartitionOffsets};
 pub use job::JobDefinition;
-pub use log_history::{LogHistory, LogHistoryFault, LogPosition, UnknownLogHistory};
+pub use log_history::{LogHistory, LogHistoryFault, UnknownLogHistory};
+pub use log_position::{HeldOffsets, LogPosition};
 pub use manual_clock::ManualClock;
 pub use metrics::{
     CheckpointMetrics, CheckpointRecord, CheckpointState, Counter, DeadLetterRecord, FeatureOverflowCounts, Histogram,
@@ -260,10 +268,9 @@ pub use metrics::{
 };
 pub use record_key::RecordPlacementRules;
 pub use retry_backoff::RetryBackoff;
+pub use row_counts::{CountedRows, ViewRowCount};
 pub use sink::{FlushTicket, Sink, TriggerRecord};
-pub use source::{
-    CommitWait, GroupDeparture, HeldOffsets, PollOutcome, Source, SourceRecord, StartOffset, StartOffsets,
-};
+pub use source::{CommitWait, GroupDeparture, PollOutcome, Source, SourceRecord, StartOffset, StartOffsets};
 pub use stop_signal::StopSignal;
 pub use thread_spawner::{OsThreadSpawner, ThreadBody, ThreadSpawner};
 pub use wakeup::{NotificationCount, Wakeup};

@@ -9,25 +9,8 @@
 
 use crate::Halt;
 use crate::halt::SharedError;
-use crate::identifiers::{LeaderEpoch, Offset, Partition};
-use crate::source::HeldOffsets;
-
-/// A place in the log of a partition.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct LogPosition {
-    /// The offset of the next record.
-    pub offset: Offset,
-    /// The leader epoch of the record before `offset`; `None` if unknown.
-    pub leader_epoch: Option<LeaderEpoch>,
-}
-
-impl LogPosition {
-    /// Returns whether the records before this position are among the `shared` records of
-    /// [`LogHistory::find_shared_offsets`].
-    pub(crate) const fn is_within(self, shared: HeldOffsets) -> bool {
-        self.offset <= shared.end_offset
-    }
-}
+use crate::identifiers::Partition;
+use crate::log_position::{HeldOffsets, LogPosition};
 
 /// The reason why a log does not say which records it shares with a reader.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::halt::LostOffset;
 use crate::identifiers::{LeaderEpoch, Offset, Partition, PartitionOffsets};
-use crate::{Halt, LogPosition};
+use crate::{Halt, HeldOffsets, LogPosition};
 
 /// A record that the worker borrows from the source while it processes the record.
 #[derive(Clone, Copy, Debug)]
@@ -68,30 +68,6 @@ pub enum PollOutcome {
     PartitionFinished(Partition),
     /// All partitions of this worker were read to their ends. Occurs only for bounded input.
     InputExhausted,
-}
-
-/// The offsets of a partition that the source holds.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct HeldOffsets {
-    /// The offset of the oldest record.
-    pub first_offset: Offset,
-    /// The offset after the newest record.
-    pub end_offset: Offset,
-}
-
-impl HeldOffsets {
-    /// Returns whether reading can start at `offset` without a gap.
-    #[must_use]
-    pub const fn contains_offset(self, offset: Offset) -> bool {
-        self.first_offset <= offset && offset <= self.end_offset
-    }
-
-    /// Returns these offsets without those from `other.end_offset` on. The records there are not those that were read
-    /// before.
-    #[must_use]
-    pub(crate) fn ending_no_later_than(self, other: Self) -> Self {
-        Self { end_offset: self.end_offset.min(other.end_offset), ..self }
-    }
 }
 
 /// Where reading of a partition would start.

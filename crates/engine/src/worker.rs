@@ -22,6 +22,8 @@ mod active_snapshot;
 mod event_recorder;
 mod fencing;
 mod group_presence;
+mod key_text;
+mod membership_state;
 mod owned_partition;
 mod parking;
 mod partition_change_queue;

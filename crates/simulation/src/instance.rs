@@ -14,8 +14,9 @@ use crate::redis_client::RedisEndpoint;
 use crate::simulation_core::{CoroutineSpawner, InstanceIndex, VirtualClock};
 use crate::source::{SimulatedLogHistory, SimulatedSource};
 use crate::store_client::SimulatedStore;
+use crate::topic::TOPIC;
 use crate::topic::TopicChange;
-use crate::world::{ADDED_VIEW, HaltKind, InstanceEnding, PipelineVersion, SavedState, TOPIC, World};
+use crate::world::{ADDED_VIEW, HaltKind, InstanceEnding, PipelineVersion, SavedState, World};
 
 /// The time within which the writer must have written its rows after the worker's end.
 const REDIS_DRAIN_TIMEOUT: Duration = Duration::from_secs(5);

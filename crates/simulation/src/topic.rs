@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-use crate::world::TOPIC;
 use std::sync::atomic::AtomicBool;
 
 use parking_lot::Mutex;
 use windrow_engine::halt::{AddedPartitions, RecreatedTopic};
 use windrow_engine::{Halt, HeldOffsets, LeaderEpoch, LogPosition, Offset, Partition};
 
+/// The name of the topic in [`PIPELINE`].
+pub(crate) const TOPIC: &str = "events";
 /// The ids of the topic before and after it was created again.
 const FIRST_TOPIC_ID: &str = "topic-1";
 const LATER_TOPIC_ID: &str = "topic-2";
@@ -53,18 +53,18 @@ impl PartitionLog {
 
     /// Returns the requested leader epoch or the largest smaller one, and the end of its records, as a broker answers the
     /// request OffsetForLeaderEpoch.
-    fn find_epoch_end(&self, leader_epoch: LeaderEpoch) -> EpochEnd {
+    fn find_epoch_end(&self, leader_epoch: LeaderEpoch) -> EpochEndAnswer {
         let next = self.epoch_starts.iter().find(|start| start.leader_epoch > leader_epoch);
         let found = self.epoch_starts.iter().rev().find(|start| start.leader_epoch <= leader_epoch);
         let end_offset = next.map_or(self.end_offset(), |next| next.first_offset);
         // An epoch before all known ones ends where the oldest known one begins.
-        EpochEnd { leader_epoch: found.map_or(leader_epoch, |found| found.leader_epoch), end_offset }
+        EpochEndAnswer { leader_epoch: found.map_or(leader_epoch, |found| found.leader_epoch), end_offset }
     }
 }
 
 /// Where the records of a leader epoch end.
 #[derive(Clone, Copy, Debug)]
-struct EpochEnd {
+struct EpochEndAnswer {
     leader_epoch: LeaderEpoch,
     end_offset: Offset,
 }

@@ -22,7 +22,7 @@ use crate::oracle::RowOracle;
 use crate::redis_server::{ServerSurroundings, SimulatedRedisServer};
 use crate::simulation_core::{InstanceIndex, InstanceProcess, SimulationCore};
 use crate::store::{SimulatedObjects, StoreWrite};
-use crate::topic::{SimulatedTopic, TopicChange};
+use crate::topic::{SimulatedTopic, TOPIC, TopicChange};
 
 /// The pipeline of all simulations. Its windows are short, so that many of them fire.
 const PIPELINE: &str = r#"
@@ -80,8 +80,6 @@ ttl = "1h"
 events = { count = "*" }
 "#;
 
-/// The name of the topic in [`PIPELINE`].
-pub(crate) const TOPIC: &str = "events";
 /// The order of hash tables is the same in every simulation.
 const SIP_HASH_KEY: SipHashKey = [7; 16];
 

@@ -4,8 +4,8 @@
 //! lost rows is best. If the source has lost records, the checkpoint must begin at an offset that the source still holds.
 
 use super::manifest::CheckpointManifest;
+use crate::HeldOffsets;
 use crate::ViewRowCount;
-use crate::source::HeldOffsets;
 
 /// What the checkpoint that a partition continues from must fulfil. Without limits, the newest checkpoint is best.
 #[derive(Clone, Default, Debug)]

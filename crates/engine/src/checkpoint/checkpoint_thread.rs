@@ -22,10 +22,10 @@ use super::config::CheckpointConfig;
 use super::create_object::create_or_compare_object;
 use super::manifest::{CheckpointId, CheckpointLayer, CheckpointManifest, StatePart, StoredView};
 use super::partition_checkpoints::{CheckpointDraft, PartitionCheckpoints};
+use super::snapshot_failure::SnapshotFailure;
 use super::store::CheckpointStore;
 use super::thread_messages::{
-    CheckpointCommand, CheckpointEvent, CheckpointSize, SnapshotFailure, SnapshotOutcome, SnapshotPurpose,
-    SnapshotToComplete,
+    CheckpointCommand, CheckpointEvent, CheckpointSize, SnapshotOutcome, SnapshotPurpose, SnapshotToComplete,
 };
 use super::{epoch_claim, object_names, retention, savepoint_request, state_object};
 use crate::message_channel::{MessageReceiver, MessageSender};

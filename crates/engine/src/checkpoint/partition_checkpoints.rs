@@ -6,7 +6,7 @@ use windrow_core::BaseOrDelta;
 use super::manifest::{
     CheckpointId, CheckpointLayer, CheckpointManifest, EarlierCut, FormerNumbering, StatePart, StoredView,
 };
-use super::thread_messages::SnapshotFailure;
+use super::snapshot_failure::SnapshotFailure;
 use crate::LogPosition;
 use crate::identifiers::Epoch;
 

@@ -8,9 +8,7 @@ use windrow_core::{BaseOrDelta, ShardMetadata};
 use super::manifest::CheckpointId;
 use super::partition_checkpoints::PartitionCheckpoints;
 use super::savepoint_request::SavepointRequest;
-use super::state_object::PackFault;
-use super::store::StoreFault;
-use crate::halt::SharedError;
+use super::snapshot_failure::SnapshotFailure;
 use crate::{Epoch, FenceToken, Halt, HeldOffsets, LogPosition, Partition};
 
 /// What a snapshot becomes when it is complete.
@@ -92,27 +90,4 @@ pub(crate) struct CheckpointSize {
     pub(crate) newest_layer_byte_count: u64,
     /// The size of all layers of the checkpoint, in bytes.
     pub(crate) all_layers_byte_count: u64,
-}
-
-/// The reason why a snapshot was not completed.
-#[derive(Clone, Debug, thiserror::Error)]
-pub(crate) enum SnapshotFailure {
-    /// A piece of the snapshot cannot be packed into a state object.
-    #[error("cannot pack the state object {object}")]
-    NotPacked { object: String, source: PackFault },
-    /// The store did not create a state object.
-    #[error("cannot write the state object {object}")]
-    NotWritten { object: String, source: StoreFault },
-    /// The manifest cannot be encoded.
-    #[error("cannot encode the manifest: {detail}")]
-    ManifestNotEncoded { detail: String },
-    /// An object with the name of the manifest already exists, and its content differs from the manifest.
-    #[error("another process has already written {object} with other content")]
-    WrittenElsewhere { object: String },
-    /// The log did not tell whether it still holds the records before the checkpoint.
-    #[error("the log does not tell whether it still holds the records before the checkpoint")]
-    LogHistoryUnknown { source: SharedError },
-    /// An operation of the store failed.
-    #[error(transparent)]
-    Store(#[from] StoreFault),
 }

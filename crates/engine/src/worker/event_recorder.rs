@@ -15,7 +15,7 @@ use tracing::{debug, error, info, warn};
 use windrow_core::text::pluralize;
 use windrow_core::{EventTime, FeatureOverflow, FeatureView};
 
-use super::record_key_check::format_key;
+use super::key_text::format_key;
 use crate::checkpoint::{CheckpointId, CheckpointSize, OpenedPartition, SavepointRequest};
 use crate::halt::ErrorChain;
 use crate::metrics::{LateArrival, RecordingBudget};

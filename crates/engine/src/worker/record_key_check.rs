@@ -1,20 +1,17 @@
 //! What a worker does with records that have no key, and with misplaced records.
 
-use std::fmt::Write;
 use std::sync::Arc;
 
-use windrow_core::text::truncate_with_ellipsis;
 use windrow_core::{EventTime, MisplacedRecordPolicy};
 
 use super::event_recorder::WorkerEventRecorder;
+use super::key_text::format_key;
 use crate::halt::{InputFault, MisplacedInputRecord};
 use crate::record_key::{MisplacedRecord, Misplacement, MisplacementDetector};
 use crate::{Halt, JobDefinition, Partition, SourceRecord};
 
 /// The number of records of a partition within which most records must have keys.
 const FIRST_RECORD_COUNT: u64 = 1_000;
-/// The number of characters that messages show of a key.
-const MAX_SHOWN_KEY_CHARS: usize = 100;
 
 /// The checks of the record keys of one partition.
 #[derive(Debug)]
@@ -147,28 +144,6 @@ fn apply_misplaced_policy(
         }))
         .into()),
     }
-}
-
-/// Returns a record key or an entity key as text. Escapes control characters, and all bytes that are not ASCII if the key
-/// is not UTF-8.
-pub(super) fn format_key(key: &[u8]) -> String {
-    let mut text = String::new();
-    match std::str::from_utf8(key) {
-        Ok(valid) => {
-            for character in valid.chars().take(MAX_SHOWN_KEY_CHARS + 1) {
-                if character.is_control() {
-                    text.extend(character.escape_default());
-                } else {
-                    text.push(character);
-                }
-            }
-        }
-        Err(_) => {
-            let first_bytes = &key[..key.len().min(MAX_SHOWN_KEY_CHARS)];
-            let _ = write!(text, "{}", first_bytes.escape_ascii());
-        }
-    }
-    truncate_with_ellipsis(&text, MAX_SHOWN_KEY_CHARS).into_owned()
 }
 
 #[cfg(test)]

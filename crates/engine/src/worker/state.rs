@@ -7,7 +7,7 @@ use std::time::Duration;
 use bumpalo::Bump;
 
 use super::event_recorder::WorkerEventRecorder;
-use super::group_presence::GroupPresence;
+use super::membership_state::GroupPresence;
 use super::owned_partition::ClockReading;
 use super::partition_change_queue::{ActiveRelease, PendingPartitionChange};
 use super::partition_phase::TrackedPartition;

@@ -238,7 +238,7 @@ fn an_emptied_store_that_cannot_delete_halts_the_job_at_each_start() {
     let store = FaultyStore::wrap(open_folder_store(made.0.path()));
     store.refuses_deletes.store(true, Ordering::Relaxed);
     let in_store = || JobSetup::in_store(Arc::<FaultyStore>::clone(&store));
-    let setup = JobSetup { rows: made.1.rows.clone(), ..in_store() }.with_fence_of_rows();
+    let setup = JobSetup { rows: made.1.rows, ..in_store() }.with_fence_of_rows();
     for start in 1..=10 {
         let halt = match setup.run(ScriptedSource::new(&small_events(), Vec::new())) {
             RunOutcome::Halted(halt) => halt,
