@@ -174,6 +174,8 @@ const REFUSALS = {
 		"dead_letters: oneOf",
 		"name: pattern",
 		"sink.redis.url: oneOf",
+		"sink.redis.wait_aof: type",
+		"sink.redis.wait_replicas: minimum",
 		"source.kafka.brokers: pattern",
 		"source.kafka.group: pattern",
 		"source.kafka.start: enum",

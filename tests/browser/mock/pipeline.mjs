@@ -100,7 +100,7 @@ const PLAN = {
 		keep: 3,
 		savepoints: [],
 	},
-	sink: { redis: "redis://localhost:6379" },
+	sink: { redis: "redis://localhost:6379", wait_replicas: 0, wait_aof: false },
 	feature_views: [
 		{
 			name: "user_features",
