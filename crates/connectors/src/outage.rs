@@ -139,7 +139,7 @@ impl SharedOutageTracker {
         PendingCall { number, pending_calls: Arc::clone(&self.pending_calls) }
     }
 
-    /// Returns the ongoing outage; `None` while the system responds. A call without an answer for [`MAX_CALL_SILENCE`] is
+    /// Returns the ongoing outage; `None` while the system responds. A call without an answer for ten seconds is
     /// an outage too: a system that hangs reports no failure.
     #[must_use]
     pub fn ongoing_outage(&self) -> Option<DependencyOutage> {

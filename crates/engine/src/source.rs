@@ -55,7 +55,7 @@ pub enum PollOutcome {
     /// partitions until [`Source::start_partitions`].
     LogTruncated(BTreeMap<Partition, HeldOffsets>),
     /// The source no longer holds the offsets at which reading of these partitions would continue, and the pipeline does
-    /// not allow it. The source delivers no more records of these partitions until [`Source::seek_partitions`].
+    /// not allow it. The source delivers no more records of these partitions until [`Source::start_partitions`].
     OffsetsLost(Vec<LostOffset>),
     /// Partitions were added to the topic, and the pipeline allows it. The topic has this many partitions now. The source
     /// returns this outcome before it delivers records of the new partitions.

@@ -121,7 +121,7 @@ pub struct StoredView {
     /// The fingerprint of everything that determines the numbers of the view's rows (see `row_numbering_fingerprint`).
     #[serde(rename = "beginning")]
     pub row_numbering_fingerprint: u64,
-    /// The numberings before, newest first, at most [`MAX_FORMER_NUMBERINGS`]. If the row store goes back to one of them,
+    /// The numberings before, newest first, at most eight. If the row store goes back to one of them,
     /// they tell which rows it lacks. Manifests of older versions have none.
     #[serde(default, rename = "former")]
     pub former_numberings: Vec<FormerNumbering>,
