@@ -472,7 +472,7 @@ export interface PipelinePlan {
 		keep: number;
 		savepoints: string[];
 	};
-	sink: { redis: string };
+	sink: { redis: string; wait_replicas: number; wait_aof: boolean };
 	feature_views: FeatureViewPlan[];
 }
 
