@@ -239,13 +239,15 @@ impl CheckpointThread {
         let partition = completion.fence_token.partition;
         let checkpoints = self.checkpoints_by_partition.entry(partition).or_default();
         let (job, identity) = (&self.job, &self.config.state_identity);
-        let views = job.views.iter().zip(&facts.emitted_row_counts).zip(fingerprints).map(
-            |((view, &last_row_number), &row_numbering_fingerprint)| StoredView {
+        let rows_before =
+            completion.rows_before_numbering.iter().map(|&rows| Some(rows)).chain(std::iter::repeat(None));
+        let views = job.views.iter().zip(&facts.emitted_row_counts).zip(fingerprints).zip(rows_before).map(
+            |(((view, &last_row_number), &row_numbering_fingerprint), rows_before)| StoredView {
                 view_name: view.name.to_string(),
                 view_definition: view.definition_text(&job.schema),
                 last_row_number,
                 row_numbering_fingerprint,
-                former_numberings: checkpoints.former_numberings(&view.name, row_numbering_fingerprint),
+                former_numberings: checkpoints.former_numberings(&view.name, row_numbering_fingerprint, rows_before),
             },
         );
         let views: Vec<_> = views.collect();

@@ -80,11 +80,25 @@ impl PartitionCheckpoints {
         layers
     }
 
-    /// Returns the numberings of the view `view_name` before the one with `fingerprint`.
-    pub(super) fn former_numberings(&self, view_name: &str, fingerprint: u64) -> Vec<FormerNumbering> {
+    /// Returns the numberings of the view `view_name` before the one with `fingerprint`. `rows_before` is the number of
+    /// the last row of the numbering before; `None` if the partition was opened with this numbering.
+    pub(super) fn former_numberings(
+        &self,
+        view_name: &str,
+        fingerprint: u64,
+        rows_before: Option<u64>,
+    ) -> Vec<FormerNumbering> {
         let newest = self.kept_manifests.last().into_iter().flat_map(|manifest| &manifest.views);
         let mut same_view = newest.filter(|view| view.view_name == view_name);
-        same_view.next().map_or_else(Vec::new, |view| view.former_numberings_for_next(fingerprint, u64::MAX))
+        let Some(view) = same_view.next() else { return Vec::new() };
+        let mut former = view.former_numberings_for_next(fingerprint, u64::MAX);
+        // The numbering of the newest checkpoint continued after it, until the worker began the next one.
+        if let (Some(newest), Some(rows_before)) = (former.first_mut(), rows_before)
+            && newest.row_numbering_fingerprint == view.row_numbering_fingerprint
+        {
+            newest.last_row_number = newest.last_row_number.max(rows_before);
+        }
+        former
     }
 
     /// Returns the position of the newest kept checkpoint; `None` if none is kept.

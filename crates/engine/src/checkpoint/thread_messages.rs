@@ -49,6 +49,8 @@ pub(crate) struct SnapshotToComplete {
     /// For each feature view, the fingerprint of everything that determines the numbers of the view's rows (see
     /// `row_numbering_fingerprint`).
     pub(crate) row_numbering_fingerprints: Vec<u64>,
+    /// For each feature view, the number of the last row before this numbering; empty if the partition was opened with it.
+    pub(crate) rows_before_numbering: Vec<u64>,
     /// The wall-clock time of the cut, in epoch milliseconds.
     pub(crate) taken_at_ms: i64,
 }

@@ -57,7 +57,7 @@ impl WorkerEventRecorder {
     }
 
     pub(super) fn record_partitions_assigned(&self, partitions: &[Partition]) {
-        info!(?partitions, "the consumer group assigned partitions");
+        debug!(?partitions, "the consumer group assigned partitions");
         self.add_timeline_mark(TimelineMarkKind::Assigned, format!("assigned {}", format_partitions(partitions)));
     }
 

@@ -33,6 +33,9 @@ pub(super) struct RowNumbering {
     /// For each view, a fingerprint of the offset and the settings with which row counting started. The row numbers of
     /// two runs are comparable only if the runs have the same fingerprint.
     pub(super) row_numbering_fingerprints: Vec<u64>,
+    /// For each view, the number of the last row before the worker began this numbering; empty if the partition was
+    /// opened with it.
+    pub(super) rows_before_numbering: Vec<u64>,
     /// For each view, the number of the last row that the row store had when the worker opened the partition. The
     /// worker does not write rows with this or a smaller number again.
     pub(super) last_written_row_number_by_view: Vec<u64>,
@@ -117,6 +120,7 @@ impl OwnedPartition {
             leader_epoch,
             row_numbering: RowNumbering {
                 row_numbering_fingerprints: fingerprints,
+                rows_before_numbering: Vec::new(),
                 last_written_row_number_by_view: rows_written,
             },
             checkpoint_progress: CheckpointProgress {
@@ -178,8 +182,12 @@ impl OwnedPartition {
     /// new fingerprints, so the worker writes every later row.
     pub(super) fn restart_row_counting(&mut self, cause: &str) {
         let offset = self.next_offset;
-        let RowNumbering { row_numbering_fingerprints: fingerprints, last_written_row_number_by_view: rows_written } =
-            &mut self.row_numbering;
+        self.row_numbering.rows_before_numbering = self.shard.snapshot_metadata().emitted_row_counts;
+        let RowNumbering {
+            row_numbering_fingerprints: fingerprints,
+            last_written_row_number_by_view: rows_written,
+            ..
+        } = &mut self.row_numbering;
         fingerprints
             .iter_mut()
             .for_each(|fingerprint| *fingerprint = derive_fingerprint_after_restart(*fingerprint, cause, offset));

@@ -212,6 +212,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                 position: LogPosition { offset: snapshot.cut_offset, leader_epoch: snapshot.cut_leader_epoch },
                 shard_metadata: snapshot.shard_metadata.clone(),
                 row_numbering_fingerprints: owned.row_numbering.row_numbering_fingerprints.clone(),
+                rows_before_numbering: owned.row_numbering.rows_before_numbering.clone(),
                 taken_at_ms: snapshot.cut_at_ms,
             })))?;
         }

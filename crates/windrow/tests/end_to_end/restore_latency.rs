@@ -26,7 +26,7 @@ fn measure_restore(run: &TestJob) -> Duration {
     let log = folder.path().join("log");
     let count_opened =
         || read_log(&log).lines().filter(|line| line.contains(" partition=") && line.contains("epoch=")).count();
-    let running = run.start(&["--workers", "1"], &log);
+    let running = run.start(&["--workers", "1", "--verbose"], &log);
     wait_until("the group assigns partitions", || read_log(&log).contains("the consumer group assigned partitions"));
     let assigned_at = Instant::now();
     wait_until("all partitions are open", || count_opened() == 32);
