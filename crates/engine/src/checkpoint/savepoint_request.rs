@@ -174,10 +174,7 @@ pub(super) fn refuse_savepoint(
     fault: &str,
 ) -> Result<(), StoreFault> {
     let object = object_names::savepoint_refusal_object_name(&request.savepoint_id, partition);
-    match store.create_object(&object, fault.as_bytes().to_vec()) {
-        Ok(()) | Err(StoreFault::Exists) => Ok(()),
-        Err(fault) => Err(fault),
-    }
+    create_answer(store, request, object, fault.as_bytes().to_vec())
 }
 
 /// Confirms that the requested savepoint contains `partition`, by creating an object in `store`.
@@ -187,8 +184,25 @@ pub(super) fn confirm_saved_partition(
     partition: Partition,
 ) -> Result<(), StoreFault> {
     let object = object_names::savepoint_confirmation_object_name(&request.savepoint_id, partition);
-    match store.create_object(&object, b"saved\n".to_vec()) {
-        Ok(()) | Err(StoreFault::Exists) => Ok(()),
-        Err(fault) => Err(fault),
+    create_answer(store, request, object, b"saved\n".to_vec())
+}
+
+/// Creates an answer to `request` in `store`. Deletes it again if the request has ended meanwhile: the process that asked
+/// has then already deleted all answers.
+fn create_answer(
+    store: &dyn CheckpointStore,
+    request: &SavepointRequest,
+    object: String,
+    answer: Vec<u8>,
+) -> Result<(), StoreFault> {
+    match store.create_object(&object, answer) {
+        Ok(()) | Err(StoreFault::Exists) => {}
+        Err(fault) => return Err(fault),
     }
+    let stored = store.read_object(object_names::SAVEPOINT_REQUEST_OBJECT)?;
+    let stored = stored.and_then(|stored| StoredSavepointRequest::decode(&stored));
+    if stored.is_some_and(|stored| stored.savepoint_id == request.savepoint_id) {
+        return Ok(());
+    }
+    store.delete_objects(&[object])
 }

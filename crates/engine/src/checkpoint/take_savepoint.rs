@@ -90,9 +90,10 @@ pub fn take_savepoint(
             object_names::savepoint_refusal_object_name(id, partition),
         ]
     };
-    let mut finished: Vec<String> = partitions.iter().flat_map(answer_names).collect();
-    finished.push(object_names::SAVEPOINT_REQUEST_OBJECT.to_owned());
-    if let Err(fault) = store.delete_objects(&finished) {
+    // The request goes first: an owner that answers afterwards sees that it is gone, and deletes its answer.
+    let answers: Vec<String> = partitions.iter().flat_map(answer_names).collect();
+    let request = [object_names::SAVEPOINT_REQUEST_OBJECT.to_owned()];
+    if let Err(fault) = store.delete_objects(&request).and_then(|()| store.delete_objects(&answers)) {
         warn!(%fault, "cannot withdraw the savepoint request; the request expires by itself");
     }
     waited?;
