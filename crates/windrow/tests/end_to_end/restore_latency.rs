@@ -19,19 +19,28 @@ const LONG_LATENCY: Duration = Duration::from_millis(200);
 /// [`LONG_LATENCY`], and 6 s with eight partitions at once.
 const LONGEST_RESTORE: Duration = Duration::from_secs(25);
 
-/// Starts a job that restores all partitions from S3, and stops it. Returns the time from the assignment of the partitions
+/// Starts a job that restores all partitions from S3, and stops it when each has a checkpoint. Returns the time from the assignment of the partitions
 /// until all are open.
 fn measure_restore(run: &TestJob) -> Duration {
     let folder = tempfile::tempdir().expect("a folder");
     let log = folder.path().join("log");
     let count_opened =
         || read_log(&log).lines().filter(|line| line.contains(" partition=") && line.contains("epoch=")).count();
-    let running = run.start(&["--workers", "1", "--verbose"], &log);
+    let mut running = run.start(&["--workers", "1", "--verbose"], &log);
     wait_until("the group assigns partitions", || read_log(&log).contains("the consumer group assigned partitions"));
     let assigned_at = Instant::now();
     wait_until("all partitions are open", || count_opened() == 32);
     let duration = assigned_at.elapsed();
-    running.stop(&log);
+    let has_checkpoint = |partition: i32| {
+        let place = format!("partition={partition} ");
+        let log = read_log(&log);
+        let mut of_partition = log.lines().filter(|line| line.contains(&place));
+        of_partition.any(|line| line.contains("checkpoint complete") || line.contains("restored from a checkpoint"))
+    };
+    wait_until("each partition has a checkpoint", || (0..PARTITIONS).all(has_checkpoint));
+    // With such a latency, the last checkpoints may not complete in time.
+    running.send_signal("-TERM");
+    running.wait_for_exit();
     duration
 }
 
