@@ -106,7 +106,7 @@ enum SourceCall {
 }
 
 /// A step of a script: it is over when `is_done` returns true.
-enum Step {
+enum ScriptStep {
     /// The poll returns this outcome.
     Return(PollOutcome),
     /// The worker makes this call.
@@ -124,8 +124,8 @@ enum Step {
 }
 
 /// Follows its steps, and then requests a stop.
-struct Script {
-    steps: Vec<Step>,
+struct StepScript {
+    steps: Vec<ScriptStep>,
     calls: Arc<Mutex<Vec<SourceCall>>>,
     store: Arc<HangingStore>,
     metrics: Arc<WorkerMetrics>,
@@ -134,7 +134,7 @@ struct Script {
     worker_clock: ManualClock,
 }
 
-impl Script {
+impl StepScript {
     fn deliver(partition: Partition, each: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>) -> Result<(), Halt> {
         let payload = Some(&br#"{"user_id":"u","event_time":0}"#[..]);
         let (key, timestamp_ms, unreadable_reason) = (None, None, None);
@@ -142,7 +142,7 @@ impl Script {
     }
 }
 
-impl SourceScript for Script {
+impl SourceScript for StepScript {
     fn next_poll(&mut self, each: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>) -> Result<PollOutcome, Halt> {
         let now = self.store.clock.monotonic_now();
         let began = *self.step_began.get_or_insert(now);
@@ -151,22 +151,24 @@ impl SourceScript for Script {
             return Ok(PollOutcome::Idle);
         };
         let (outcome, is_done) = match step {
-            Step::Return(outcome) => (outcome.clone(), true),
-            Step::Await(call) => (PollOutcome::Idle, self.calls.lock().contains(call)),
-            Step::AwaitHangingCalls(count) => (PollOutcome::Idle, *self.store.hanging_call_count.lock() == *count),
-            Step::Advance(duration) => {
+            ScriptStep::Return(outcome) => (outcome.clone(), true),
+            ScriptStep::Await(call) => (PollOutcome::Idle, self.calls.lock().contains(call)),
+            ScriptStep::AwaitHangingCalls(count) => {
+                (PollOutcome::Idle, *self.store.hanging_call_count.lock() == *count)
+            }
+            ScriptStep::Advance(duration) => {
                 self.worker_clock.advance(*duration);
                 (PollOutcome::Idle, true)
             }
-            Step::Poll(count) => {
+            ScriptStep::Poll(count) => {
                 *count -= 1;
                 (PollOutcome::Idle, *count == 0)
             }
-            Step::Heal => {
+            ScriptStep::Heal => {
                 self.store.hanging_partitions.lock().clear();
                 (PollOutcome::Idle, true)
             }
-            Step::Deliver(partition) => {
+            ScriptStep::Deliver(partition) => {
                 let before = self.metrics.records_read.get();
                 Self::deliver(*partition, each)?;
                 (PollOutcome::Records, self.metrics.records_read.get() > before)
@@ -212,7 +214,7 @@ impl RowHandler for NoRows {
 }
 
 /// Runs a worker with these steps. Returns its calls of the source.
-fn run_script(store: &Arc<HangingStore>, steps: Vec<Step>) -> Vec<SourceCall> {
+fn run_script(store: &Arc<HangingStore>, steps: Vec<ScriptStep>) -> Vec<SourceCall> {
     let schema = EventSchema::new("user_id", []);
     let count = Feature { name: "n".into(), aggregate: Aggregate::Count, condition: None, default_value: None };
     let window = WindowKind::Sliding { size_ms: 1_000, slide_ms: 1_000 };
@@ -248,7 +250,7 @@ fn run_script(store: &Arc<HangingStore>, steps: Vec<Step>) -> Vec<SourceCall> {
     };
     let clock = ManualClock::starting_at(0);
     let (stop, calls, metrics) = (StopSignal::default(), Arc::<Mutex<_>>::default(), WorkerMetrics::new(1));
-    let script = Script {
+    let script = StepScript {
         steps,
         calls: Arc::clone(&calls),
         store: Arc::clone(store),
@@ -278,15 +280,15 @@ fn assignments_and_revocations_are_answered_while_the_store_hangs() {
     let calls = run_script(
         &store,
         vec![
-            Step::Return(PollOutcome::Assigned(vec![0, 1])),
-            Step::Await(SourceCall::Accepted(vec![0, 1])),
-            Step::AwaitHangingCalls(2),
-            Step::Return(PollOutcome::Revoked(vec![0])),
-            Step::Await(SourceCall::Released(vec![0])),
-            Step::Return(PollOutcome::Lost(vec![1])),
-            Step::Await(SourceCall::Released(vec![1])),
-            Step::Heal,
-            Step::AwaitHangingCalls(0),
+            ScriptStep::Return(PollOutcome::Assigned(vec![0, 1])),
+            ScriptStep::Await(SourceCall::Accepted(vec![0, 1])),
+            ScriptStep::AwaitHangingCalls(2),
+            ScriptStep::Return(PollOutcome::Revoked(vec![0])),
+            ScriptStep::Await(SourceCall::Released(vec![0])),
+            ScriptStep::Return(PollOutcome::Lost(vec![1])),
+            ScriptStep::Await(SourceCall::Released(vec![1])),
+            ScriptStep::Heal,
+            ScriptStep::AwaitHangingCalls(0),
         ],
     );
     let started = calls.iter().filter(|call| matches!(call, SourceCall::Started(_))).count();
@@ -300,13 +302,13 @@ fn a_partition_that_cannot_be_opened_delays_no_other() {
     run_script(
         &store,
         vec![
-            Step::Return(PollOutcome::Assigned(vec![0, 1])),
-            Step::Await(SourceCall::Started(vec![1])),
-            Step::AwaitHangingCalls(1),
-            Step::Deliver(1),
-            Step::Heal,
-            Step::Await(SourceCall::Started(vec![0])),
-            Step::Deliver(0),
+            ScriptStep::Return(PollOutcome::Assigned(vec![0, 1])),
+            ScriptStep::Await(SourceCall::Started(vec![1])),
+            ScriptStep::AwaitHangingCalls(1),
+            ScriptStep::Deliver(1),
+            ScriptStep::Heal,
+            ScriptStep::Await(SourceCall::Started(vec![0])),
+            ScriptStep::Deliver(0),
         ],
     );
 }
@@ -319,15 +321,15 @@ fn an_opening_that_the_group_has_revoked_claims_nothing() {
     let calls = run_script(
         &store,
         vec![
-            Step::Return(PollOutcome::Assigned(vec![0])),
-            Step::AwaitHangingCalls(1),
-            Step::Return(PollOutcome::Revoked(vec![0])),
-            Step::Await(SourceCall::Released(vec![0])),
-            Step::Return(PollOutcome::Assigned(vec![0])),
-            Step::AwaitHangingCalls(2),
-            Step::Heal,
-            Step::Await(SourceCall::Started(vec![0])),
-            Step::Deliver(0),
+            ScriptStep::Return(PollOutcome::Assigned(vec![0])),
+            ScriptStep::AwaitHangingCalls(1),
+            ScriptStep::Return(PollOutcome::Revoked(vec![0])),
+            ScriptStep::Await(SourceCall::Released(vec![0])),
+            ScriptStep::Return(PollOutcome::Assigned(vec![0])),
+            ScriptStep::AwaitHangingCalls(2),
+            ScriptStep::Heal,
+            ScriptStep::Await(SourceCall::Started(vec![0])),
+            ScriptStep::Deliver(0),
         ],
     );
     let started = calls.iter().filter(|call| matches!(call, SourceCall::Started(_))).count();
@@ -342,24 +344,24 @@ fn a_worker_that_can_open_no_partition_leaves_the_group_until_its_store_answers(
     let calls = run_script(
         &store,
         vec![
-            Step::Return(PollOutcome::Assigned(vec![0, 1])),
-            Step::AwaitHangingCalls(2),
-            Step::Advance(Duration::from_secs(9)),
-            Step::Poll(5),
-            Step::Return(PollOutcome::Revoked(vec![1])),
-            Step::Await(SourceCall::Released(vec![1])),
-            Step::Advance(Duration::from_secs(2)),
-            Step::Await(SourceCall::LeftGroup),
-            Step::Return(PollOutcome::Revoked(vec![0])),
-            Step::Await(SourceCall::Released(vec![0])),
-            Step::AwaitHangingCalls(3),
-            Step::Advance(Duration::from_secs(60)),
-            Step::Poll(5),
-            Step::Heal,
-            Step::Await(SourceCall::RejoinedGroup),
-            Step::Return(PollOutcome::Assigned(vec![0])),
-            Step::Await(SourceCall::Started(vec![0])),
-            Step::Deliver(0),
+            ScriptStep::Return(PollOutcome::Assigned(vec![0, 1])),
+            ScriptStep::AwaitHangingCalls(2),
+            ScriptStep::Advance(Duration::from_secs(9)),
+            ScriptStep::Poll(5),
+            ScriptStep::Return(PollOutcome::Revoked(vec![1])),
+            ScriptStep::Await(SourceCall::Released(vec![1])),
+            ScriptStep::Advance(Duration::from_secs(2)),
+            ScriptStep::Await(SourceCall::LeftGroup),
+            ScriptStep::Return(PollOutcome::Revoked(vec![0])),
+            ScriptStep::Await(SourceCall::Released(vec![0])),
+            ScriptStep::AwaitHangingCalls(3),
+            ScriptStep::Advance(Duration::from_secs(60)),
+            ScriptStep::Poll(5),
+            ScriptStep::Heal,
+            ScriptStep::Await(SourceCall::RejoinedGroup),
+            ScriptStep::Return(PollOutcome::Assigned(vec![0])),
+            ScriptStep::Await(SourceCall::Started(vec![0])),
+            ScriptStep::Deliver(0),
         ],
     );
     let released = |partition| SourceCall::Released(vec![partition]);
@@ -375,14 +377,14 @@ fn a_worker_with_an_open_partition_stays_in_the_group() {
     let calls = run_script(
         &store,
         vec![
-            Step::Return(PollOutcome::Assigned(vec![0, 1])),
-            Step::Await(SourceCall::Started(vec![1])),
-            Step::AwaitHangingCalls(1),
-            Step::Advance(Duration::from_secs(60)),
-            Step::Poll(5),
-            Step::Deliver(1),
-            Step::Heal,
-            Step::Await(SourceCall::Started(vec![0])),
+            ScriptStep::Return(PollOutcome::Assigned(vec![0, 1])),
+            ScriptStep::Await(SourceCall::Started(vec![1])),
+            ScriptStep::AwaitHangingCalls(1),
+            ScriptStep::Advance(Duration::from_secs(60)),
+            ScriptStep::Poll(5),
+            ScriptStep::Deliver(1),
+            ScriptStep::Heal,
+            ScriptStep::Await(SourceCall::Started(vec![0])),
         ],
     );
     assert!(!calls.contains(&SourceCall::LeftGroup), "{calls:?}");
@@ -396,15 +398,15 @@ fn eight_openings_that_hang_delay_a_ninth_for_seconds_only() {
     run_script(
         &store,
         vec![
-            Step::Return(PollOutcome::Assigned(vec![9])),
-            Step::Await(SourceCall::Started(vec![9])),
-            Step::Return(PollOutcome::Assigned((0..9).collect())),
-            Step::AwaitHangingCalls(8),
-            Step::Advance(Duration::from_secs(6)),
-            Step::Await(SourceCall::Started(vec![8])),
-            Step::Deliver(8),
-            Step::Heal,
-            Step::Await(SourceCall::Started(vec![7])),
+            ScriptStep::Return(PollOutcome::Assigned(vec![9])),
+            ScriptStep::Await(SourceCall::Started(vec![9])),
+            ScriptStep::Return(PollOutcome::Assigned((0..9).collect())),
+            ScriptStep::AwaitHangingCalls(8),
+            ScriptStep::Advance(Duration::from_secs(6)),
+            ScriptStep::Await(SourceCall::Started(vec![8])),
+            ScriptStep::Deliver(8),
+            ScriptStep::Heal,
+            ScriptStep::Await(SourceCall::Started(vec![7])),
         ],
     );
 }

@@ -13,7 +13,7 @@ use crate::record_key::{MisplacementDetector, RecordPlacementRules};
 
 /// How often which user occurs.
 #[derive(Clone, Copy, Debug)]
-enum Popularity {
+enum UserPopularity {
     Equal,
     /// Half of the records are of two users.
     TwoHotUsers,
@@ -25,7 +25,7 @@ struct RandomPartition {
     partition: Partition,
     rules: RecordPlacementRules,
     users: Vec<String>,
-    popularity: Popularity,
+    popularity: UserPopularity,
     hash_key: [u8; 16],
     detector: MisplacementDetector,
 }
@@ -38,7 +38,9 @@ impl RandomPartition {
             partition,
             rules: rules(partition_count),
             users: Vec::new(),
-            popularity: random.choice([Popularity::Equal, Popularity::TwoHotUsers, Popularity::Zipf]).expect("one"),
+            popularity: random
+                .choice([UserPopularity::Equal, UserPopularity::TwoHotUsers, UserPopularity::Zipf])
+                .expect("one"),
             hash_key: std::array::from_fn(|_| random.u8(..)),
             detector: MisplacementDetector::new(partition),
         }
@@ -53,10 +55,10 @@ impl RandomPartition {
     fn choose_user(&self, random: &mut Rng) -> usize {
         let count = self.users.len();
         match self.popularity {
-            Popularity::TwoHotUsers if random.bool() => random.usize(..2.min(count)),
-            Popularity::Equal | Popularity::TwoHotUsers => random.usize(..count),
+            UserPopularity::TwoHotUsers if random.bool() => random.usize(..2.min(count)),
+            UserPopularity::Equal | UserPopularity::TwoHotUsers => random.usize(..count),
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to count")]
-            Popularity::Zipf => ((count as f64 + 1.0).powf(random.f64()) as usize - 1).min(count - 1),
+            UserPopularity::Zipf => ((count as f64 + 1.0).powf(random.f64()) as usize - 1).min(count - 1),
         }
     }
 
@@ -308,7 +310,7 @@ fn topics_of_many_users_that_are_keyed_by_order_are_found_later_and_stay_found()
         let (partitions, mut found_after, mut has_pause) = (12, Vec::new(), 0);
         for _ in 0..partitions {
             let mut partition = RandomPartition::choose(&mut random, 8);
-            partition.popularity = Popularity::Equal;
+            partition.popularity = UserPopularity::Equal;
             partition.users = users;
             let mut orders = OpenOrders::new(&mut random, 1);
             orders.events_per_order = 3;
@@ -349,7 +351,7 @@ fn random_topics_of_two_partitioners_are_found_within_a_thousand_records() {
             });
             std::mem::replace(&mut partition.users, users)
         });
-        partition.popularity = Popularity::Equal;
+        partition.popularity = UserPopularity::Equal;
         partition.users.clone_from(&users[0]);
         let share_of_second = random.u32(20..=80);
         found += usize::from((0..1_000).any(|_| {
