@@ -121,6 +121,9 @@ pub enum CommitWait {
     Background,
     /// The commit waits for the broker's answer, but only for a limited time.
     AwaitAnswer,
+    /// Like [`Self::AwaitAnswer`]. While the consumer group rebalances, the broker refuses commits; the source then sends
+    /// the commit again, also for a limited time. A stopping worker commits like this, because no later commit follows.
+    AwaitRebalance,
 }
 
 /// Whether a worker has left its consumer group.

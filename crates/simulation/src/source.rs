@@ -248,7 +248,7 @@ impl Source for SimulatedSource {
     }
 
     fn commit_offsets(&mut self, offsets: &PartitionOffsets, wait: CommitWait) -> Result<(), Halt> {
-        if wait == CommitWait::AwaitAnswer {
+        if wait != CommitWait::Background {
             let delay = self.world.core.duration_between_ms(1, 50);
             self.world.core.pause(delay);
         }

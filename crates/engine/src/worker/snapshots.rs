@@ -358,7 +358,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         }
         let offsets = self.last_checkpoint_offsets();
         if !offsets.is_empty() {
-            self.source.commit_offsets(&offsets, CommitWait::AwaitAnswer)?;
+            self.source.commit_offsets(&offsets, CommitWait::AwaitRebalance)?;
         }
         let lacks_checkpoint = |(&partition, tracked): (&Partition, &TrackedPartition)| {
             let owned = tracked.owned_partition()?;

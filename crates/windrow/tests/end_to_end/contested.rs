@@ -5,6 +5,7 @@ use std::time::Duration;
 use windrow_test_support::wait_until;
 
 use crate::support::expected::{closing_events, replay_expected_rows};
+use crate::support::gate::TcpGate;
 use crate::support::kafka::kafka_or_skip;
 use crate::support::redis::Redis;
 use crate::support::rows::await_same_rows;
@@ -20,7 +21,9 @@ fn a_partition_given_up_while_redis_lost_rows_is_not_taken_back() {
     let kafka = kafka_or_skip!();
     let mut redis = Redis::start();
     let topic = kafka.create_unique_topic(PARTITIONS, &[]);
-    let run = TestJob::with_pipeline(telling_pipeline(), &kafka.brokers, &redis.url(), &topic);
+    let mut run = TestJob::with_pipeline(telling_pipeline(), &kafka.brokers, &redis.url(), &topic);
+    let gate = TcpGate::start(redis.port());
+    run.set_override(&format!("sink.redis.url=redis://127.0.0.1:{}", gate.port()));
     let folder = tempfile::tempdir().expect("a folder");
     let (log, newcomer_log) = (folder.path().join("log"), folder.path().join("newcomer"));
     let events = generate_events(8_000, read_or_create_seed());
@@ -29,14 +32,18 @@ fn a_partition_given_up_while_redis_lost_rows_is_not_taken_back() {
     let running = run.start(&["--workers", "1"], &log);
     kafka.produce(&topic, &events[..4_000]);
     wait_until("it works", || total() == 4_000);
-    let newcomer = run.start(&["--workers", "1"], &newcomer_log);
-    wait_until("it is connected to Redis", || read_log(&newcomer_log).contains("running"));
-    redis.pause();
+    gate.hold();
     kafka.produce(&topic, &events[4_000..]);
-    // Its rows wait for Redis, and so does the last checkpoint.
+    wait_until("its rows wait for Redis", || gate.holds_data());
+    // The newcomer reaches Redis without the gate.
+    let newcomer_redis = format!("sink.redis.url={}", redis.url());
+    let newcomer = run.start(&["--workers", "1", "--set", &newcomer_redis], &newcomer_log);
+    wait_until("it is connected to Redis", || read_log(&newcomer_log).contains("running"));
+    // The last checkpoint waits, too.
     std::thread::sleep(Duration::from_secs(6));
     assert!(!read_log(&log).contains("releasing partitions"), "it did not wait:\n{}", read_log(&log));
     redis.restart_empty();
+    gate.release();
     wait_until("the newcomer has its share", || {
         read_log(&newcomer_log).contains("INFO partition restored from a checkpoint partition=")
     });

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::TopicPartitionList;
 use windrow_engine::CommitWait;
 
@@ -19,14 +19,30 @@ use crate::kafka::call_timeout::run_with_timeout;
 use crate::kafka::client_context::log_failed_commit;
 
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(4);
+/// The maximum time for which a commit is sent again while the group rebalances. The other members learn of a rebalance
+/// through their next heartbeat, after at most 3 s, and a rebalance in which they release partitions has two rounds.
+const REBALANCE_TIMEOUT: Duration = Duration::from_secs(7);
+/// The time between two attempts to commit while the group rebalances.
+const REBALANCE_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The result of a commit.
 pub(super) enum CommitOutcome {
-    /// For [`CommitWait::AwaitAnswer`]: Kafka stored the offsets. For [`CommitWait::Background`]: a thread commits the
-    /// offsets, and logs a failure.
+    /// For [`CommitWait::Background`]: a thread commits the offsets, and logs a failure. Otherwise: Kafka stored the
+    /// offsets.
     Committed,
     Failed(KafkaError),
     TimedOut,
+}
+
+impl CommitOutcome {
+    /// Whether Kafka refused the commit only because the group rebalances.
+    fn is_refused_during_rebalance(&self) -> bool {
+        let Self::Failed(error) = self else { return false };
+        matches!(
+            error.rdkafka_error_code(),
+            Some(RDKafkaErrorCode::RebalanceInProgress | RDKafkaErrorCode::IllegalGeneration)
+        )
+    }
 }
 
 impl fmt::Display for CommitOutcome {
@@ -60,26 +76,43 @@ struct BackgroundState {
 }
 
 impl OffsetCommitter {
-    /// Commits `offsets` through `consumer`. With [`CommitWait::AwaitAnswer`], waits at most [`COMMIT_TIMEOUT`] for the
-    /// commits in the background and for Kafka's answer.
+    /// Commits `offsets` through `consumer`. Unless `wait` is [`CommitWait::Background`], waits at most
+    /// [`COMMIT_TIMEOUT`] for the commits in the background and for Kafka's answer. With [`CommitWait::AwaitRebalance`],
+    /// sends the offsets again while the group rebalances, for at most [`REBALANCE_TIMEOUT`].
     pub(super) fn commit<C: ConsumerContext + 'static>(
         &self,
         consumer: Arc<BaseConsumer<C>>,
         offsets: TopicPartitionList,
         wait: CommitWait,
     ) -> CommitOutcome {
-        let result = match wait {
-            CommitWait::Background => Some(self.commit_in_background(consumer, offsets)),
-            CommitWait::AwaitAnswer => {
-                let deadline = Instant::now() + COMMIT_TIMEOUT;
-                if !self.background.wait_for_thread_end(deadline) {
-                    return CommitOutcome::TimedOut;
+        let started_at = Instant::now();
+        match wait {
+            CommitWait::Background => match self.commit_in_background(consumer, offsets) {
+                Ok(()) => CommitOutcome::Committed,
+                Err(error) => CommitOutcome::Failed(error),
+            },
+            CommitWait::AwaitAnswer => self.commit_and_wait(consumer, offsets),
+            CommitWait::AwaitRebalance => loop {
+                let outcome = self.commit_and_wait(Arc::clone(&consumer), offsets.clone());
+                if !outcome.is_refused_during_rebalance() || started_at.elapsed() >= REBALANCE_TIMEOUT {
+                    return outcome;
                 }
-                let remaining = deadline.saturating_duration_since(Instant::now());
-                run_with_timeout(remaining, move || consumer.commit(&offsets, CommitMode::Sync))
-            }
-        };
-        match result {
+                thread::sleep(REBALANCE_RETRY_INTERVAL);
+            },
+        }
+    }
+
+    fn commit_and_wait<C: ConsumerContext + 'static>(
+        &self,
+        consumer: Arc<BaseConsumer<C>>,
+        offsets: TopicPartitionList,
+    ) -> CommitOutcome {
+        let deadline = Instant::now() + COMMIT_TIMEOUT;
+        if !self.background.wait_for_thread_end(deadline) {
+            return CommitOutcome::TimedOut;
+        }
+        let remaining = deadline.saturating_duration_since(Instant::now());
+        match run_with_timeout(remaining, move || consumer.commit(&offsets, CommitMode::Sync)) {
             Some(Ok(())) => CommitOutcome::Committed,
             Some(Err(error)) => CommitOutcome::Failed(error),
             None => CommitOutcome::TimedOut,
@@ -143,9 +176,50 @@ fn replace_offsets(offsets: &mut TopicPartitionList, newer: &TopicPartitionList)
 
 #[cfg(test)]
 mod tests {
-    use rdkafka::Offset;
+    use rdkafka::mocking::MockCluster;
+    use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+    use rdkafka::{ClientConfig, Offset};
 
     use super::*;
+
+    /// Commits the offset 5 at a broker that first refuses `refusals` commits with `code`. Returns the outcome and the
+    /// offset that the broker stores.
+    fn commit_at_refusing_broker(wait: CommitWait, code: RDKafkaRespErr, refusals: usize) -> (CommitOutcome, Offset) {
+        let cluster = MockCluster::new(1).expect("a mock cluster");
+        cluster.create_topic("t", 1, 1).expect("a topic");
+        let consumer: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", cluster.bootstrap_servers())
+            .set("group.id", "g")
+            .create()
+            .expect("a consumer");
+        let mut offsets = TopicPartitionList::new();
+        offsets.add_partition_offset("t", 0, Offset::Offset(5)).expect("a valid offset");
+        cluster.request_errors(RDKafkaApiKey::OffsetCommit, &vec![code; refusals]);
+        let consumer = Arc::new(consumer);
+        let outcome = OffsetCommitter::default().commit(Arc::clone(&consumer), offsets.clone(), wait);
+        let stored = consumer.committed_offsets(offsets, Duration::from_secs(60)).expect("an answer");
+        (outcome, stored.elements()[0].offset())
+    }
+
+    #[test]
+    fn the_last_commit_of_a_worker_outlasts_a_rebalance() {
+        for code in [
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS,
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION,
+        ] {
+            let (outcome, stored) = commit_at_refusing_broker(CommitWait::AwaitRebalance, code, 3);
+            assert!(matches!(outcome, CommitOutcome::Committed), "{code:?}: {outcome}");
+            assert_eq!(stored, Offset::Offset(5), "{code:?}");
+        }
+    }
+
+    #[test]
+    fn a_commit_that_is_refused_for_another_reason_is_not_sent_again() {
+        let code = RDKafkaRespErr::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED;
+        let (outcome, stored) = commit_at_refusing_broker(CommitWait::AwaitRebalance, code, 1);
+        assert!(matches!(outcome, CommitOutcome::Failed(_)), "{outcome}");
+        assert_eq!(stored, Offset::Invalid);
+    }
 
     #[test]
     fn the_newest_offset_of_a_partition_stays() {

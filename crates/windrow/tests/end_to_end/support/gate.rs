@@ -24,6 +24,8 @@ struct SharedState {
 struct GateState {
     server_port: u16,
     is_held: bool,
+    /// Whether data has arrived while the gate held.
+    holds_data: bool,
     /// Both ends of every connection, by its number.
     connections: BTreeMap<u64, [TcpStream; 2]>,
     next_number: u64,
@@ -55,9 +57,16 @@ impl TcpGate {
         self.shared.state.lock().is_held = true;
     }
 
+    /// Returns whether the gate holds data that a client or the server has sent.
+    pub(crate) fn holds_data(&self) -> bool {
+        self.shared.state.lock().holds_data
+    }
+
     /// Forwards again, also what was held meanwhile.
     pub(crate) fn release(&self) {
-        self.shared.state.lock().is_held = false;
+        let mut state = self.shared.state.lock();
+        (state.is_held, state.holds_data) = (false, false);
+        drop(state);
         self.shared.reopened.notify_all();
     }
 
@@ -106,7 +115,10 @@ impl SharedState {
     fn copy(&self, mut from: &TcpStream, mut to: &TcpStream) {
         let mut buffer = vec![0; 64 * 1024];
         while let Ok(length @ 1..) = from.read(&mut buffer) {
-            self.reopened.wait_while(&mut self.state.lock(), |state| state.is_held);
+            let mut state = self.state.lock();
+            state.holds_data |= state.is_held;
+            self.reopened.wait_while(&mut state, |state| state.is_held);
+            drop(state);
             if to.write_all(&buffer[..length]).is_err() {
                 break;
             }
