@@ -1,10 +1,12 @@
 //! Helpers for the Kafka on which tests run: topics, records, groups and offsets.
 
+mod dedicated_kafka;
 mod group;
 mod records;
 mod test_kafka;
 mod topics;
 
+pub use dedicated_kafka::{DedicatedKafka, find_free_port};
 pub use group::IdleMember;
 pub use records::{ConsumedRecord, OutgoingRecord, TestProducer, TestTransaction, TransactionOutcome};
 pub use test_kafka::TestKafka;

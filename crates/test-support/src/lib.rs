@@ -1,6 +1,7 @@
 //! Helpers for integration tests that need a real Kafka. The tests of several crates use these helpers.
 //!
-//! Owns: test topics, records, groups and offsets on a running Kafka. Does not own: starting Kafka (`dev/kafka.sh`).
+//! Owns: test topics, records, groups and offsets on a running Kafka. Does not own: starting Kafka (`dev/kafka.sh`), except for tests
+//! that disturb the broker itself.
 //! Other crates use this crate only as a dev-dependency.
 //!
 //! # Files
@@ -10,6 +11,7 @@
 //! | file | content |
 //! |---|---|
 //! | `kafka.rs` | the Kafka on which tests run |
+//! | `kafka/dedicated_kafka.rs` | a Kafka for one test, with its own settings |
 //! | `kafka/group.rs` | helpers for consumer groups: members that join, and offsets that tests commit and read |
 //! | `kafka/records.rs` | helpers that send and read the records of tests |
 //! | `kafka/test_kafka.rs` | finds the Kafka on which tests run |

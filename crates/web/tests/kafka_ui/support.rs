@@ -1,6 +1,5 @@
 //! What the tests share: a server over a real Kafka.
 
-pub(crate) mod dedicated_kafka;
 pub(crate) mod proxy;
 pub(crate) mod raw;
 pub(crate) mod ui;

@@ -6,25 +6,48 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-pub(crate) struct DedicatedKafka {
+/// A Kafka that belongs to one test. Dropping it stops Kafka.
+pub struct DedicatedKafka {
     folder: TempDir,
 }
 
 impl DedicatedKafka {
     /// Starts a Kafka that listens at `port` of this machine and advertises the address `advertised` to clients.
-    pub(crate) fn start(port: u16, advertised: &str) -> Self {
+    #[must_use]
+    pub fn start(port: u16, advertised: &str) -> Self {
         let own = Self { folder: tempfile::tempdir().expect("a folder") };
         let settings = format!("advertised.listeners=PLAINTEXT://{advertised}");
         assert!(own.run_script(&["start", "--port", &port.to_string()], &[&settings]), "Kafka does not start");
         own
     }
 
+    /// Suspends the broker: it keeps its connections, but answers nothing until [`Self::resume`].
+    pub fn suspend(&self) {
+        self.send_signal("-STOP");
+    }
+
+    /// Continues the broker after [`Self::suspend`].
+    pub fn resume(&self) {
+        self.send_signal("-CONT");
+    }
+
+    fn send_signal(&self, signal: &str) {
+        // The file holds the process id and the start time of the process.
+        let pid_file = std::fs::read_to_string(self.data_folder().join("kafka.pid")).expect("the broker runs");
+        let pid = pid_file.split_whitespace().next().expect("a process id");
+        let sent = Command::new("kill").args([signal, pid]).status();
+        assert!(sent.expect("kill runs").success());
+    }
+
+    fn data_folder(&self) -> PathBuf {
+        self.folder.path().join("kafka")
+    }
+
     fn run_script(&self, arguments: &[&str], settings: &[&str]) -> bool {
-        let folder: PathBuf = self.folder.path().join("kafka");
         let status = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dev/kafka.sh"))
             .args(arguments)
             .arg("--dir")
-            .arg(folder)
+            .arg(self.data_folder())
             .args(settings)
             .stdout(Stdio::null())
             .status();
@@ -40,6 +63,8 @@ impl Drop for DedicatedKafka {
     }
 }
 
-pub(crate) fn free_port() -> u16 {
+/// Returns a port of this machine that no program listens on.
+#[must_use]
+pub fn find_free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
 }
