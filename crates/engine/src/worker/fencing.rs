@@ -131,7 +131,10 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         if history.fence_count > MAX_RECLAIMS_PER_PARTITION {
             return Err(ContestedPartition { partition }.into());
         }
-        // If no offset is known, the source did not answer when the partition was opened.
+        // If no offset is known, the partition was claimed by another worker before its start was known. The start position
+        // of the pipeline is then committed, which is not where the other worker has come to. No worker resumes there: a
+        // worker resumes from a checkpoint. Only the lag that Kafka's tools show is wrong, until the partition is open again
+        // and its offsets are committed again (`RECOMMIT_INTERVAL`).
         let offsets = match history.ownership_check_offset {
             Some(offset) => PartitionOffsets::from([(partition, offset)]),
             None => self.source.resolve_start_offsets(&[partition], &PartitionOffsets::new())?.known_offsets(),
