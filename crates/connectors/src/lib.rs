@@ -70,9 +70,13 @@
 //! | `kafka/group.rs` | the consumer group |
 //! | `kafka/group/assignment.rs` | the partitions of a member in Kafka's encoding |
 //! | `kafka/group/leave.rs` | leaving the group in every state of the member (unsafe code) |
-//! | `kafka/group/membership.rs` | a worker's membership, with rebalances acknowledged later |
+//! | `kafka/group/member_consumer.rs` | the consumer of a membership, and the thread that polls it |
+//! | `kafka/group/membership.rs` | a worker's membership, which outlives a consumer whose static name Kafka refuses |
 //! | `kafka/group/monitor.rs` | whether every partition has a member, after a restart with `--instance` |
+//! | `kafka/group/name_refusals.rs` | how long a member tries to join with a static name that its group refuses |
+//! | `kafka/group/rebalance_events.rs` | rebalances, acknowledged later, and when a member may commit |
 //! | `kafka/group/refusal_reason.rs` | why Kafka refuses a member |
+//! | `kafka/group/session_timeout.rs` | asks Kafka for the session timeout of a group |
 //! | `kafka/halts.rs` | the halts of this connector |
 //! | `kafka/produce.rs` | writing to topics |
 //! | `kafka/produce/dead_letters.rs` | sending dead letters |

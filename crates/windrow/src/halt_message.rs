@@ -147,8 +147,7 @@ fn service_refusal_hint(fault: &ServiceRefusal) -> String {
 fn group_refusal_hint(refusal: &GroupRefusalReason) -> String {
     match refusal {
         GroupRefusalReason::InstanceInUse { .. } => {
-            "Give each process its own name with `--instance`, or stop the other process. If the other process was \
-             killed, wait for the session timeout, then start again"
+            "Give each process its own name with `--instance`, or stop the other process"
         }
         GroupRefusalReason::SessionTimeoutNotAllowed { .. } => {
             "Change `source.kafka.session_timeout`, or the limits that the broker sets for session timeouts"

@@ -16,6 +16,8 @@ pub(super) enum KafkaFault {
     LostOffset,
     /// Retries can end the error, so the job continues.
     Transient,
+    /// Kafka refused the static name of the group member, and librdkafka ended the member's consumer.
+    StaticNameRefused(RDKafkaErrorCode),
     /// No retry can end the error, so the job halts.
     Fatal(Halt),
 }
@@ -26,7 +28,6 @@ pub(super) fn classify_consumer_error(
     error: &KafkaError,
     fatal: Option<FatalClientError>,
     settings: &KafkaSourceSpec,
-    static_member_name: Option<&str>,
 ) -> KafkaFault {
     let KafkaSourceSpec { brokers, topic, consumer_group: group, .. } = settings;
     let ended = match (error, fatal) {
@@ -45,8 +46,7 @@ pub(super) fn classify_consumer_error(
     match code {
         RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange => KafkaFault::LostOffset,
         RDKafkaErrorCode::FencedInstanceId | RDKafkaErrorCode::UnreleasedInstanceId => {
-            let instance = static_member_name.unwrap_or("?").to_owned();
-            refused(GroupRefusalReason::InstanceInUse { group: group.clone(), instance, code })
+            KafkaFault::StaticNameRefused(code)
         }
         RDKafkaErrorCode::InvalidSessionTimeout => {
             let session_timeout_ms = match settings.group_protocol {

@@ -18,6 +18,7 @@ mod contested;
 mod dead_letters;
 mod flink_cli;
 mod input;
+mod instance_names;
 mod kill;
 mod live;
 mod lost_offset;

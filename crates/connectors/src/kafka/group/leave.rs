@@ -39,7 +39,7 @@ pub(super) fn leave_group<C: ConsumerContext>(consumer: &BaseConsumer<C>) {
 
 /// Returns whether `consumer` is a member of its group. A consumer without a member id is not a member: librdkafka
 /// clears the id when it sends the request to leave the group.
-fn has_member_id<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> bool {
+pub(super) fn has_member_id<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> bool {
     let client = consumer.client().native_ptr();
     // SAFETY: `client` is valid, because `consumer` is borrowed for the whole function. `rd_kafka_memberid` returns a
     // new C string or null. This block reads the string, and then frees it once. `rd_kafka_mem_free` is the function

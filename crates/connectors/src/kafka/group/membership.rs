@@ -2,70 +2,64 @@
 //! member commits offsets. The member reads no records.
 //!
 //! During a rebalance, librdkafka pauses all partitions of a consumer until the consumer acknowledges the rebalance. A
-//! worker acknowledges a revocation late: it first takes a last checkpoint of the partition. Meanwhile the worker must read its other partitions. So the member's consumer reads no partition: the
-//! member acknowledges each rebalance with an empty list of partitions. A separate `RecordConsumer` reads the records.
-//! `docs/adr/0012-member-and-reader.md` has measurements of these pauses.
+//! worker acknowledges a revocation late: it first takes a last checkpoint of the partition. Meanwhile the worker must read
+//! its other partitions. So the member's consumer reads no partition: the member acknowledges each rebalance with an empty
+//! list of partitions. A separate `RecordConsumer` reads the records. `docs/adr/0012-member-and-reader.md` has measurements
+//! of these pauses.
 //! A thread polls the member's consumer, because the worker may be busy or wait for Redis, and the group waits for its
-//! answers. During a poll, librdkafka announces a rebalance to a callback, which queues an event for the worker.
-//! Invariants: (1) Every rebalance is acknowledged exactly once. The callback acknowledges assignments and lost partitions
-//! at once. The worker acknowledges a revocation after it has released the partitions. While the consumer closes, the
-//! callback acknowledges everything. (2) The group waits for the answer to a revocation for at most
-//! [`REVOCATION_ANSWER_TIMEOUT`]. Then the thread acknowledges it, and the worker learns that it has lost the partitions.
+//! answers. If Kafka refuses the member's static name, librdkafka ends the consumer. The member then closes it, and joins again
+//! with a new one, unless another process uses the name (`docs/adr/0032-static-names.md`).
+//! Invariants: (1) Every rebalance is acknowledged exactly once. The thread acknowledges assignments and lost partitions. The
+//! worker acknowledges a revocation after it has released the partitions. While the consumer closes, the callback
+//! acknowledges everything. (2) The group waits for the answer to a revocation for at most `REVOCATION_ANSWER_TIMEOUT`. Then
+//! the thread acknowledges it, and the worker learns that it has lost the partitions. (3) A worker never has two open consumers
+//! with the same static name. (4) If a consumer ends, the worker learns that it has lost the partitions of the consumer before it
+//! learns about partitions of the next one.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use parking_lot::Mutex;
-use rdkafka::client::ClientContext;
-use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
-use rdkafka::error::{KafkaError, KafkaResult};
-use rdkafka::topic_partition_list::TopicPartitionList;
-use rdkafka::types::RDKafkaRespErr;
-use tracing::warn;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use tracing::{info, warn};
 use windrow_engine::halt::SourceOperation;
 use windrow_engine::{GroupDeparture, Halt, Partition};
-use windrow_spec::{GroupProtocol, KafkaSourceSpec};
+use windrow_spec::KafkaSourceSpec;
 
-use super::leave;
+use super::member_consumer::MemberConsumer;
 use super::monitor::UnassignedPartitionMonitor;
-use crate::kafka::bounded_close::{BoundedCloseConsumer, StepBeforeClose};
-use crate::kafka::client_config;
-use crate::kafka::client_context::{self, FatalClientError};
-use crate::kafka::halts::{build_refused_operation_halt, build_refused_settings_halt};
-
-/// The time after which a revocation is acknowledged although the worker has not released the partitions. A worker that is
-/// neither busy nor blocked releases them within 15 s (`RELEASE_TIMEOUT` of the engine). A late worker loses nothing: the
-/// fence refuses its rows, and the next owner continues from the last checkpoint.
-const REVOCATION_ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
-/// The longest wait of one poll for the next event of the group.
-const POLL_TIMEOUT: Duration = Duration::from_millis(100);
-/// The most errors that wait for the worker. An error that is repeated while the worker is busy tells nothing new.
-const MAX_PENDING_ERRORS: usize = 16;
-
-/// A change of the member's partitions.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum RebalanceEvent {
-    Assigned(Vec<Partition>),
-    /// The member must release these partitions. The member owns them until it acknowledges the rebalance.
-    Revoked(Vec<Partition>),
-    /// The member lost these partitions: they may already belong to other members.
-    Lost(Vec<Partition>),
-}
+use super::name_refusals::{NameRefusals, RefusalVerdict};
+use super::rebalance_events::{RebalanceEvent, RebalanceEventQueue};
+use super::refusal_reason::GroupRefusalReason;
+use super::session_timeout::fetch_session_timeout;
+use crate::kafka::client_context::FatalClientError;
+use crate::kafka::halts::build_refused_operation_halt;
 
 /// A member of the consumer group. When this value is dropped, the member leaves the group, unless it has a static
 /// member name.
 pub(crate) struct GroupMembership {
-    consumer: BoundedCloseConsumer<RebalanceEventQueue>,
-    brokers: String,
-    topic: String,
+    settings: KafkaSourceSpec,
+    static_member_name: Option<String>,
     group_monitor: Option<Arc<UnassignedPartitionMonitor>>,
-    poll_thread: Option<thread::JoinHandle<()>>,
+    consumer: ConsumerState,
+    /// The last events of consumers that have ended. The worker receives them before those of the present consumer.
+    events_of_ended_consumers: VecDeque<RebalanceEvent>,
+    name_refusals: NameRefusals,
     /// Whether the member has left the group until [`GroupMembership::rejoin`].
     has_left: bool,
+}
+
+/// The consumer of a membership.
+enum ConsumerState {
+    Open(MemberConsumer),
+    /// The last consumer has ended. The next one is created when `close_thread` has closed the last one, but not before
+    /// `join_at`.
+    Ended {
+        close_thread: Option<thread::JoinHandle<()>>,
+        join_at: Instant,
+    },
 }
 
 impl GroupMembership {
@@ -79,67 +73,66 @@ impl GroupMembership {
         static_member_name: Option<&str>,
         group_monitor: Option<Arc<UnassignedPartitionMonitor>>,
     ) -> Result<Self, Halt> {
-        let consumer: BaseConsumer<RebalanceEventQueue> =
-            client_config::group_member_config(settings, static_member_name)
-                .create_with_context(RebalanceEventQueue::default())
-                .map_err(|error| build_refused_settings_halt(&settings.brokers, error))?;
-        let step_before_close = match (&settings.group_protocol, static_member_name) {
-            (GroupProtocol::Classic { .. }, None) => {
-                Some(StepBeforeClose { run: leave::leave_group, timeout: leave::LEAVE_TIMEOUT })
-            }
-            // A static member does not leave the group, because it keeps its partitions while its process restarts. With
-            // the group protocol `consumer`, the close itself makes librdkafka leave the group.
-            (GroupProtocol::Classic { .. }, Some(_)) | (GroupProtocol::Consumer, _) => None,
-        };
-        let mut member = Self {
-            consumer: BoundedCloseConsumer::new(consumer, step_before_close),
-            brokers: settings.brokers.clone(),
-            topic: settings.topic.clone(),
+        Ok(Self {
+            settings: settings.clone(),
+            static_member_name: static_member_name.map(str::to_owned),
             group_monitor,
-            poll_thread: None,
+            consumer: ConsumerState::Open(MemberConsumer::begin_join(settings, static_member_name)?),
+            events_of_ended_consumers: VecDeque::new(),
+            name_refusals: NameRefusals::default(),
             has_left: false,
-        };
-        member.subscribe()?;
-        let consumer = member.consumer.clone_consumer_handle();
-        let thread = thread::Builder::new()
-            .name("kafka-group".to_owned())
-            .spawn(move || consumer.context().poll_until_close(&consumer))
-            .map_err(|error| build_refused_operation_halt(&settings.brokers, SourceOperation::CreateClient, error))?;
-        member.poll_thread = Some(thread);
-        Ok(member)
-    }
-
-    fn subscribe(&self) -> Result<(), Halt> {
-        self.consumer.subscribe(&[&self.topic]).map_err(|error| {
-            build_refused_operation_halt(&self.brokers, SourceOperation::Subscribe(self.topic.clone()), error)
         })
     }
 
-    /// If the group monitor has requested a rejoin, leaves the group and begins to join again. The group then revokes
-    /// the member's partitions, and assigns partitions to all members again. Does nothing if the worker has not
-    /// acknowledged the last rebalance yet.
+    fn open_consumer(&self) -> Option<&MemberConsumer> {
+        match &self.consumer {
+            ConsumerState::Open(consumer) => Some(consumer),
+            ConsumerState::Ended { .. } => None,
+        }
+    }
+
+    fn has_unanswered_revocation(&self) -> bool {
+        self.open_consumer().is_some_and(|consumer| consumer.rebalance_events().has_unanswered_revocation())
+    }
+
+    /// If the last consumer has ended, begins to join the group with a new one when it is time. If the group monitor has
+    /// requested a rejoin, leaves the group and begins to join again. The group then revokes the member's partitions, and
+    /// assigns partitions to all members again. Does nothing if the worker has not acknowledged the last rebalance yet.
     ///
     /// # Errors
-    /// When librdkafka refuses the subscription.
-    pub(crate) fn begin_rejoin_if_requested(&self) -> Result<(), Halt> {
-        if self.has_left
-            || self.consumer.context().has_unanswered_revocation()
-            || !self.group_monitor.as_ref().is_some_and(|monitor| monitor.take_rejoin_request())
-        {
+    /// When librdkafka refuses the settings or the subscription.
+    pub(crate) fn begin_due_rejoin(&mut self) -> Result<(), Halt> {
+        if self.has_left || self.has_unanswered_revocation() {
             return Ok(());
         }
-        self.consumer.unsubscribe();
-        self.subscribe()
+        match &self.consumer {
+            ConsumerState::Open(consumer) => {
+                if self.group_monitor.as_ref().is_some_and(|monitor| monitor.take_rejoin_request()) {
+                    consumer.unsubscribe();
+                    consumer.subscribe(&self.settings)?;
+                }
+            }
+            ConsumerState::Ended { close_thread, join_at } => {
+                let is_closed = close_thread.as_ref().is_none_or(thread::JoinHandle::is_finished);
+                if is_closed && Instant::now() >= *join_at {
+                    let consumer = MemberConsumer::begin_join(&self.settings, self.static_member_name.as_deref())?;
+                    self.consumer = ConsumerState::Open(consumer);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Begins to leave the group, until [`Self::rejoin`]. The group then revokes the member's partitions. Does nothing if
     /// the worker has not acknowledged the last rebalance yet.
     pub(crate) fn leave_until_rejoin(&mut self) -> GroupDeparture {
-        if self.consumer.context().has_unanswered_revocation() {
+        if self.has_unanswered_revocation() {
             return GroupDeparture::Stayed;
         }
         self.has_left = true;
-        self.consumer.unsubscribe();
+        if let Some(consumer) = self.open_consumer() {
+            consumer.unsubscribe();
+        }
         GroupDeparture::Left
     }
 
@@ -149,153 +142,97 @@ impl GroupMembership {
     /// When librdkafka refuses the subscription.
     pub(crate) fn rejoin(&mut self) -> Result<(), Halt> {
         self.has_left = false;
-        self.subscribe()
+        self.open_consumer().map_or(Ok(()), |consumer| consumer.subscribe(&self.settings))
+    }
+
+    /// Begins to join the group again after Kafka has refused the member's static name with `code`.
+    ///
+    /// With the classic protocol, Kafka refuses the requests of a member whose name another member has taken over. It does the
+    /// same with the commit of a member that has lost its membership and has not joined again. Such a member joins again: its name
+    /// is its own. A member whose name was taken from it halts. If it joined again, two processes would take the name from each
+    /// other for ever.
+    /// With the protocol `consumer`, Kafka refuses a newcomer while the group has a member with this name. That member may be
+    /// one of this process before a restart, which the group removes when its session has timed out.
+    ///
+    /// # Errors
+    /// When another process uses the name.
+    pub(crate) fn rejoin_with_refused_name(&mut self, code: RDKafkaErrorCode) -> Result<(), Halt> {
+        let ConsumerState::Open(consumer) = &self.consumer else { return Ok(()) };
+        let now = Instant::now();
+        let join_at = if code == RDKafkaErrorCode::UnreleasedInstanceId {
+            match self.name_refusals.note_refusal(now, || fetch_session_timeout(&self.settings)) {
+                RefusalVerdict::RetryAt { join_at, first_refusal_patience } => {
+                    if let Some(patience) = first_refusal_patience {
+                        warn!(
+                            group = self.settings.consumer_group,
+                            name = self.static_member_name,
+                            "the group still has a member with this process's name, as after a kill; trying again for {} s",
+                            patience.as_secs()
+                        );
+                    }
+                    join_at
+                }
+                RefusalVerdict::GiveUp => return Err(self.build_name_in_use_halt(code)),
+            }
+        } else if consumer.has_member_id() {
+            return Err(self.build_name_in_use_halt(code));
+        } else {
+            info!(
+                group = self.settings.consumer_group,
+                name = self.static_member_name,
+                "Kafka refused a request that was sent before the member had joined again; joining with a new consumer"
+            );
+            now
+        };
+        self.events_of_ended_consumers.extend(consumer.rebalance_events().take_last_events());
+        self.close_consumer(join_at);
+        Ok(())
+    }
+
+    /// Closes the consumer in the background.
+    fn close_consumer(&mut self, join_at: Instant) {
+        let ended = ConsumerState::Ended { close_thread: None, join_at };
+        let ConsumerState::Open(consumer) = std::mem::replace(&mut self.consumer, ended) else { return };
+        // Without a thread, the consumer is closed here.
+        let thread = thread::Builder::new().name("kafka-close".to_owned()).spawn(move || drop(consumer));
+        if let ConsumerState::Ended { close_thread, .. } = &mut self.consumer {
+            *close_thread = thread.ok();
+        }
+    }
+
+    fn build_name_in_use_halt(&self, code: RDKafkaErrorCode) -> Halt {
+        let KafkaSourceSpec { brokers, topic, consumer_group: group, .. } = &self.settings;
+        let instance = self.static_member_name.clone().unwrap_or_default();
+        let reason = GroupRefusalReason::InstanceInUse { group: group.clone(), instance, code };
+        build_refused_operation_halt(brokers, SourceOperation::ReadTopic(topic.clone()), reason)
     }
 
     /// Returns the next error that a poll of the member's consumer has reported, if any.
     pub(crate) fn pop_error(&self) -> Option<KafkaError> {
-        self.consumer.context().state.lock().pending_errors.pop_front()
+        self.open_consumer()?.rebalance_events().pop_error()
     }
 
     /// Removes the next rebalance event from the queue and returns the event, if any.
-    pub(crate) fn pop_rebalance_event(&self) -> Option<RebalanceEvent> {
-        self.consumer.context().state.lock().pending_events.pop_front()
+    pub(crate) fn pop_rebalance_event(&mut self) -> Option<RebalanceEvent> {
+        let earlier = self.events_of_ended_consumers.pop_front();
+        earlier.or_else(|| self.open_consumer()?.rebalance_events().pop_event())
     }
 
-    /// Acknowledges the last revocation: the worker no longer reads the revoked partitions. Does nothing if the revocation
-    /// is acknowledged already.
-    pub(crate) fn acknowledge_revocation(&self) -> KafkaResult<()> {
-        match self.consumer.context().state.lock().unanswered_revocation.take() {
-            Some(_) => self.consumer.incremental_unassign(&TopicPartitionList::new()),
-            None => Ok(()),
-        }
+    /// Acknowledges the revocation of `partitions`: the worker no longer reads them. Does nothing if the revocation is
+    /// acknowledged already.
+    pub(crate) fn acknowledge_revocation(&self, partitions: &[Partition]) -> KafkaResult<()> {
+        self.open_consumer()
+            .map_or(Ok(()), |consumer| consumer.rebalance_events().acknowledge_revocation(consumer, partitions))
     }
 
-    /// Returns a shared handle to the member's consumer. Commits need this consumer, because Kafka accepts commits only
-    /// from members of the group.
-    pub(crate) fn clone_consumer_handle(&self) -> Arc<BaseConsumer<RebalanceEventQueue>> {
-        self.consumer.clone_consumer_handle()
+    /// Returns a shared handle to the member's consumer; `None` while the member has none. Commits need this consumer, because
+    /// Kafka accepts commits only from members of the group.
+    pub(crate) fn clone_consumer_handle(&self) -> Option<Arc<BaseConsumer<RebalanceEventQueue>>> {
+        self.open_consumer().map(MemberConsumer::clone_consumer_handle)
     }
 
-    /// Returns the fatal error with which librdkafka ended this consumer, if any.
+    /// Returns the fatal error with which librdkafka ended the member's consumer, if any.
     pub(crate) fn fatal_error(&self) -> Option<FatalClientError> {
-        self.consumer.client().fatal_error().map(|(code, reason)| FatalClientError { code, reason })
-    }
-}
-
-impl Drop for GroupMembership {
-    /// Acknowledges the revocation that the worker has not acknowledged, if any, because the group waits for it. After
-    /// this, the consumer closes.
-    fn drop(&mut self) {
-        self.consumer.context().acknowledges_in_callback.store(true, Ordering::Release);
-        if let Some(thread) = self.poll_thread.take() {
-            // If the thread has panicked, the consumer closes all the same.
-            let _ = thread.join();
-        }
-        if let Err(error) = self.acknowledge_revocation() {
-            warn!(%error, "could not acknowledge the last rebalance");
-        }
-    }
-}
-
-/// What librdkafka has announced and the worker has not received yet.
-#[derive(Debug, Default)]
-pub(crate) struct RebalanceEventQueue {
-    state: Mutex<RebalanceEventState>,
-    /// Whether the callback acknowledges every rebalance itself, and no thread polls. True while the consumer closes.
-    acknowledges_in_callback: AtomicBool,
-}
-
-#[derive(Debug, Default)]
-struct RebalanceEventState {
-    pending_events: VecDeque<RebalanceEvent>,
-    pending_errors: VecDeque<KafkaError>,
-    /// The revocation that is not acknowledged yet.
-    unanswered_revocation: Option<UnansweredRevocation>,
-}
-
-#[derive(Debug)]
-struct UnansweredRevocation {
-    partitions: Vec<Partition>,
-    announced_at: Instant,
-}
-
-impl RebalanceEventQueue {
-    fn has_unanswered_revocation(&self) -> bool {
-        self.state.lock().unanswered_revocation.is_some()
-    }
-
-    /// Polls `consumer`, and acknowledges overdue revocations, until the consumer closes.
-    fn poll_until_close(&self, consumer: &BaseConsumer<Self>) {
-        while !self.acknowledges_in_callback.load(Ordering::Acquire) {
-            // The consumer has no partitions, so the poll returns no record.
-            if let Some(Err(error)) = consumer.poll(POLL_TIMEOUT) {
-                let mut state = self.state.lock();
-                if state.pending_errors.len() < MAX_PENDING_ERRORS {
-                    state.pending_errors.push_back(error);
-                }
-            }
-            if let Err(error) = self.acknowledge_overdue_revocation(consumer) {
-                warn!(%error, "could not acknowledge a revocation");
-            }
-        }
-    }
-
-    fn acknowledge_overdue_revocation(&self, consumer: &BaseConsumer<Self>) -> KafkaResult<()> {
-        let mut state = self.state.lock();
-        let is_overdue =
-            |revocation: &mut UnansweredRevocation| revocation.announced_at.elapsed() >= REVOCATION_ANSWER_TIMEOUT;
-        let Some(UnansweredRevocation { partitions, .. }) = state.unanswered_revocation.take_if(is_overdue) else {
-            return Ok(());
-        };
-        warn!(?partitions, "the worker has not released revoked partitions in time; the group assigns them to others");
-        let revoked = RebalanceEvent::Revoked(partitions.clone());
-        state.pending_events.retain(|event| *event != revoked);
-        state.pending_events.push_back(RebalanceEvent::Lost(partitions));
-        consumer.incremental_unassign(&TopicPartitionList::new())
-    }
-}
-
-impl ConsumerContext for RebalanceEventQueue {
-    fn rebalance(&self, consumer: &BaseConsumer<Self>, error: RDKafkaRespErr, list: &mut TopicPartitionList) {
-        let assigned = error == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
-        if self.acknowledges_in_callback.load(Ordering::Acquire) {
-            let no_partitions = TopicPartitionList::new();
-            let answered = match consumer.rebalance_protocol() {
-                RebalanceProtocol::Cooperative if assigned => consumer.incremental_assign(&no_partitions),
-                RebalanceProtocol::Cooperative => consumer.incremental_unassign(&no_partitions),
-                RebalanceProtocol::Eager | RebalanceProtocol::None => consumer.unassign(),
-            };
-            if let Err(error) = answered {
-                warn!(%error, "could not acknowledge a rebalance while leaving the group");
-            }
-            return;
-        }
-        let partitions = list.elements().iter().map(|element| element.partition()).collect();
-        let no_partitions = TopicPartitionList::new();
-        let mut state = self.state.lock();
-        let (event, answered) = if assigned {
-            (RebalanceEvent::Assigned(partitions), consumer.incremental_assign(&no_partitions))
-        } else if consumer.assignment_lost() {
-            (RebalanceEvent::Lost(partitions), consumer.incremental_unassign(&no_partitions))
-        } else {
-            let announced_at = Instant::now();
-            state.unanswered_revocation = Some(UnansweredRevocation { partitions: partitions.clone(), announced_at });
-            (RebalanceEvent::Revoked(partitions), Ok(()))
-        };
-        state.pending_events.push_back(event);
-        if let Err(error) = answered {
-            warn!(%error, "could not acknowledge a rebalance");
-        }
-    }
-}
-
-impl ClientContext for RebalanceEventQueue {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        client_context::log_librdkafka_line(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        client_context::log_client_error(&error, reason);
+        self.open_consumer().and_then(MemberConsumer::fatal_error)
     }
 }

@@ -1,7 +1,7 @@
 //! How a source gets its partitions: the consumer group assigns the partitions, or a bounded job fixes them at its
 //! start.
 
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::TopicPartitionList;
 use windrow_engine::{CommitWait, GroupDeparture, Halt, Offset, Partition, PartitionOffsets, PollOutcome};
 
@@ -9,7 +9,8 @@ use super::bounded_partitions::BoundedPartitions;
 use super::offset_commit::{CommitOutcome, OffsetCommitter};
 use super::record_consumer::RecordConsumer;
 use crate::kafka::client_context::FatalClientError;
-use crate::kafka::group::membership::{GroupMembership, RebalanceEvent};
+use crate::kafka::group::membership::GroupMembership;
+use crate::kafka::group::rebalance_events::RebalanceEvent;
 
 /// The way in which a source gets the partitions that it reads.
 pub(super) enum AssignmentMode {
@@ -44,15 +45,15 @@ impl BoundedAssignment {
 }
 
 impl AssignmentMode {
-    /// Joins the group again if the group monitor has requested it. Returns the next error of the group member, if any.
-    /// Does nothing for a bounded job, which has no group member.
+    /// Joins the group again if it is due. Returns the next error of the group member, if any. Does nothing for a bounded job,
+    /// which has no group member.
     ///
     /// # Errors
     /// When librdkafka refuses to join the group again.
-    pub(super) fn next_group_error(&self) -> Result<Option<KafkaError>, Halt> {
+    pub(super) fn next_group_error(&mut self) -> Result<Option<KafkaError>, Halt> {
         match self {
             Self::Group(member) => {
-                member.begin_rejoin_if_requested()?;
+                member.begin_due_rejoin()?;
                 Ok(member.pop_error())
             }
             Self::Bounded(_) => Ok(None),
@@ -112,6 +113,17 @@ impl AssignmentMode {
         }
     }
 
+    /// Begins to join the group again after Kafka has refused the member's static name with `code`.
+    ///
+    /// # Errors
+    /// When another process uses the name.
+    pub(super) fn rejoin_with_refused_name(&mut self, code: RDKafkaErrorCode) -> Result<(), Halt> {
+        match self {
+            Self::Group(member) => member.rejoin_with_refused_name(code),
+            Self::Bounded(_) => Ok(()),
+        }
+    }
+
     /// Notes that the worker will read `partitions` again. A bounded job has then not finished them.
     pub(super) fn expect_partitions_again(&mut self, partitions: &[Partition]) {
         if let Self::Bounded(assignment) = self {
@@ -119,10 +131,10 @@ impl AssignmentMode {
         }
     }
 
-    /// Confirms to the group that the worker no longer reads the revoked partitions.
-    pub(super) fn acknowledge_revocation(&mut self) -> KafkaResult<()> {
+    /// Confirms to the group that the worker no longer reads the revoked `partitions`.
+    pub(super) fn acknowledge_revocation(&mut self, partitions: &[Partition]) -> KafkaResult<()> {
         match self {
-            Self::Group(member) => member.acknowledge_revocation(),
+            Self::Group(member) => member.acknowledge_revocation(partitions),
             Self::Bounded(_) => Ok(()),
         }
     }
@@ -145,7 +157,11 @@ impl AssignmentMode {
         wait: CommitWait,
     ) -> CommitOutcome {
         match self {
-            Self::Group(member) => committer.commit(member.clone_consumer_handle(), offsets, wait),
+            Self::Group(member) => match member.clone_consumer_handle() {
+                Some(consumer) => committer.commit(consumer, offsets, wait),
+                // Kafka would answer the same.
+                None => CommitOutcome::Failed(KafkaError::ConsumerCommit(RDKafkaErrorCode::UnknownMemberId)),
+            },
             Self::Bounded(_) => committer.commit(records.clone_consumer_handle(), offsets, wait),
         }
     }

@@ -37,7 +37,6 @@ pub struct KafkaSource {
     pub(super) assignment_mode: AssignmentMode,
     offset_committer: OffsetCommitter,
     pub(super) settings: KafkaSourceSpec,
-    pub(super) static_member_name: Option<String>,
     pub(super) topic_monitor: Arc<TopicMonitor>,
     pub(super) outage_tracker: OutageTracker,
     /// The number of partitions of the topic that the worker knows.
@@ -63,7 +62,7 @@ impl KafkaSource {
         group_monitor: Option<Arc<UnassignedPartitionMonitor>>,
     ) -> Result<Self, Halt> {
         let member = GroupMembership::begin_join(settings, static_member_name, group_monitor)?;
-        Self::with_assignment_mode(settings, AssignmentMode::Group(member), static_member_name, topic_monitor)
+        Self::with_assignment_mode(settings, AssignmentMode::Group(member), topic_monitor)
     }
 
     /// Creates a source that reads the partitions in `ends`, each up to its end offset.
@@ -76,13 +75,12 @@ impl KafkaSource {
         ends: PartitionOffsets,
     ) -> Result<Self, Halt> {
         let assignment = AssignmentMode::Bounded(BoundedAssignment::new(ends));
-        Self::with_assignment_mode(settings, assignment, None, topic_monitor)
+        Self::with_assignment_mode(settings, assignment, topic_monitor)
     }
 
     fn with_assignment_mode(
         settings: &KafkaSourceSpec,
         assignment: AssignmentMode,
-        static_member_name: Option<&str>,
         topic_monitor: Arc<TopicMonitor>,
     ) -> Result<Self, Halt> {
         let known_partition_count = topic_monitor.expected_partition_count();
@@ -91,7 +89,6 @@ impl KafkaSource {
             assignment_mode: assignment,
             offset_committer: OffsetCommitter::default(),
             settings: settings.clone(),
-            static_member_name: static_member_name.map(str::to_owned),
             topic_monitor,
             outage_tracker: OutageTracker::default(),
             known_partition_count,
@@ -276,7 +273,7 @@ impl Source for KafkaSource {
         let refused =
             |error: KafkaError| build_refused_operation_halt(brokers, SourceOperation::ReleasePartitions, error);
         self.record_consumer.stop_reading(partitions).map_err(refused)?;
-        self.assignment_mode.acknowledge_revocation().map_err(refused)
+        self.assignment_mode.acknowledge_revocation(partitions).map_err(refused)
     }
 
     fn confirm_ownership_by_commit(&mut self, positions: &PartitionOffsets) -> Result<bool, Halt> {

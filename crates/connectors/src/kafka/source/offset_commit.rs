@@ -10,13 +10,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::TopicPartitionList;
 use windrow_engine::CommitWait;
 
 use crate::kafka::call_timeout::run_with_timeout;
-use crate::kafka::client_context::log_failed_commit;
+use crate::kafka::client_context::{LoggingContext, log_failed_commit};
+use crate::kafka::group::rebalance_events::RebalanceEventQueue;
 
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(4);
 /// The maximum time for which a commit is sent again while the group rebalances. The other members learn of a rebalance
@@ -55,6 +56,24 @@ impl fmt::Display for CommitOutcome {
     }
 }
 
+/// A consumer that commits offsets for a group.
+pub(super) trait CommitClient: Send + Sync + 'static {
+    /// Commits `offsets` and waits for Kafka's answer.
+    fn commit_and_await_answer(&self, offsets: &TopicPartitionList) -> KafkaResult<()>;
+}
+
+impl CommitClient for BaseConsumer<LoggingContext> {
+    fn commit_and_await_answer(&self, offsets: &TopicPartitionList) -> KafkaResult<()> {
+        self.commit(offsets, CommitMode::Sync)
+    }
+}
+
+impl CommitClient for BaseConsumer<RebalanceEventQueue> {
+    fn commit_and_await_answer(&self, offsets: &TopicPartitionList) -> KafkaResult<()> {
+        RebalanceEventQueue::commit_as_member(self, offsets)
+    }
+}
+
 /// Commits the offsets of one source, one commit after the other.
 #[derive(Default)]
 pub(super) struct OffsetCommitter {
@@ -79,9 +98,9 @@ impl OffsetCommitter {
     /// Commits `offsets` through `consumer`. Unless `wait` is [`CommitWait::Background`], waits at most
     /// [`COMMIT_TIMEOUT`] for the commits in the background and for Kafka's answer. With [`CommitWait::AwaitRebalance`],
     /// sends the offsets again while the group rebalances, for at most [`REBALANCE_TIMEOUT`].
-    pub(super) fn commit<C: ConsumerContext + 'static>(
+    pub(super) fn commit<Client: CommitClient>(
         &self,
-        consumer: Arc<BaseConsumer<C>>,
+        consumer: Arc<Client>,
         offsets: TopicPartitionList,
         wait: CommitWait,
     ) -> CommitOutcome {
@@ -102,9 +121,9 @@ impl OffsetCommitter {
         }
     }
 
-    fn commit_and_wait<C: ConsumerContext + 'static>(
+    fn commit_and_wait<Client: CommitClient>(
         &self,
-        consumer: Arc<BaseConsumer<C>>,
+        consumer: Arc<Client>,
         offsets: TopicPartitionList,
     ) -> CommitOutcome {
         let deadline = Instant::now() + COMMIT_TIMEOUT;
@@ -112,16 +131,16 @@ impl OffsetCommitter {
             return CommitOutcome::TimedOut;
         }
         let remaining = deadline.saturating_duration_since(Instant::now());
-        match run_with_timeout(remaining, move || consumer.commit(&offsets, CommitMode::Sync)) {
+        match run_with_timeout(remaining, move || consumer.commit_and_await_answer(&offsets)) {
             Some(Ok(())) => CommitOutcome::Committed,
             Some(Err(error)) => CommitOutcome::Failed(error),
             None => CommitOutcome::TimedOut,
         }
     }
 
-    fn commit_in_background<C: ConsumerContext + 'static>(
+    fn commit_in_background<Client: CommitClient>(
         &self,
-        consumer: Arc<BaseConsumer<C>>,
+        consumer: Arc<Client>,
         offsets: TopicPartitionList,
     ) -> KafkaResult<()> {
         let mut state = self.background.state.lock();
@@ -133,7 +152,7 @@ impl OffsetCommitter {
             let background = Arc::clone(&self.background);
             let thread = thread::Builder::new().name("kafka-commit".to_owned());
             // Without a thread the offsets stay pending, and the next commit tries again.
-            state.has_thread = thread.spawn(move || background.commit_pending(&consumer)).is_ok();
+            state.has_thread = thread.spawn(move || background.commit_pending(&*consumer)).is_ok();
         }
         Ok(())
     }
@@ -141,7 +160,7 @@ impl OffsetCommitter {
 
 impl BackgroundCommits {
     /// Commits until no offsets are pending.
-    fn commit_pending<C: ConsumerContext>(&self, consumer: &BaseConsumer<C>) {
+    fn commit_pending<Client: CommitClient>(&self, consumer: &Client) {
         loop {
             let mut state = self.state.lock();
             let Some(offsets) = state.pending.take() else {
@@ -150,7 +169,7 @@ impl BackgroundCommits {
                 return;
             };
             drop(state);
-            log_failed_commit(consumer.commit(&offsets, CommitMode::Sync));
+            log_failed_commit(consumer.commit_and_await_answer(&offsets));
         }
     }
 
@@ -187,10 +206,10 @@ mod tests {
     fn commit_at_refusing_broker(wait: CommitWait, code: RDKafkaRespErr, refusals: usize) -> (CommitOutcome, Offset) {
         let cluster = MockCluster::new(1).expect("a mock cluster");
         cluster.create_topic("t", 1, 1).expect("a topic");
-        let consumer: BaseConsumer = ClientConfig::new()
+        let consumer: BaseConsumer<LoggingContext> = ClientConfig::new()
             .set("bootstrap.servers", cluster.bootstrap_servers())
             .set("group.id", "g")
-            .create()
+            .create_with_context(LoggingContext)
             .expect("a consumer");
         let mut offsets = TopicPartitionList::new();
         offsets.add_partition_offset("t", 0, Offset::Offset(5)).expect("a valid offset");

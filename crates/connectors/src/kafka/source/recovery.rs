@@ -50,11 +50,12 @@ impl KafkaSource {
     }
 
     /// Handles `error`, which a poll returned instead of a record. Returns a halt if the error is fatal. Otherwise
-    /// notes a lost offset or an outage of Kafka, and the job continues.
+    /// notes a lost offset or an outage of Kafka, or begins to join the group again, and the job continues.
     pub(super) fn handle_consumer_error(&mut self, error: &KafkaError) -> Result<(), Halt> {
         let fatal = self.assignment_mode.fatal_error();
-        match fault::classify_consumer_error(error, fatal, &self.settings, self.static_member_name.as_deref()) {
+        match fault::classify_consumer_error(error, fatal, &self.settings) {
             KafkaFault::Fatal(halt) => Err(halt),
+            KafkaFault::StaticNameRefused(code) => self.assignment_mode.rejoin_with_refused_name(code),
             KafkaFault::LostOffset => {
                 self.lost_offset_unresolved = true;
                 Ok(())
