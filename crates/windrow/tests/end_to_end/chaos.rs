@@ -171,7 +171,7 @@ fn rows_are_those_of_a_run_without_faults() {
     let folder = tempfile::tempdir().expect("a folder");
     println!("{count} records in {PARTITIONS} partitions over {:.0} s", plan.duration().as_secs_f64());
 
-    let mut cluster = ChaosCluster::start(&job, protocol, parse_port(&places.store_address), folder.path());
+    let mut cluster = ChaosCluster::start(&job, parse_port(&places.store_address), folder.path());
     wait_until("all instances read", || cluster.reading_instance_count() == INSTANCES);
     let feeder = EventFeeder::start(&kafka, topic, records, plan.duration());
     // Rows that Redis loses before the first checkpoint could not be written again.

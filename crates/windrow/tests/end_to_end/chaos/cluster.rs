@@ -72,13 +72,12 @@ struct CleanStop {
 
 impl<'a> ChaosCluster<'a> {
     /// Starts a Redis master with its replica, and all instances. The checkpoint store of `job` is the S3 on `store_port`.
-    pub(crate) fn start(job: &'a TestJob, protocol: RebalanceProtocol, store_port: u16, folder: &'a Path) -> Self {
+    pub(crate) fn start(job: &'a TestJob, store_port: u16, folder: &'a Path) -> Self {
         let redis = [Redis::start(), Redis::start()];
         redis[1].replicate_from(&redis[0]);
         redis[1].await_replication();
-        let instances = (0..INSTANCES)
-            .map(|instance| JobInstance::prepare(instance, protocol, redis[0].port(), store_port))
-            .collect();
+        let instances =
+            (0..INSTANCES).map(|instance| JobInstance::prepare(instance, redis[0].port(), store_port)).collect();
         let mut cluster =
             Self { job, instances, redis, master: 0, redis_is_disturbed: false, folder, started_at: Instant::now() };
         (0..INSTANCES).for_each(|instance| cluster.start_instance(instance));
@@ -248,14 +247,13 @@ impl<'a> ChaosCluster<'a> {
 }
 
 impl JobInstance {
-    fn prepare(number: usize, protocol: RebalanceProtocol, redis_port: u16, store_port: u16) -> Self {
+    fn prepare(number: usize, redis_port: u16, store_port: u16) -> Self {
         let (redis_gate, store_gate) = (TcpGate::start(redis_port), TcpGate::start(store_port));
         let redis = format!("sink.redis.url=redis://127.0.0.1:{}", redis_gate.port());
         // The instances differ as on users' machines: in their number of workers, and in whether the group knows them by name.
         let workers = if number == 0 { "2" } else { "1" };
         let mut arguments = vec!["--workers", workers, "--set", redis.as_str()];
-        // With `consumer` the broker refuses the name of a killed member until its session times out.
-        if number == NAMED_INSTANCE && protocol == RebalanceProtocol::Classic {
+        if number == NAMED_INSTANCE {
             arguments.extend(["--instance", "named"]);
         }
         Self {

@@ -8,13 +8,8 @@ use crate::seeded_random::SeededRandom;
 
 /// The number of processes of the job.
 pub(crate) const INSTANCES: usize = 3;
-/// The instance that has a name in the group, if the protocol is the classic one.
-///
-/// It is never suspended: a named process ends with exit 7 if its session has timed out and it commits before it joins again.
-/// The broker then takes it for another process with its name.
+/// The instance that has a name in the group.
 pub(crate) const NAMED_INSTANCE: usize = 1;
-/// The instances that are suspended.
-const SUSPENDED_INSTANCES: [usize; 2] = [0, 2];
 
 /// Time between two faults of a round. They last longer, so that they overlap.
 const FAULT_INTERVAL_MS: u64 = 3_500;
@@ -220,7 +215,7 @@ impl FaultPlanner<'_> {
                 let (shortest_ms, longest_ms) =
                     if kind == FaultKind::BriefSuspension { (200, 4_000) } else { (7_000, 13_000) };
                 let duration_ms = self.random.between(shortest_ms, longest_ms);
-                let instance = SUSPENDED_INSTANCES[self.draw_index(SUSPENDED_INSTANCES.len())];
+                let instance = self.draw_index(INSTANCES);
                 self.plan_instance_fault(
                     at_ms,
                     duration_ms,
