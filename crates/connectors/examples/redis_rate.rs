@@ -1,10 +1,11 @@
 //! Measures how many rows of five fields a second reach Redis, and the cost of a row.
 //!
-//! `cargo run --release -p windrow-connectors --example redis_rate -- redis://localhost:6379 [ROWS] [USERS] [PARTITIONS]`
+//! `cargo run --release -p windrow-connectors --example redis_rate -- redis://localhost:6379 [ROWS] [USERS] [PARTITIONS]
+//! [WAIT_REPLICAS] [aof]`
 //!
 //! Writes test data to that Redis and empties it first. With more than one partition, neighbouring rows are of different
-//! partitions, which is the worst case. Besides the rate it prints CPU time per row: of this process (sink and writer thread,
-//! without the shard that makes the rows) and of the server.
+//! partitions, which is the worst case. The last two arguments set `wait_replicas` and `wait_aof`. Besides the rate it prints
+//! CPU time per row: of this process (sink and writer thread, without the shard that makes the rows) and of the server.
 #![expect(clippy::print_stdout, reason = "its purpose")]
 
 use std::error::Error;
@@ -15,7 +16,7 @@ use windrow_core::{Event, EventTime, LateEvent, Row, Shard, ShardOutput, Value};
 use windrow_engine::{
     FenceToken, MissingRowsPolicy, Partition, PartitionClaim, RowFence, Sink, StopSignal, ViewRowCount,
 };
-use windrow_spec::{Pipeline, SinkSpec};
+use windrow_spec::{Pipeline, RowAcknowledgement, SinkSpec};
 
 const PIPELINE: &str = r#"
 name = "rate"
@@ -106,14 +107,17 @@ fn server_cpu(client: &mut redis::Connection) -> Result<Duration, Box<dyn Error>
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let url = arguments.next().ok_or("usage: redis_rate URL [ROWS] [USERS] [PARTITIONS]")?;
+    let url = arguments.next().ok_or("usage: redis_rate URL [ROWS] [USERS] [PARTITIONS] [WAIT_REPLICAS] [aof]")?;
     let rows: usize = arguments.next().map_or(Ok(1_000_000), |text| text.parse())?;
     let users: usize = arguments.next().map_or(Ok(100_000), |text| text.parse())?;
     let partitions: Partition = arguments.next().map_or(Ok(1), |text| text.parse())?;
+    let replica_count: usize = arguments.next().map_or(Ok(0), |text| text.parse())?;
+    let requires_append_only_file = arguments.next().is_some_and(|text| text == "aof");
     let users: Vec<String> = (0..users).map(|n| format!("user-{n}")).collect();
     let mut pipeline = windrow_spec::parse("rate.toml", PIPELINE, &[])?;
     let SinkSpec::Redis(redis) = &mut pipeline.sink;
     redis.redis_url.clone_from(&url);
+    redis.required_acknowledgement = RowAcknowledgement { replica_count, requires_append_only_file };
 
     let before = own_cpu()?;
     feed_events(&pipeline, rows, &users, &mut RowTarget::Nowhere);

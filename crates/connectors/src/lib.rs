@@ -113,6 +113,7 @@
 //! | `redis/delivery/queue.rs` | the bounded queue between workers and writer |
 //! | `redis/delivery/retry_pause.rs` | pauses between attempts, with a random part |
 //! | `redis/delivery/transaction.rs` | the transactions |
+//! | `redis/delivery/unacknowledged.rs` | executed batches and claims that wait for replicas and disks |
 //! | `redis/delivery/writer_thread.rs` | the thread that writes and retries |
 //! | `redis/fault.rs` | what an error of Redis means |
 //! | `redis/features.rs` | reading rows back |

@@ -23,13 +23,17 @@
 //!    write of the row created a field for this feature, the transaction deletes the field.
 //! 2. Rows of all workers reach Redis in the order in which the workers handed the rows over. Therefore no older row
 //!    replaces a newer row. Only one batch is in flight at a time. The writer repeats this batch until Redis has
-//!    acknowledged it. Before the writer repeats a batch over a new connection, it kills the old connection on the
-//!    server. Delayed commands of the old connection therefore never take effect.
+//!    answered its `EXEC`, and never writes an earlier batch again. Before the writer repeats a batch over a new
+//!    connection, it kills the old connection on the server. Delayed commands of the old connection therefore never take
+//!    effect.
 //! 3. A [`FlushTicket`](windrow_engine::FlushTicket) is acknowledged only after Redis has answered `EXEC` for every row
 //!    that was handed over before the flush. If the outcome of a batch is unknown, the writer sends the batch again.
 //!    This is harmless, because writing a row twice has the same effect as writing the row once. With `wait_replicas` or
 //!    `wait_aof` in the pipeline, the ticket is acknowledged only after Redis has also answered `WAIT` or `WAITAOF` with
-//!    enough replicas and disks. The same holds for a granted claim, because its owner omits the rows that it counts.
+//!    enough replicas and disks. One such wait is for all batches and claims that its connection executed before. A new
+//!    connection first writes the fences of the unacknowledged ones again, because a wait on it proves nothing about an
+//!    earlier connection; if a fence has another value, the rows are lost, which is reported before the ticket is
+//!    acknowledged. A granted claim is answered after a wait too, because its owner omits the rows that it counts.
 //! 4. Queued and in-flight rows take at most [`RedisWriterSettings::queue_bytes_max`] bytes, unless a single batch is
 //!    larger. In addition, [`RecentRows`] keeps at most [`MAX_RECENT_ROWS_BYTES`] bytes of written rows.
 //! 5. Rows of a partition are written only while the partition's fence in Redis holds the value that this writer wrote

@@ -93,9 +93,6 @@ pub(crate) enum RedisFault {
          remove wait_aof"
     )]
     AppendOnlyFileDisabled { error_reply: String },
-    /// Redis has the written rows, but the replicas or the disks that the pipeline requires do not confirm them.
-    #[error("{NOT_ACKNOWLEDGED}: {missing}")]
-    NotAcknowledged { missing: MissingAcknowledgement },
     /// The key of a fence holds a value that this version of Windrow cannot read.
     #[error(
         "the key {fence_key} should hold a fence (the owner of a partition and its row counts), but this version of Windrow \
@@ -114,15 +111,15 @@ pub(crate) enum RedisFault {
     RowsWithoutClaim { partition: Partition, epoch: Epoch },
 }
 
-/// What does not have the written rows.
+/// What does not have the rows that Redis has: no fault of Redis itself. The text is the reason of an outage.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub(crate) enum MissingAcknowledgement {
     /// The disk of the Redis to which the rows were written.
-    #[error("they are not on the disk of Redis (sink.redis.wait_aof)")]
+    #[error("{NOT_ACKNOWLEDGED}: they are not on the disk of Redis (sink.redis.wait_aof)")]
     OwnDisk,
     /// Some of the replicas.
     #[error(
-        "{confirmed} of {required} replicas have them{} (sink.redis.wait_replicas)",
+        "{NOT_ACKNOWLEDGED}: {confirmed} of {required} replicas have them{} (sink.redis.wait_replicas)",
         if *on_disk { " on their disks" } else { "" }
     )]
     Replicas {
@@ -133,6 +130,17 @@ pub(crate) enum MissingAcknowledgement {
     },
 }
 
+impl MissingAcknowledgement {
+    /// Returns the log message once the rows are acknowledged again.
+    pub(crate) fn recovery_message(self) -> &'static str {
+        match self {
+            Self::OwnDisk => "Redis writes rows to its disk again",
+            Self::Replicas { on_disk: false, .. } => "replicas of Redis acknowledge rows again",
+            Self::Replicas { on_disk: true, .. } => "replicas of Redis write rows to their disks again",
+        }
+    }
+}
+
 impl RedisFault {
     /// Returns the class of the fault, which says what can end the fault.
     pub(crate) fn fault_class(&self) -> FaultClass {
@@ -141,8 +149,7 @@ impl RedisFault {
             | Self::ReplyTimeout
             | Self::UnexpectedReply { .. }
             | Self::NotReady { .. }
-            | Self::TooManyClients { .. }
-            | Self::NotAcknowledged { .. } => FaultClass::Transient,
+            | Self::TooManyClients { .. } => FaultClass::Transient,
             Self::ProtectedMode { .. }
             | Self::LoginMissing { .. }
             | Self::LoginRefused { .. }
@@ -347,6 +354,14 @@ mod tests {
             Ok(redis::Value::ServerError(error)) => error,
             other => panic!("not an error: {other:?}"),
         }
+    }
+
+    #[test]
+    fn the_end_of_a_missing_acknowledgement_names_what_works_again() {
+        let replicas = |on_disk| MissingAcknowledgement::Replicas { confirmed: 0, required: 1, on_disk };
+        assert_eq!(MissingAcknowledgement::OwnDisk.recovery_message(), "Redis writes rows to its disk again");
+        assert_eq!(replicas(false).recovery_message(), "replicas of Redis acknowledge rows again");
+        assert_eq!(replicas(true).recovery_message(), "replicas of Redis write rows to their disks again");
     }
 
     #[test]

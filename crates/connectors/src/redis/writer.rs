@@ -89,7 +89,7 @@ impl RedisWriter {
         let queue = Arc::new(WriteQueue::new(settings.queue_bytes_max, statistics, clock));
         let encoder = RowEncoder::new(pipeline);
         let no_answer_timeout_at_stop = settings.no_answer_timeout_at_stop;
-        let acknowledgement = AcknowledgementWait::new(pipeline.sink.redis().required_acknowledgement, &settings);
+        let acknowledgement = AcknowledgementWait::new(pipeline.sink.redis().required_acknowledgement);
         let writer = WriterThread::new(address, settings, Arc::clone(&queue), granted_fences, client, acknowledgement);
         // The thread is not joined, because a join has no deadline. Instead, `close` waits at the queue for the end of
         // the thread.

@@ -18,22 +18,22 @@ use crate::feed::{
 use crate::server::{RedisServer, eventually, read_hash, run_command};
 
 /// The environment variable with the path of a `redis-server` of version 7.2 or newer.
-const NEWER_SERVER_VARIABLE: &str = "WINDROW_TEST_REDIS_SERVER_7_2";
+pub(crate) const NEWER_SERVER_VARIABLE: &str = "WINDROW_TEST_REDIS_SERVER_7_2";
 
-fn pipeline_with(replica_count: usize, requires_append_only_file: bool) -> Pipeline {
+pub(crate) fn pipeline_with(replica_count: usize, requires_append_only_file: bool) -> Pipeline {
     let mut pipeline = pipeline();
     let SinkSpec::Redis(redis) = &mut pipeline.sink;
     redis.required_acknowledgement = RowAcknowledgement { replica_count, requires_append_only_file };
     pipeline
 }
 
-fn start_replica(master: &RedisServer) -> RedisServer {
+pub(crate) fn start_replica(master: &RedisServer) -> RedisServer {
     let replica = RedisServer::start(&["--replicaof", "127.0.0.1", &master.port.to_string()]);
     await_link(&replica);
     replica
 }
 
-fn await_link(replica: &RedisServer) {
+pub(crate) fn await_link(replica: &RedisServer) {
     let mut client = replica.connect();
     eventually("the link to the master", || {
         let info: String = redis::cmd("INFO").arg("replication").query(&mut client).expect("INFO");
@@ -41,7 +41,7 @@ fn await_link(replica: &RedisServer) {
     });
 }
 
-fn start_master() -> RedisServer {
+pub(crate) fn start_master() -> RedisServer {
     RedisServer::start(&["--repl-diskless-sync-delay", "0", "--repl-timeout", "3600"])
 }
 

@@ -17,5 +17,6 @@ mod refusal;
 mod rewound;
 mod rows;
 mod server;
+mod shared_wait;
 mod start;
 mod zombie;

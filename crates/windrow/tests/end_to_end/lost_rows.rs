@@ -224,6 +224,10 @@ fn run_with_held_replication(wait: ReplicaWait, folder: &Path, seed: u64) -> (Ro
             // Once the replica is back, the job goes on.
             redis.resume_replication();
             wait_until("the second part is in a checkpoint", || total() == 6_000);
+            // Redis was reachable all the time.
+            let text = read_log(&log);
+            assert!(text.contains("replicas of Redis acknowledge rows again"), "{text}");
+            assert!(!text.contains("Redis is reachable again"), "{text}");
             redis.hold_replication();
             kafka.produce(&topic, &events[6_000..7_000]);
             wait_until("it waits again", || !is_ready());

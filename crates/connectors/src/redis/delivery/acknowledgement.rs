@@ -1,6 +1,7 @@
 //! Waits until replicas and disks have the written rows, as `wait_replicas` and `wait_aof` of the pipeline require.
 //!
-//! Owns: the commands `WAIT` and `WAITAOF`, and their replies. Does not own: when to wait again (the writer thread).
+//! Owns: the commands `WAIT` and `WAITAOF`, and their replies. Does not own: what waits (the unacknowledged tasks), and
+//! when to wait again (the writer thread).
 //! Invariant: Redis answers these commands for the writes of the same connection. So a wait is valid only on a connection
 //! that has itself written the rows or their fences.
 
@@ -11,19 +12,23 @@ use windrow_spec::RowAcknowledgement;
 
 use super::connection::RedisConnection;
 use crate::redis::fault::{MissingAcknowledgement, RedisFault, classify_error_reply};
-use crate::redis::settings::RedisWriterSettings;
 
-/// What written rows need to count as acknowledged, and how long one command waits for it.
+/// What written rows need to count as acknowledged.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AcknowledgementWait {
     required: RowAcknowledgement,
-    wait_time: Duration,
+}
+
+/// The outcome of one wait.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum AcknowledgementOutcome {
+    Acknowledged,
+    Missing(MissingAcknowledgement),
 }
 
 impl AcknowledgementWait {
-    pub(crate) fn new(required: RowAcknowledgement, settings: &RedisWriterSettings) -> Self {
-        // The reply arrives after the wait, and must arrive within the response timeout.
-        Self { required, wait_time: settings.acknowledgement_wait.min(settings.response_timeout / 2) }
+    pub(crate) fn new(required: RowAcknowledgement) -> Self {
+        Self { required }
     }
 
     /// Returns whether the answer of Redis to the transaction is not enough.
@@ -40,20 +45,20 @@ impl AcknowledgementWait {
         self.run_wait(connection, &encode_wait(without_replicas, Duration::from_millis(1))).map(drop)
     }
 
-    /// Waits once until the rows written on `connection` count as acknowledged. Returns
-    /// [`RedisFault::NotAcknowledged`] if they do not by the end of the wait.
-    pub(crate) fn wait_once(&self, connection: &mut RedisConnection) -> Result<(), RedisFault> {
-        if !self.is_required() {
-            return Ok(());
-        }
-        let reply = self.run_wait(connection, &encode_wait(self.required, self.wait_time))?;
+    /// Waits once, at most for `wait_time`, until everything written on `connection` so far counts as acknowledged.
+    pub(crate) fn wait_once(
+        &self,
+        connection: &mut RedisConnection,
+        wait_time: Duration,
+    ) -> Result<AcknowledgementOutcome, RedisFault> {
+        let reply = self.run_wait(connection, &encode_wait(self.required, wait_time))?;
         let command = self.command_name();
         let unexpected = |_| RedisFault::UnexpectedReply { command };
         let RowAcknowledgement { replica_count: required, requires_append_only_file } = self.required;
         let confirmed = if requires_append_only_file {
             let (own_disk_count, replica_count) = <(usize, usize)>::from_redis_value(reply).map_err(unexpected)?;
             if own_disk_count == 0 {
-                return Err(RedisFault::NotAcknowledged { missing: MissingAcknowledgement::OwnDisk });
+                return Ok(AcknowledgementOutcome::Missing(MissingAcknowledgement::OwnDisk));
             }
             replica_count
         } else {
@@ -61,9 +66,9 @@ impl AcknowledgementWait {
         };
         if confirmed < required {
             let missing = MissingAcknowledgement::Replicas { confirmed, required, on_disk: requires_append_only_file };
-            return Err(RedisFault::NotAcknowledged { missing });
+            return Ok(AcknowledgementOutcome::Missing(missing));
         }
-        Ok(())
+        Ok(AcknowledgementOutcome::Acknowledged)
     }
 
     fn run_wait(&self, connection: &mut RedisConnection, command: &Cmd) -> Result<Value, RedisFault> {

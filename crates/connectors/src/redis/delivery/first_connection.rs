@@ -39,7 +39,7 @@ pub(crate) fn connect_until_rows_accepted(
     wait: StartWait<'_>,
 ) -> Result<TransactionClient, Halt> {
     let StartWait { settings, stop, clock } = wait;
-    let acknowledgement = AcknowledgementWait::new(pipeline.sink.redis().required_acknowledgement, settings);
+    let acknowledgement = AcknowledgementWait::new(pipeline.sink.redis().required_acknowledgement);
     let began = clock.monotonic_now();
     let mut outage = OutageTracker::default();
     let mut retry_pause = JitteredRetryBackoff::new(settings);

@@ -12,9 +12,12 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 use windrow_engine::halt::{NoAnswerReason, UnreachableService};
-use windrow_engine::{ClaimOutcome, Clock, Counter, Halt, PartitionClaim, RefusedRow, StopSignal, Wakeup};
+use windrow_engine::{
+    ClaimOutcome, Clock, Counter, Halt, LostPartition, PartitionClaim, RefusedRow, StopSignal, Wakeup,
+};
 
 use super::transaction::BatchWriteOutcome;
+use super::unacknowledged::ExecutedBatch;
 use crate::redis::fence::claim::PendingClaim;
 use crate::redis::observe::statistics::{BatchWriteSummary, WriterStatistics};
 use crate::redis::rows::batch::{InFlightBatch, QueuedBatch};
@@ -64,7 +67,7 @@ pub(crate) struct WriteQueue {
 
 struct WriteQueueState {
     queued: VecDeque<QueuedItem>,
-    /// The number of bytes of the rows that are queued or in flight.
+    /// The number of bytes of the rows that are queued, in flight or executed without an acknowledgement.
     unacknowledged_bytes: usize,
     /// The monotonic time at which the writer must end. `None` until the queue is closed.
     close_deadline: Option<Duration>,
@@ -72,6 +75,28 @@ struct WriteQueueState {
     halt: Option<Halt>,
     /// The monotonic time of the last answer of Redis.
     last_answer_at: Duration,
+}
+
+impl WriteQueueState {
+    /// Takes as many batches as fit into one transaction, or a claim. Without either, returns an empty batch.
+    fn take_next_task(&mut self) -> WriterTask {
+        let mut in_flight = InFlightBatch::default();
+        loop {
+            match self.queued.pop_front() {
+                Some(QueuedItem::Batch(encoded)) if in_flight.has_room_for_batch(&encoded.row_batch) => {
+                    in_flight.push_batch(encoded);
+                }
+                Some(QueuedItem::Claim(pending)) if in_flight.batches().is_empty() => {
+                    return WriterTask::ClaimPartition(pending);
+                }
+                Some(later) => {
+                    self.queued.push_front(later);
+                    return WriterTask::WriteBatch(in_flight);
+                }
+                None => return WriterTask::WriteBatch(in_flight),
+            }
+        }
+    }
 }
 
 impl WriteQueue {
@@ -209,22 +234,14 @@ impl WriteQueue {
                 _ => state = self.wait_unlocked(state, &self.writer_wakeup, idle_until),
             }
         }
-        let mut in_flight = InFlightBatch::default();
-        loop {
-            match state.queued.pop_front() {
-                Some(QueuedItem::Batch(encoded)) if in_flight.has_room_for_batch(&encoded.row_batch) => {
-                    in_flight.push_batch(encoded);
-                }
-                Some(QueuedItem::Claim(pending)) if in_flight.batches().is_empty() => {
-                    return Some(WriterTask::ClaimPartition(pending));
-                }
-                Some(later) => {
-                    state.queued.push_front(later);
-                    return Some(WriterTask::WriteBatch(in_flight));
-                }
-                None => return Some(WriterTask::WriteBatch(in_flight)),
-            }
-        }
+        Some(state.take_next_task())
+    }
+
+    /// Returns the writer's next task if the queue has one. Returns `None` also after the close deadline.
+    pub(crate) fn take_queued_task(&self) -> Option<WriterTask> {
+        let mut state = self.state.lock();
+        let is_late = state.close_deadline.is_some_and(|deadline| self.clock.monotonic_now() >= deadline);
+        (!is_late && !state.queued.is_empty()).then(|| state.take_next_task())
     }
 
     /// Waits for `pause`, and returns true. Returns false as soon as the close deadline has passed, because the writer
@@ -245,17 +262,21 @@ impl WriteQueue {
         }
     }
 
-    /// Reports refused rows and lost partitions to the workers whose batches are in `in_flight`. Adds the numbers of
-    /// written, refused and dropped rows to the statistics, and `duration`, the time that the transaction took. Then
-    /// marks the batches as acknowledged.
-    pub(crate) fn report_and_acknowledge_batch(
-        &self,
-        in_flight: InFlightBatch,
-        outcome: BatchWriteOutcome,
-        duration: Duration,
-    ) {
-        let BatchWriteOutcome { row_refusals: refusals, lost_partitions, dropped_row_count: dropped_rows, .. } =
-            outcome;
+    /// Reports `lost` to the workers whose batches in `in_flight` have rows or a fence check of this partition. A loss is
+    /// reported before the batch is acknowledged, so that no worker takes lost rows for acknowledged ones.
+    pub(crate) fn report_lost_partition(in_flight: &InFlightBatch, lost: LostPartition) {
+        for encoded in in_flight.batches() {
+            if encoded.row_batch.contains_fence_token(lost.fence_token) {
+                encoded.worker_feedback.add_lost_partition(lost);
+            }
+        }
+    }
+
+    /// Reports refused rows to the workers whose batches are in `executed`. Adds the numbers of written, refused and
+    /// dropped rows to the statistics, and the time that the transaction took. Then marks the batches as acknowledged.
+    pub(crate) fn acknowledge_batch(&self, executed: ExecutedBatch) {
+        let ExecutedBatch { batch: in_flight, outcome, transaction_duration: duration } = executed;
+        let BatchWriteOutcome { row_refusals: refusals, dropped_row_count: dropped_rows, .. } = outcome;
         let refused_rows = refusals.iter().map(|refusal| refusal.row_index).collect();
         let result = BatchWriteSummary {
             refused_row_positions: refused_rows,
@@ -267,13 +288,6 @@ impl WriteQueue {
             if let Some(refusal) = refusals.next_if(|refusal| refusal.row_index == row.row_index) {
                 row.worker_feedback()
                     .add_refused_row(RefusedRow { row_key: row.redis_key().to_vec(), reason: refusal.refusal_reason });
-            }
-        }
-        for lost in lost_partitions {
-            for encoded in in_flight.batches() {
-                if encoded.row_batch.contains_fence_token(lost.fence_token) {
-                    encoded.worker_feedback.add_lost_partition(lost);
-                }
             }
         }
         let memory_cost = in_flight.queue_cost_bytes();

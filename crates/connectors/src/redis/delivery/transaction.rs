@@ -8,7 +8,7 @@
 
 use redis::Value;
 use windrow_core::{EventSchema, EventTime, Window};
-use windrow_engine::{Epoch, LostPartition, PartitionClaim, ViewRowCount};
+use windrow_engine::{Epoch, FenceToken, LostPartition, PartitionClaim, ViewRowCount};
 use windrow_spec::RedisViewSpec;
 
 use super::command_list::CommandList;
@@ -36,19 +36,14 @@ pub(crate) struct BatchWriteOutcome {
     /// The partitions whose rows were dropped.
     pub(crate) lost_partitions: Vec<LostPartition>,
     pub(crate) dropped_row_count: usize,
-    /// Whether the transaction wrote a row or a fence.
-    pub(crate) has_writes: bool,
+    /// The partitions whose fences the transaction wrote, with the rows that are neither refused nor dropped.
+    pub(crate) written_fences: Vec<FenceToken>,
 }
 
 /// The result of one attempt to run a transaction that checks fences.
 #[derive(Debug)]
 pub(crate) enum AttemptOutcome<T> {
     Done(T),
-    /// The transaction was executed, but the required replicas or disks do not confirm it yet.
-    NotAcknowledged {
-        result: T,
-        reason: RedisFault,
-    },
     /// A watched fence changed during the attempt. Redis executed nothing, and the attempt must be repeated.
     FenceChanged,
 }
@@ -213,15 +208,53 @@ impl TransactionClient {
         if execution == ExecOutcome::WatchedKeyChanged {
             return Ok(AttemptOutcome::FenceChanged);
         }
-        let has_writes = !verdict.writable_partitions.is_empty();
+        let written_fences = verdict.writable_partitions.iter().map(|update| update.fence_token).collect();
         fences.record_fence_updates_acknowledged(verdict.writable_partitions);
         refusals.sort_unstable_by_key(|refusal| refusal.row_index);
         Ok(AttemptOutcome::Done(BatchWriteOutcome {
             row_refusals: refusals,
             lost_partitions: verdict.lost_partitions,
             dropped_row_count: dropped_rows,
-            has_writes,
+            written_fences,
         }))
+    }
+
+    /// Tries once to write the fences of `fence_tokens` again, with the values that Redis holds. A new connection does
+    /// this for rows that an earlier connection wrote: rows and fence are written together, so Redis has the rows of
+    /// every fence that has its expected value. What has this newer write also has the rows. Returns the partitions whose
+    /// fences have other values, and writes no fence of these.
+    pub(crate) fn write_fences_again(
+        &mut self,
+        fence_tokens: impl Iterator<Item = FenceToken>,
+        fences: &mut GrantedFences,
+    ) -> Result<AttemptOutcome<Vec<LostPartition>>, RedisFault> {
+        let Self { connection, preflight_commands: questions, write_commands: writes } = self;
+        let mut verdict = fences.judge_written_fences(fence_tokens)?;
+        if !verdict.writable_partitions.is_empty() {
+            questions.clear();
+            push_batch_check_commands(questions, &verdict, &[]);
+            let transaction = connection.query_and_open_transaction(questions, |question, reply| match question {
+                PreflightReplyMeaning::FenceValue(position) => {
+                    let update = &mut verdict.writable_partitions[position];
+                    update.stored_fence_value = parse_fence_get_reply(&update.fence_key, reply)?;
+                    Ok(())
+                }
+                PreflightReplyMeaning::ExpectSuccess | PreflightReplyMeaning::RowKey(_) => expect_success(reply),
+            })?;
+            fences.judge_batch_by_stored_fences(&mut verdict)?;
+            writes.clear();
+            for update in &verdict.writable_partitions {
+                // The stored value may already count the rows of a later transaction, whose reply was lost.
+                let mut set = redis::cmd("SET");
+                set.arg(&update.fence_key).arg(update.stored_fence_value.as_deref());
+                writes.push_command(ExecReplyMeaning::Fence, &set);
+            }
+            let execution = transaction.send_and_execute_transaction(writes, |_, reply| expect_success(reply))?;
+            if execution == ExecOutcome::WatchedKeyChanged {
+                return Ok(AttemptOutcome::FenceChanged);
+            }
+        }
+        Ok(AttemptOutcome::Done(verdict.lost_partitions))
     }
 
     /// Tries once to claim the fence at `key`. `sent_text` is the fence value that an earlier attempt of this claim

@@ -136,6 +136,32 @@ impl GrantedFences {
         Ok(verdict)
     }
 
+    /// Decides from the granted fences, without asking Redis, which of `fence_tokens` still own their partitions. The new
+    /// value of each fence is its present one.
+    pub(crate) fn judge_written_fences(
+        &self,
+        fence_tokens: impl Iterator<Item = FenceToken>,
+    ) -> Result<BatchFenceVerdict, RedisFault> {
+        let mut verdict = BatchFenceVerdict::default();
+        for fence_token in fence_tokens {
+            let fence = self.expected_fences.get(&fence_token.partition);
+            let Some(fence) = fence else { return Err(rows_without_claim_fault(fence_token)) };
+            let value = &fence.last_acknowledged_value;
+            let overtaken = (value.epoch > fence_token.epoch).then_some(PartitionLossReason::Fenced(value.epoch));
+            match overtaken.or(fence.loss_reason) {
+                Some(reason) => verdict.lost_partitions.push(LostPartition { fence_token, reason }),
+                None => verdict.writable_partitions.push(PartitionFenceUpdate {
+                    fence_token,
+                    fence_key: self.fence_keys.build_fence_key(fence_token.partition),
+                    stored_fence_value: None,
+                    next_fence_text: fence.last_acknowledged_text.clone(),
+                    next_fence_value: value.clone(),
+                }),
+            }
+        }
+        Ok(verdict)
+    }
+
     /// Compares the fences that Redis holds with the fences that this process expects. If the fence of a partition
     /// differs, moves the partition to the lost partitions of `verdict`. The rows of lost partitions are dropped.
     pub(crate) fn judge_batch_by_stored_fences(&mut self, verdict: &mut BatchFenceVerdict) -> Result<(), RedisFault> {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::outage::OutageNotice;
 use crate::redis::address::RedisAddress;
+use crate::redis::fault::MissingAcknowledgement;
 
 /// If `notice` says that a log line is due, logs that Redis at `address` accepts no rows because of `reason`.
 pub(crate) fn log_outage(notice: Option<OutageNotice>, address: &RedisAddress, reason: &str) {
@@ -40,4 +41,15 @@ pub(crate) fn log_recovery(ended: Option<Duration>, address: &RedisAddress) {
         let seconds = format_args!("{:.1}", duration.as_secs_f64());
         tracing::info!(%address, seconds, "Redis is reachable again");
     }
+}
+
+/// Logs that replicas or disks of the Redis at `address` have the written rows again after `duration`. `missing` is what
+/// lacked them last.
+pub(crate) fn log_acknowledgement_recovery(
+    duration: Duration,
+    missing: MissingAcknowledgement,
+    address: &RedisAddress,
+) {
+    let seconds = format_args!("{:.1}", duration.as_secs_f64());
+    tracing::info!(%address, seconds, "{}", missing.recovery_message());
 }

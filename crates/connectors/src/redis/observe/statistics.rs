@@ -45,6 +45,8 @@ struct DeliveryStatistics {
     rows_of_lost_partitions: u64,
     reconnect_count: u64,
     outage: OutageTracker,
+    /// The outages in which Redis answers, but replicas or disks lack written rows.
+    acknowledgement_outage: OutageTracker,
     last_error: Option<String>,
 }
 
@@ -107,6 +109,19 @@ impl WriterStatistics {
         self.delivery.lock().outage.record_success()
     }
 
+    /// Records that replicas or disks have lacked written rows for too long, because of `reason`. Returns the kind of log
+    /// line that is due, if any.
+    pub(crate) fn record_missing_acknowledgement(&self, reason: &str) -> Option<OutageNotice> {
+        let mut delivery = self.delivery.lock();
+        delivery.last_error = Some(reason.to_owned());
+        delivery.acknowledgement_outage.record_failure(reason)
+    }
+
+    /// Records that replicas and disks have all written rows. If this ends an outage, returns its duration.
+    pub(crate) fn record_acknowledgement(&self) -> Option<Duration> {
+        self.delivery.lock().acknowledgement_outage.record_success()
+    }
+
     /// Records that the writer opened one more connection after its first connection.
     pub(crate) fn record_reconnect(&self) {
         self.delivery.lock().reconnect_count += 1;
@@ -124,7 +139,10 @@ impl WriterStatistics {
             unacknowledged_bytes_limit: self.unacknowledged_bytes_limit,
             unacknowledged_bytes_peak: self.unacknowledged_bytes_peak.load(Ordering::Relaxed),
             reconnect_count: delivery.reconnect_count,
-            ongoing_outage: delivery.outage.ongoing_outage(),
+            ongoing_outage: delivery
+                .outage
+                .ongoing_outage()
+                .or_else(|| delivery.acknowledgement_outage.ongoing_outage()),
             last_error: delivery.last_error.clone(),
         }
     }

@@ -26,7 +26,7 @@ pub struct RedisWriterStatus {
     pub unacknowledged_bytes_peak: usize,
     /// The number of connections that the writer opened after its first connection.
     pub reconnect_count: u64,
-    /// The ongoing outage; `None` while Redis accepts rows.
+    /// The ongoing outage; `None` while Redis accepts rows, and replicas and disks acknowledge them.
     pub ongoing_outage: Option<DependencyOutage>,
     /// The latest fault of Redis. The fault may have ended.
     pub last_error: Option<String>,

@@ -224,6 +224,14 @@ impl InFlightBatch {
         &self.batches
     }
 
+    /// Returns whether a worker has batches both in this in-flight batch and in `other`.
+    pub(crate) fn shares_worker_with(&self, other: &Self) -> bool {
+        let is_in_other = |batch: &QueuedBatch| {
+            other.batches.iter().any(|other| Arc::ptr_eq(&other.worker_feedback, &batch.worker_feedback))
+        };
+        self.batches.iter().any(is_in_other)
+    }
+
     /// Returns how many bytes of the queue's memory limit the batches use.
     pub(crate) fn queue_cost_bytes(&self) -> usize {
         self.queue_cost_bytes
