@@ -5,9 +5,9 @@
 //! Does not own: the content of the responses.
 //! Invariants: (1) Without a token, a server accepts only connections from this machine, and only requests to a local
 //! host name. So the server refuses requests from a page of another server whose host name resolves to `127.0.0.1`. With
-//! a token, a server that only this machine reaches accepts other host names where the operator has named a proxy: from
-//! its address, or with `--behind-tls` from this machine. Health checks always need a local host name there. (2) If a
-//! request changes something, a server accepts it only from its own pages or from a client that is not a browser. (3) The
+//! a token, it also accepts the public host names that the operator has named. If there are none, it accepts any host name
+//! from a proxy, or on an address that other machines reach. Health checks tell reasons only to local host names, IP
+//! addresses and named public hosts, because they need no login. (2) If a request changes something, a server accepts it only from its own pages or from a client that is not a browser. (3) The
 //! security headers forbid browsers to show a page in a frame, and to guess a content type. (4) A page runs only scripts
 //! that are files of this server. (5) After its end, a session's cookie is worth nothing, and its event streams have
 //! ended.
@@ -17,6 +17,7 @@ mod headers;
 mod host;
 mod login;
 mod origin;
+mod public_host;
 mod request_body;
 mod session;
 pub(crate) mod tls_proxy;
@@ -30,6 +31,7 @@ use axum::middleware::{from_fn, from_fn_with_state, map_response};
 
 use crate::answers;
 
+pub use public_host::{InvalidPublicHost, PublicHost};
 pub use request_body::MAX_REQUEST_BODY_BYTES;
 pub use tls_proxy::TlsProxies;
 pub use token::{AccessToken, InvalidToken};
@@ -63,6 +65,21 @@ impl ServerProtection {
         Ok(Self { address, token: token.map(Arc::new), tls_proxies: TlsProxies::default() })
     }
 
+    /// Returns an advice about the accepted host names for the log of the start, if there is one.
+    #[must_use]
+    pub fn host_name_advice(&self) -> Option<&'static str> {
+        let TlsProxies { is_always_used, trusted_addresses, public_hosts } = &self.tls_proxies;
+        let has_proxy = *is_always_used || !trusted_addresses.is_empty();
+        match (self.token.is_some(), public_hosts.is_empty()) {
+            (true, true) if has_proxy => Some(
+                "requests to any host name are accepted from the proxy, with the token; --public-host NAME accepts that \
+                 name only",
+            ),
+            (false, false) => Some("--public-host has no effect without an access token (--token-file)"),
+            _ => None,
+        }
+    }
+
     /// Returns these settings for a server behind `tls_proxies`. A browser that uses TLS receives its session cookie with
     /// the attribute `Secure`.
     #[must_use]
@@ -83,9 +100,11 @@ pub fn protect(router: Router, protection: &ServerProtection) -> Router {
         router = router.layer(from_fn_with_state(gate, login::require_login)).merge(login);
     }
     router = router.layer(from_fn(request_body::read_bounded_body)).layer(from_fn(origin::require_same_origin));
-    if protection.address.ip().is_loopback() {
-        let proxies_with_login = protection.token.as_ref().map(|_| protection.tls_proxies.clone()).unwrap_or_default();
-        router = router.layer(from_fn_with_state(proxies_with_login, host::require_local_host));
-    }
+    let host_policy = host::HostPolicy {
+        is_on_loopback: protection.address.ip().is_loopback(),
+        requires_login: protection.token.is_some(),
+        tls_proxies: protection.tls_proxies.clone(),
+    };
+    router = router.layer(from_fn_with_state(Arc::new(host_policy), host::require_own_host));
     router.layer(map_response(headers::add_security_headers))
 }

@@ -49,9 +49,10 @@
 //! | `server/listen_address.rs` | parses the address of a server, and opens its listening socket |
 //! | `guard.rs` | who may send requests, with the invariants |
 //! | `guard/headers.rs` | the security headers of every answer |
-//! | `guard/host.rs` | `Host` must be a local name |
+//! | `guard/host.rs` | `Host` must be a local name, or one that the operator has named |
 //! | `guard/login.rs` | the login with a token, and the delay of wrong ones |
 //! | `guard/origin.rs` | `Origin` and `Sec-Fetch-Site` |
+//! | `guard/public_host.rs` | a host name under which browsers reach the server |
 //! | `guard/request_body.rs` | the bound on bodies |
 //! | `guard/session.rs` | the sessions of browsers that are logged in |
 //! | `guard/tls_proxy.rs` | whether a browser uses TLS, as a proxy says |

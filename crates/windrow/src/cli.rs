@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use jiff::{SignedDuration, Timestamp};
 use windrow_spec::PipelineOverride;
-use windrow_web::guard::TlsProxies;
+use windrow_web::guard::{PublicHost, TlsProxies};
 use windrow_web::server::ListenAddress;
 
 use crate::exit;
@@ -203,11 +203,19 @@ pub(crate) struct ProxyArgs {
     /// Address of a proxy whose header X-Forwarded-Proto says whether a browser uses TLS; may be repeated
     #[arg(long = "trusted-proxy", value_name = "IP")]
     pub(crate) trusted_proxies: Vec<IpAddr>,
+    /// Host name under which browsers reach the pages through a proxy; may be repeated. With it, requests to any other
+    /// name are refused [default: behind a proxy any name, with the token]
+    #[arg(long = "public-host", value_name = "NAME")]
+    pub(crate) public_hosts: Vec<PublicHost>,
 }
 
 impl ProxyArgs {
     pub(crate) fn to_tls_proxies(&self) -> TlsProxies {
-        TlsProxies { is_always_used: self.behind_tls, trusted_addresses: self.trusted_proxies.clone() }
+        TlsProxies {
+            is_always_used: self.behind_tls,
+            trusted_addresses: self.trusted_proxies.clone(),
+            public_hosts: self.public_hosts.clone(),
+        }
     }
 }
 

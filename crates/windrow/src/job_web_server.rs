@@ -129,6 +129,9 @@ fn start_http_server(
     let protection = ServerProtection::new(address, token)
         .map_err(|error| create_usage_failure(&describe_missing_token(&error)))?
         .with_tls_proxies(tls_proxies);
+    if let Some(advice) = protection.host_name_advice() {
+        warn!("{advice}");
+    }
     let router = guard::protect(routes::build_job_router(Arc::clone(context)), &protection);
     let server = HttpServer::start(listener, router).map_err(failed)?;
     reporter.set_listen_address(address.to_string());

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 
 use axum::http::{Extensions, HeaderMap};
 
+use super::public_host::PublicHost;
+
 /// The header in which a proxy says whether the browser uses TLS.
 const PROTOCOL_HEADER: &str = "x-forwarded-proto";
 
@@ -15,6 +17,8 @@ pub struct TlsProxies {
     pub is_always_used: bool,
     /// The addresses of proxies whose header `X-Forwarded-Proto` is believed.
     pub trusted_addresses: Vec<IpAddr>,
+    /// The host names under which browsers reach the server. While the list is empty, a proxy may name any host.
+    pub public_hosts: Vec<PublicHost>,
 }
 
 /// The address from which a connection comes. The server adds it to each request.

@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use windrow_web::guard::TlsProxies;
+use windrow_web::report::ReachabilityReport;
 
 use crate::support::{ACCESS_TOKEN, HttpAnswer, TestServer, instance_report};
 
@@ -126,7 +127,11 @@ fn the_cookie_is_secure_behind_tls() {
         (false, &[], HTTPS, false),
         (true, &[], "X-Other: 1", true),
     ] {
-        let site = TestServer::behind_proxies(TlsProxies { is_always_used, trusted_addresses: trusted.to_vec() });
+        let site = TestServer::behind_proxies(TlsProxies {
+            is_always_used,
+            trusted_addresses: trusted.to_vec(),
+            ..TlsProxies::default()
+        });
         let form = "Content-Type: application/x-www-form-urlencoded";
         let answer = site.post("/login", &[header, form], &format!("token={ACCESS_TOKEN}"));
         let out = site.post("/logout", &[header, &session_cookie(&answer)], "");
@@ -143,8 +148,8 @@ fn a_proxy_on_this_machine_passes_on_its_public_name() {
     let form = "Content-Type: application/x-www-form-urlencoded";
     let here = vec![[127, 0, 0, 1].into()];
     for tls_proxies in [
-        TlsProxies { is_always_used: true, trusted_addresses: Vec::new() },
-        TlsProxies { is_always_used: false, trusted_addresses: here.clone() },
+        TlsProxies { is_always_used: true, ..TlsProxies::default() },
+        TlsProxies { trusted_addresses: here.clone(), ..TlsProxies::default() },
     ] {
         let site = TestServer::behind_proxies(tls_proxies);
         let origin = "Origin: https://windrow.example";
@@ -172,20 +177,68 @@ fn a_proxy_on_this_machine_passes_on_its_public_name() {
         assert_eq!(read.status, 403);
         assert_eq!(site.request("GET", "/api/overview", &["Host: evil.example"], "").status, 401);
         // The health checks tell reasons without a login, so only to local host names.
-        assert_eq!(site.request("GET", "/readyz", &["Host: evil.example"], "").status, 403);
-        assert_eq!(site.get("/readyz").status, 200);
+        assert_eq!(site.request("GET", "/readyz", &["Host: evil.example"], "").status, 200);
+        site.report_source.0.lock().kafka_reachability = unreachable("a secret of the network");
+        let foreign = site.request("GET", "/readyz", &["Host: evil.example"], "");
+        assert!(foreign.status == 503 && !foreign.body.contains("secret"), "{}", foreign.body);
+        let local = site.get("/readyz");
+        assert!(local.status == 503 && local.errors().contains("secret"), "{}", local.body);
         assert_eq!(site.request("GET", "/api/overview", &["Host: a@evil.example", &cookie], "").status, 403);
         assert_eq!(site.request("GET", "/api/overview", &[PUBLIC, "Host: localhost", &cookie], "").status, 403);
     }
     // Everywhere else, only names of this machine are taken.
-    let elsewhere = TlsProxies { is_always_used: false, trusted_addresses: vec![[192, 0, 2, 1].into()] };
-    let without_token =
-        TestServer::behind_proxies_without_token(TlsProxies { is_always_used: true, trusted_addresses: here });
+    let elsewhere = TlsProxies { trusted_addresses: vec![[192, 0, 2, 1].into()], ..TlsProxies::default() };
+    let without_token = TestServer::behind_proxies_without_token(TlsProxies {
+        is_always_used: true,
+        trusted_addresses: here,
+        ..TlsProxies::default()
+    });
     for site in [TestServer::behind_proxies(elsewhere), server_with_token(), TestServer::start(), without_token] {
         let authorization = format!("Authorization: Bearer {ACCESS_TOKEN}");
         let answer = site.request("GET", "/api/overview", &[PUBLIC, &authorization], "");
         assert_eq!(answer.status, 403, "{}", answer.body);
         assert_eq!(site.request("GET", "/api/overview", &[&authorization], "").status, 200);
+    }
+}
+
+fn unreachable(reason: &str) -> ReachabilityReport {
+    ReachabilityReport { unreachable_since_ms: Some(1), unreachable_reason: Some(reason.to_owned()) }
+}
+
+/// A page of another server whose name resolves to 127.0.0.1 comes from this machine, as the proxy does.
+#[test]
+fn only_the_named_public_hosts_are_answered() {
+    let public_hosts = ["windrow.example", "other.example"].map(|name| name.parse().expect("a name")).to_vec();
+    let here = vec![[127, 0, 0, 1].into()];
+    for tls_proxies in [
+        TlsProxies { is_always_used: true, public_hosts: public_hosts.clone(), ..TlsProxies::default() },
+        TlsProxies { trusted_addresses: here, public_hosts: public_hosts.clone(), ..TlsProxies::default() },
+        TlsProxies { public_hosts: public_hosts.clone(), ..TlsProxies::default() },
+    ] {
+        let site = TestServer::behind_proxies(tls_proxies);
+        site.report_source.0.lock().kafka_reachability = unreachable("a secret of the network");
+        let authorization = format!("Authorization: Bearer {ACCESS_TOKEN}");
+        for host in ["Host: windrow.example", "Host: WINDROW.example:443", "Host: other.example", "Host: localhost"] {
+            assert_eq!(site.request("GET", "/api/overview", &[host, &authorization], "").status, 200, "{host}");
+            assert_eq!(site.request("GET", "/login", &[host], "").status, 200, "{host}");
+            let ready = site.request("GET", "/readyz", &[host], "");
+            assert!(ready.status == 503 && ready.errors().contains("secret"), "{host}: {}", ready.body);
+        }
+        for host in ["Host: evil.example", "Host: windrow.example.evil.example", "Host: 10.0.0.1"] {
+            for path in ["/api/overview", "/login", "/", "/assets/login/login.css"] {
+                let answer = site.request("GET", path, &[host, &authorization], "");
+                assert!(answer.status == 403 && answer.errors().contains("--public-host"), "{}", answer.body);
+            }
+            let ready = site.request("GET", "/readyz", &[host], "");
+            assert!(ready.status == 503 && !ready.body.contains("secret"), "{host}: {}", ready.body);
+            assert_eq!(site.request("GET", "/healthz", &[host], "").status, 200, "{host}");
+        }
+    }
+    // Without a token, a public name would be open to everyone who reaches the proxy.
+    let without_token = TestServer::behind_proxies_without_token(TlsProxies { public_hosts, ..TlsProxies::default() });
+    for path in ["/api/overview", "/readyz"] {
+        let answer = without_token.request("GET", path, &["Host: windrow.example"], "");
+        assert!(answer.status == 403 && answer.errors().contains("--token-file"), "{}", answer.body);
     }
 }
 

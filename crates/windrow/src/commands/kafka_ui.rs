@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use tracing::info;
+use tracing::{info, warn};
 use windrow_engine::StopSignal;
 use windrow_web::guard::{ServerProtection, protect};
 use windrow_web::kafka;
@@ -45,6 +45,9 @@ pub(crate) fn run(args: &KafkaUiArgs) -> Result<ExitStatus, CommandFailure> {
     let protection = ServerProtection::new(address, token)
         .map_err(|error| usage(describe_missing_token(&error)))?
         .with_tls_proxies(args.proxy_args.to_tls_proxies());
+    if let Some(advice) = protection.host_name_advice() {
+        warn!("{advice}");
+    }
     let server = HttpServer::start(listener, protect(kafka::router(&brokers), &protection)).map_err(|error| {
         CommandFailure::new(ExitStatus::Internal, format!("error: cannot start the web server: {error}"))
     })?;

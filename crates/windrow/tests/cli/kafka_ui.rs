@@ -32,6 +32,7 @@ fn flags_that_cannot_be_used_are_2() {
         (vec!["--token-file", "no/such/token"], "cannot read --token-file no/such/token: No such file"),
         (vec!["--brokers", ""], "a value is required for '--brokers"),
         (vec!["--trusted-proxy", "proxy.example"], "invalid IP address syntax"),
+        (vec!["--public-host", "https://windrow.example"], "without scheme, port and path"),
         (vec!["--broker", "x"], "unexpected argument '--broker'"),
     ] {
         let refused = run(["kafka-ui"].iter().chain(&args)).expect(2).expect_stderr(&[stderr]);
@@ -67,7 +68,8 @@ impl RunningKafkaUi {
         let mut stream = TcpStream::connect(&self.1).expect("it listens");
         stream.set_read_timeout(Some(HANG_TIMEOUT)).expect("a timeout");
         let host = &self.1;
-        let fixed = format!("Host: {host}\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
+        let host = if headers.starts_with("Host: ") { String::new() } else { format!("Host: {host}\r\n") };
+        let fixed = format!("{host}Connection: close\r\nContent-Length: {}\r\n", body.len());
         write!(stream, "{method} {path} HTTP/1.1\r\n{fixed}{headers}\r\n{body}").expect("sent");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("an answer");
@@ -125,6 +127,20 @@ fn behind_tls_the_login_cookie_is_secure() {
         let answer = ui.request("POST", "/login", HEADERS, "token=0123456789abcdef0123");
         let cookie = answer.lines().find(|line| line.starts_with("set-cookie: ")).unwrap_or_else(|| panic!("{answer}"));
         assert_eq!(cookie.ends_with("; Secure"), is_secure, "{flags:?}: {cookie}");
+    }
+}
+
+#[test]
+fn only_the_named_public_host_is_answered() {
+    let folder = TempDir::new().expect("a folder");
+    let file = folder.path().join("token");
+    std::fs::write(&file, "0123456789abcdef0123\n").expect("a file");
+    let file = file.to_string_lossy();
+    let flags = ["--behind-tls", "--public-host", "windrow.example", "--public-host", "other.example"];
+    let ui = RunningKafkaUi::start(&[&["--brokers", "127.0.0.1:1", "--token-file", &file], &flags[..]].concat());
+    for (host, status) in [("windrow.example", "200"), ("other.example", "200"), ("evil.example", "403")] {
+        let answer = ui.get("/login", &format!("Host: {host}\r\n"));
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{host}: {answer}");
     }
 }
 
