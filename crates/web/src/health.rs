@@ -10,7 +10,6 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
-use windrow_connectors::redis::NOT_ACKNOWLEDGED;
 use windrow_core::text::format_age_ms;
 
 use crate::api_route::{ApiRoute, add_routes};
@@ -71,7 +70,7 @@ pub fn describe_unreadiness(report: &InstanceReport) -> Vec<String> {
     }
     let describe = |name: &str, dependency: &ReachabilityReport| {
         dependency.unreachable_since_ms.map(|_| match &dependency.unreachable_reason {
-            Some(reason) if reason.starts_with(NOT_ACKNOWLEDGED) => format!("{name}: {reason}"),
+            Some(reason) if dependency.lacks_acknowledgement_only() => format!("{name}: {reason}"),
             Some(reason) => format!("{name} is unreachable: {reason}"),
             None => format!("{name} is unreachable"),
         })

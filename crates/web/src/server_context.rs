@@ -14,7 +14,7 @@ use windrow_spec::Pipeline;
 
 use crate::controls::savepoint_registry::SavepointRegistry;
 use crate::job::job_report::{JobReport, compute_job_id};
-use crate::peers::peer_instances::PeerInstances;
+use crate::peers::peer_instances::{LiveReports, PeerInstances};
 use crate::report::InstanceReport;
 
 /// Builds the report of this process.
@@ -87,8 +87,9 @@ impl JobServerContext {
         let others = self.peers.read_live_reports(&self.checkpoint_store, own_instance).await;
         let here = self.own_report();
         let now_ms = here.reported_at_ms;
-        let others: Vec<_> = others.into_iter().filter(|other| other.instance_id != here.instance_id).collect();
-        JobReport { assembled_at_ms: now_ms, instances: [vec![here], others].concat() }
+        let LiveReports { reports, has_unread_instances } = others;
+        let others: Vec<_> = reports.into_iter().filter(|other| other.instance_id != here.instance_id).collect();
+        JobReport { assembled_at_ms: now_ms, instances: [vec![here], others].concat(), has_unread_instances }
     }
 
     /// Returns the current report of this process, including the savepoints that were requested from this process.

@@ -29,6 +29,8 @@ import { icon } from "/assets/shared/widgets.js";
 
 /** More views than this share one rate to the sink. */
 const MAX_RATES = 8;
+/** The beginning of the reason why Redis counts as unreachable although it answers. */
+const NOT_ACKNOWLEDGED = "written rows are not acknowledged yet";
 const TROUBLES = {
 	source: "falling behind",
 	decode: "busy",
@@ -132,8 +134,12 @@ function stageFacts(stage) {
  * @param {number} now
  */
 function stageTrouble(stage, now) {
-	if (isNumber(stage.away_since_ms))
-		return `unreachable for ${formatDuration(now - stage.away_since_ms)}`;
+	if (isNumber(stage.away_since_ms)) {
+		const duration = formatDuration(now - stage.away_since_ms);
+		// Redis answers, and only replicas or disks lack written rows.
+		const answers = stage.reason?.startsWith(NOT_ACKNOWLEDGED);
+		return `${answers ? "rows not acknowledged" : "unreachable"} for ${duration}`;
+	}
 	return stage.level === "well" ? null : TROUBLES[stage.kind];
 }
 

@@ -64,13 +64,14 @@ pub(super) async fn stream_features(
 async fn look_up_and_render_user(context: &Arc<JobServerContext>, lookup: &UserRowLookup, user: Option<&str>) -> Value {
     let job = context.assemble_job_report().await;
     let recent_rows = user.map(|user| context.recent_row_source.newest_rows(MAX_RECENT_ROWS, Some(user)));
+    let own_reachability = job.instances.first().map(|own| own.redis_writer.reachability.clone());
     let mut page_data = UserPageData {
         user,
         recent_rows: recent_rows.unwrap_or_default(),
         stored_rows: Vec::new(),
         is_search_complete: user.is_none(),
         search_failure: None,
-        redis_reachability: job.instances.first().map(|own| own.redis_writer.reachability.clone()).unwrap_or_default(),
+        redis_reachability: own_reachability.filter(|redis| !redis.lacks_acknowledgement_only()).unwrap_or_default(),
     };
     if let Some(user) = user.filter(|_| !page_data.redis_reachability.is_unreachable()) {
         match lookup.find_user_rows(context, user, &page_data.recent_rows, job.compute_totals().pace()).await {

@@ -4,7 +4,6 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use serde::Serialize;
-use windrow_connectors::redis::NOT_ACKNOWLEDGED;
 use windrow_core::text::{format_age_ms, format_count_with_noun, pluralize};
 
 use super::checkpoints::newest_matching_checkpoint;
@@ -108,12 +107,21 @@ impl JobReport {
         let redis = self.redis_reachability();
         if let Some(lasting_ms) = unreachable_for(&redis) {
             let reason = redis.unreachable_reason.as_deref().unwrap_or_default();
-            let (problem, remedy) = if reason.starts_with(NOT_ACKNOWLEDGED) {
-                (
-                    format!("For {}: {reason}", format_age_ms(lasting_ms.try_into().unwrap_or(0))),
-                    "Start the missing replicas of Redis, or lower sink.redis.wait_replicas. Until then no checkpoint \
-                     completes. Nothing is lost; reading resumes by itself.",
-                )
+            let (problem, remedy) = if redis.lacks_acknowledgement_only() {
+                let problem = format!("For {}: {reason}", format_age_ms(lasting_ms.try_into().unwrap_or(0)));
+                if reason.contains("sink.redis.wait_aof") {
+                    (
+                        problem,
+                        "See why Redis does not write its append-only file: the disk, appendfsync, or its log. Until then \
+                         no checkpoint completes. Nothing is lost; reading resumes by itself.",
+                    )
+                } else {
+                    (
+                        problem,
+                        "Start the missing replicas of Redis, or lower sink.redis.wait_replicas. Until then no \
+                         checkpoint completes. Nothing is lost; reading resumes by itself.",
+                    )
+                }
             } else {
                 (
                     describe("Redis", &redis, lasting_ms),
@@ -171,6 +179,12 @@ impl JobReport {
             .map(|partition| partition.partition.to_string())
             .collect();
         if unowned.is_empty() {
+            return;
+        }
+        if self.has_unread_instances {
+            let remedy = "Wait some seconds. If this stays, make the checkpoint store (checkpoint.store) reachable: the \
+                          instances of a job find each other there.";
+            list.add(AttentionLevel::Soon, "Not all instances have been read yet".to_owned(), remedy);
             return;
         }
         let mut marks = self.instances.iter().flat_map(|instance| &instance.recent_chart_marks);

@@ -15,6 +15,8 @@ pub struct JobReport {
     /// The report of this process, followed by the reports of the other instances, sorted by instance id. The report of
     /// this process is always present.
     pub instances: Vec<InstanceReport>,
+    /// Whether further instances may exist, whose reports have not been read yet. The report is then a part of the job.
+    pub has_unread_instances: bool,
 }
 
 /// An item of an instance's report, for example a dead letter, with the report of that instance.

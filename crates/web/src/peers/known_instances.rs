@@ -35,10 +35,14 @@ pub(super) struct KnownInstances {
     newest_reports: BTreeMap<String, ReceivedReport>,
     is_refreshing: bool,
     last_refreshed_at: Option<Instant>,
+    /// The beginning of the last refresh that listed the store and read every new report.
+    last_complete_refresh_began_at: Option<Instant>,
     /// The id of this process, once a page has asked for the reports.
     pub(super) own_instance: Option<String>,
     /// When a page last asked for the reports.
     last_page_request_at: Option<Instant>,
+    /// When a page asked for the reports after a time without an open page.
+    page_opened_at: Option<Instant>,
     own_mark: Option<OwnPageMark>,
     /// Since when a mark of this process has been in the store without a break.
     marked_since: Option<Instant>,
@@ -56,6 +60,13 @@ struct OwnPageMark {
 pub(super) struct MarkRenewal {
     pub(super) new_mark: Option<String>,
     pub(super) expired_mark: Option<String>,
+}
+
+/// How much a refresh read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum RefreshCompleteness {
+    AllReportsRead,
+    SomeUnread,
 }
 
 struct SeenObject {
@@ -82,15 +93,41 @@ impl KnownInstances {
         is_due
     }
 
-    pub(super) fn end_refresh(&mut self) {
+    pub(super) fn is_refreshing(&self) -> bool {
+        self.is_refreshing
+    }
+
+    /// Records the end of a refresh that began at `began_at`.
+    pub(super) fn end_refresh(&mut self, began_at: Instant, completeness: RefreshCompleteness) {
         self.is_refreshing = false;
         self.last_refreshed_at = Some(Instant::now());
+        if completeness == RefreshCompleteness::AllReportsRead {
+            self.last_complete_refresh_began_at = Some(began_at);
+        }
+    }
+
+    /// Returns whether the reports of some instances may not have been read: since the page was opened, or for so long
+    /// that reports read before count as old.
+    pub(super) fn has_unread_instances(&self) -> bool {
+        self.last_complete_refresh_began_at.is_none_or(|began_at| {
+            self.page_opened_at.is_some_and(|opened_at| began_at < opened_at)
+                || began_at.elapsed() >= INSTANCE_GONE_AFTER
+        })
+    }
+
+    /// Returns how long ago a page was opened.
+    pub(super) fn time_since_page_opened(&self) -> Duration {
+        self.page_opened_at.map_or(Duration::ZERO, |opened_at| opened_at.elapsed())
     }
 
     /// Records that a page of this process asks for the reports of all instances.
     pub(super) fn record_page_request(&mut self, own_instance: &str) {
         self.own_instance.get_or_insert_with(|| own_instance.to_owned());
-        self.last_page_request_at = Some(Instant::now());
+        let now = Instant::now();
+        if !self.has_own_open_page() {
+            self.page_opened_at = Some(now);
+        }
+        self.last_page_request_at = Some(now);
     }
 
     /// Returns whether a page of this process shows the reports.

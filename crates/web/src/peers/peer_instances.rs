@@ -1,14 +1,16 @@
 //! Reads the reports of the job's other instances, and asks those instances to stop.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::warn;
 use windrow_engine::{CheckpointStore, StoreFault};
 
-use super::known_instances::{KnownInstances, MarkRenewal};
+use super::known_instances::{KnownInstances, MarkRenewal, RefreshCompleteness};
 use super::object_names::{INSTANCES_FOLDER, stop_request_object_name};
 use crate::report::{InstanceReport, RequestedSavepointReport};
 
@@ -17,12 +19,33 @@ use crate::report::{InstanceReport, RequestedSavepointReport};
 const MIN_PAGE_REFRESH_INTERVAL: Duration = Duration::from_secs(2);
 /// The longest time that a page waits for the checkpoint store.
 const MAX_PAGE_STORE_WAIT: Duration = Duration::from_millis(300);
-/// The same for the first request of a page, which finds no report, or old ones.
-const MAX_FIRST_STORE_WAIT: Duration = Duration::from_secs(3);
+/// After a page was opened, requests wait this long for the first complete reading of the reports: before it, a page would
+/// show a part of the job.
+const MAX_FIRST_STORE_WAIT: Duration = Duration::from_secs(8);
+
+/// The largest number of reports that a refresh reads side by side.
+const MAX_CONCURRENT_REPORT_READS: usize = 16;
 
 /// The instances of the job whose reports are in the checkpoint store. Clones share the same data.
-#[derive(Clone, Default)]
-pub struct PeerInstances(Arc<Mutex<KnownInstances>>);
+#[derive(Clone)]
+pub struct PeerInstances {
+    known_instances: Arc<Mutex<KnownInstances>>,
+    /// Wakes the pages that wait for the end of a refresh.
+    refresh_ends: Arc<watch::Sender<()>>,
+}
+
+impl Default for PeerInstances {
+    fn default() -> Self {
+        Self { known_instances: Arc::default(), refresh_ends: Arc::new(watch::Sender::new(())) }
+    }
+}
+
+/// The newest reports of the live instances.
+pub(crate) struct LiveReports {
+    pub(crate) reports: Vec<InstanceReport>,
+    /// Whether further instances may exist, whose reports have not been read yet.
+    pub(crate) has_unread_instances: bool,
+}
 
 impl PeerInstances {
     /// Returns the newest report of each live instance, including this process, sorted by instance id. Calls
@@ -31,22 +54,31 @@ impl PeerInstances {
         &self,
         store: &Arc<dyn CheckpointStore>,
         own_instance: impl FnOnce() -> String,
-    ) -> Vec<InstanceReport> {
+    ) -> LiveReports {
         let own_instance = self.lock_known_instances().own_instance.clone().unwrap_or_else(own_instance);
-        let is_first = !self.lock_known_instances().has_own_open_page();
-        let store_wait = if is_first { MAX_FIRST_STORE_WAIT } else { MAX_PAGE_STORE_WAIT };
         self.lock_known_instances().record_page_request(&own_instance);
+        let mut refresh_ends = self.refresh_ends.subscribe();
         if self.lock_known_instances().try_begin_refresh(MIN_PAGE_REFRESH_INTERVAL) {
             let (peers, store) = (self.clone(), Arc::clone(store));
             // After the timeout, the refresh continues in the background, so that the next page can show the result of
             // the refresh.
-            let refresh = tokio::task::spawn_blocking(move || {
+            tokio::task::spawn_blocking(move || {
                 drop(peers.refresh_reports(&*store));
+                peers.refresh_ends.send_replace(());
                 peers.renew_mark(&*store, &own_instance);
             });
-            let _ = timeout(store_wait, refresh).await;
         }
-        self.lock_known_instances().live_reports()
+        let (is_refreshing, store_wait) = {
+            let known = self.lock_known_instances();
+            let first_wait = MAX_FIRST_STORE_WAIT.saturating_sub(known.time_since_page_opened());
+            let is_first = known.has_unread_instances();
+            (known.is_refreshing(), if is_first { first_wait.max(MAX_PAGE_STORE_WAIT) } else { MAX_PAGE_STORE_WAIT })
+        };
+        if is_refreshing {
+            let _ = timeout(store_wait, refresh_ends.changed()).await;
+        }
+        let known = self.lock_known_instances();
+        LiveReports { reports: known.live_reports(), has_unread_instances: known.has_unread_instances() }
     }
 
     /// Records that other instances may soon ask for the report of this process, whose id is `own_instance`.
@@ -104,11 +136,12 @@ impl PeerInstances {
         }
     }
 
-    /// Lists the objects of all instances, and reads the new reports.
+    /// Lists the objects of all instances, and reads the new reports side by side.
     ///
     /// # Errors
     /// Fails if the objects in the store cannot be listed.
     fn refresh_reports(&self, store: &dyn CheckpointStore) -> Result<(), StoreFault> {
+        let began_at = Instant::now();
         let listed = store.list_objects(INSTANCES_FOLDER);
         let new_reports = match &listed {
             Ok(listed) => {
@@ -118,18 +151,30 @@ impl PeerInstances {
             }
             Err(_) => Vec::new(),
         };
-        for name in new_reports {
-            // An instance deletes its report after it has published a newer one, or at its end. So a listed report may
-            // be missing here. The next refresh reads the newer report, if one exists.
-            if let Ok(Some(object)) = store.read_object(&name) {
-                self.lock_known_instances().record_report(&name, &object);
+        let unread_count = AtomicUsize::new(0);
+        let next_report = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..new_reports.len().min(MAX_CONCURRENT_REPORT_READS) {
+                scope.spawn(|| {
+                    while let Some(name) = new_reports.get(next_report.fetch_add(1, Ordering::Relaxed)) {
+                        // An instance deletes its report after it has published a newer one, or at its end. So a listed
+                        // report may be missing here. The next refresh reads the newer report, if one exists.
+                        match store.read_object(name) {
+                            Ok(Some(object)) => self.lock_known_instances().record_report(name, &object),
+                            Ok(None) | Err(_) => drop(unread_count.fetch_add(1, Ordering::Relaxed)),
+                        }
+                    }
+                });
             }
-        }
-        self.lock_known_instances().end_refresh();
+        });
+        let is_complete = listed.is_ok() && unread_count.into_inner() == 0;
+        let completeness =
+            if is_complete { RefreshCompleteness::AllReportsRead } else { RefreshCompleteness::SomeUnread };
+        self.lock_known_instances().end_refresh(began_at, completeness);
         listed.map(drop)
     }
 
     pub(super) fn lock_known_instances(&self) -> MutexGuard<'_, KnownInstances> {
-        self.0.lock()
+        self.known_instances.lock()
     }
 }

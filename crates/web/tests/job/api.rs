@@ -1,7 +1,7 @@
 //! The shapes of `docs/rest_api.md`.
 
 use serde_json::Value;
-use windrow_connectors::redis::WrittenRow;
+use windrow_connectors::redis::{NOT_ACKNOWLEDGED, WrittenRow};
 use windrow_core::ViewId;
 use windrow_web::report::{
     DeadLetterReport, InstanceState, LateEventReport, ParkedPartitionReport, ReachabilityReport, RecordExcerpt,
@@ -210,6 +210,12 @@ fn health_tells_stuck_from_waiting() {
     });
     assert_eq!(site.get("/healthz").status, 200);
     assert_eq!(site.get("/readyz").errors(), "Redis is unreachable: refused");
+    // Redis answers, but its replicas lack rows: rows can be read, so the page of a user reads them.
+    let reason = format!("{NOT_ACKNOWLEDGED}: 0 of 1 replicas have them");
+    change(&|report| report.redis_writer.reachability = away(&reason));
+    assert_eq!(site.get("/readyz").errors(), format!("Redis: {reason}"));
+    let shown = site.json("/api/features?user=u1")["redis"]["reason"].to_string();
+    assert!(!shown.contains(NOT_ACKNOWLEDGED), "{shown}");
     // Nor is a worker that waits for Kafka to accept a dead letter.
     change(&|report| {
         report.workers[0].heartbeat_age_ms = 40_000;

@@ -117,6 +117,7 @@ struct CountingStore {
     lists: AtomicUsize,
     reads: AtomicUsize,
     writes: AtomicUsize,
+    read_delay: Duration,
 }
 
 impl CheckpointStore for CountingStore {
@@ -126,6 +127,7 @@ impl CheckpointStore for CountingStore {
     }
     fn read_object(&self, name: &str) -> Result<Option<Vec<u8>>, StoreFault> {
         self.reads.fetch_add(1, Ordering::Relaxed);
+        std::thread::sleep(self.read_delay);
         self.inner.read_object(name)
     }
     fn list_objects(&self, folder: &str) -> Result<Vec<ListedObject>, StoreFault> {
@@ -142,6 +144,17 @@ impl CheckpointStore for CountingStore {
 }
 
 impl CountingStore {
+    fn in_memory(read_delay: Duration) -> Arc<Self> {
+        let stores = ObjectStoreOpener::new().expect("a runtime");
+        Arc::new(Self {
+            inner: stores.open_store("memory:").expect("a place"),
+            lists: AtomicUsize::default(),
+            reads: AtomicUsize::default(),
+            writes: AtomicUsize::default(),
+            read_delay,
+        })
+    }
+
     fn take_counts(&self) -> [usize; 3] {
         [&self.lists, &self.reads, &self.writes].map(|count| count.swap(0, Ordering::Relaxed))
     }
@@ -156,13 +169,7 @@ struct InstanceGroup {
 
 impl InstanceGroup {
     fn start(instance_count: usize) -> Self {
-        let stores = ObjectStoreOpener::new().expect("a runtime");
-        let store = Arc::new(CountingStore {
-            inner: stores.open_store("memory:").expect("a place"),
-            lists: AtomicUsize::default(),
-            reads: AtomicUsize::default(),
-            writes: AtomicUsize::default(),
-        });
+        let store = CountingStore::in_memory(Duration::ZERO);
         let servers: Vec<TestServer> = (0..instance_count)
             .map(|number| {
                 let server = TestServer::with_store(Arc::<CountingStore>::clone(&store));
@@ -204,6 +211,42 @@ fn instances_read_reports_only_for_a_page() {
         (group.count_instances() == 4 && now_ms() - oldest < 8_000).then_some(())
     });
     group.end();
+}
+
+/// The reports are read side by side, and each request of the page waits for them.
+#[test]
+fn the_first_page_shows_all_instances() {
+    let store = CountingStore::in_memory(Duration::from_millis(700));
+    for number in 1..=12 {
+        let instance = format!("{number:016x}");
+        let mut report = instance_report(&instance, &[]);
+        report.reported_at_ms = now_ms();
+        let object = serde_json::to_vec(&report).expect("JSON");
+        store.create_object(&format!("instances/{instance}-0000000001"), object).expect("room");
+    }
+    let site = TestServer::with_store(Arc::<CountingStore>::clone(&store));
+    let counts = std::thread::scope(|scope| {
+        let requests = [0, 0, 200].map(|delay_ms| {
+            let site = &site;
+            scope.spawn(move || {
+                std::thread::sleep(Duration::from_millis(delay_ms));
+                site.json("/api/instances")["instances"].as_array().map_or(0, Vec::len)
+            })
+        });
+        requests.map(|request| request.join().expect("an answer"))
+    });
+    assert_eq!(counts, [13; 3]);
+}
+
+/// The store does not list the instances: the page cannot know whether another one reads the partition.
+#[test]
+fn a_page_that_has_not_read_all_instances_does_not_call_for_an_operator() {
+    let site = TestServer::with_store(Arc::new(HangingStore::default()));
+    *site.report_source.0.lock() = instance_report("00000000000000aa", &[0, 2]);
+    let attention = site.json("/api/overview")["attention"].clone();
+    let text = attention.to_string();
+    assert!(text.contains("Not all instances have been read yet"), "{text}");
+    assert!(!text.contains("No instance reads"), "{text}");
 }
 
 /// Prints the calls per minute; run by hand.
@@ -258,7 +301,7 @@ fn a_partition_belongs_to_the_larger_epoch() {
     let (mut a, mut b) = (instance_report("a", &[0, 1, 2, 3]), instance_report("b", &[]));
     b.owned_partitions.push(PartitionReport { partition: 3, epoch: 8, lag: Some(70), ..PartitionReport::default() });
     a.workers.clear();
-    let job = JobReport { assembled_at_ms: now_ms(), instances: vec![a, b] };
+    let job = JobReport { assembled_at_ms: now_ms(), instances: vec![a, b], ..JobReport::default() };
     let owners: Vec<_> = job
         .partitions_and_owners()
         .iter()
@@ -274,7 +317,7 @@ fn what_is_away_for_one_is_away_for_the_job() {
     let (a, mut b) = (instance_report("a", &[0, 1]), instance_report("b", &[2, 3]));
     b.redis_writer.reachability =
         ReachabilityReport { unreachable_since_ms: Some(5), unreachable_reason: Some("gone".to_owned()) };
-    let job = JobReport { assembled_at_ms: 12_005, instances: vec![a, b] };
+    let job = JobReport { assembled_at_ms: 12_005, instances: vec![a, b], ..JobReport::default() };
     assert_eq!(job.compute_job_state(), JobState::Degraded);
     let attention = job.attention_items(30_000);
     assert_eq!(attention[0].problem, "Redis has been unreachable for 12 s: gone");
@@ -287,6 +330,10 @@ fn what_is_away_for_one_is_away_for_the_job() {
     assert_eq!(attention[0].problem, format!("For 12 s: {reason}"));
     assert!(attention[0].remedy.contains("sink.redis.wait_replicas"), "{}", attention[0].remedy);
     assert_eq!(describe_unreadiness(&job.instances[1]), [format!("Redis: {reason}")]);
+    let reason = format!("{NOT_ACKNOWLEDGED}: they are not on the disk of Redis (sink.redis.wait_aof)");
+    job.instances[1].redis_writer.reachability.unreachable_reason = Some(reason);
+    let remedy = &job.attention_items(30_000)[0].remedy;
+    assert!(remedy.contains("append-only file") && !remedy.contains("replicas"), "{remedy}");
 }
 
 /// Of each kind of fault, the newest of all instances is shown, for five minutes; of overflows, that of each feature.
@@ -310,7 +357,7 @@ fn faults_of_the_input_need_an_operator() {
         problem(ReportedProblemKind::Overflow, 1_540, "another sum"),
     ];
     let items = |assembled_at_ms| {
-        let job = JobReport { assembled_at_ms, instances: vec![a.clone(), b.clone()] };
+        let job = JobReport { assembled_at_ms, instances: vec![a.clone(), b.clone()], ..JobReport::default() };
         let items = job.attention_items(30_000).into_iter().filter(|item| item.remedy == "Correct it.");
         items.map(|item| (item.level, item.problem)).collect::<Vec<_>>()
     };
@@ -337,7 +384,7 @@ fn overflows_are_added_up_by_the_name_of_the_feature() {
     let (mut a, mut b) = (instance_report("a", &[0, 1]), instance_report("b", &[2, 3]));
     a.views[0].feature_overflows = overflows(&[("spent", 1), ("weight", 2)]);
     b.views[0].feature_overflows = overflows(&[("cost", 10), ("spent", 20), ("weight", 30)]);
-    let job = JobReport { assembled_at_ms: 1_000, instances: vec![a, b] };
+    let job = JobReport { assembled_at_ms: 1_000, instances: vec![a, b], ..JobReport::default() };
     assert_eq!(job.sum_view_reports()[0].feature_overflows, overflows(&[("spent", 21), ("weight", 32), ("cost", 10)]));
 }
 
@@ -351,7 +398,7 @@ fn a_parked_partition_needs_an_operator() {
         fault: "no checkpoint can be read".to_owned(),
         remedy: "Restore the checkpoints".to_owned(),
     }];
-    let mut job = JobReport { assembled_at_ms: 1_000_000, instances: vec![a] };
+    let mut job = JobReport { assembled_at_ms: 1_000_000, instances: vec![a], ..JobReport::default() };
     let items = job.attention_items(30_000);
     let item = items.iter().find(|item| item.problem.contains("parked")).expect("an item");
     assert_eq!(
@@ -378,7 +425,8 @@ fn many_parked_partitions_are_summarized() {
     let parked = |partition| ParkedPartitionReport { partition, ..ParkedPartitionReport::default() };
     a.parked_partitions = (0..12).map(parked).collect();
     a.topic_partition_count = 12;
-    let items = JobReport { assembled_at_ms: now_ms(), instances: vec![a] }.attention_items(30_000);
+    let items =
+        JobReport { assembled_at_ms: now_ms(), instances: vec![a], ..JobReport::default() }.attention_items(30_000);
     let parked: Vec<&str> =
         items.iter().map(|item| &*item.problem).filter(|problem| problem.contains("parked")).collect();
     assert_eq!(parked.len(), 11, "{parked:?}");
@@ -396,7 +444,9 @@ fn rows_that_redis_lost_for_good_need_an_operator() {
         row_count: 5,
         description,
     }];
-    let items = |assembled_at_ms| JobReport { assembled_at_ms, instances: vec![a.clone()] }.attention_items(30_000);
+    let items = |assembled_at_ms| {
+        JobReport { assembled_at_ms, instances: vec![a.clone()], ..JobReport::default() }.attention_items(30_000)
+    };
     let item = items(1_005_000).into_iter().find(|item| item.problem.contains("lost")).expect("an item");
     assert_eq!(item.level, AttentionLevel::Act);
     assert_eq!(
@@ -424,7 +474,7 @@ fn the_last_hour_is_added_up() {
     b.history = vec![moment(999_980_000, 7), moment(100, 1)];
     b.freshness.delay_since_kafka_timestamp =
         DelayHistogramReport { last_minute_p99_ms: Some(9.0), ..DelayHistogramReport::default() };
-    let job = JobReport { assembled_at_ms: now_ms, instances: vec![a, b] };
+    let job = JobReport { assembled_at_ms: now_ms, instances: vec![a, b], ..JobReport::default() };
     let history = job.build_job_history();
     assert_eq!((history.from_ms, history.step_ms), (999_970_000, 10_000));
     assert_eq!(history.records_per_s, [Some(10.0), Some(20.0)]);
