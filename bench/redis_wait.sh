@@ -6,19 +6,20 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 usage() {
     cat <<'EOF'
-usage: bench/redis_wait.sh [--rows N] [--rounds N] [--server REDIS_SERVER] [EXAMPLE …]
+usage: bench/redis_wait.sh [--rows N] [--rounds N] [--only MODE …] [--server REDIS_SERVER] [EXAMPLE …]
 
-Writes N rows (200,000 by default) without a wait, with `wait_replicas = 1`, and with `wait_aof` under `appendfsync everysec`
-and `always`. EXAMPLE is a built example `redis_rate` of this or another version; several take turns in each round. Without
-one, the script builds it. `wait_aof` needs a server of Redis 7.2 or newer (--server); older ones are measured without it.
+Writes N rows (200,000 by default) without a wait, with `wait_replicas = 1`, and with `wait_aof` under `appendfsync always`
+and `everysec`; or only in the modes none, replicas, aof-always, aof-everysec that --only names. EXAMPLE is a built example
+`redis_rate` of this or another version; several take turns in each round. Without one, the script builds it. `wait_aof` needs a server of Redis 7.2 or newer (--server); older ones are measured without it.
 EOF
 }
 
-ROWS=200000 ROUNDS=3 SERVER=redis-server EXAMPLES=()
+ROWS=200000 ROUNDS=3 SERVER=redis-server EXAMPLES=() MODES=()
 while (($#)); do
     case $1 in
         --rows) ROWS=${2:?--rows needs a number}; shift 2 ;;
         --rounds) ROUNDS=${2:?--rounds needs a number}; shift 2 ;;
+        --only) MODES+=("${2:?--only needs a mode}"); shift 2 ;;
         --server) SERVER=${2:?--server needs a program}; shift 2 ;;
         -h | --help) usage; exit 0 ;;
         -*) echo "unknown argument: $1" >&2; usage >&2; exit 2 ;;
@@ -63,21 +64,22 @@ start_server "$REPLICA_PORT" --replicaof 127.0.0.1 "$PORT"
 until redis-cli -p "$REPLICA_PORT" info replication | grep -q master_link_status:up; do sleep 0.1; done
 HAS_WAITAOF=$(redis-cli -p "$PORT" command info waitaof | head -1)
 
-# One run: the mode, the policy of fsync, `wait_replicas`, and `aof` or `no`.
+# Measures a mode with each example: MODE, the policy of fsync, `wait_replicas`, and `aof` or `no`.
 measure() {
-    local mode=$1 policy=$2 replicas=$3 aof=$4 rows=$5 example
+    local mode=$1 policy=$2 replicas=$3 aof=$4 example
+    ((${#MODES[@]} == 0)) || [[ " ${MODES[*]} " == *" $mode "* ]] || return 0
     redis-cli -p "$PORT" config set appendfsync "$policy" >/dev/null
     for example in "${EXAMPLES[@]}"; do
-        echo "$mode, $(basename "$example"): $("$example" "redis://127.0.0.1:$PORT" "$rows" 20000 4 "$replicas" "$aof" |
+        echo "$mode, $(basename "$example"): $("$example" "redis://127.0.0.1:$PORT" "$ROWS" 20000 4 "$replicas" "$aof" |
             tr '\n' ';')"
     done
 }
 
 for ((round = 1; round <= ROUNDS; round++)); do
     echo "round $round"
-    measure 'no wait, everysec' everysec 0 no "$ROWS"
-    measure 'wait_replicas = 1, everysec' everysec 1 no "$ROWS"
+    measure none everysec 0 no
+    measure replicas everysec 1 no
     [[ -n $HAS_WAITAOF ]] || continue
-    measure 'wait_aof, always' always 0 aof "$ROWS"
-    measure 'wait_aof, everysec' everysec 0 aof "$ROWS"
+    measure aof-always always 0 aof
+    measure aof-everysec everysec 0 aof
 done
