@@ -62,6 +62,14 @@ impl TopicState {
         self.row_starts.get(&partition).map_or(0, Vec::len)
     }
 
+    /// Deletes the next hundred records of `partition`, and reports it.
+    fn delete_next_records(&mut self, partition: Partition) {
+        let lost_offset = self.positions[&partition];
+        let held = HeldOffsets { first_offset: lost_offset + 100, end_offset: lost_offset + 200 };
+        self.held_offsets.insert(partition, held);
+        self.lose_offset(partition);
+    }
+
     /// Stops reading `partition`, and reports that its next offset is lost.
     fn lose_offset(&mut self, partition: Partition) {
         let held = self.held_offsets[&partition];
@@ -390,6 +398,23 @@ impl ParkingJob {
         self.run(vec![step("checkpoints of both partitions", have_checkpoints, |_, _| {})]).expect("no halt");
     }
 
+    /// Runs the job until 50 records of partition 0 are read, and partition 0 is parked because the next ones are deleted.
+    fn run_until_next_records_are_deleted(&self) {
+        let is_read = |state: &TopicState, _: &WorkerMetrics| state.positions.get(&0) >= Some(&50);
+        let outcome = self.run(vec![
+            step("records of the partition", is_read, |state, _| state.delete_next_records(0)),
+            step("the partition is parked", |_, metrics| is_parked(metrics, 0), |_, _| {}),
+        ]);
+        assert_eq!(outcome.expect("no halt"), WorkerOutcome::Stopped);
+    }
+
+    /// Asserts that the next records of partition 0 were deleted, and that its checkpoint includes all records before them.
+    fn assert_parked_with_whole_state(&self) {
+        let parked = self.metrics.parked_partitions.list_parked().remove(&0).expect("it is parked");
+        let Halt::LostOffset(LostOffset { lost_offset, .. }) = parked.fault else { panic!("{}", parked.fault) };
+        assert_eq!(self.state.lock().committed_offset(0), lost_offset, "the last checkpoint includes all records");
+    }
+
     /// Asserts that the rows of `partition` are those of a run without faults: each window once, in order.
     fn assert_rows_are_complete(&self, partition: Partition) {
         let starts = &self.state.lock().row_starts[&partition];
@@ -503,6 +528,82 @@ fn a_partition_that_loses_its_offset_goes_back_to_its_checkpoint_once_the_source
     starts.dedup();
     let expected: Vec<i64> = (0_i64..).map(|number| number * 1_000).take(starts.len()).collect();
     assert_eq!(starts, expected, "no window is left out");
+}
+
+/// The records of the state since the last checkpoint are deleted too, so no later attempt could read them again.
+#[test]
+fn a_partition_whose_next_records_are_deleted_is_parked_after_a_last_checkpoint() {
+    let mut job = ParkingJob::new();
+    job.config.checkpoint_interval = HANG_TIMEOUT;
+    job.run_until_next_records_are_deleted();
+    job.assert_parked_with_whole_state();
+    job.assert_rows_are_complete(0);
+}
+
+/// A last checkpoint that fails is taken again: parking would drop its state.
+#[test]
+fn the_last_checkpoint_before_a_parking_is_repeated_until_the_store_accepts_it() {
+    let job = ParkingJob::new();
+    let is_read = |state: &TopicState, _: &WorkerMetrics| state.committed_offset(0) >= 10;
+    let lose = |state: &mut TopicState, store: &MemoryStore| {
+        *store.refused_folder.lock() = Some("partition-0/state".to_owned());
+        state.delete_next_records(0);
+    };
+    let fails_often = |_: &TopicState, metrics: &WorkerMetrics| {
+        assert!(!is_parked(metrics, 0), "its state would be dropped");
+        metrics.checkpoint_metrics.failed_checkpoints.get() >= 3
+    };
+    let allow = |_: &mut TopicState, store: &MemoryStore| *store.refused_folder.lock() = None;
+    let outcome = job.run(vec![
+        step("a checkpoint of the partition", is_read, lose),
+        step("the last checkpoint fails", fails_often, allow),
+        step("the partition is parked", |_, metrics| is_parked(metrics, 0), |_, _| {}),
+    ]);
+    assert_eq!(outcome.expect("no halt"), WorkerOutcome::Stopped);
+    job.assert_parked_with_whole_state();
+}
+
+/// A partition that takes its last checkpoint before it is parked delays no revocation: neither its own, nor another's.
+#[test]
+fn partitions_are_released_while_one_waits_for_its_last_checkpoint() {
+    for revoked in [0, 1] {
+        let job = ParkingJob::new();
+        let is_read = |state: &TopicState, _: &WorkerMetrics| (0..2).all(|one| state.committed_offset(one) >= 10);
+        let lose = |state: &mut TopicState, store: &MemoryStore| {
+            *store.refused_folder.lock() = Some("partition-0/state".to_owned());
+            state.delete_next_records(0);
+        };
+        let (revoked_at, noted) = (Arc::new(Mutex::new(None)), Arc::new(Mutex::new(None)));
+        let revoked_at_poll = Arc::clone(&revoked_at);
+        let revoke = move |state: &mut TopicState, store: &MemoryStore| {
+            if revoked == 0 {
+                *store.refused_folder.lock() = None;
+            }
+            *revoked_at_poll.lock() = Some(state.polls);
+            state.outcomes.push_back(PollOutcome::Revoked(vec![revoked]));
+        };
+        let noted_by_step = Arc::clone(&noted);
+        let is_released = move |state: &TopicState, _: &WorkerMetrics| {
+            *noted_by_step.lock() = Some(state.polls - revoked_at.lock().expect("it is revoked"));
+            state.released.contains(&revoked)
+        };
+        let outcome = job.run(vec![
+            step("checkpoints of both partitions", is_read, lose),
+            step(
+                "the last checkpoint fails",
+                |_, metrics| metrics.checkpoint_metrics.failed_checkpoints.get() > 0,
+                revoke,
+            ),
+            step("the partition is released", is_released, |_, store| *store.refused_folder.lock() = None),
+        ]);
+        assert_eq!(outcome.expect("no halt"), WorkerOutcome::Stopped);
+        // A release without a last checkpoint takes 75 polls, which are 15 s.
+        let polls = noted.lock().expect("it is released");
+        assert!(polls < 70, "partition {revoked} is released after {polls} polls");
+        job.assert_rows_are_complete(revoked);
+        let committed = job.state.lock().committed_offset(0);
+        assert_eq!(committed, job.state.lock().held_offsets[&0].first_offset - 100, "with a last checkpoint");
+    }
 }
 
 /// The source may receive other records at the lost offsets. The state includes the lost ones, so the partition must not

@@ -17,7 +17,7 @@ use windrow_core::{EventTime, FeatureOverflow, FeatureView};
 
 use super::key_text::format_key;
 use crate::checkpoint::{CheckpointId, CheckpointSize, OpenedPartition, SavepointRequest};
-use crate::halt::ErrorChain;
+use crate::halt::{ErrorChain, LostOffset};
 use crate::metrics::{LateArrival, RecordingBudget};
 use crate::record_key::{MisplacedRecord, Misplacement};
 use crate::{
@@ -106,6 +106,12 @@ impl WorkerEventRecorder {
             origin_savepoint_place: restored.origin_savepoint_place.clone(),
             start_offset: offset,
         });
+    }
+
+    /// Logs that the source has deleted the next records of a partition, so the worker takes a last checkpoint.
+    pub(super) fn record_next_records_deleted(&self, lost: &LostOffset) {
+        let partition = lost.partition;
+        warn!(partition, fault = %lost, "the next records of the partition are deleted; taking a last checkpoint");
     }
 
     /// Notes that the worker has parked a partition, or that an attempt to open it has failed. Logs only the first

@@ -7,12 +7,14 @@
 //! Invariants: (1) The worker computes no row and takes no checkpoint of a parked partition. Rows that
 //! were computed before may still be written. The checkpoints stay as they are. (2) After the
 //! source has lost records that this worker had read, no attempt opens the partition again: the source may have received
-//! other records at the same offsets.
+//! other records at the same offsets. (3) If the source has deleted records that this worker has not read yet, the state is
+//! in a checkpoint before the worker drops it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::partition_phase::{OpenReason, PartitionPhase};
+use super::partition_phase::{DrainGoal, OpenReason, PartitionPhase, TrackedPartition};
+use super::snapshots::{DrainStep, next_drain_step};
 use super::state::Worker;
 use crate::checkpoint::{CheckpointCommand, PartitionFaultPolicy};
 use crate::halt::{FaultScope, LostOffset};
@@ -48,8 +50,44 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         Ok(())
     }
 
-    /// Parks the running partitions whose next offsets the source has lost, or halts the job.
+    /// Parks the running partitions whose next offsets the source has lost, or halts the job. If the source has deleted
+    /// records that the worker has not read yet, the state is valid, so the worker takes a last checkpoint first.
     pub(super) fn park_partitions_with_lost_offsets(&mut self, lost_offsets: Vec<LostOffset>) -> Result<(), Halt> {
+        let now = self.clock.monotonic_now();
+        for lost in lost_offsets {
+            let partition = lost.partition;
+            let policy = self.checkpoint_config.as_ref().map(|checkpoints| checkpoints.partition_fault_policy);
+            let running = self.partitions.get_mut(&partition);
+            let running =
+                running.filter(|tracked| tracked.owned_partition().is_some() && tracked.drain_goal().is_none());
+            let (Some(policy), Some(tracked), false) = (policy, running, lost.has_lost_read_records()) else {
+                self.park_or_halt(partition, lost.into())?;
+                continue;
+            };
+            self.event_recorder.record_next_records_deleted(&lost);
+            let goal = match policy {
+                PartitionFaultPolicy::Park => DrainGoal::Park(lost),
+                PartitionFaultPolicy::Halt => DrainGoal::Halt(lost),
+            };
+            tracked.start_draining(goal, now)?;
+        }
+        Ok(())
+    }
+
+    /// Continues the last checkpoints of partitions whose next records were deleted. Parks each partition whose last
+    /// checkpoint is complete, or halts the job.
+    pub(super) fn park_drained_partitions(&mut self) -> Result<(), Halt> {
+        let lost_offset = |tracked: &TrackedPartition| match tracked.drain_goal() {
+            Some(DrainGoal::Park(lost) | DrainGoal::Halt(lost)) => Some(lost.clone()),
+            _ => None,
+        };
+        if !self.partitions.values().any(|tracked| lost_offset(tracked).is_some()) {
+            return Ok(());
+        }
+        self.advance_final_checkpoints()?;
+        let now = self.clock.monotonic_now();
+        let drained = self.partitions.values().filter(|tracked| next_drain_step(tracked, now) == DrainStep::Done);
+        let lost_offsets: Vec<LostOffset> = drained.filter_map(lost_offset).collect();
         lost_offsets.into_iter().try_for_each(|lost| self.park_or_halt(lost.partition, lost.into()))
     }
 

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use super::owned_partition::OwnedPartition;
 use super::partition_change_queue::{ActiveRelease, PendingPartitionChange};
-use super::partition_phase::{OpenReason, TrackedPartition};
+use super::partition_phase::{DrainGoal, OpenReason, TrackedPartition};
 use super::state::Worker;
 use crate::{CommitWait, DeadLetterSink, Halt, Partition, PartitionOffsets, Sink, Source};
 
@@ -28,6 +28,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
     /// partitions.
     pub(super) fn advance_partition_changes(&mut self) -> Result<(), Halt> {
         self.confirm_and_reclaim_partition()?;
+        self.park_drained_partitions()?;
         loop {
             let now = self.clock.monotonic_now();
             if let Some(release) = self.active_release.take() {
@@ -90,7 +91,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
             let Some(tracked) = self.partitions.get_mut(&partition) else { continue };
             tracked.repeated_fencing = Default::default();
             if tracked.owned_partition().is_some() {
-                tracked.start_draining(now)?;
+                tracked.start_draining(DrainGoal::Release, now)?;
             } else {
                 self.remove_partition(partition, now)?;
             }

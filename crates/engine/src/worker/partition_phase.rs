@@ -36,7 +36,7 @@ pub(super) enum PartitionPhase {
     Running(Box<OwnedPartition>),
     /// The worker processes the partition's records and takes a snapshot of the partition's shard.
     Snapshotting(Box<OwnedPartition>, ActiveSnapshot),
-    /// The worker takes the partition's last checkpoint, and leaves new records to the next owner.
+    /// The worker takes the partition's last checkpoint, and processes no more records. [`DrainGoal`] says what follows.
     Draining(Box<OwnedPartition>, PartitionDrain),
     /// The worker has released the partition. No phase follows.
     Released,
@@ -66,8 +66,22 @@ pub(super) struct RestoredOffset(pub(super) Option<Offset>);
 #[derive(Debug, Default)]
 pub(super) struct PartitionDrain {
     pub(super) snapshot: Option<ActiveSnapshot>,
-    /// Whether the last checkpoint before the release failed. The worker does not try this checkpoint a second time.
+    /// Whether the last checkpoint has failed.
     pub(super) final_checkpoint_failed: bool,
+    pub(super) goal: DrainGoal,
+}
+
+/// What follows after the last checkpoint of a draining partition.
+#[derive(Debug, Default)]
+pub(super) enum DrainGoal {
+    /// The worker releases the partition. It does not repeat a last checkpoint that has failed.
+    #[default]
+    Release,
+    /// The worker parks the partition because the source has deleted the partition's next records. It repeats a failed last
+    /// checkpoint: the state includes records that the source no longer has, so no attempt can compute it again.
+    Park(LostOffset),
+    /// The job halts because the source has deleted the partition's next records.
+    Halt(LostOffset),
 }
 
 /// The name of a phase, without the phase's data.
@@ -118,7 +132,7 @@ impl PhaseName {
                 next,
                 Self::Running | Self::Draining | Self::Released | Self::Fenced | Self::Assigned | Self::Parked
             ),
-            Self::Draining => matches!(next, Self::Released | Self::Fenced | Self::Assigned),
+            Self::Draining => matches!(next, Self::Released | Self::Fenced | Self::Assigned | Self::Parked),
             Self::Released => false,
             Self::Fenced | Self::Parked => matches!(next, Self::Assigned | Self::Released),
         }
@@ -234,9 +248,19 @@ impl TrackedPartition {
         }
     }
 
-    /// Returns whether a fault of the partition can park it: the worker opens the partition, or processes its records.
+    /// Returns whether a fault of the partition can park it: the worker opens the partition, processes its records, or
+    /// drains it for another reason than its release.
     pub(super) fn may_be_parked(&self) -> bool {
-        self.phase.name().may_become(PhaseName::Parked)
+        let is_released = self.drain_goal().is_some_and(|goal| matches!(goal, DrainGoal::Release));
+        !is_released && self.phase.name().may_become(PhaseName::Parked)
+    }
+
+    /// Returns what follows after the last checkpoint, in the phase `Draining`.
+    pub(super) fn drain_goal(&self) -> Option<&DrainGoal> {
+        match &self.phase {
+            PartitionPhase::Draining(_, drain) => Some(&drain.goal),
+            _ => None,
+        }
     }
 
     /// Moves the partition to the phase `Parked`, and drops its data. Returns the delay after which the worker opens the
@@ -436,15 +460,21 @@ impl TrackedPartition {
     }
 
     /// Moves the partition to the phase `Draining`, in which the worker processes no more records. A snapshot in
-    /// progress continues.
-    pub(super) fn start_draining(&mut self, now: Duration) -> Result<(), IllegalTransition> {
-        if matches!(self.phase, PartitionPhase::Draining(..)) {
+    /// progress continues. A partition that is draining already gets the new `goal`.
+    pub(super) fn start_draining(&mut self, goal: DrainGoal, now: Duration) -> Result<(), IllegalTransition> {
+        if let PartitionPhase::Draining(_, drain) = &mut self.phase {
+            if !matches!(drain.goal, DrainGoal::Release) {
+                drain.final_checkpoint_failed = false;
+            }
+            drain.goal = goal;
             return Ok(());
         }
         self.transition(PhaseName::Draining, now, |old| match old {
-            PartitionPhase::Running(owned) => (PartitionPhase::Draining(owned, PartitionDrain::default()), ()),
+            PartitionPhase::Running(owned) => {
+                (PartitionPhase::Draining(owned, PartitionDrain { goal, ..PartitionDrain::default() }), ())
+            }
             PartitionPhase::Snapshotting(owned, snapshot) => {
-                let drain = PartitionDrain { snapshot: Some(snapshot), ..PartitionDrain::default() };
+                let drain = PartitionDrain { snapshot: Some(snapshot), goal, ..PartitionDrain::default() };
                 (PartitionPhase::Draining(owned, drain), ())
             }
             other => (other, ()),

@@ -17,7 +17,7 @@ use windrow_core::{BaseOrDelta, SnapshotStorageOutcome};
 
 use super::active_snapshot::{ActiveSnapshot, SnapshotStage};
 use super::owned_partition::CheckpointProgress;
-use super::partition_phase::{PartitionPhase, TrackedPartition};
+use super::partition_phase::{DrainGoal, PartitionPhase, TrackedPartition};
 use super::state::{Worker, WorkerOutcome};
 use crate::checkpoint::{
     CheckpointCommand, CheckpointEvent, SnapshotLimits, SnapshotOutcome, SnapshotPurpose, SnapshotToComplete,
@@ -338,7 +338,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         }
         let now = self.clock.monotonic_now();
         for tracked in self.partitions.values_mut().filter(|tracked| tracked.owned_partition().is_some()) {
-            tracked.start_draining(now)?;
+            tracked.start_draining(DrainGoal::Release, now)?;
             if outcome == WorkerOutcome::InputExhausted
                 && let Some(owned) = tracked.owned_partition_mut().filter(|owned| owned.input_finished)
             {
@@ -389,25 +389,28 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
     }
 
     /// Starts the last snapshot of each draining partition whose newest records are not yet in a checkpoint. Returns
-    /// whether the last snapshots of all draining partitions have ended.
+    /// whether the last snapshots of all partitions that are to be released have ended.
     pub(super) fn advance_final_checkpoints(&mut self) -> Result<bool, Halt> {
+        let now = self.clock.monotonic_now();
         let mut all_complete = true;
         for partition in self.partitions.keys().copied().collect::<Vec<_>>() {
-            let next = self.partitions.get(&partition).map_or(DrainStep::Done, next_drain_step);
-            match next {
+            let Some(tracked) = self.partitions.get(&partition) else { continue };
+            let is_to_be_released = matches!(tracked.drain_goal(), Some(DrainGoal::Release));
+            match next_drain_step(tracked, now) {
                 DrainStep::Done => continue,
                 DrainStep::Wait => {}
                 DrainStep::AbandonSnapshot => self.abandon_snapshot(partition)?,
                 DrainStep::BeginCheckpoint => self.begin_snapshot(partition, SnapshotPurpose::Checkpoint)?,
             }
-            all_complete = false;
+            all_complete &= !is_to_be_released;
         }
         Ok(all_complete)
     }
 }
 
 /// The next step of a draining partition on the way to its last checkpoint.
-enum DrainStep {
+#[derive(PartialEq, Eq)]
+pub(super) enum DrainStep {
     BeginCheckpoint,
     /// The worker discards the current snapshot, because this snapshot belongs to a savepoint or lacks the newest
     /// records.
@@ -416,7 +419,8 @@ enum DrainStep {
     Done,
 }
 
-fn next_drain_step(tracked: &TrackedPartition) -> DrainStep {
+/// Returns the next step of a partition at the monotonic time `now`; [`DrainStep::Done`] if it is not draining.
+pub(super) fn next_drain_step(tracked: &TrackedPartition, now: Duration) -> DrainStep {
     let PartitionPhase::Draining(owned, drain) = tracked.phase() else { return DrainStep::Done };
     match &drain.snapshot {
         Some(snapshot)
@@ -427,10 +431,11 @@ fn next_drain_step(tracked: &TrackedPartition) -> DrainStep {
             DrainStep::AbandonSnapshot
         }
         Some(_) => DrainStep::Wait,
-        None if owned.has_uncheckpointed_records() && !owned.input_finished && !drain.final_checkpoint_failed => {
-            DrainStep::BeginCheckpoint
-        }
-        None => DrainStep::Done,
+        None if !owned.has_uncheckpointed_records() || owned.input_finished => DrainStep::Done,
+        None if !drain.final_checkpoint_failed => DrainStep::BeginCheckpoint,
+        None if !matches!(drain.goal, DrainGoal::Park(_)) => DrainStep::Done,
+        None if now < owned.snapshot_schedule.checkpoint_due_at => DrainStep::Wait,
+        None => DrainStep::BeginCheckpoint,
     }
 }
 

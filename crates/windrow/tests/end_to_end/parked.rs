@@ -142,6 +142,34 @@ fn a_partition_whose_offset_is_lost_is_parked() {
     running.stop(&log);
 }
 
+/// Retention deletes records that a running job has not read yet. Its last complete checkpoint is old by then.
+#[test]
+fn a_running_partition_whose_next_records_are_deleted_is_parked_after_a_last_checkpoint() {
+    let kafka = kafka_or_skip!();
+    let redis = Redis::start();
+    let topic = kafka.create_unique_topic(2, &[]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = folder.path().join("log");
+    let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
+    let mut running = run.start(&["--workers", "1", "--set", "checkpoint.every=1h"], &log);
+    let opened = || read_log(&log).matches("partition opened with empty state").count();
+    wait_until("the partitions are open", || opened() == 2);
+    kafka.produce(&topic, &user_events(0, 20));
+    let has_read_records = || ["records=20 ", "records=\"20\""].iter().any(|count| read_log(&log).contains(count));
+    wait_until("the job has read the records", has_read_records);
+    running.send_signal("-STOP");
+    // A fetch that waits at the broker still returns the first records.
+    kafka.produce(&topic, &user_events(0, 1));
+    kafka.produce(&topic, &user_events(0, 20));
+    kafka.delete_records_before(&topic, 0, 41);
+    running.send_signal("-CONT");
+    wait_until("the partition is parked", || read_log(&log).contains(PARKED));
+    let committed = kafka.committed_offsets(&run.group, &topic, 2)[0];
+    let fault = format!("no longer holds offset {committed}, at which reading continues");
+    assert!((20..41).contains(&committed) && read_log(&log).contains(&fault), "{committed}: {}", read_log(&log));
+    running.stop(&log);
+}
+
 /// Redis loses its rows, so all partitions go back to their checkpoints while the job runs. Those of one partition are
 /// damaged. The worker was reading this partition, and reads it again after the repair.
 #[test]

@@ -22,7 +22,7 @@ const ALL_PHASES: [PhaseName; 9] = [
 ];
 
 /// All legal transitions. Every other transition is illegal.
-const LEGAL_TRANSITIONS: [(PhaseName, PhaseName); 30] = [
+const LEGAL_TRANSITIONS: [(PhaseName, PhaseName); 31] = [
     (PhaseName::Assigned, PhaseName::Opening),
     (PhaseName::Assigned, PhaseName::Running),
     (PhaseName::Assigned, PhaseName::Released),
@@ -45,6 +45,7 @@ const LEGAL_TRANSITIONS: [(PhaseName, PhaseName); 30] = [
     (PhaseName::Draining, PhaseName::Released),
     (PhaseName::Draining, PhaseName::Fenced),
     (PhaseName::Draining, PhaseName::Assigned),
+    (PhaseName::Draining, PhaseName::Parked),
     (PhaseName::Fenced, PhaseName::Assigned),
     (PhaseName::Fenced, PhaseName::Released),
     (PhaseName::Opening, PhaseName::Parked),
@@ -151,7 +152,7 @@ fn the_diagram_in_architecture_md_shows_the_legal_transitions() {
 #[test]
 fn an_illegal_transition_halts_the_worker() {
     let mut tracked = tracked_partition_in(PartitionPhase::Released);
-    let illegal = tracked.start_draining(Duration::ZERO).expect_err("nothing follows");
+    let illegal = tracked.start_draining(DrainGoal::Release, Duration::ZERO).expect_err("nothing follows");
     let halt = ErrorChain(&Halt::from(illegal)).to_string();
     assert!(halt.contains("partition 3 cannot change from phase released to phase draining"), "{halt}");
 }
@@ -162,7 +163,7 @@ fn a_snapshot_goes_on_while_its_partition_is_drained() {
     let now = Duration::ZERO;
     tracked.start_snapshot(sample_snapshot(), now).expect("running");
     assert!(tracked.has_snapshot_in_stage(SnapshotStage::Saving) && tracked.running_partition_mut().is_some());
-    tracked.start_draining(now).expect("snapshotting");
+    tracked.start_draining(DrainGoal::Release, now).expect("snapshotting");
     assert!(tracked.has_snapshot_in_stage(SnapshotStage::Saving) && tracked.running_partition_mut().is_none());
     assert_eq!(tracked.end_snapshot(now).expect("draining").map(|ended| ended.cut_offset), Some(7));
     assert_eq!(tracked.phase.name(), PhaseName::Draining);
