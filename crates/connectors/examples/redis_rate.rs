@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 use windrow_connectors::redis::{RedisSink, RedisWriter, RedisWriterSettings};
 use windrow_core::{Event, EventTime, LateEvent, Row, Shard, ShardOutput, Value};
 use windrow_engine::{
-    FenceToken, MissingRowsPolicy, Partition, PartitionClaim, RowFence, Sink, StopSignal, ViewRowCount,
+    FenceToken, MissingRowsPolicy, OpeningAbandonment, Partition, PartitionClaim, RowFence, Sink, StopSignal,
+    ViewRowCount,
 };
 use windrow_spec::{Pipeline, RowAcknowledgement, SinkSpec};
 
@@ -133,14 +134,17 @@ fn main() -> Result<(), Box<dyn Error>> {
             row_numbering_fingerprint: EPOCH,
             last_row_number: 0,
         }];
-        writer.create_fence_claimer().claim_partition(&PartitionClaim {
-            partition,
-            epoch: EPOCH,
-            row_counts: counts,
-            checkpoint_rows: Vec::new(),
-            read_position: None,
-            missing_rows: MissingRowsPolicy::GrantClaim,
-        })?;
+        writer.create_fence_claimer().claim_partition(
+            &PartitionClaim {
+                partition,
+                epoch: EPOCH,
+                row_counts: counts,
+                checkpoint_rows: Vec::new(),
+                read_position: None,
+                missing_rows: MissingRowsPolicy::GrantClaim,
+            },
+            &OpeningAbandonment::default(),
+        )?;
     }
     let mut sink = writer.create_worker_sink();
     let (own, server, began) = (own_cpu()?, server_cpu(&mut client)?, Instant::now());

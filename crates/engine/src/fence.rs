@@ -13,7 +13,7 @@
 
 use crate::identifiers::{Epoch, FenceToken, Partition};
 use crate::row_counts::{CountedRows, ViewRowCount};
-use crate::{Halt, LogPosition};
+use crate::{Halt, LogPosition, OpeningAbandonment};
 
 /// A worker's request to become the only writer of a partition's rows.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -83,9 +83,9 @@ pub trait RowFence: Send + Sync {
     /// again.
     ///
     /// # Errors
-    /// When the row store has a fault that no retry resolves. Also when a stop is requested while the row store is
-    /// unreachable.
-    fn claim_partition(&self, claim: &PartitionClaim) -> Result<ClaimOutcome, Halt>;
+    /// When the row store has a fault that no retry resolves. Also when a stop is requested or the opening is abandoned
+    /// while the row store is unreachable. A claim that was not sent by then is never sent.
+    fn claim_partition(&self, claim: &PartitionClaim, abandonment: &OpeningAbandonment) -> Result<ClaimOutcome, Halt>;
 }
 
 /// Grants every claim. Output to a file or to the terminal uses this fence, because only this process writes it.
@@ -93,7 +93,7 @@ pub trait RowFence: Send + Sync {
 pub struct NoRowFence;
 
 impl RowFence for NoRowFence {
-    fn claim_partition(&self, claim: &PartitionClaim) -> Result<ClaimOutcome, Halt> {
+    fn claim_partition(&self, claim: &PartitionClaim, _: &OpeningAbandonment) -> Result<ClaimOutcome, Halt> {
         Ok(ClaimOutcome::Granted(GrantedClaim {
             last_written_row_number_by_view: claim.row_counts.iter().map(|count| count.last_row_number).collect(),
             read_position: claim.read_position,

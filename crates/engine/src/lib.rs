@@ -91,6 +91,7 @@
 //! | `checkpoint/snapshot_limits.rs` | how many bytes of a snapshot are saved, cut and waiting |
 //! | `checkpoint/state_object.rs` | the format of state objects, with its version |
 //! | `checkpoint/store.rs` | the interface to the checkpoint store |
+//! | `checkpoint/store_findings.rs` | whether a fault of the store concerns one partition or all; what else is known of it |
 //! | `checkpoint/store_probe.rs` | finds out when the store answers again |
 //! | `checkpoint/store_retry.rs` | retries while the store is unreachable, until a stop or the end of the opening |
 //! | `checkpoint/take_savepoint.rs` | taking a savepoint |
@@ -138,6 +139,7 @@
 //! | `log_history.rs` | whether the log still holds the records before a position |
 //! | `log_position.rs` | positions and ranges of offsets in a log |
 //! | `fence.rs` | the interface to the fence of a row store |
+//! | `opening_abandonment.rs` | whether a worker no longer waits for the opening of a partition |
 //! | `row_counts.rs` | counts of rows, and which rows a row store lacks |
 //! | `dead_letters.rs` | the interface to dead letters, and what a dead letter contains |
 //! | `clock.rs` | the interface to time; the engine's only access to the clocks |
@@ -235,6 +237,7 @@ mod log_position;
 mod manual_clock;
 mod message_channel;
 mod metrics;
+mod opening_abandonment;
 mod record_key;
 mod retry_backoff;
 mod row_counts;
@@ -266,6 +269,7 @@ pub use metrics::{
     ParkedPartition, ParkedPartitions, PartitionStatus, PartitionStatuses, RecentEvents, RestoreRecord, TimelineMark,
     TimelineMarkKind, TruncatedBytes, ViewMetrics, WorkerMetrics, WorkerTimeUse,
 };
+pub use opening_abandonment::OpeningAbandonment;
 pub use record_key::RecordPlacementRules;
 pub use retry_backoff::RetryBackoff;
 pub use row_counts::{CountedRows, ViewRowCount};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use windrow_engine::{ClaimOutcome, Halt, PartitionClaim, RowFence, StopSignal};
+use windrow_engine::{ClaimOutcome, Halt, OpeningAbandonment, PartitionClaim, RowFence, StopSignal};
 
 use super::delivery::queue::WriteQueue;
 
@@ -21,7 +21,7 @@ impl RedisFenceClaimer {
 }
 
 impl RowFence for RedisFenceClaimer {
-    fn claim_partition(&self, claim: &PartitionClaim) -> Result<ClaimOutcome, Halt> {
-        self.queue.queue_claim_and_wait(claim.clone(), &self.stop)
+    fn claim_partition(&self, claim: &PartitionClaim, abandonment: &OpeningAbandonment) -> Result<ClaimOutcome, Halt> {
+        self.queue.queue_claim_and_wait(claim.clone(), &self.stop, abandonment)
     }
 }

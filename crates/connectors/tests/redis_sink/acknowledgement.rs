@@ -9,7 +9,9 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use windrow_connectors::redis::{RedisSink, RedisWriter};
 use windrow_engine::halt::ErrorChain;
-use windrow_engine::{FlushTicket, Halt, MissingRowsPolicy, PartitionClaim, RowFence, Sink, StopSignal};
+use windrow_engine::{
+    FlushTicket, Halt, MissingRowsPolicy, OpeningAbandonment, PartitionClaim, RowFence, Sink, StopSignal,
+};
 use windrow_spec::{Pipeline, RowAcknowledgement, SinkSpec};
 
 use crate::feed::{
@@ -106,7 +108,7 @@ fn a_claim_is_granted_once_a_replica_has_the_rows_that_it_counts() {
     let claimed = thread::spawn(move || {
         let claim: PartitionClaim =
             PartitionClaim { missing_rows: MissingRowsPolicy::RefuseClaim, ..new_claim(0, 2, &[("latest", 1, 0)]) };
-        claimer.claim_partition(&claim).expect("an answer")
+        claimer.claim_partition(&claim, &OpeningAbandonment::default()).expect("an answer")
     });
     await_reason(&next, "0 of 1 replicas have them");
     run_command(&mut master.connect(), "CLIENT KILL TYPE normal SKIPME yes");

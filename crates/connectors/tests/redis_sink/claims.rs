@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use redis::Connection;
 use windrow_connectors::redis::RedisWriterSettings;
 use windrow_engine::halt::{NoAnswerReason, OutputFault, ServiceRefusal, UnreachableService};
-use windrow_engine::{ClaimOutcome, Halt, MissingRowsPolicy, PartitionClaim, RowFence, Sink, StopSignal};
+use windrow_engine::{
+    ClaimOutcome, Halt, MissingRowsPolicy, OpeningAbandonment, PartitionClaim, RowFence, Sink, StopSignal,
+};
 use windrow_test_support::HANG_TIMEOUT;
 
 use crate::feed::{
@@ -89,7 +91,9 @@ fn a_fence_nobody_can_read_halts_with_the_way_out() {
         run_command(&mut client, &format!("DEL {KEY}"));
         redis::cmd(spoil[0]).arg(&spoil[1..]).exec(&mut client).expect("spoilt");
 
-        let claim = claimed.create_fence_claimer().claim_partition(&new_claim(0, 2, &[("latest", 1, 0)]));
+        let claim = claimed
+            .create_fence_claimer()
+            .claim_partition(&new_claim(0, 2, &[("latest", 1, 0)]), &OpeningAbandonment::default());
         let mut sink = writing.create_worker_sink();
         RowFeed::new(&pipeline()).write_round(&mut sink, [("u", only_count(1))]);
         // The writer may have halted before the flush.
@@ -184,6 +188,32 @@ fn is_stopped_claim(ended: &Result<ClaimOutcome, Halt>) -> bool {
     matches!(fault, UnreachableService::UnansweredClaim { partition: 0, end: NoAnswerReason::Stopped })
 }
 
+/// The worker may then open the partition again, or leave the group, so nothing waits for the claim any more.
+#[test]
+fn an_abandoned_opening_ends_its_claim() {
+    let (server, pipeline, abandonment) = (RedisServer::start(&[]), pipeline(), OpeningAbandonment::default());
+    let settings = RedisWriterSettings { response_timeout: HANG_TIMEOUT, ..settings() };
+    let writer = start_writer(&server.url(), &pipeline, settings, StopSignal::default()).expect("a writer");
+    server.signal("STOP");
+    let claim = |epoch| new_claim(0, epoch, &[("latest", 1, 0)]);
+    thread::scope(|scope| {
+        let claiming = scope.spawn(|| writer.create_fence_claimer().claim_partition(&claim(1), &abandonment));
+        thread::sleep(Duration::from_millis(300));
+        assert!(!claiming.is_finished());
+        let began = Instant::now();
+        abandonment.abandon();
+        let ended = claiming.join().expect("no panic");
+        assert!(is_stopped_claim(&ended), "{ended:?}");
+        assert!(began.elapsed() < HANG_TIMEOUT / 2, "only after {:?}", began.elapsed());
+        // A claim that is queued behind it is abandoned before it is sent, so it is never sent.
+        let queued = writer.create_fence_claimer().claim_partition(&claim(50), &abandonment);
+        assert!(is_stopped_claim(&queued), "{queued:?}");
+    });
+    server.signal("CONT");
+    let granted = writer.create_fence_claimer().claim_partition(&claim(2), &OpeningAbandonment::default());
+    assert!(matches!(granted, Ok(ClaimOutcome::Granted(_))), "epoch 50 was never claimed: {granted:?}");
+}
+
 #[test]
 fn a_stop_ends_a_claim() {
     let (server, pipeline) = (RedisServer::start(&[]), pipeline());
@@ -192,8 +222,11 @@ fn a_stop_ends_a_claim() {
     let writer = start_writer(&server.url(), &pipeline, settings, stop.clone()).expect("a writer");
     server.signal("STOP");
     thread::scope(|scope| {
-        let claiming =
-            scope.spawn(|| writer.create_fence_claimer().claim_partition(&new_claim(0, 1, &[("latest", 1, 0)])));
+        let claiming = scope.spawn(|| {
+            writer
+                .create_fence_claimer()
+                .claim_partition(&new_claim(0, 1, &[("latest", 1, 0)]), &OpeningAbandonment::default())
+        });
         thread::sleep(Duration::from_millis(300));
         assert!(!claiming.is_finished());
         let began = Instant::now();
@@ -205,6 +238,8 @@ fn a_stop_ends_a_claim() {
     server.signal("CONT");
     // Closing does not wait for an abandoned claim.
     assert_eq!(writer.close(Duration::from_secs(20)), windrow_connectors::redis::WriterCloseOutcome::Drained);
-    let ended = writer.create_fence_claimer().claim_partition(&new_claim(0, 2, &[("latest", 1, 0)]));
+    let ended = writer
+        .create_fence_claimer()
+        .claim_partition(&new_claim(0, 2, &[("latest", 1, 0)]), &OpeningAbandonment::default());
     assert!(matches!(ended, Err(Halt::Unreachable(UnreachableService::UnansweredClaim { .. }))), "{ended:?}");
 }

@@ -6,7 +6,7 @@ use windrow_connectors::redis::{RedisSink, RedisWriter, RedisWriterSettings};
 use windrow_core::{Event, EventTime, Row, Shard, ShardOutput, Value};
 use windrow_engine::{
     ClaimOutcome, CountedRows, Epoch, FenceToken, FlushTicket, GrantedClaim, Halt, LogPosition, MissingRowsPolicy,
-    Partition, PartitionClaim, RowFence, Sink, StopSignal, TriggerRecord, ViewRowCount,
+    OpeningAbandonment, Partition, PartitionClaim, RowFence, Sink, StopSignal, TriggerRecord, ViewRowCount,
 };
 use windrow_spec::{Pipeline, SinkSpec};
 
@@ -134,7 +134,7 @@ pub(crate) fn new_claim(partition: Partition, epoch: Epoch, counts: &[(&str, Epo
 }
 
 pub(crate) fn claim(writer: &RedisWriter, claim: &PartitionClaim) -> ClaimOutcome {
-    writer.create_fence_claimer().claim_partition(claim).expect("an answer")
+    writer.create_fence_claimer().claim_partition(claim, &OpeningAbandonment::default()).expect("an answer")
 }
 
 /// The values of one event beside its user: `count`, `price`, `kind`, `flag`.

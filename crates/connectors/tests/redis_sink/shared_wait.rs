@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use redis::Connection;
 use windrow_connectors::redis::{RedisSink, RedisWriter, RedisWriterSettings};
-use windrow_engine::{ClaimOutcome, FenceToken, FlushTicket, LostPartition, PartitionLossReason, RowFence, Sink};
+use windrow_engine::{
+    ClaimOutcome, FenceToken, FlushTicket, LostPartition, OpeningAbandonment, PartitionLossReason, RowFence, Sink,
+};
 use windrow_spec::Pipeline;
 
 use crate::acknowledgement::{NEWER_SERVER_VARIABLE, await_link, pipeline_with, start_master, start_replica};
@@ -101,7 +103,9 @@ fn queued_claims_share_one_wait() {
     let claims: Vec<_> = (1..=16)
         .map(|partition| {
             let claimer = writer.create_fence_claimer();
-            thread::spawn(move || claimer.claim_partition(&new_claim(partition, 1, &[("latest", 1, 0)])))
+            thread::spawn(move || {
+                claimer.claim_partition(&new_claim(partition, 1, &[("latest", 1, 0)]), &OpeningAbandonment::default())
+            })
         })
         .collect();
     // The claims enter the queue meanwhile.
@@ -212,7 +216,9 @@ fn a_failover_amid_the_wait_acknowledges_no_row_without_its_loss() {
     run_command(&mut promoted.connect(), "SAVE");
     let tickets = write_unacknowledged(&master, &mut sink, &mut feed);
     let claimer = writer.create_fence_claimer();
-    let claimed = thread::spawn(move || claimer.claim_partition(&new_claim(2, 1, &[("latest", 1, 0)])));
+    let claimed = thread::spawn(move || {
+        claimer.claim_partition(&new_claim(2, 1, &[("latest", 1, 0)]), &OpeningAbandonment::default())
+    });
     let mut client = master.connect();
     eventually("the claim in the master", || {
         let fence: Option<String> = redis::cmd("GET").arg("windrow:fence:test:test:2").query(&mut client).expect("GET");

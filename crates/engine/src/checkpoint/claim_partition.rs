@@ -104,7 +104,7 @@ pub(super) fn claim_partition_at_fence(
             read_position: opening.read_position(start_offset),
             missing_rows: opening.missing_rows_policy,
         };
-        let stored = match config.row_fence.claim_partition(&claim)? {
+        let stored = match config.row_fence.claim_partition(&claim, retry.abandonment)? {
             ClaimOutcome::Granted(GrantedClaim { last_written_row_number_by_view, read_position }) => {
                 let mut written_and_counted = last_written_row_number_by_view.iter().zip(&claim.row_counts);
                 let skips_rows = written_and_counted.any(|(written, counted)| *written > counted.last_row_number);
@@ -190,7 +190,7 @@ fn verify_refusing_fence_is_gone(
         read_position: opening.read_position(start_offset),
         missing_rows: MissingRowsPolicy::GrantClaim,
     };
-    if let ClaimOutcome::Stale(stored) = config.row_fence.claim_partition(&claim)? {
+    if let ClaimOutcome::Stale(stored) = config.row_fence.claim_partition(&claim, retry.abandonment)? {
         epoch_claim::withdraw_claim(store, partition, opening.epoch, stored);
         return Err(
             DamagedState::MissingCheckpoint { place: store.place().to_owned(), partition, epoch: stored }.into()

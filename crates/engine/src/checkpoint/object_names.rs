@@ -9,6 +9,7 @@
 //! savepoint/ID/partition-3                            the confirmation that partition 3 is in savepoint ID
 //! savepoint/ID/parked-3                               partition 3 is parked, so savepoint ID fails
 //! savepoints/ID/…                                     the default folder of savepoint ID
+//! store-probe                                         a worker probes whether the store answers, and deletes this object
 //! instances/…                                         the reports of instances, which the web server writes
 //! ```
 //!
@@ -22,6 +23,8 @@ use crate::identifiers::{Epoch, Partition};
 
 /// The name of the object that requests a savepoint.
 pub(crate) const SAVEPOINT_REQUEST_OBJECT: &str = "savepoint/request";
+/// The name of the object with which workers find out whether the store answers. Several processes may create and delete it.
+pub(crate) const STORE_PROBE_OBJECT: &str = "store-probe";
 /// The name of the object that lists the partitions of a savepoint. The object is created after all other objects of
 /// the savepoint, so it marks the savepoint as complete.
 pub(crate) const SAVEPOINT_SUMMARY_OBJECT: &str = "savepoint";

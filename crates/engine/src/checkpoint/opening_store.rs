@@ -6,28 +6,13 @@
 //! not followed by a claim of a partition that another worker owns by then.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
 use super::store::{CheckpointStore, ListedObject, StoreFault};
-use crate::Clock;
 use crate::halt::share_error;
-
-/// Whether a worker has abandoned an opening. Clones share the flag.
-#[derive(Clone, Debug, Default)]
-pub(super) struct OpeningAbandonment(Arc<AtomicBool>);
-
-impl OpeningAbandonment {
-    pub(super) fn abandon(&self) {
-        self.0.store(true, Ordering::Release);
-    }
-
-    pub(super) fn is_abandoned(&self) -> bool {
-        self.0.load(Ordering::Acquire)
-    }
-}
+use crate::{Clock, OpeningAbandonment};
 
 /// The monotonic time at which a store last answered. Clones share the time.
 #[derive(Clone, Debug, Default)]

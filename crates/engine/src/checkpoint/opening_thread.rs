@@ -12,11 +12,10 @@ use super::claim_partition::{FenceClaimOutcome, claim_epoch_and_restore, claim_p
 use super::config::CheckpointConfig;
 use super::opened_partition::RestoredPartition;
 use super::opening_messages::{OpeningAnswer, OpeningCommand};
-use super::opening_store::OpeningAbandonment;
 use super::restore_behind_truncation::restore_behind_truncation;
 use super::store_retry::StoreRetry;
 use crate::message_channel::{MessageReceiver, MessageSender};
-use crate::{Clock, Halt, JobDefinition, Partition, StopSignal, WorkerMetrics};
+use crate::{Clock, Halt, JobDefinition, OpeningAbandonment, Partition, StopSignal, WorkerMetrics};
 
 pub(super) struct OpeningThread {
     pub(super) partition: Partition,

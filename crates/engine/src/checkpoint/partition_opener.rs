@@ -15,13 +15,15 @@ use tracing::warn;
 
 use super::config::{CheckpointConfig, RestoreSource};
 use super::opening_messages::{OpeningAnswer, OpeningCommand};
-use super::opening_store::{LastStoreAnswer, OpeningAbandonment, OpeningStore};
+use super::opening_store::{LastStoreAnswer, OpeningStore};
 use super::opening_thread::OpeningThread;
 use super::store::CheckpointStore;
 use super::store_probe::{StoreProbe, StoreProbeThread};
 use crate::halt::CheckpointStoreFault;
 use crate::message_channel::{ChannelClosed, MessageReceiver, MessageSender, message_channel};
-use crate::{Clock, Halt, JobDefinition, Partition, StopSignal, ThreadBody, ThreadSpawner, WorkerMetrics};
+use crate::{
+    Clock, Halt, JobDefinition, OpeningAbandonment, Partition, StopSignal, ThreadBody, ThreadSpawner, WorkerMetrics,
+};
 
 const THREAD_NAME: &str = "opening";
 const PROBE_THREAD_NAME: &str = "store-probe";
@@ -131,6 +133,7 @@ impl PartitionOpener {
         let thread = StoreProbeThread {
             partition,
             config: self.config_until_abandoned(&abandonment, &LastStoreAnswer::default()),
+            cleanup_store: Arc::clone(&self.config.checkpoint_store),
             clock: Arc::clone(&self.clock),
             stop_signal: self.stop_signal.clone(),
             abandonment: abandonment.clone(),

@@ -2,22 +2,24 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
-use std::time::Duration;
+
+use tracing::debug;
 
 use super::config::CheckpointConfig;
-use super::epoch_claim;
-use super::opening_store::OpeningAbandonment;
+use super::object_names::{self, STORE_PROBE_OBJECT};
+use super::store::{CheckpointStore, StoreFault};
 use super::store_retry::StoreRetry;
+use crate::fault_class::FaultClass;
 use crate::message_channel::{MessageReceiver, MessageSender};
-use crate::{Clock, Partition, StopSignal};
-
-/// The pause after the store has refused a call. An operator may mend it.
-const REFUSED_CALL_PAUSE: Duration = Duration::from_secs(5);
+use crate::{Clock, Halt, OpeningAbandonment, Partition, StopSignal};
 
 /// A thread that calls the store until it answers.
 pub(super) struct StoreProbeThread {
     pub(super) partition: Partition,
+    /// The settings of checkpoints, with a store that begins no further call after the probe is abandoned.
     pub(super) config: CheckpointConfig,
+    /// The store in which the thread deletes its object, also after the probe is abandoned.
+    pub(super) cleanup_store: Arc<dyn CheckpointStore>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) stop_signal: StopSignal,
     pub(super) abandonment: OpeningAbandonment,
@@ -25,24 +27,43 @@ pub(super) struct StoreProbeThread {
 }
 
 impl StoreProbeThread {
-    /// Lists the epochs of a partition, which is the first call of an opening, until the store answers. A store that refuses
-    /// the call does not answer: then the worker could open no partition either.
+    /// Makes each kind of call that an opening needs, until the store has answered all of them. Then reports it, and deletes
+    /// the object of the probe.
     pub(super) fn await_answer(self) {
+        if self.await_answer_to_each_call().is_ok() {
+            // The worker may have ended.
+            let _ = self.answer.send(());
+        }
+        if let Err(fault) = self.cleanup_store.delete_objects(&[STORE_PROBE_OBJECT.to_owned()]) {
+            debug!(%fault, "the object of a probe cannot be deleted; the next probe deletes it");
+        }
+    }
+
+    /// Lists the epochs of a partition, creates an object and reads it.
+    ///
+    /// # Errors
+    /// When a stop was requested or the probe was abandoned.
+    fn await_answer_to_each_call(&self) -> Result<(), Halt> {
+        let store = &*self.config.checkpoint_store;
+        let content = || self.config.process_name.clone().into_bytes();
+        self.await_answer_to(|| store.list_objects(&object_names::epochs_folder(self.partition)))?;
+        self.await_answer_to(|| store.create_object(STORE_PROBE_OBJECT, content()))?;
+        self.await_answer_to(|| store.read_object(STORE_PROBE_OBJECT))
+    }
+
+    /// Repeats `call` while the store does not answer. A refusal is an answer: the worker then joins its group, and an opening
+    /// finds and reports the fault.
+    fn await_answer_to<T>(&self, mut call: impl FnMut() -> Result<T, StoreFault>) -> Result<(), Halt> {
         let retry = StoreRetry {
             checkpoint_config: &self.config,
             clock: &*self.clock,
             stop_signal: &self.stop_signal,
             abandonment: &self.abandonment,
         };
-        let list_epochs = || epoch_claim::read_largest_epoch(&*self.config.checkpoint_store, self.partition);
-        while retry.retry_while_unreachable(list_epochs).is_err() {
-            if self.stop_signal.is_requested() || self.abandonment.is_abandoned() {
-                return;
-            }
-            self.clock.sleep(REFUSED_CALL_PAUSE);
-        }
-        // The worker may have ended.
-        let _ = self.answer.send(());
+        retry.retry_while_unreachable(|| match call() {
+            Err(fault) if fault.fault_class() == FaultClass::Transient => Err(fault),
+            _ => Ok(()),
+        })
     }
 }
 

@@ -6,10 +6,12 @@ use std::time::Duration;
 use tracing::warn;
 
 use super::config::CheckpointConfig;
-use super::opening_store::OpeningAbandonment;
 use super::store::StoreFault;
 use crate::halt::{CheckpointStoreFault, UnreachableService, share_error};
-use crate::{Clock, FaultClass, Halt, HeldOffsets, LogHistoryFault, LogPosition, Partition, RetryBackoff, StopSignal};
+use crate::{
+    Clock, FaultClass, Halt, HeldOffsets, LogHistoryFault, LogPosition, OpeningAbandonment, Partition, RetryBackoff,
+    StopSignal,
+};
 
 const SHORTEST_RETRY_DELAY: Duration = Duration::from_millis(200);
 const LONGEST_RETRY_DELAY: Duration = Duration::from_secs(5);

@@ -49,9 +49,11 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         self.start_openings(now)
     }
 
-    /// Returns whether a partition is being opened.
-    pub(super) fn is_opening_partition(&self) -> bool {
-        self.partitions.values().any(|tracked| tracked.partition_opening().is_some())
+    /// Returns how long the newest step of an opening has taken so far; `None` if no partition is being opened.
+    pub(super) fn newest_opening_step_duration(&self) -> Option<Duration> {
+        let now = self.clock.monotonic_now();
+        let opening = self.partitions.values().filter(|tracked| tracked.partition_opening().is_some());
+        opening.map(|tracked| tracked.time_in_phase(now)).min()
     }
 
     fn receive_opening_answers(&self) -> Result<Vec<(Partition, OpeningAnswer)>, Halt> {

@@ -292,6 +292,11 @@ impl TrackedPartition {
         &self.phase
     }
 
+    /// Returns how long the partition has been in its phase at the monotonic time `now`.
+    pub(super) fn time_in_phase(&self, now: Duration) -> Duration {
+        now.saturating_sub(self.phase_entered_at)
+    }
+
     /// Moves the partition to the phase `to`. No other function changes the phase. `build` converts the old phase into
     /// the new phase and a result, which this function returns.
     ///
@@ -310,7 +315,7 @@ impl TrackedPartition {
         let (phase, rest) = build(std::mem::replace(&mut self.phase, PartitionPhase::Released));
         debug_assert_eq!(phase.name(), to, "the new phase is not the requested phase");
         self.phase = phase;
-        let duration_ms = now.saturating_sub(self.phase_entered_at).as_millis();
+        let duration_ms = self.time_in_phase(now).as_millis();
         self.phase_entered_at = now;
         debug!(partition = self.partition, %from, %to, duration_ms, "partition phase changed");
         Ok(rest)

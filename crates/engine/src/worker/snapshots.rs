@@ -32,9 +32,12 @@ use crate::{
 const SAVEPOINT_RETRY_DELAY: Duration = Duration::from_secs(5);
 /// The maximum time that a poll waits for records while neither a snapshot nor an opening is in progress.
 const POLL_TIMEOUT: Duration = Duration::from_millis(50);
-/// The maximum time that a poll waits for records while a snapshot waits for the row store or the checkpoint thread, or
-/// an opening waits for its thread.
+/// The maximum time that a poll waits for records while a snapshot waits for the row store or the checkpoint thread. Also
+/// the shortest such time while an opening waits for its thread.
 const POLL_TIMEOUT_DURING_SNAPSHOT: Duration = Duration::from_millis(5);
+/// A poll waits at most for this share of the time that the newest step of an opening has taken. So it makes an opening
+/// little longer, and an opening that hangs does not keep the worker busy.
+const OPENING_POLL_DIVISOR: u32 = 20;
 
 impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output, Rejects> {
     /// Returns the maximum time for which the next poll waits for records. This time is short while a snapshot or an
@@ -42,7 +45,10 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
     pub(super) fn choose_poll_timeout(&self) -> Duration {
         let mut snapshots = self.partitions.values().filter_map(TrackedPartition::active_snapshot).peekable();
         if snapshots.peek().is_none() {
-            if self.is_opening_partition() { POLL_TIMEOUT_DURING_SNAPSHOT } else { POLL_TIMEOUT }
+            let step = self.newest_opening_step_duration();
+            step.map_or(POLL_TIMEOUT, |step| {
+                (step / OPENING_POLL_DIVISOR).clamp(POLL_TIMEOUT_DURING_SNAPSHOT, POLL_TIMEOUT)
+            })
         } else if snapshots.any(|snapshot| snapshot.stage == SnapshotStage::Saving && self.has_room_for(snapshot)) {
             Duration::ZERO
         } else {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use windrow_core::EventTime;
 use windrow_engine::{
-    CheckpointConfig, ClaimOutcome, Halt, MissingRowsPolicy, MissingRowsRecord, Offset, PartitionClaim, RowFence,
-    StopSignal, WorkerMetrics, WorkerOutcome,
+    CheckpointConfig, ClaimOutcome, Halt, MissingRowsPolicy, MissingRowsRecord, Offset, OpeningAbandonment,
+    PartitionClaim, RowFence, StopSignal, WorkerMetrics, WorkerOutcome,
 };
 
 use crate::conformance::{assert_answers, assert_same_rows};
@@ -144,11 +144,11 @@ struct StopAtAcceptedLoss {
 }
 
 impl RowFence for StopAtAcceptedLoss {
-    fn claim_partition(&self, claim: &PartitionClaim) -> Result<ClaimOutcome, Halt> {
+    fn claim_partition(&self, claim: &PartitionClaim, abandonment: &OpeningAbandonment) -> Result<ClaimOutcome, Halt> {
         if claim.missing_rows == MissingRowsPolicy::GrantClaim {
             self.stop.request();
         }
-        self.rows.claim_partition(claim)
+        self.rows.claim_partition(claim, abandonment)
     }
 }
 

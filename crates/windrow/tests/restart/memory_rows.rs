@@ -9,8 +9,8 @@ use parking_lot::Mutex;
 use windrow_connectors::file::JsonLinesSink;
 use windrow_core::{FeatureView, Row, Window};
 use windrow_engine::{
-    ClaimOutcome, Epoch, FenceToken, FlushTicket, GrantedClaim, Halt, LostPartition, MissingRowsPolicy, Partition,
-    PartitionClaim, PartitionLossReason, RowFence, Sink, ViewRowCount,
+    ClaimOutcome, Epoch, FenceToken, FlushTicket, GrantedClaim, Halt, LostPartition, MissingRowsPolicy,
+    OpeningAbandonment, Partition, PartitionClaim, PartitionLossReason, RowFence, Sink, ViewRowCount,
 };
 
 /// The rows and fences that all workers share.
@@ -87,7 +87,7 @@ impl Write for JsonLineWriter {
 }
 
 impl RowFence for MemoryRowStore {
-    fn claim_partition(&self, claim: &PartitionClaim) -> Result<ClaimOutcome, Halt> {
+    fn claim_partition(&self, claim: &PartitionClaim, _: &OpeningAbandonment) -> Result<ClaimOutcome, Halt> {
         let mut state = self.0.lock();
         let stored = state.fences.get(&claim.partition);
         if let Some((epoch, _)) = stored

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use serde_json::Value;
-use windrow_engine::{CheckpointConfig, ClaimOutcome, Halt, Offset, PartitionClaim, RowFence};
+use windrow_engine::{CheckpointConfig, ClaimOutcome, Halt, Offset, OpeningAbandonment, PartitionClaim, RowFence};
 
 use crate::conformance_cases::{ConformanceCase, read_conformance_case};
 use crate::job::JobSetup;
@@ -136,14 +136,14 @@ struct CutDuringClaim {
 }
 
 impl RowFence for CutDuringClaim {
-    fn claim_partition(&self, claim: &PartitionClaim) -> Result<ClaimOutcome, Halt> {
+    fn claim_partition(&self, claim: &PartitionClaim, abandonment: &OpeningAbandonment) -> Result<ClaimOutcome, Halt> {
         if let Some(cut_log) = self.cut_log.lock().take() {
             *self.shorter_log.lock() = Some(cut_log);
             while self.shorter_log.lock().is_some() {
                 thread::sleep(Duration::from_millis(1));
             }
         }
-        self.rows.claim_partition(claim)
+        self.rows.claim_partition(claim, abandonment)
     }
 }
 

@@ -13,7 +13,8 @@ use std::time::Duration;
 use parking_lot::{Mutex, MutexGuard};
 use windrow_engine::halt::{NoAnswerReason, UnreachableService};
 use windrow_engine::{
-    ClaimOutcome, Clock, Counter, Halt, LostPartition, PartitionClaim, RefusedRow, StopSignal, Wakeup,
+    ClaimOutcome, Clock, Counter, Halt, LostPartition, OpeningAbandonment, PartitionClaim, RefusedRow, StopSignal,
+    Wakeup,
 };
 
 use super::transaction::BatchWriteOutcome;
@@ -183,9 +184,14 @@ impl WriteQueue {
         Ok(())
     }
 
-    /// Queues a claim for the writer thread. Then waits until the outcome is known, a stop is requested, or the writer
-    /// has ended.
-    pub(crate) fn queue_claim_and_wait(&self, claim: PartitionClaim, stop: &StopSignal) -> Result<ClaimOutcome, Halt> {
+    /// Queues a claim for the writer thread. Then waits until the outcome is known, a stop is requested, the opening is
+    /// abandoned, or the writer has ended.
+    pub(crate) fn queue_claim_and_wait(
+        &self,
+        claim: PartitionClaim,
+        stop: &StopSignal,
+        abandonment: &OpeningAbandonment,
+    ) -> Result<ClaimOutcome, Halt> {
         let partition = claim.partition;
         let unanswered = |end| Err(UnreachableService::UnansweredClaim { partition, end }.into());
         let pending = Arc::new(PendingClaim::new(claim));
@@ -202,7 +208,7 @@ impl WriteQueue {
             if state.writer_ended {
                 return unanswered(NoAnswerReason::ThreadEnded);
             }
-            if stop.is_requested() {
+            if stop.is_requested() || abandonment.is_abandoned() {
                 pending.mark_no_longer_awaited();
                 return unanswered(NoAnswerReason::Stopped);
             }
