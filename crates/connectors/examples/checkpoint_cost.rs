@@ -204,6 +204,7 @@ fn checkpoints(store: Arc<dyn CheckpointStore>, every: Duration) -> CheckpointCo
         droppable_view_names: Default::default(),
         accepts_added_partitions: false,
         partition_fault_policy: PartitionFaultPolicy::Halt,
+        store_findings: Default::default(),
         snapshot_limits: Default::default(),
         process_name: "bench".to_owned(),
     }

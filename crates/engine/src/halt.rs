@@ -29,6 +29,9 @@ pub use state_fault::{
 pub enum FaultScope {
     /// The fault concerns one partition. The other partitions can continue.
     OnePartition,
+    /// The fault concerns one partition, or the whole checkpoint store. The fault does not show which, but the other
+    /// partitions do.
+    PartitionOrStore,
     /// The fault concerns all partitions, or no partition.
     WholeJob,
 }
@@ -87,12 +90,14 @@ impl Halt {
     #[must_use]
     pub const fn fault_scope(&self) -> FaultScope {
         match self {
-            Self::LostOffset(_)
-            | Self::DamagedState(_)
+            Self::LostOffset(_) | Self::DamagedState(DamagedState::NoReadableCheckpoint { .. }) => {
+                FaultScope::OnePartition
+            }
+            Self::DamagedState(DamagedState::MissingCheckpoint { .. })
             | Self::CheckpointStore(CheckpointStoreFault::Refused {
                 source: StoreFault::Exists | StoreFault::Failed(_) | StoreFault::Refused(_),
                 ..
-            }) => FaultScope::OnePartition,
+            }) => FaultScope::PartitionOrStore,
             Self::Input(_)
             | Self::Output(_)
             | Self::Unreachable(_)

@@ -103,6 +103,7 @@ fn create_checkpoint_config(world: &Arc<World>, instance: InstanceIndex, writer:
         droppable_view_names: BTreeSet::from([ADDED_VIEW.to_owned()]),
         accepts_added_partitions: false,
         partition_fault_policy: PartitionFaultPolicy::Park,
+        store_findings: Default::default(),
         snapshot_limits: SNAPSHOT_LIMITS,
         process_name: format!("instance {instance}, start {start_count}"),
     }

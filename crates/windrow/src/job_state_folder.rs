@@ -112,6 +112,7 @@ impl JobStateFolder {
                 PartitionFaultSetting::Park => PartitionFaultPolicy::Park,
                 PartitionFaultSetting::Halt => PartitionFaultPolicy::Halt,
             },
+            store_findings: Default::default(),
             snapshot_limits: Default::default(),
             process_name: create_process_name()?,
         })

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::savepoint_request::CurrentSavepointRequest;
 use super::snapshot_limits::SnapshotLimits;
 use super::store::CheckpointStore;
+use super::store_findings::StoreFindings;
 use crate::{Halt, LogHistory, RowFence};
 
 /// A function that returns a halt if the topic was deleted or created again after the job began, and otherwise the id of
@@ -78,6 +79,8 @@ pub struct CheckpointConfig {
     pub accepts_added_partitions: bool,
     /// What a worker does with a partition that has a fault of its own.
     pub partition_fault_policy: PartitionFaultPolicy,
+    /// What the workers of this process have found out about the store.
+    pub store_findings: StoreFindings,
     /// The bounds within which the workers save snapshots.
     pub snapshot_limits: SnapshotLimits,
     /// The unique name of this process. Windrow writes the name into epoch objects and manifests.

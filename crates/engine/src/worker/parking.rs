@@ -16,21 +16,22 @@ use std::time::Duration;
 use super::partition_phase::{DrainGoal, OpenReason, PartitionPhase, TrackedPartition};
 use super::snapshots::{DrainStep, next_drain_step};
 use super::state::Worker;
-use crate::checkpoint::{CheckpointCommand, PartitionFaultPolicy};
+use crate::checkpoint::{CheckpointCommand, PartitionFaultPolicy, StoreFaultExtent};
 use crate::halt::{FaultScope, LostOffset};
 use crate::{DeadLetterSink, Halt, Partition, Sink, Source};
 
 impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output, Rejects> {
     /// Parks `partition` because of `fault`, if `fault` concerns this partition alone and the job allows it. Does nothing
-    /// if the worker neither opens nor reads the partition.
+    /// if the worker neither opens nor reads the partition. A fault of the checkpoint store that keeps every partition of
+    /// the process from being opened concerns the whole job.
     ///
     /// # Errors
     /// Returns `fault` if the job must halt.
     pub(super) fn park_or_halt(&mut self, partition: Partition, fault: Halt) -> Result<(), Halt> {
-        let policy = self.checkpoint_config.as_ref().map(|checkpoints| checkpoints.partition_fault_policy);
-        if policy != Some(PartitionFaultPolicy::Park) || fault.fault_scope() == FaultScope::WholeJob {
-            return Err(fault);
-        }
+        let scope = fault.fault_scope();
+        let config = self.checkpoint_config.as_ref();
+        let config = config.filter(|config| config.partition_fault_policy == PartitionFaultPolicy::Park);
+        let Some(config) = config.filter(|_| scope != FaultScope::WholeJob) else { return Err(fault) };
         let Some(tracked) = self.partitions.get_mut(&partition) else { return Ok(()) };
         if let Halt::LostOffset(lost) = &fault
             && lost.has_lost_read_records()
@@ -40,10 +41,17 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         if !tracked.may_be_parked() {
             return Ok(());
         }
+        let now = self.clock.monotonic_now();
+        if scope == FaultScope::PartitionOrStore {
+            if config.store_findings.note_store_fault(partition, now) == StoreFaultExtent::WholeStore {
+                return Err(fault);
+            }
+        } else {
+            config.store_findings.note_not_open(partition, now);
+        }
         self.abandon_snapshot(partition)?;
         // A partition that was running before its restart is still being read.
         self.source.stop_partitions(&[partition])?;
-        let now = self.clock.monotonic_now();
         let Some(tracked) = self.partitions.get_mut(&partition) else { return Ok(()) };
         let retry_delay = tracked.park(now)?;
         self.event_recorder.record_partition_parked(partition, fault, retry_delay);

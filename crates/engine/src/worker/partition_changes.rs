@@ -73,7 +73,10 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
     fn reset_to_assigned(&mut self, partition: Partition, now: Duration) -> Result<(), Halt> {
         self.abandon_snapshot(partition)?;
         match self.partitions.entry(partition) {
-            Entry::Vacant(vacant) => drop(vacant.insert(TrackedPartition::new_assigned(partition, now))),
+            Entry::Vacant(vacant) => {
+                vacant.insert(TrackedPartition::new_assigned(partition, now));
+                self.checkpoint_config.iter().for_each(|config| config.store_findings.note_not_open(partition, now));
+            }
             Entry::Occupied(mut occupied) => {
                 let tracked = occupied.get_mut();
                 if tracked.partition_opening().is_none() {
@@ -130,7 +133,10 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
     /// worker had opened the partition.
     fn remove_partition(&mut self, partition: Partition, now: Duration) -> Result<Option<Box<OwnedPartition>>, Halt> {
         match self.partitions.remove(&partition) {
-            Some(mut tracked) => Ok(tracked.release(now)?),
+            Some(mut tracked) => {
+                self.checkpoint_config.iter().for_each(|config| config.store_findings.note_released(partition, now));
+                Ok(tracked.release(now)?)
+            }
             None => Ok(None),
         }
     }

@@ -178,6 +178,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
             }
             let Some(tracked) = self.partitions.get_mut(&partition) else { continue };
             tracked.start_running(owned, now)?;
+            self.checkpoint_config.iter().for_each(|config| config.store_findings.note_opened(partition, now));
             // The source may have lost records after the position was checked. A loss behind the position needs nothing.
             let lost = tracked.take_truncation();
             if let Some(held) = lost.filter(|held| start.is_none_or(|start| held.end_offset < start)) {

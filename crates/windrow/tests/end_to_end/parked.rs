@@ -11,12 +11,30 @@ use crate::support::kafka::{TestKafka, kafka_or_skip};
 use crate::support::redis::{Redis, RowsByKey, free_port};
 use crate::support::rows::{await_same_rows, last_row_per_key, rows_match};
 use crate::support::traffic::{generate_events, read_or_create_seed};
-use crate::support::windrow::{TestJob, run_replay, telling_pipeline};
-use crate::topic::{read_log, user_events};
+use crate::support::windrow::{TestJob, run_replay, set_s3_environment, shipped_pipeline, telling_pipeline};
+use crate::topic::{count_opened_partitions, read_log, user_events};
 use crate::web::send_request;
 
 /// The beginning of the log line about a parked partition.
 const PARKED: &str = "partition parked because of a fault";
+
+/// A job over a topic of two partitions, with its log and a Redis of its own.
+struct TwoPartitionJob {
+    redis: Redis,
+    topic: String,
+    run: TestJob,
+    log: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+impl TwoPartitionJob {
+    fn start_services(kafka: &TestKafka, pipeline: PathBuf) -> Self {
+        let (redis, topic) = (Redis::start(), kafka.create_unique_topic(2, &[]));
+        let folder = tempfile::tempdir().expect("a folder");
+        let run = TestJob::with_pipeline(pipeline, &kafka.brokers, &redis.url(), &topic);
+        Self { redis, topic, run, log: folder.path().join("log"), _folder: folder }
+    }
+}
 
 /// Returns the manifests of `partition` with their content.
 fn read_manifests(state: &Path, partition: i32) -> Vec<(PathBuf, Vec<u8>)> {
@@ -50,18 +68,15 @@ fn await_rows_of_partition(kafka: &TestKafka, topic: &str, partition: i32, redis
 #[test]
 fn a_partition_with_damaged_checkpoints_is_parked_until_they_are_repaired() {
     let kafka = kafka_or_skip!();
-    let redis = Redis::start();
-    let topic = kafka.create_unique_topic(2, &[]);
-    let folder = tempfile::tempdir().expect("a folder");
-    let log = folder.path().join("log");
-    let run = TestJob::with_pipeline(telling_pipeline(), &kafka.brokers, &redis.url(), &topic);
+    let job = TwoPartitionJob::start_services(&kafka, telling_pipeline());
+    let TwoPartitionJob { redis, topic, run, log, .. } = &job;
     let events = generate_events(4_000, read_or_create_seed());
-    let running = run.start(&["--workers", "1"], &log);
-    kafka.produce(&topic, &events[..3_000]);
+    let running = run.start(&["--workers", "1"], log);
+    kafka.produce(topic, &events[..3_000]);
     wait_until("the first part is in a checkpoint", || {
-        kafka.committed_offsets(&run.group, &topic, 2).iter().sum::<i64>() == 3_000
+        kafka.committed_offsets(&run.group, topic, 2).iter().sum::<i64>() == 3_000
     });
-    running.stop(&log);
+    running.stop(log);
     let manifests = read_manifests(run.state.path(), 0);
     assert!(!manifests.is_empty());
     for (path, _) in &manifests {
@@ -74,10 +89,10 @@ fn a_partition_with_damaged_checkpoints_is_parked_until_they_are_repaired() {
     }
 
     let port = free_port();
-    let running = run.start(&["--workers", "1", "--listen", &format!("127.0.0.1:{port}")], &log);
-    kafka.produce(&topic, &events[3_000..]);
-    kafka.produce(&topic, &closing_events(2));
-    await_rows_of_partition(&kafka, &topic, 1, &redis);
+    let running = run.start(&["--workers", "1", "--listen", &format!("127.0.0.1:{port}")], log);
+    kafka.produce(topic, &events[3_000..]);
+    kafka.produce(topic, &closing_events(2));
+    await_rows_of_partition(&kafka, topic, 1, redis);
     wait_until("the pages show the parked partition", || {
         get_json(port, "/api/partitions")["partitions"][0]["parked"]["fault"].is_string()
     });
@@ -100,11 +115,11 @@ fn a_partition_with_damaged_checkpoints_is_parked_until_they_are_repaired() {
     for (path, bytes) in manifests {
         std::fs::write(path, bytes).expect("written");
     }
-    let expected = replay_expected_rows(&kafka, &topic, 2, &telling_pipeline());
-    await_same_rows(&expected.contents, &redis, "after the repair");
+    let expected = replay_expected_rows(&kafka, topic, 2, &telling_pipeline());
+    await_same_rows(&expected.contents, redis, "after the repair");
     wait_until("no partition is parked", || get_json(port, "/api/partitions")["partitions"][0]["instance"].is_string());
-    running.stop(&log);
-    let log = read_log(&log);
+    running.stop(log);
+    let log = read_log(log);
     assert_eq!(log.matches(PARKED).count(), 1, "{log}");
     assert_eq!(log.matches("the fault of the parked partition is resolved").count(), 1, "{log}");
 }
@@ -113,61 +128,82 @@ fn is_about_partition_0(problem: &str) -> bool {
     problem.starts_with("Partition 0 is parked and not read: no checkpoint of partition 0 in")
 }
 
+/// A fault of the store that concerns every partition is no fault of one partition, however many workers share them.
+#[test]
+fn a_store_that_can_open_no_partition_halts_the_job() {
+    let kafka = kafka_or_skip!();
+    let mut job = TwoPartitionJob::start_services(&kafka, shipped_pipeline());
+    let TwoPartitionJob { topic, run, log, .. } = &mut job;
+    kafka.produce(topic, &user_events(0, 10));
+    kafka.produce(topic, &user_events(1, 10));
+    run.run_bounded(&[]);
+    let assert_halts = |run: &TestJob, code: i32, fault: &str| {
+        let exit_code = run.start(&["--workers", "2"], log).wait_for_exit();
+        assert_eq!(exit_code, Some(code), "{}", read_log(log));
+        assert!(read_log(log).contains(fault), "{}", read_log(log));
+    };
+
+    for entry in std::fs::read_dir(run.state.path()).expect("a folder") {
+        std::fs::remove_dir_all(entry.expect("an entry").path()).expect("removed");
+    }
+    assert_halts(run, 16, "holds no checkpoint of this partition");
+    let Ok(s3) = std::env::var("WINDROW_TEST_S3") else {
+        println!("skipped: a missing bucket needs an S3 (WINDROW_TEST_S3=http://host:port)");
+        return;
+    };
+    set_s3_environment(run, &s3);
+    run.set_override(&format!("checkpoint.store=s3://{}/state", TestKafka::generate_unique_name("missing")));
+    assert_halts(run, 17, "the checkpoint store");
+}
+
 /// Retention deletes records of one partition before the job has read them.
 #[test]
 fn a_partition_whose_offset_is_lost_is_parked() {
     let kafka = kafka_or_skip!();
-    let redis = Redis::start();
-    let topic = kafka.create_unique_topic(2, &[]);
-    let folder = tempfile::tempdir().expect("a folder");
-    let log = folder.path().join("log");
-    let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
-    kafka.produce(&topic, &user_events(0, 10));
-    kafka.produce(&topic, &user_events(1, 10));
+    let job = TwoPartitionJob::start_services(&kafka, shipped_pipeline());
+    let TwoPartitionJob { topic, run, log, .. } = &job;
+    kafka.produce(topic, &user_events(0, 10));
+    kafka.produce(topic, &user_events(1, 10));
     run.run_bounded(&[]);
-    kafka.produce(&topic, &user_events(0, 20));
-    kafka.delete_records_before(&topic, 0, 25);
+    kafka.produce(topic, &user_events(0, 20));
+    kafka.delete_records_before(topic, 0, 25);
 
-    let running = run.start(&["--workers", "1"], &log);
-    kafka.produce(&topic, &user_events(1, 20));
-    wait_until("the other partition continues", || kafka.committed_offsets(&run.group, &topic, 2) == [10, 30]);
-    wait_until("the partition is parked", || read_log(&log).contains(PARKED));
-    assert!(read_log(&log).contains("no longer holds offset 10, at which reading continues"), "{}", read_log(&log));
-    running.stop(&log);
-    assert_eq!(read_log(&log).matches(PARKED).count(), 1, "{}", read_log(&log));
-    assert_eq!(kafka.committed_offsets(&run.group, &topic, 2), [10, 30], "the parked partition stays as it is");
+    let running = run.start(&["--workers", "1"], log);
+    kafka.produce(topic, &user_events(1, 20));
+    wait_until("the other partition continues", || kafka.committed_offsets(&run.group, topic, 2) == [10, 30]);
+    wait_until("the partition is parked", || read_log(log).contains(PARKED));
+    assert!(read_log(log).contains("no longer holds offset 10, at which reading continues"), "{}", read_log(log));
+    running.stop(log);
+    assert_eq!(read_log(log).matches(PARKED).count(), 1, "{}", read_log(log));
+    assert_eq!(kafka.committed_offsets(&run.group, topic, 2), [10, 30], "the parked partition stays as it is");
 
-    let running = run.start(&["--set", "source.kafka.on_lost_offset=earliest"], &log);
-    wait_until("the partition continues", || kafka.committed_offsets(&run.group, &topic, 2) == [30, 30]);
-    running.stop(&log);
+    let running = run.start(&["--set", "source.kafka.on_lost_offset=earliest"], log);
+    wait_until("the partition continues", || kafka.committed_offsets(&run.group, topic, 2) == [30, 30]);
+    running.stop(log);
 }
 
 /// Retention deletes records that a running job has not read yet. Its last complete checkpoint is old by then.
 #[test]
 fn a_running_partition_whose_next_records_are_deleted_is_parked_after_a_last_checkpoint() {
     let kafka = kafka_or_skip!();
-    let redis = Redis::start();
-    let topic = kafka.create_unique_topic(2, &[]);
-    let folder = tempfile::tempdir().expect("a folder");
-    let log = folder.path().join("log");
-    let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
-    let mut running = run.start(&["--workers", "1", "--set", "checkpoint.every=1h"], &log);
-    let opened = || read_log(&log).matches("partition opened with empty state").count();
-    wait_until("the partitions are open", || opened() == 2);
-    kafka.produce(&topic, &user_events(0, 20));
-    let has_read_records = || ["records=20 ", "records=\"20\""].iter().any(|count| read_log(&log).contains(count));
+    let job = TwoPartitionJob::start_services(&kafka, shipped_pipeline());
+    let TwoPartitionJob { topic, run, log, .. } = &job;
+    let running = run.start(&["--workers", "1", "--set", "checkpoint.every=1h"], log);
+    wait_until("the partitions are open", || count_opened_partitions(log) == 2);
+    kafka.produce(topic, &user_events(0, 20));
+    let has_read_records = || ["records=20 ", "records=\"20\""].iter().any(|count| read_log(log).contains(count));
     wait_until("the job has read the records", has_read_records);
     running.send_signal("-STOP");
     // A fetch that waits at the broker still returns the first records.
-    kafka.produce(&topic, &user_events(0, 1));
-    kafka.produce(&topic, &user_events(0, 20));
-    kafka.delete_records_before(&topic, 0, 41);
+    kafka.produce(topic, &user_events(0, 1));
+    kafka.produce(topic, &user_events(0, 20));
+    kafka.delete_records_before(topic, 0, 41);
     running.send_signal("-CONT");
-    wait_until("the partition is parked", || read_log(&log).contains(PARKED));
-    let committed = kafka.committed_offsets(&run.group, &topic, 2)[0];
+    wait_until("the partition is parked", || read_log(log).contains(PARKED));
+    let committed = kafka.committed_offsets(&run.group, topic, 2)[0];
     let fault = format!("no longer holds offset {committed}, at which reading continues");
-    assert!((20..41).contains(&committed) && read_log(&log).contains(&fault), "{committed}: {}", read_log(&log));
-    running.stop(&log);
+    assert!((20..41).contains(&committed) && read_log(log).contains(&fault), "{committed}: {}", read_log(log));
+    running.stop(log);
 }
 
 /// Redis loses its rows, so all partitions go back to their checkpoints while the job runs. Those of one partition are
@@ -175,33 +211,30 @@ fn a_running_partition_whose_next_records_are_deleted_is_parked_after_a_last_che
 #[test]
 fn a_partition_that_cannot_go_back_while_the_job_runs_is_parked() {
     let kafka = kafka_or_skip!();
-    let redis = Redis::start();
-    let topic = kafka.create_unique_topic(2, &[]);
-    let folder = tempfile::tempdir().expect("a folder");
-    let log = folder.path().join("log");
-    let run = TestJob::with_pipeline(telling_pipeline(), &kafka.brokers, &redis.url(), &topic);
+    let job = TwoPartitionJob::start_services(&kafka, telling_pipeline());
+    let TwoPartitionJob { redis, topic, run, log, .. } = &job;
     let events = generate_events(4_000, read_or_create_seed());
-    let running = run.start(&["--workers", "1"], &log);
-    kafka.produce(&topic, &events[..2_000]);
+    let running = run.start(&["--workers", "1"], log);
+    kafka.produce(topic, &events[..2_000]);
     wait_until("the first part is in a checkpoint", || {
-        kafka.committed_offsets(&run.group, &topic, 2).iter().sum::<i64>() == 2_000
+        kafka.committed_offsets(&run.group, topic, 2).iter().sum::<i64>() == 2_000
     });
-    running.stop(&log);
+    running.stop(log);
 
-    let running = run.start(&["--workers", "1", "--set", "checkpoint.every=1h"], &log);
-    kafka.produce(&topic, &events[2_000..3_000]);
-    wait_until("the job has read the second part", || read_log(&log).contains("records=\"1,000\""));
+    let running = run.start(&["--workers", "1", "--set", "checkpoint.every=1h"], log);
+    kafka.produce(topic, &events[2_000..3_000]);
+    wait_until("the job has read the second part", || read_log(log).contains("records=\"1,000\""));
     let manifests = read_manifests(run.state.path(), 0);
     for (path, _) in &manifests {
         std::fs::write(path, "damaged").expect("written");
     }
     redis.flush_all();
-    kafka.produce(&topic, &events[3_000..]);
-    kafka.produce(&topic, &closing_events(2));
-    wait_until("the partition is parked", || read_log(&log).contains(PARKED));
+    kafka.produce(topic, &events[3_000..]);
+    kafka.produce(topic, &closing_events(2));
+    wait_until("the partition is parked", || read_log(log).contains(PARKED));
     // All events are in the window of the tally, which closes last.
     let await_tallies = |partition| {
-        let mut expected = expected_rows_of_partition(&kafka, &topic, partition);
+        let mut expected = expected_rows_of_partition(&kafka, topic, partition);
         expected.retain(|key, _| key.starts_with("tally:"));
         assert!(!expected.is_empty());
         wait_until("the tallies of the partition", || {
@@ -214,5 +247,5 @@ fn a_partition_that_cannot_go_back_while_the_job_runs_is_parked() {
         std::fs::write(path, bytes).expect("written");
     }
     await_tallies(0);
-    running.stop(&log);
+    running.stop(log);
 }

@@ -13,6 +13,11 @@ use crate::support::member::await_test_topic;
 use crate::support::redis::Redis;
 use crate::support::windrow::{RunningJob, TestJob};
 
+/// Returns how often a partition was opened, according to the log of a job.
+pub(crate) fn count_opened_partitions(log: &Path) -> usize {
+    read_log(log).lines().filter(|line| line.contains(" partition=") && line.contains("epoch=")).count()
+}
+
 pub(crate) fn read_log(log: &Path) -> String {
     std::fs::read_to_string(log).unwrap_or_default()
 }

@@ -85,6 +85,7 @@ pub(crate) fn checkpoint_config(
         droppable_view_names: Default::default(),
         accepts_added_partitions: false,
         partition_fault_policy: PartitionFaultPolicy::Halt,
+        store_findings: Default::default(),
         snapshot_limits: Default::default(),
         process_name: "kept".to_owned(),
     }

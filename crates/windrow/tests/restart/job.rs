@@ -61,6 +61,7 @@ impl JobSetup {
             droppable_view_names: Default::default(),
             accepts_added_partitions: false,
             partition_fault_policy: PartitionFaultPolicy::Halt,
+            store_findings: Default::default(),
             snapshot_limits: Default::default(),
             process_name: "test".to_owned(),
         };

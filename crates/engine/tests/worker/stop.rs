@@ -1,18 +1,16 @@
 //! A stop that is requested while records are delivered.
 
-#[path = "support/scripted_worker.rs"]
-mod scripted_worker;
-
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use windrow_core::{Aggregate, EventSchema, Feature, FeatureView, Row, WindowKind};
+use windrow_core::Row;
 use windrow_engine::{
-    CommitWait, DecodeRules, EventDecoder, Halt, JobDefinition, ManualClock, NoDeadLetterSink, PartitionOffsets,
-    PollOutcome, RecordPlacementRules, SourceRecord, StopSignal, Worker, WorkerMetrics, WorkerOutcome, WorkerParts,
+    CommitWait, Halt, ManualClock, NoDeadLetterSink, PartitionOffsets, PollOutcome, SourceRecord, StopSignal, Worker,
+    WorkerMetrics, WorkerOutcome, WorkerParts,
 };
 
-use scripted_worker::{InstantSink, RowHandler, ScriptedSource, SourceScript};
+use crate::support::scripted_worker::{InstantSink, RowHandler, ScriptedSource, SourceScript};
+use crate::support::test_job::{counting_job, record_without_key};
 
 /// Ten events of one window. A stop is requested before the event at `stop_at`; the source, which does not know of it, then
 /// says that its input has ended.
@@ -33,16 +31,7 @@ impl SourceScript for TenEvents {
                     if self.stop_at == Some(offset) {
                         self.stop.request();
                     }
-                    let payload = Some(&br#"{"user_id":"u","event_time":0}"#[..]);
-                    each(SourceRecord {
-                        partition: 0,
-                        offset,
-                        key: None,
-                        payload,
-                        timestamp_ms: None,
-                        leader_epoch: None,
-                        unreadable_reason: None,
-                    })?;
+                    each(record_without_key(0, offset, br#"{"user_id":"u","event_time":0}"#))?;
                 }
                 Ok(PollOutcome::PartitionFinished(0))
             }
@@ -67,24 +56,11 @@ impl RowHandler for CollectedRows {
 }
 
 fn run_worker(stop_at: Option<i64>) -> (WorkerOutcome, Vec<String>, Vec<PartitionOffsets>) {
-    let schema = EventSchema::new("user_id", []);
-    let count = Feature { name: "n".into(), aggregate: Aggregate::Count, condition: None, default_value: None };
-    let window = WindowKind::Sliding { size_ms: 1_000, slide_ms: 1_000 };
-    let view = FeatureView { name: "v".into(), window, features: vec![count] };
-    let job = JobDefinition {
-        views: [view].into(),
-        decoder: EventDecoder::new(DecodeRules::new(schema.clone(), "event_time")),
-        schema,
-        max_out_of_orderness_ms: 0,
-        topic: "events".into(),
-        sip_hash_key: [0; 16],
-        record_placement: RecordPlacementRules::SINGLE_PARTITION,
-    };
     let (stop, rows, committed) = (StopSignal::default(), CollectedRows::default(), Arc::default());
     let source = TenEvents { stop: stop.clone(), stop_at, polls: 0, committed: Arc::clone(&committed) };
     let metrics = WorkerMetrics::new(1);
     let mut worker = Worker::new(WorkerParts {
-        job,
+        job: counting_job(),
         source: ScriptedSource(source),
         sink: InstantSink(rows.clone()),
         dead_letter_sink: NoDeadLetterSink,

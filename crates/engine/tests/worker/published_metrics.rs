@@ -1,24 +1,22 @@
 //! What a worker publishes while it runs: late events, dead letters, the status of partitions, where its time goes.
 
-#[path = "support/scripted_worker.rs"]
-mod scripted_worker;
-
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use windrow_core::{
-    Aggregate, EventField, EventSchema, EventTime, Feature, FeatureView, FieldId, FieldType, MisplacedRecordPolicy,
-    Partitioner, Row, ViewId, WindowKind,
+    Aggregate, EventField, EventSchema, EventTime, FeatureView, FieldId, FieldType, MisplacedRecordPolicy, Partitioner,
+    Row, ViewId, WindowKind,
 };
 use windrow_engine::{
-    Clock, Counter, DeadLetterRecord, DecodeRules, EventDecoder, Halt, InputProblem, InputProblemKind, JobDefinition,
-    LogPosition, ManualClock, NoDeadLetterSink, Offset, PollOutcome, RecordPlacementRules, RefusedRow, SourceRecord,
-    StopSignal, TimelineMarkKind, TriggerRecord, TruncatedBytes, Worker, WorkerMetrics, WorkerOutcome, WorkerParts,
+    Clock, Counter, DeadLetterRecord, Halt, InputProblem, InputProblemKind, JobDefinition, LogPosition, ManualClock,
+    NoDeadLetterSink, Offset, PollOutcome, RecordPlacementRules, RefusedRow, SourceRecord, StopSignal,
+    TimelineMarkKind, TriggerRecord, TruncatedBytes, Worker, WorkerMetrics, WorkerOutcome, WorkerParts,
 };
 
-use scripted_worker::{InstantSink, RowHandler, ScriptedSource, SourceScript};
+use crate::support::scripted_worker::{InstantSink, RowHandler, ScriptedSource, SourceScript};
+use crate::support::test_job::{ONE_SECOND_WINDOW, feature, job_with_views};
 
 /// What happens next in a script.
 enum ScriptStep {
@@ -134,24 +132,11 @@ fn test_job() -> JobDefinition {
     let text_field = |name: &str| EventField { name: name.into(), field_type: FieldType::String };
     let schema = EventSchema::new("user_id", [text_field("title"), text_field("unused")]);
     let view = |name: &str, window| {
-        let feature =
-            |name: &str, aggregate| Feature { name: name.into(), aggregate, condition: None, default_value: None };
         let features = vec![feature("n", Aggregate::Count), feature("title", Aggregate::Last(FieldId(1)))];
         FeatureView { name: name.into(), window, features }
     };
-    JobDefinition {
-        views: [
-            view("second", WindowKind::Sliding { size_ms: 1_000, slide_ms: 1_000 }),
-            view("session", WindowKind::Session { gap_ms: 60_000 }),
-        ]
-        .into(),
-        decoder: EventDecoder::new(DecodeRules::new(schema.clone(), "at")),
-        schema,
-        max_out_of_orderness_ms: 10,
-        topic: "events".into(),
-        sip_hash_key: [0; 16],
-        record_placement: RecordPlacementRules::SINGLE_PARTITION,
-    }
+    let views = vec![view("second", ONE_SECOND_WINDOW), view("session", WindowKind::Session { gap_ms: 60_000 })];
+    JobDefinition { max_out_of_orderness_ms: 10, ..job_with_views(schema, "at", views) }
 }
 
 fn event_json(user: &str, at_ms: i64) -> Vec<u8> {
@@ -185,7 +170,6 @@ fn run_job(
         stop: stop.clone(),
     };
     let metrics = WorkerMetrics::new(2);
-    let said = Arc::clone(&metrics);
     let outcome = Worker::new(WorkerParts {
         job,
         source: ScriptedSource(source),
@@ -194,10 +178,10 @@ fn run_job(
         clock: Arc::new(clock),
         checkpoint_config: None,
         stop_signal: stop,
-        metrics,
+        metrics: Arc::clone(&metrics),
     })
     .run();
-    (said, outcome)
+    (metrics, outcome)
 }
 
 /// The test job over a topic of eight partitions.
@@ -211,26 +195,26 @@ fn job_of_partitions(
 
 #[test]
 fn a_late_event_is_shown_once_with_its_record_and_the_views_it_was_late_for() {
-    let said = run_worker(
+    let metrics = run_worker(
         SlowRows::default(),
         [record_step([event_json("a", 100_000), event_json("b", 50_000), event_json("c", 30_000)])],
     );
-    let late = said.recent_events.late_events();
+    let late = metrics.recent_events.late_events();
     let seen: Vec<_> = late.iter().map(|late| (&*late.entity_key, &late.late_views[..], late.offset)).collect();
     // Newest first. The one at 50 s is in time for its session only.
     assert_eq!(seen, [("c", &[ViewId(0), ViewId(1)][..], 102), ("b", &[ViewId(0)], 101)]);
     assert_eq!((late[0].event_time_ms, late[0].watermark_ms, late[0].partition), (30_000, Some(99_989), 3));
     assert_eq!(late[0].record_payload.kept_bytes, event_json("c", 30_000));
     assert!(late[0].processed_at_ms > 1_600_000_000_000, "by the wall clock: {}", late[0].processed_at_ms);
-    assert_eq!([0, 1].map(|view: usize| said.view_metrics[view].late_events.get()), [2, 1]);
+    assert_eq!([0, 1].map(|view: usize| metrics.view_metrics[view].late_events.get()), [2, 1]);
 }
 
 #[test]
 fn a_dead_letter_is_shown_with_key_reason_and_as_much_of_its_record_as_is_kept() {
     let long = vec![b'x'; 100_000];
-    let said =
+    let metrics =
         run_worker(SlowRows { refuse: true, ..SlowRows::default() }, [record_step([event_json("a", 0), long.clone()])]);
-    let mut letters = said.recent_events.dead_letters();
+    let mut letters = metrics.recent_events.dead_letters();
     letters.sort_by_key(|letter| matches!(letter, DeadLetterRecord::RefusedRow { .. }));
     let [
         DeadLetterRecord::Record { reason, partition, offset, key, record, .. },
@@ -254,16 +238,16 @@ fn under_a_flood_some_are_shown_and_afterwards_every_one() {
     let flood = (0..50).map(|_| record_step((0..1_000).map(|_| event_json("flood", 1))));
     let quiet = || ScriptStep::Pause(Duration::from_millis(120));
     let by_hand = [quiet(), quiet(), record_step([event_json("by hand", 2), b"by hand".to_vec()]), quiet()];
-    let said = run_worker(
+    let metrics = run_worker(
         SlowRows::default(),
         [record_step([event_json("a", 500_000)])].into_iter().chain(flood).chain(by_hand),
     );
-    assert_eq!(said.view_metrics[0].late_events.get(), 50_001);
-    let late = said.recent_events.late_events();
+    assert_eq!(metrics.view_metrics[0].late_events.get(), 50_001);
+    let late = metrics.recent_events.late_events();
     assert_eq!(late[0].entity_key, "by hand");
     // About twenty a second, and this took less than a few.
     assert!((2..50).contains(&late.len()), "{}", late.len());
-    assert_eq!(said.recent_events.dead_letters().len(), 1);
+    assert_eq!(metrics.recent_events.dead_letters().len(), 1);
 }
 
 #[test]
@@ -275,8 +259,8 @@ fn where_partitions_stand_is_published() {
         with_stamp(event_json("b", 71_500), 2),
         with_stamp(b"none".to_vec(), 1_700_000_000_000),
     ];
-    let said = run_worker(SlowRows::default(), [ScriptStep::Records(read), quiet]);
-    let partitions = said.partition_statuses.list_published();
+    let metrics = run_worker(SlowRows::default(), [ScriptStep::Records(read), quiet]);
+    let partitions = metrics.partition_statuses.list_published();
     let [facts] = &partitions[..] else { panic!("one partition: {partitions:?}") };
     assert_eq!(
         (facts.partition, facts.next_offset, facts.processed_record_count, facts.entity_count),
@@ -288,10 +272,11 @@ fn where_partitions_stand_is_published() {
     assert_eq!((facts.last_record_timestamp_ms, facts.last_checkpoint_offset), (Some(1_700_000_000_000), None));
     // The window of `a` has fired; both sessions are open.
     assert_eq!(
-        [0, 1].map(|view: usize| said.view_metrics[view].entity_count.load(std::sync::atomic::Ordering::Relaxed)),
+        [0, 1].map(|view: usize| metrics.view_metrics[view].entity_count.load(std::sync::atomic::Ordering::Relaxed)),
         [1, 2]
     );
-    let marks: Vec<_> = said.recent_events.timeline_marks().into_iter().map(|mark| (mark.kind, mark.label)).collect();
+    let marks: Vec<_> =
+        metrics.recent_events.timeline_marks().into_iter().map(|mark| (mark.kind, mark.label)).collect();
     assert_eq!(marks, [(TimelineMarkKind::Assigned, "assigned partition 3".to_owned())]);
 }
 
@@ -320,11 +305,11 @@ fn time_is_spent_on_records_on_waiting_for_them_or_on_waiting_for_the_store() {
     let clock = sink.clock.clone();
     // Each event fires the window before: a hundred rows that take two milliseconds each.
     let work = record_step((0..=100).map(|second| event_json("a", second * 1_000 + 500)));
-    let said = run_worker(
+    let metrics = run_worker(
         sink,
         [work, ScriptStep::Pause(Duration::from_millis(300)), ScriptStep::Pause(Duration::from_millis(1))],
     );
-    let (times, all) = (&said.time_use, clock.monotonic_now());
+    let (times, all) = (&metrics.time_use, clock.monotonic_now());
     assert_eq!(times.blocked_time(), Duration::from_millis(200));
     assert!(times.idle_time() >= Duration::from_millis(300), "{:?}", times.idle_time());
     let sum = times.busy_time() + times.idle_time() + times.blocked_time();
@@ -337,9 +322,9 @@ fn time_is_spent_on_records_on_waiting_for_them_or_on_waiting_for_the_store() {
 fn event_times_that_another_unit_would_explain_are_counted() {
     let stamped = |at_ms| (event_json("a", at_ms), Some(1_704_103_200_000));
     let records = vec![stamped(1_704_103_200_000), stamped(1_704_103_201), stamped(1_704_103_202), stamped(5)];
-    let said = run_worker(SlowRows::default(), [ScriptStep::Records(records)]);
-    assert_eq!(said.misread_event_times.get(), 2);
-    let problems = said.recent_events.input_problems();
+    let metrics = run_worker(SlowRows::default(), [ScriptStep::Records(records)]);
+    assert_eq!(metrics.misread_event_times.get(), 2);
+    let problems = metrics.recent_events.input_problems();
     let [InputProblem { kind: InputProblemKind::MisreadEventTime, description, remedy, .. }] = &problems[..] else {
         panic!("one problem: {problems:?}");
     };
@@ -357,8 +342,8 @@ fn texts_that_are_too_long_for_their_aggregates_are_counted() {
         let padding = "x".repeat(bytes);
         format!(r#"{{"user_id":"a","at":0,"title":"{padding}","unused":"{padding}"}}"#).into_bytes()
     };
-    let said = run_worker(SlowRows::default(), [record_step([record(1_024), record(1_025), event_json("a", 1)])]);
-    assert_eq!(said.oversized_texts.get(), 1);
+    let metrics = run_worker(SlowRows::default(), [record_step([record(1_024), record(1_025), event_json("a", 1)])]);
+    assert_eq!(metrics.oversized_texts.get(), 1);
 }
 
 #[test]
@@ -366,17 +351,17 @@ fn a_record_without_a_key_is_a_dead_letter_in_a_topic_of_several_partitions() {
     let events = || record_step((0..1_000).map(|n| event_json("a", n)));
     let key = |offset: i64| (offset != 107).then(|| b"a".to_vec());
     let job = job_of_partitions(MisplacedRecordPolicy::Warn, None);
-    let (said, outcome) = run_job(job, key, SlowRows::default(), [events()]);
+    let (metrics, outcome) = run_job(job, key, SlowRows::default(), [events()]);
     assert_eq!(outcome.expect("it goes on"), WorkerOutcome::Stopped);
-    assert_eq!((said.dead_letters.get(), said.records_read.get()), (1, 1_000));
-    let letters = said.recent_events.dead_letters();
+    assert_eq!((metrics.dead_letters.get(), metrics.records_read.get()), (1, 1_000));
+    let letters = metrics.recent_events.dead_letters();
     let [DeadLetterRecord::Record { offset: 107, reason, key: None, .. }] = &letters[..] else {
         panic!("one dead letter: {letters:?}");
     };
     assert_eq!(reason, "the record has no key; in a topic of several partitions, its key must be `user_id`");
-    let (said, outcome) = run_job(test_job(), |_| None, SlowRows::default(), [events()]);
+    let (metrics, outcome) = run_job(test_job(), |_| None, SlowRows::default(), [events()]);
     assert_eq!(outcome.expect("one partition needs no keys"), WorkerOutcome::Stopped);
-    assert_eq!(said.dead_letters.get(), 0);
+    assert_eq!(metrics.dead_letters.get(), 0);
 }
 
 #[test]
@@ -385,20 +370,20 @@ fn a_partition_whose_first_records_mostly_have_no_key_halts_the_job() {
         let job = job_of_partitions(MisplacedRecordPolicy::Warn, None);
         run_job(job, key, SlowRows::default(), [record_step((0..records).map(|n| event_json("a", n)))])
     };
-    let (said, outcome) = run(|offset| (offset % 2 == 0).then(|| b"a".to_vec()), 1_000);
+    let (metrics, outcome) = run(|offset| (offset % 2 == 0).then(|| b"a".to_vec()), 1_000);
     assert_eq!(outcome.expect("half of them have keys"), WorkerOutcome::Stopped);
-    assert_eq!(said.dead_letters.get(), 500);
+    assert_eq!(metrics.dead_letters.get(), 500);
     // Later records may have none: the topic was keyed once.
-    let (said, outcome) = run(|offset| (offset < 600).then(|| b"a".to_vec()), 5_000);
+    let (metrics, outcome) = run(|offset| (offset < 600).then(|| b"a".to_vec()), 5_000);
     assert_eq!(outcome.expect("half of the first thousand have keys"), WorkerOutcome::Stopped);
-    assert_eq!(said.dead_letters.get(), 4_500);
-    let (said, outcome) = run(|offset| (offset % 3 == 0).then(|| b"a".to_vec()), 5_000);
+    assert_eq!(metrics.dead_letters.get(), 4_500);
+    let (metrics, outcome) = run(|offset| (offset % 3 == 0).then(|| b"a".to_vec()), 5_000);
     let halt = outcome.expect_err("two thirds have no key").to_string();
     assert!(
         halt.starts_with("most of the first records of partition 3 have no key (501, the last at offset 8"),
         "{halt}"
     );
-    assert_eq!((said.dead_letters.get(), said.misplaced_records.get()), (500, 0));
+    assert_eq!((metrics.dead_letters.get(), metrics.misplaced_records.get()), (500, 0));
 }
 
 /// An empty key says nothing about the user. Kafka's Java client sends such records to one partition, and the default
@@ -409,10 +394,10 @@ fn an_empty_record_key_is_like_none_unless_the_entity_key_is_empty_too() {
         let job = job_of_partitions(MisplacedRecordPolicy::Warn, None);
         run_job(job, key, SlowRows::default(), [record_step((0..records).map(|n| event_json(user, n)))])
     };
-    let (said, outcome) = run(|offset| Some(if offset % 2 == 0 { b"a".to_vec() } else { Vec::new() }), "a", 1_000);
+    let (metrics, outcome) = run(|offset| Some(if offset % 2 == 0 { b"a".to_vec() } else { Vec::new() }), "a", 1_000);
     assert_eq!(outcome.expect("half of them have keys"), WorkerOutcome::Stopped);
-    assert_eq!(said.dead_letters.get(), 500);
-    let letters = said.recent_events.dead_letters();
+    assert_eq!(metrics.dead_letters.get(), 500);
+    let letters = metrics.recent_events.dead_letters();
     let Some(DeadLetterRecord::Record { reason, key, .. }) = letters.first() else { panic!("a record: {letters:?}") };
     assert_eq!(reason, "the record has an empty key; in a topic of several partitions, its key must be `user_id`");
     assert_eq!(key.as_ref().map(|key| key.full_byte_count), Some(0));
@@ -426,9 +411,9 @@ fn an_empty_record_key_is_like_none_unless_the_entity_key_is_empty_too() {
         "{halt}"
     );
 
-    let (said, outcome) = run(|_| Some(Vec::new()), "", 5_000);
+    let (metrics, outcome) = run(|_| Some(Vec::new()), "", 5_000);
     assert_eq!(outcome.expect("the key is the user"), WorkerOutcome::Stopped);
-    assert_eq!(said.dead_letters.get(), 0);
+    assert_eq!(metrics.dead_letters.get(), 0);
 }
 
 /// Evidence is lost at a restart, so it must not decide about dead letters.
@@ -443,11 +428,11 @@ fn records_that_only_evidence_finds_are_shown_and_processed_with_dead_letter() {
         let records = record_step((0..1_000).map(|n| event_json(&format!("user-{}", n % 50), n)));
         run_job(job_of_partitions(policy, Some(Partitioner::Murmur2)), record_key, SlowRows::default(), [records])
     };
-    let (said, outcome) = run(MisplacedRecordPolicy::DeadLetter);
+    let (metrics, outcome) = run(MisplacedRecordPolicy::DeadLetter);
     assert_eq!(outcome.expect("it goes on"), WorkerOutcome::Stopped);
-    assert!(said.misplaced_records.get() > 500, "{}", said.misplaced_records.get());
-    assert_eq!(said.dead_letters.get(), 0);
-    assert_eq!(said.recent_events.input_problems().len(), 1);
+    assert!(metrics.misplaced_records.get() > 500, "{}", metrics.misplaced_records.get());
+    assert_eq!(metrics.dead_letters.get(), 0);
+    assert_eq!(metrics.recent_events.input_problems().len(), 1);
     let halt = run(MisplacedRecordPolicy::Halt).1.expect_err("evidence halts").to_string();
     assert!(halt.contains("because the record key is not the entity key"), "{halt}");
 }
@@ -486,11 +471,11 @@ fn run_twelve_users(
 #[test]
 fn misplaced_records_are_processed_refused_or_halt_the_job() {
     let murmur2 = Some(Partitioner::Murmur2);
-    let (said, outcome) = run_twelve_users(MisplacedRecordPolicy::Warn, murmur2);
+    let (metrics, outcome) = run_twelve_users(MisplacedRecordPolicy::Warn, murmur2);
     assert_eq!(outcome.expect("it goes on"), WorkerOutcome::Stopped);
-    assert_eq!((said.misplaced_records.get(), said.dead_letters.get()), (9, 0));
-    assert_eq!(said.entity_count.load(std::sync::atomic::Ordering::Relaxed), 12);
-    let problems = said.recent_events.input_problems();
+    assert_eq!((metrics.misplaced_records.get(), metrics.dead_letters.get()), (9, 0));
+    assert_eq!(metrics.entity_count.load(std::sync::atomic::Ordering::Relaxed), 12);
+    let problems = metrics.recent_events.input_problems();
     let [InputProblem { kind: InputProblemKind::MisplacedRecord, description, remedy, .. }] = &problems[..] else {
         panic!("one problem: {problems:?}");
     };
@@ -501,12 +486,12 @@ fn misplaced_records_are_processed_refused_or_halt_the_job() {
     );
     assert_eq!(remedy, "Make all producers send `user_id` as the record key, with the same partitioner.");
 
-    let (said, outcome) = run_twelve_users(MisplacedRecordPolicy::DeadLetter, murmur2);
+    let (metrics, outcome) = run_twelve_users(MisplacedRecordPolicy::DeadLetter, murmur2);
     assert_eq!(outcome.expect("it goes on"), WorkerOutcome::Stopped);
-    assert_eq!((said.misplaced_records.get(), said.dead_letters.get()), (9, 9));
-    assert_eq!(said.entity_count.load(std::sync::atomic::Ordering::Relaxed), 3);
+    assert_eq!((metrics.misplaced_records.get(), metrics.dead_letters.get()), (9, 9));
+    assert_eq!(metrics.entity_count.load(std::sync::atomic::Ordering::Relaxed), 3);
 
-    let (said, outcome) = run_twelve_users(MisplacedRecordPolicy::Halt, murmur2);
+    let (metrics, outcome) = run_twelve_users(MisplacedRecordPolicy::Halt, murmur2);
     let halt = outcome.expect_err("the second record is misplaced").to_string();
     assert_eq!(
         halt,
@@ -514,11 +499,11 @@ fn misplaced_records_are_processed_refused_or_halt_the_job() {
          because the declared partitioner gives the record key another partition (this record has the key `user-1`). The \
          events of one entity are spread over partitions, and each window counts only some of them"
     );
-    assert_eq!((said.misplaced_records.get(), said.dead_letters.get()), (1, 0));
+    assert_eq!((metrics.misplaced_records.get(), metrics.dead_letters.get()), (1, 0));
 
-    let (said, outcome) = run_twelve_users(MisplacedRecordPolicy::Halt, None);
+    let (metrics, outcome) = run_twelve_users(MisplacedRecordPolicy::Halt, None);
     assert_eq!(outcome.expect("twelve users are no evidence"), WorkerOutcome::Stopped);
-    assert_eq!(said.misplaced_records.get(), 0);
+    assert_eq!(metrics.misplaced_records.get(), 0);
 }
 
 /// A view with a sum of longs, and a sum and an average of doubles.
@@ -528,22 +513,14 @@ fn job_with_sums() -> JobDefinition {
         [("cents", FieldType::Long), ("price", FieldType::Double)]
             .map(|(name, field_type)| EventField { name: name.into(), field_type }),
     );
-    let feature =
-        |name: &str, aggregate| Feature { name: name.into(), aggregate, condition: None, default_value: None };
     let features = vec![
         feature("n", Aggregate::Count),
         feature("cents", Aggregate::Sum(FieldId(1))),
         feature("price", Aggregate::Sum(FieldId(2))),
         feature("mean", Aggregate::Avg(FieldId(2))),
     ];
-    let window = WindowKind::Sliding { size_ms: 1_000, slide_ms: 1_000 };
-    let view = FeatureView { name: "second".into(), window, features };
-    JobDefinition {
-        views: [view].into(),
-        decoder: EventDecoder::new(DecodeRules::new(schema.clone(), "at")),
-        schema,
-        ..test_job()
-    }
+    let view = FeatureView { name: "second".into(), window: ONE_SECOND_WINDOW, features };
+    JobDefinition { max_out_of_orderness_ms: 10, ..job_with_views(schema, "at", vec![view]) }
 }
 
 #[test]
@@ -552,12 +529,12 @@ fn sums_that_overflow_are_counted_for_their_feature_and_shown() {
         |cents: i64, price: &str| format!(r#"{{"user_id":"a","at":5,"cents":{cents},"price":{price}}}"#).into_bytes();
     let records = [event(i64::MAX, "1e308"), event(1, "-1"), event(1, "1e308"), event(1, "1e308"), event(-3, "1")];
     let key = |_| Some(b"a".to_vec());
-    let (said, outcome) = run_job(job_with_sums(), key, SlowRows::default(), [record_step(records)]);
+    let (metrics, outcome) = run_job(job_with_sums(), key, SlowRows::default(), [record_step(records)]);
     assert_eq!(outcome.expect("nothing halts it"), WorkerOutcome::Stopped);
-    let overflows = &said.view_metrics[0].feature_overflows;
+    let overflows = &metrics.view_metrics[0].feature_overflows;
     // The sum of the longs wraps around and back; that of the doubles becomes infinite once.
     assert_eq!([0, 1, 2, 3].map(|index| overflows.overflow_count(index)), [0, 2, 1, 1]);
-    let problems = said.recent_events.input_problems();
+    let problems = metrics.recent_events.input_problems();
     let expected = ["cents", "price", "mean"].map(|feature| {
         format!("Sums of feature `{feature}` of `second` do not fit into their type: longs wrap around, doubles become infinite")
     });
@@ -572,10 +549,10 @@ fn overflows_are_counted_although_the_partition_leaves_at_once() {
     let event = |cents: i64| format!(r#"{{"user_id":"a","at":5,"cents":{cents}}}"#).into_bytes();
     let overflow = || record_step([event(i64::MAX), event(1)]);
     for step in [ScriptStep::Lost, ScriptStep::Finished] {
-        let (said, outcome) =
+        let (metrics, outcome) =
             run_job(job_with_sums(), |_| Some(b"a".to_vec()), SlowRows::default(), [overflow(), step]);
         outcome.expect("nothing halts it");
-        assert_eq!(said.view_metrics[0].feature_overflows.overflow_count(1), 1);
+        assert_eq!(metrics.view_metrics[0].feature_overflows.overflow_count(1), 1);
     }
     let key = |offset: i64| (offset < 102).then(|| b"a".to_vec());
     let job = JobDefinition {
@@ -583,7 +560,7 @@ fn overflows_are_counted_although_the_partition_leaves_at_once() {
         ..job_with_sums()
     };
     let records = [event(i64::MAX), event(1)].into_iter().chain((0..600).map(|_| event(0)));
-    let (said, outcome) = run_job(job, key, SlowRows::default(), [record_step(records)]);
+    let (metrics, outcome) = run_job(job, key, SlowRows::default(), [record_step(records)]);
     outcome.expect_err("most records have no key");
-    assert_eq!(said.view_metrics[0].feature_overflows.overflow_count(1), 1);
+    assert_eq!(metrics.view_metrics[0].feature_overflows.overflow_count(1), 1);
 }

@@ -5,21 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use windrow_core::{Aggregate, EventSchema, Feature, FeatureView, Row, WindowKind};
-use windrow_engine::checkpoint::{
-    CurrentSavepointRequest, PartitionFaultPolicy, SavepointParameters, StateIdentity, take_savepoint,
-};
+use windrow_core::Row;
+use windrow_engine::checkpoint::{CurrentSavepointRequest, PartitionFaultPolicy, SavepointParameters, take_savepoint};
 use windrow_engine::halt::{CheckpointStoreFault, DamagedState, LostOffset, share_error};
 use windrow_engine::{
-    CheckpointConfig, CheckpointStore, CheckpointStoreOpener, Clock, CommitWait, DecodeRules, EventDecoder, FenceToken,
-    FlushTicket, Halt, HeldOffsets, JobDefinition, ListedObject, ManualClock, NoDeadLetterSink, NoRowFence, Offset,
-    Partition, PartitionOffsets, PollOutcome, RecordPlacementRules, Sink, Source, SourceRecord, StartOffset,
-    StartOffsets, StopSignal, StoreFault, SystemClock, UnknownLogHistory, Worker, WorkerMetrics, WorkerOutcome,
-    WorkerParts,
+    CheckpointConfig, CheckpointStore, CheckpointStoreOpener, ClaimOutcome, Clock, CommitWait, FenceToken, FlushTicket,
+    Halt, HeldOffsets, ManualClock, NoDeadLetterSink, NoRowFence, Offset, OpeningAbandonment, Partition,
+    PartitionClaim, PartitionOffsets, PollOutcome, RowFence, Sink, Source, SourceRecord, StartOffset, StartOffsets,
+    StopSignal, StoreFault, SystemClock, Worker, WorkerMetrics, WorkerOutcome, WorkerParts,
 };
 
-/// The longest wait for an expected event, in real time.
-const HANG_TIMEOUT: Duration = Duration::from_secs(300);
+use crate::support::HANG_TIMEOUT;
+use crate::support::memory_store::{MemoryObjects, MemoryStore, StoreCall, StoreCallHandler};
+use crate::support::test_job::{checkpoint_config, counting_job, record_without_key};
+
 /// The virtual time that passes with each poll.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
@@ -89,7 +88,7 @@ fn describe_loss(partition: Partition, lost_offset: Offset, held: HeldOffsets) -
 }
 
 type StepCondition = dyn FnMut(&TopicState, &WorkerMetrics) -> bool;
-type StepAction = dyn FnOnce(&mut TopicState, &MemoryStore);
+type StepAction = dyn FnOnce(&mut TopicState, &FaultyStore);
 
 /// A step of a script: when its condition is true, its action follows.
 struct FaultStep {
@@ -101,7 +100,7 @@ struct FaultStep {
 fn step(
     name: &'static str,
     is_due: impl FnMut(&TopicState, &WorkerMetrics) -> bool + 'static,
-    action: impl FnOnce(&mut TopicState, &MemoryStore) + 'static,
+    action: impl FnOnce(&mut TopicState, &FaultyStore) + 'static,
 ) -> FaultStep {
     FaultStep { name, is_due: Box::new(is_due), action: Box::new(action) }
 }
@@ -114,7 +113,7 @@ fn is_parked(metrics: &WorkerMetrics, partition: Partition) -> bool {
 struct TopicSource {
     state: Arc<Mutex<TopicState>>,
     steps: VecDeque<FaultStep>,
-    store: Arc<MemoryStore>,
+    store: Arc<FaultyStore>,
     metrics: Arc<WorkerMetrics>,
     stop: StopSignal,
     real_clock: SystemClock,
@@ -149,15 +148,7 @@ impl Source for TopicSource {
         for (partition, offset) in due {
             // Each record closes the window of the record before.
             let payload = format!(r#"{{"user_id":"u","event_time":{}}}"#, offset * 1_000);
-            on_record(SourceRecord {
-                partition,
-                offset,
-                key: None,
-                payload: Some(payload.as_bytes()),
-                timestamp_ms: None,
-                leader_epoch: None,
-                unreadable_reason: None,
-            })?;
+            on_record(record_without_key(partition, offset, payload.as_bytes()))?;
             let mut state = self.state.lock();
             state.positions.insert(partition, offset + 1);
             let held = state.held_offsets.get_mut(&partition).expect("a partition");
@@ -240,26 +231,44 @@ impl Sink for RowStarts {
     }
 }
 
+/// The faults of a store.
 #[derive(Debug, Default)]
-struct MemoryStore {
-    objects: Mutex<BTreeMap<String, Vec<u8>>>,
+struct StoreFaults {
+    /// The contents of damaged objects before their damage.
     undamaged: Mutex<BTreeMap<String, Vec<u8>>>,
+    /// The store refuses each call for an object whose name begins so.
     refused_folder: Mutex<Option<String>>,
 }
 
-impl MemoryStore {
+impl StoreCallHandler for StoreFaults {
+    fn handle_call(&self, _: &MemoryObjects, _: StoreCall, name: &str) -> Result<(), StoreFault> {
+        match &*self.refused_folder.lock() {
+            Some(folder) if name.starts_with(folder) => Err(StoreFault::Refused(share_error("permission denied"))),
+            _ => Ok(()),
+        }
+    }
+}
+
+type FaultyStore = MemoryStore<StoreFaults>;
+
+impl FaultyStore {
     /// Damages all checkpoints of `partition`.
     fn damage_checkpoints(&self, partition: Partition) {
         let folder = format!("partition-{partition}/checkpoint/");
-        let mut objects = self.objects.lock();
+        let (mut objects, mut undamaged) = (self.objects.lock(), self.handler.undamaged.lock());
         for (name, bytes) in objects.iter_mut().filter(|(name, _)| name.starts_with(&folder)) {
-            self.undamaged.lock().insert(name.clone(), std::mem::replace(bytes, b"damaged".to_vec()));
+            undamaged.insert(name.clone(), std::mem::replace(bytes, b"damaged".to_vec()));
         }
-        assert!(!self.undamaged.lock().is_empty(), "there are checkpoints");
+        assert!(!undamaged.is_empty(), "there are checkpoints");
     }
 
     fn repair_checkpoints(&self) {
-        self.objects.lock().append(&mut self.undamaged.lock());
+        self.objects.lock().append(&mut self.handler.undamaged.lock());
+    }
+
+    /// Refuses all calls for objects whose names begin with `folder`; `None` refuses none.
+    fn refuse_folder(&self, folder: Option<&str>) {
+        *self.handler.refused_folder.lock() = folder.map(str::to_owned);
     }
 
     /// Returns the checkpoints and the state of `partition`, without epochs.
@@ -269,84 +278,20 @@ impl MemoryStore {
         let is_kept = |name: &str| folders.iter().any(|folder| name.starts_with(folder));
         objects.iter().filter(|(name, _)| is_kept(name)).map(|(name, bytes)| (name.clone(), bytes.clone())).collect()
     }
-
-    fn check_access(&self, name: &str) -> Result<(), StoreFault> {
-        match &*self.refused_folder.lock() {
-            Some(folder) if name.starts_with(folder) => Err(StoreFault::Refused(share_error("permission denied"))),
-            _ => Ok(()),
-        }
-    }
-}
-
-impl CheckpointStore for MemoryStore {
-    fn create_object(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreFault> {
-        self.check_access(name)?;
-        let mut objects = self.objects.lock();
-        if objects.contains_key(name) {
-            return Err(StoreFault::Exists);
-        }
-        objects.insert(name.to_owned(), bytes);
-        Ok(())
-    }
-
-    fn read_object(&self, name: &str) -> Result<Option<Vec<u8>>, StoreFault> {
-        self.check_access(name)?;
-        Ok(self.objects.lock().get(name).cloned())
-    }
-
-    fn list_objects(&self, folder: &str) -> Result<Vec<ListedObject>, StoreFault> {
-        self.check_access(folder)?;
-        let objects = self.objects.lock();
-        let listed = objects.iter().filter(|(name, _)| name.starts_with(folder));
-        Ok(listed
-            .map(|(name, bytes)| ListedObject { object_name: name.clone(), object_byte_count: bytes.len() as u64 })
-            .collect())
-    }
-
-    fn delete_objects(&self, names: &[String]) -> Result<(), StoreFault> {
-        names.iter().try_for_each(|name| self.check_access(name))?;
-        let mut objects = self.objects.lock();
-        names.iter().for_each(|name| drop(objects.remove(name)));
-        Ok(())
-    }
-
-    fn place(&self) -> &str {
-        "memory"
-    }
 }
 
 /// A job over two partitions, and what outlives its runs.
 struct ParkingJob {
     state: Arc<Mutex<TopicState>>,
-    store: Arc<MemoryStore>,
+    store: Arc<FaultyStore>,
     metrics: Arc<WorkerMetrics>,
     config: CheckpointConfig,
 }
 
 impl ParkingJob {
     fn new() -> Self {
-        let store = Arc::new(MemoryStore::default());
-        let config = CheckpointConfig {
-            state_identity: StateIdentity {
-                pipeline_name: "p".to_owned(),
-                topic: "events".to_owned(),
-                topic_id: None,
-                partition_count: 2,
-            },
-            checkpoint_store: Arc::<MemoryStore>::clone(&store),
-            current_savepoint_request: Default::default(),
-            row_fence: Arc::new(NoRowFence),
-            topic_identity_check: Arc::new(|| Ok(None)),
-            log_history: Arc::new(UnknownLogHistory),
-            checkpoint_interval: Duration::from_secs(1),
-            kept_checkpoints_per_partition: 3,
-            restore_source: None,
-            droppable_view_names: Default::default(),
-            accepts_added_partitions: false,
-            partition_fault_policy: PartitionFaultPolicy::Park,
-            snapshot_limits: Default::default(),
-            process_name: "test".to_owned(),
-        };
+        let store = Arc::new(FaultyStore::default());
+        let config = checkpoint_config(Arc::<FaultyStore>::clone(&store));
         Self { state: Arc::new(Mutex::new(TopicState::new())), store, metrics: WorkerMetrics::new(1), config }
     }
 
@@ -356,18 +301,6 @@ impl ParkingJob {
             state.positions.clear();
             state.outcomes = VecDeque::from([PollOutcome::Assigned(vec![0, 1])]);
         }
-        let schema = EventSchema::new("user_id", []);
-        let count = Feature { name: "n".into(), aggregate: Aggregate::Count, condition: None, default_value: None };
-        let window = WindowKind::Sliding { size_ms: 1_000, slide_ms: 1_000 };
-        let job = JobDefinition {
-            views: [FeatureView { name: "v".into(), window, features: vec![count] }].into(),
-            decoder: EventDecoder::new(DecodeRules::new(schema.clone(), "event_time")),
-            schema,
-            max_out_of_orderness_ms: 0,
-            topic: "events".into(),
-            sip_hash_key: [0; 16],
-            record_placement: RecordPlacementRules::SINGLE_PARTITION,
-        };
         let stop = StopSignal::default();
         let source = TopicSource {
             state: Arc::clone(&self.state),
@@ -379,7 +312,7 @@ impl ParkingJob {
         };
         let clock = self.state.lock().clock.clone();
         let mut worker = Worker::new(WorkerParts {
-            job,
+            job: counting_job(),
             source,
             sink: RowStarts(Arc::clone(&self.state)),
             dead_letter_sink: NoDeadLetterSink,
@@ -396,6 +329,11 @@ impl ParkingJob {
         let have_checkpoints =
             |state: &TopicState, _: &WorkerMetrics| (0..2).all(|partition| state.committed_offset(partition) >= 10);
         self.run(vec![step("checkpoints of both partitions", have_checkpoints, |_, _| {})]).expect("no halt");
+    }
+
+    /// Runs the job until it halts.
+    fn run_until_halt(&self) -> Halt {
+        self.run(vec![step("a halt", |_, _| false, |_, _| {})]).expect_err("nothing stops it")
     }
 
     /// Runs the job until 50 records of partition 0 are read, and partition 0 is parked because the next ones are deleted.
@@ -452,7 +390,7 @@ fn a_partition_with_damaged_checkpoints_is_parked_until_they_are_repaired() {
         }
         false
     };
-    let repair = move |_: &mut TopicState, store: &MemoryStore| {
+    let repair = move |_: &mut TopicState, store: &FaultyStore| {
         assert_eq!(store.checkpoints_and_state(0), objects, "the checkpoints of a parked partition stay as they are");
         store.repair_checkpoints();
     };
@@ -486,10 +424,10 @@ fn a_worker_whose_partitions_are_all_parked_keeps_running() {
 #[test]
 fn a_folder_that_the_store_refuses_parks_its_partition() {
     let job = ParkingJob::new();
-    *job.store.refused_folder.lock() = Some("partition-0".to_owned());
+    job.store.refuse_folder(Some("partition-0"));
     let others_continue =
         |state: &TopicState, metrics: &WorkerMetrics| is_parked(metrics, 0) && state.committed_offset(1) > 10;
-    let allow = |_: &mut TopicState, store: &MemoryStore| *store.refused_folder.lock() = None;
+    let allow = |_: &mut TopicState, store: &FaultyStore| store.refuse_folder(None);
     let continues = |state: &TopicState, _: &WorkerMetrics| state.committed_offset(0) > 10;
     let outcome = job.run(vec![
         step("the other partition takes checkpoints", others_continue, allow),
@@ -499,11 +437,84 @@ fn a_folder_that_the_store_refuses_parks_its_partition() {
     job.assert_rows_are_complete(0);
 }
 
+/// Wrong credentials, a bucket that does not exist, a file system that is read-only.
+#[test]
+fn a_store_that_refuses_every_partition_halts_the_job() {
+    let job = ParkingJob::new();
+    job.store.refuse_folder(Some(""));
+    let halt = job.run_until_halt();
+    assert!(matches!(halt, Halt::CheckpointStore(CheckpointStoreFault::Refused { .. })), "{halt}");
+}
+
+/// The credentials expire while the job runs. What is open continues, and only openings fail.
+#[test]
+fn a_store_that_refuses_everything_later_halts_the_job_once_no_partition_is_open() {
+    let job = ParkingJob::new();
+    let is_read = |state: &TopicState, _: &WorkerMetrics| (0..2).all(|one| state.committed_offset(one) >= 10);
+    let expire = |state: &mut TopicState, store: &FaultyStore| {
+        store.refuse_folder(Some(""));
+        state.outcomes.extend([PollOutcome::Revoked(vec![0]), PollOutcome::Assigned(vec![0])]);
+    };
+    let mut rows_before = None;
+    let is_one_read_on = move |state: &TopicState, metrics: &WorkerMetrics| {
+        if !is_parked(metrics, 0) {
+            return false;
+        }
+        let before = *rows_before.get_or_insert_with(|| state.row_count(1));
+        state.row_count(1) > before + 100 && metrics.checkpoint_metrics.failed_checkpoints.get() > 3
+    };
+    let revoke = |state: &mut TopicState, _: &FaultyStore| state.outcomes.push_back(PollOutcome::Revoked(vec![1]));
+    let halt = job
+        .run(vec![
+            step("checkpoints of both partitions", is_read, expire),
+            step("one is parked, and the other is read on without checkpoints", is_one_read_on, revoke),
+            step("a halt", |_, _| false, |_, _| {}),
+        ])
+        .expect_err("no partition can be opened");
+    assert!(matches!(halt, Halt::CheckpointStore(CheckpointStoreFault::Refused { .. })), "{halt}");
+}
+
+/// A fence with the rows of earlier runs of some partitions, whose checkpoints are gone.
+struct FenceOfEarlierRuns {
+    partitions: Vec<Partition>,
+}
+
+impl RowFence for FenceOfEarlierRuns {
+    fn claim_partition(&self, claim: &PartitionClaim, abandonment: &OpeningAbandonment) -> Result<ClaimOutcome, Halt> {
+        if self.partitions.contains(&claim.partition) {
+            Ok(ClaimOutcome::Stale(50))
+        } else {
+            NoRowFence.claim_partition(claim, abandonment)
+        }
+    }
+}
+
+/// The disk with the checkpoints is not mounted.
+#[test]
+fn a_store_without_the_checkpoints_of_every_partition_halts_the_job() {
+    let mut job = ParkingJob::new();
+    job.config.row_fence = Arc::new(FenceOfEarlierRuns { partitions: vec![0, 1] });
+    let halt = job.run_until_halt();
+    assert!(matches!(halt, Halt::DamagedState(DamagedState::MissingCheckpoint { .. })), "{halt}");
+}
+
+#[test]
+fn a_partition_without_its_checkpoints_is_parked_beside_healthy_ones() {
+    let mut job = ParkingJob::new();
+    job.config.row_fence = Arc::new(FenceOfEarlierRuns { partitions: vec![0] });
+    let others_continue =
+        |state: &TopicState, metrics: &WorkerMetrics| is_parked(metrics, 0) && state.committed_offset(1) > 10;
+    let outcome = job.run(vec![step("the other partition takes checkpoints", others_continue, |_, _| {})]);
+    assert_eq!(outcome.expect("no halt"), WorkerOutcome::Stopped);
+    let parked = job.metrics.parked_partitions.list_parked().remove(&0).expect("it is parked");
+    assert!(matches!(parked.fault, Halt::DamagedState(DamagedState::MissingCheckpoint { .. })), "{}", parked.fault);
+}
+
 #[test]
 fn a_partition_that_loses_its_offset_goes_back_to_its_checkpoint_once_the_source_has_it_again() {
     let job = ParkingJob::new();
     let is_read = |state: &TopicState, _: &WorkerMetrics| state.committed_offset(0) >= 10;
-    let lose = |state: &mut TopicState, _: &MemoryStore| {
+    let lose = |state: &mut TopicState, _: &FaultyStore| {
         state.held_offsets.insert(0, HeldOffsets { first_offset: 500, end_offset: 600 });
         state.lose_offset(0);
     };
@@ -512,7 +523,7 @@ fn a_partition_that_loses_its_offset_goes_back_to_its_checkpoint_once_the_source
         let is_retried = parked.is_some_and(|parked| parked.attempted_at_ms > parked.parked_at_ms + 10_000);
         is_retried && state.committed_offset(1) > 40
     };
-    let restore = |state: &mut TopicState, _: &MemoryStore| {
+    let restore = |state: &mut TopicState, _: &FaultyStore| {
         state.held_offsets.insert(0, HeldOffsets { first_offset: 0, end_offset: 600 });
     };
     let continues = |state: &TopicState, metrics: &WorkerMetrics| !is_parked(metrics, 0) && state.row_count(0) > 40;
@@ -545,15 +556,15 @@ fn a_partition_whose_next_records_are_deleted_is_parked_after_a_last_checkpoint(
 fn the_last_checkpoint_before_a_parking_is_repeated_until_the_store_accepts_it() {
     let job = ParkingJob::new();
     let is_read = |state: &TopicState, _: &WorkerMetrics| state.committed_offset(0) >= 10;
-    let lose = |state: &mut TopicState, store: &MemoryStore| {
-        *store.refused_folder.lock() = Some("partition-0/state".to_owned());
+    let lose = |state: &mut TopicState, store: &FaultyStore| {
+        store.refuse_folder(Some("partition-0/state"));
         state.delete_next_records(0);
     };
     let fails_often = |_: &TopicState, metrics: &WorkerMetrics| {
         assert!(!is_parked(metrics, 0), "its state would be dropped");
         metrics.checkpoint_metrics.failed_checkpoints.get() >= 3
     };
-    let allow = |_: &mut TopicState, store: &MemoryStore| *store.refused_folder.lock() = None;
+    let allow = |_: &mut TopicState, store: &FaultyStore| store.refuse_folder(None);
     let outcome = job.run(vec![
         step("a checkpoint of the partition", is_read, lose),
         step("the last checkpoint fails", fails_often, allow),
@@ -569,15 +580,15 @@ fn partitions_are_released_while_one_waits_for_its_last_checkpoint() {
     for revoked in [0, 1] {
         let job = ParkingJob::new();
         let is_read = |state: &TopicState, _: &WorkerMetrics| (0..2).all(|one| state.committed_offset(one) >= 10);
-        let lose = |state: &mut TopicState, store: &MemoryStore| {
-            *store.refused_folder.lock() = Some("partition-0/state".to_owned());
+        let lose = |state: &mut TopicState, store: &FaultyStore| {
+            store.refuse_folder(Some("partition-0/state"));
             state.delete_next_records(0);
         };
         let (revoked_at, noted) = (Arc::new(Mutex::new(None)), Arc::new(Mutex::new(None)));
         let revoked_at_poll = Arc::clone(&revoked_at);
-        let revoke = move |state: &mut TopicState, store: &MemoryStore| {
+        let revoke = move |state: &mut TopicState, store: &FaultyStore| {
             if revoked == 0 {
-                *store.refused_folder.lock() = None;
+                store.refuse_folder(None);
             }
             *revoked_at_poll.lock() = Some(state.polls);
             state.outcomes.push_back(PollOutcome::Revoked(vec![revoked]));
@@ -594,7 +605,7 @@ fn partitions_are_released_while_one_waits_for_its_last_checkpoint() {
                 |_, metrics| metrics.checkpoint_metrics.failed_checkpoints.get() > 0,
                 revoke,
             ),
-            step("the partition is released", is_released, |_, store| *store.refused_folder.lock() = None),
+            step("the partition is released", is_released, |_, store| store.refuse_folder(None)),
         ]);
         assert_eq!(outcome.expect("no halt"), WorkerOutcome::Stopped);
         // A release without a last checkpoint takes 75 polls, which are 15 s.
@@ -612,7 +623,7 @@ fn partitions_are_released_while_one_waits_for_its_last_checkpoint() {
 fn a_partition_that_lost_read_records_stays_parked_although_it_grows_again() {
     let job = ParkingJob::new();
     let is_read = |state: &TopicState, _: &WorkerMetrics| state.committed_offset(0) >= 10;
-    let lose = |state: &mut TopicState, _: &MemoryStore| {
+    let lose = |state: &mut TopicState, _: &FaultyStore| {
         state.held_offsets.insert(0, HeldOffsets { first_offset: 0, end_offset: 5 });
         state.lose_offset(0);
         state.held_offsets.insert(0, HeldOffsets { first_offset: 0, end_offset: 1_000 });
@@ -621,7 +632,7 @@ fn a_partition_that_lost_read_records_stays_parked_although_it_grows_again() {
         let parked = metrics.parked_partitions.list_parked().remove(&0);
         parked.is_some_and(|parked| parked.attempted_at_ms > parked.parked_at_ms + 30_000)
     };
-    let verify = |state: &mut TopicState, _: &MemoryStore| assert!(!state.positions.contains_key(&0), "it is not read");
+    let verify = |state: &mut TopicState, _: &FaultyStore| assert!(!state.positions.contains_key(&0), "it is not read");
     let outcome = job
         .run(vec![step("a checkpoint of the partition", is_read, lose), step("several attempts", is_retried, verify)]);
     assert_eq!(outcome.expect("no halt"), WorkerOutcome::Stopped);
@@ -635,7 +646,7 @@ fn a_parked_partition_is_released_at_once_when_the_group_revokes_it() {
     job.store.damage_checkpoints(0);
     let revoked_at = Arc::new(Mutex::new(None));
     let noted = Arc::clone(&revoked_at);
-    let revoke = move |state: &mut TopicState, _: &MemoryStore| {
+    let revoke = move |state: &mut TopicState, _: &FaultyStore| {
         *noted.lock() = Some(state.polls);
         state.outcomes.push_back(PollOutcome::Revoked(vec![0]));
     };
@@ -660,7 +671,7 @@ fn a_job_that_demands_it_halts_for_a_fault_of_one_partition() {
     job.config.partition_fault_policy = PartitionFaultPolicy::Halt;
     job.run_until_checkpoints();
     let is_read = |state: &TopicState, _: &WorkerMetrics| state.positions.contains_key(&0);
-    let lose = |state: &mut TopicState, _: &MemoryStore| {
+    let lose = |state: &mut TopicState, _: &FaultyStore| {
         state.held_offsets.insert(0, HeldOffsets { first_offset: 500, end_offset: 600 });
         state.lose_offset(0);
     };
@@ -676,11 +687,11 @@ fn a_job_that_demands_it_halts_for_a_fault_of_one_partition() {
 
 /// Opens the store of a savepoint.
 #[derive(Debug)]
-struct SavepointStore(Arc<MemoryStore>);
+struct SavepointStore(Arc<FaultyStore>);
 
 impl CheckpointStoreOpener for SavepointStore {
     fn open_store(&self, _: &str) -> Result<Arc<dyn CheckpointStore>, StoreFault> {
-        Ok(Arc::<MemoryStore>::clone(&self.0))
+        Ok(Arc::<FaultyStore>::clone(&self.0))
     }
 }
 
@@ -690,8 +701,8 @@ fn a_savepoint_fails_while_a_partition_is_parked() {
     let mut job = ParkingJob::new();
     job.run_until_checkpoints();
     job.store.damage_checkpoints(0);
-    let (target, polling_stop) = (Arc::new(MemoryStore::default()), StopSignal::default());
-    let checkpoint_store: Arc<dyn CheckpointStore> = Arc::<MemoryStore>::clone(&job.store);
+    let (target, polling_stop) = (Arc::new(FaultyStore::default()), StopSignal::default());
+    let checkpoint_store: Arc<dyn CheckpointStore> = Arc::<FaultyStore>::clone(&job.store);
     let opener = Arc::new(SavepointStore(Arc::clone(&target)));
     job.config.current_savepoint_request = CurrentSavepointRequest::start_polling_thread(
         checkpoint_store,
@@ -703,7 +714,7 @@ fn a_savepoint_fails_while_a_partition_is_parked() {
     let outcome = Arc::new(Mutex::new(None));
     let (noted, savepoint_target) = (Arc::clone(&outcome), Arc::clone(&target));
     let checkpoint_store = Arc::clone(&job.store);
-    let take = move |_: &mut TopicState, _: &MemoryStore| {
+    let take = move |_: &mut TopicState, _: &FaultyStore| {
         std::thread::spawn(move || {
             let taken = take_savepoint(
                 SavepointParameters {
@@ -732,9 +743,7 @@ fn a_savepoint_fails_while_a_partition_is_parked() {
     assert!(matches!(refused, Halt::CheckpointStore(CheckpointStoreFault::ParkedPartitionInSavepoint { .. })));
     assert!(!target.objects.lock().contains_key("savepoint"), "the savepoint is not complete");
     // The thread of the checkpoints may still delete an answer that came too late.
-    let list_left = || -> Vec<String> {
-        job.store.objects.lock().keys().filter(|name| name.starts_with("savepoint/")).cloned().collect()
-    };
+    let list_left = || job.store.list_names("savepoint/");
     let clock = SystemClock::start();
     let began = clock.monotonic_now();
     while !list_left().is_empty() && clock.monotonic_now() - began < HANG_TIMEOUT {

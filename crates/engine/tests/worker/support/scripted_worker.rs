@@ -17,6 +17,8 @@ pub(crate) trait SourceScript {
         on_record: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>,
     ) -> Result<PollOutcome, Halt>;
 
+    fn note_poll_timeout(&mut self, _timeout: Duration) {}
+
     /// Returns the offset at which each partition starts.
     fn start_offset(&self) -> Offset {
         0
@@ -43,9 +45,10 @@ pub(crate) struct ScriptedSource<Script>(pub(crate) Script);
 impl<Script: SourceScript> Source for ScriptedSource<Script> {
     fn poll(
         &mut self,
-        _: Duration,
+        timeout: Duration,
         on_record: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>,
     ) -> Result<PollOutcome, Halt> {
+        self.0.note_poll_timeout(timeout);
         self.0.next_poll(on_record)
     }
 
@@ -105,6 +108,13 @@ pub(crate) trait RowHandler {
     fn take_refused_rows(&mut self) -> Vec<RefusedRow> {
         Vec::new()
     }
+}
+
+/// Rows that no test reads.
+pub(crate) struct DiscardedRows;
+
+impl RowHandler for DiscardedRows {
+    fn handle_row(&mut self, _: Row<'_>) {}
 }
 
 /// A sink that acknowledges each flush at once.

@@ -1,0 +1,8 @@
+//! Whole workers: scripted sources, stores in memory, and a clock that only the test advances.
+
+mod openings;
+mod overdue_checkpoints;
+mod parking;
+mod published_metrics;
+mod stop;
+mod support;
