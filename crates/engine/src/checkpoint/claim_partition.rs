@@ -8,7 +8,7 @@
 use tracing::{error, warn};
 
 use super::checkpoint_limits::{CheckpointLimits, StoredRows};
-use super::epoch_claim;
+use super::epoch_claim::{self, EpochClaim};
 use super::find_checkpoint::restore_initial_shard;
 use super::manifest::CheckpointManifest;
 use super::missing_rows::MissingRows;
@@ -45,9 +45,10 @@ pub(super) fn claim_epoch_and_restore(
 ) -> Result<RestoredPartition, Halt> {
     let StoreRetry { checkpoint_config: config, clock, .. } = *retry;
     let started = clock.monotonic_now();
-    let epoch = retry.retry_while_unreachable(|| epoch_claim::claim_epoch(config, partition, 0))?;
+    let claim = retry.retry_while_unreachable(|| epoch_claim::claim_epoch(config, partition, 0))?;
+    let EpochClaim { epoch, objects_after_claim } = claim;
     let checkpoint_limits = CheckpointLimits::default();
-    let restored = restore_initial_shard(retry, job, partition, &checkpoint_limits)?;
+    let restored = restore_initial_shard(retry, job, partition, &checkpoint_limits, Some(&objects_after_claim))?;
     Ok(RestoredPartition {
         partition,
         epoch,
@@ -113,7 +114,7 @@ pub(super) fn claim_partition_at_fence(
                 {
                     // Rows of lost records have the numbers that rows of other records get now.
                     let claim_again = || epoch_claim::claim_epoch(config, partition, epoch + 1);
-                    opening.epoch = retry.retry_while_unreachable(claim_again)?;
+                    opening.epoch = retry.retry_while_unreachable(claim_again)?.epoch;
                     return restore_behind_truncation(retry, job, opening, shared).map(restored_older);
                 }
                 let fingerprints = claim.row_counts.iter().map(|count| count.row_numbering_fingerprint).collect();
@@ -158,11 +159,13 @@ pub(super) fn claim_partition_at_fence(
             partition,
             epoch, stored, "the fence has a larger epoch than the checkpoint store; claiming a still larger epoch"
         );
-        opening.epoch = retry.retry_while_unreachable(|| epoch_claim::claim_epoch(config, partition, stored + 1))?;
+        let claim = retry.retry_while_unreachable(|| epoch_claim::claim_epoch(config, partition, stored + 1))?;
+        opening.epoch = claim.epoch;
         // Until this new claim, the former owner could still complete checkpoints. So the newest checkpoint may be
         // newer than the restored one, and the shard is restored again.
         let offset = opening.restored_shard.checkpoint_offset();
-        opening.restored_shard = restore_initial_shard(retry, job, partition, &opening.checkpoint_limits)?;
+        let listed = Some(&claim.objects_after_claim[..]);
+        opening.restored_shard = restore_initial_shard(retry, job, partition, &opening.checkpoint_limits, listed)?;
         if opening.restored_shard.checkpoint_offset() != offset {
             return Ok(FenceClaimOutcome::Overtaken { newer_epoch: stored });
         }
@@ -199,7 +202,7 @@ fn verify_refusing_fence_is_gone(
     epoch_claim::forget_refusing_fence(store, partition);
     if opening.epoch <= fence_epoch {
         opening.epoch =
-            retry.retry_while_unreachable(|| epoch_claim::claim_epoch(config, partition, fence_epoch + 1))?;
+            retry.retry_while_unreachable(|| epoch_claim::claim_epoch(config, partition, fence_epoch + 1))?.epoch;
     }
     Ok(())
 }
@@ -252,7 +255,7 @@ fn restore_older_checkpoint(
         return Ok(OlderCheckpoint::None(Box::new(opening)));
     }
     let started = retry.clock.monotonic_now();
-    let older = restore_initial_shard(retry, job, opening.partition, &opening.checkpoint_limits)?;
+    let older = restore_initial_shard(retry, job, opening.partition, &opening.checkpoint_limits, None)?;
     let (Some(from), Some(to)) = (restored_id(&opening.restored_shard), restored_id(&older)) else {
         return Ok(OlderCheckpoint::None(Box::new(opening)));
     };

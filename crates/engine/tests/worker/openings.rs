@@ -425,7 +425,8 @@ fn a_worker_stays_outside_of_the_group_until_its_store_answers_each_kind_of_call
             vec![
                 ScriptStep::Return(PollOutcome::Assigned(vec![0])),
                 ScriptStep::AwaitHangingCalls(1),
-                ScriptStep::Advance(Duration::from_secs(11)),
+                // A read of state may take 20 s longer.
+                ScriptStep::Advance(Duration::from_secs(31)),
                 ScriptStep::Await(SourceCall::LeftGroup),
                 ScriptStep::Return(PollOutcome::Revoked(vec![0])),
                 ScriptStep::Await(SourceCall::Released(vec![0])),

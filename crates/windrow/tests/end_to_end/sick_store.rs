@@ -1,6 +1,5 @@
 //! An instance whose checkpoint store does not answer must not hold up its group.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 use windrow_test_support::wait_until;
 
@@ -11,17 +10,13 @@ use crate::support::rows::await_same_rows;
 use crate::support::tcp_proxy::TcpProxy;
 use crate::support::traffic::{generate_events, read_or_create_seed};
 use crate::support::windrow::{TestJob, set_s3_environment, telling_pipeline};
-use crate::topic::read_log;
+use crate::topic::{count_opened_partitions, read_log};
 
 const PARTITIONS: i32 = 4;
 /// The bucket of `dev/s3.sh`.
 const BUCKET: &str = "windrow";
 /// How long the idle instance gets to join the group.
 const JOIN_DURATION: Duration = Duration::from_secs(8);
-
-fn count_opened_partitions(log: &Path) -> usize {
-    read_log(log).lines().filter(|line| line.contains(" partition=") && line.contains("epoch=")).count()
-}
 
 /// Two instances share the partitions, and a third is idle. Then the third reaches its store no longer, and one of the
 /// others is killed. The group gives the partitions of the killed one to the idle one, which cannot open them.

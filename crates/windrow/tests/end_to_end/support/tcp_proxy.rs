@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use std::time::Duration;
 pub(crate) struct TcpProxy {
     port: u16,
     is_silent: Arc<AtomicBool>,
+    request_count: Arc<AtomicU64>,
 }
 
 impl TcpProxy {
@@ -20,18 +21,27 @@ impl TcpProxy {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("its address").port();
         let is_silent = Arc::new(AtomicBool::new(false));
-        let (server, silent) = (server.to_owned(), Arc::clone(&is_silent));
+        let request_count = Arc::new(AtomicU64::new(0));
+        let (server, silent, requests) = (server.to_owned(), Arc::clone(&is_silent), Arc::clone(&request_count));
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
                 let Ok(upstream) = TcpStream::connect(&server) else { continue };
                 let (to_client, to_server) = (client.try_clone(), upstream.try_clone());
                 let (Ok(to_client), Ok(to_server)) = (to_client, to_server) else { continue };
                 let (silent_for_requests, silent_for_answers) = (Arc::clone(&silent), Arc::clone(&silent));
-                thread::spawn(move || forward(client, to_server, delay, &silent_for_requests));
-                thread::spawn(move || forward(upstream, to_client, Duration::ZERO, &silent_for_answers));
+                let requests = Arc::clone(&requests);
+                thread::spawn(move || forward(client, to_server, delay, &silent_for_requests, &requests));
+                thread::spawn(move || {
+                    forward(upstream, to_client, Duration::ZERO, &silent_for_answers, &AtomicU64::new(0));
+                });
             }
         });
-        Self { port, is_silent }
+        Self { port, is_silent, request_count }
+    }
+
+    /// Returns how many pieces the clients have sent, usually one for each request.
+    pub(crate) fn request_count(&self) -> u64 {
+        self.request_count.load(Ordering::Relaxed)
     }
 
     pub(crate) fn url(&self) -> String {
@@ -44,12 +54,13 @@ impl TcpProxy {
     }
 }
 
-fn forward(mut from: TcpStream, mut to: TcpStream, delay: Duration, is_silent: &AtomicBool) {
+fn forward(mut from: TcpStream, mut to: TcpStream, delay: Duration, is_silent: &AtomicBool, piece_count: &AtomicU64) {
     let mut buffer = vec![0; 64 << 10];
     while let Ok(length) = from.read(&mut buffer) {
         while is_silent.load(Ordering::Relaxed) {
             thread::sleep(Duration::from_millis(10));
         }
+        piece_count.fetch_add(1, Ordering::Relaxed);
         thread::sleep(delay);
         if length == 0 || to.write_all(&buffer[..length]).is_err() {
             break;
