@@ -1,7 +1,8 @@
 //! The coordinator of the consumer group: members, heartbeats, assignments and commits.
 //!
 //! Assignments are cooperative. A partition that moves is first revoked from its owner, and assigned to its new owner
-//! when the old owner has released it or was removed from the group.
+//! when the old owner has released it or was removed from the group. As in `connectors`, a process whose worker does not
+//! release a revoked partition in time answers the group all the same, and the worker has lost the partition.
 //!
 //! Owns: who owns a partition, and the rebalances that members must still hear of. Does not own: when a member asks
 //! (`source`), and which instances cannot reach the group (`faults`).
@@ -27,6 +28,8 @@ pub(crate) type MemberNumber = u64;
 pub(crate) enum GroupRebalance {
     Assigned(Vec<Partition>),
     Revoked(Vec<Partition>),
+    /// The process has answered a revocation in place of its worker.
+    Lost(Vec<Partition>),
 }
 
 #[derive(Debug)]
@@ -40,7 +43,8 @@ struct MemberState {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct PartitionOwnership {
     member: MemberNumber,
-    is_being_revoked: bool,
+    /// The time at which the coordinator has revoked the partition; `None` if it has not.
+    revoked_at: Option<Duration>,
 }
 
 #[derive(Debug)]
@@ -55,6 +59,8 @@ struct CoordinatorState {
 #[derive(Debug)]
 pub(crate) struct GroupCoordinator {
     core: Arc<SimulationCore>,
+    /// The time after which a process answers a revocation in place of its worker.
+    revocation_answer_timeout: Duration,
     state: Mutex<CoordinatorState>,
 }
 
@@ -67,7 +73,8 @@ impl GroupCoordinator {
             ownership,
             committed_offsets: PartitionOffsets::new(),
         };
-        Self { core, state: Mutex::new(state) }
+        let revocation_answer_timeout = core.duration_between_ms(3_000, 20_000);
+        Self { core, revocation_answer_timeout, state: Mutex::new(state) }
     }
 
     /// Adds a member of `process`. `wakeup` is notified of its rebalances.
@@ -111,7 +118,7 @@ impl GroupCoordinator {
         let mut state = self.state.lock();
         for partition in partitions {
             if let Some(ownership) = state.ownership.get_mut(partition)
-                && ownership.is_some_and(|owner| owner.member == member && owner.is_being_revoked)
+                && ownership.is_some_and(|owner| owner.member == member && owner.revoked_at.is_some())
             {
                 *ownership = None;
             }
@@ -137,8 +144,15 @@ impl GroupCoordinator {
         self.state.lock().committed_offsets.get(&partition).copied()
     }
 
+    /// Whether `member` must hear next that it has lost partitions.
+    pub(crate) fn has_pending_loss(&self, member: MemberNumber) -> bool {
+        let state = self.state.lock();
+        let pending = state.members.get(&member).and_then(|member| member.pending_rebalances.front());
+        matches!(pending, Some(GroupRebalance::Lost(_)))
+    }
+
     /// Hears from the members of each process for which `reaches_group` returns true, and removes the members of which
-    /// it has not heard for [`SESSION_TIMEOUT`].
+    /// it has not heard for [`SESSION_TIMEOUT`]. The processes also answer overdue revocations.
     pub(crate) fn receive_heartbeats(&self, reaches_group: impl Fn(InstanceProcess) -> bool) {
         let now = self.core.now();
         let mut expired = Vec::new();
@@ -149,7 +163,49 @@ impl GroupCoordinator {
                 expired.push(number);
             }
         }
+        self.answer_overdue_revocations(&reaches_group);
         expired.into_iter().for_each(|member| self.remove_member(member, "no heartbeat"));
+    }
+
+    /// Answers the revocations that workers have not answered in time, for each process that reaches the group.
+    fn answer_overdue_revocations(&self, reaches_group: impl Fn(InstanceProcess) -> bool) {
+        let now = self.core.now();
+        let mut state = self.state.lock();
+        let CoordinatorState { members, ownership, .. } = &mut *state;
+        let mut answered: BTreeMap<MemberNumber, Vec<Partition>> = BTreeMap::new();
+        for (&partition, ownership) in ownership {
+            let overdue = ownership.filter(|owner| {
+                owner.revoked_at.is_some_and(|at| now.saturating_sub(at) >= self.revocation_answer_timeout)
+                    && members.get(&owner.member).is_some_and(|member| reaches_group(member.process))
+            });
+            if let Some(owner) = overdue {
+                answered.entry(owner.member).or_default().push(partition);
+                *ownership = None;
+            }
+        }
+        if answered.is_empty() {
+            return;
+        }
+        for (number, partitions) in answered {
+            self.core.record(|| format!("group: member {number} has not released {partitions:?} in time"));
+            let Some(member) = members.get_mut(&number) else { continue };
+            // A worker that has not heard of the revocation hears of the loss instead. Otherwise it hears of the loss before
+            // any later rebalance.
+            let mut heard_of = partitions.clone();
+            for pending in &mut member.pending_rebalances {
+                if let GroupRebalance::Revoked(revoked) = pending
+                    && revoked.iter().all(|partition| partitions.contains(partition))
+                {
+                    heard_of.retain(|partition| !revoked.contains(partition));
+                    *pending = GroupRebalance::Lost(std::mem::take(revoked));
+                }
+            }
+            if !heard_of.is_empty() {
+                member.pending_rebalances.push_front(GroupRebalance::Lost(heard_of));
+            }
+            member.wakeup.notify();
+        }
+        self.rebalance(&mut state);
     }
 
     /// Assigns every partition without owner, and revokes partitions from members that own too many.
@@ -164,11 +220,11 @@ impl GroupCoordinator {
             let target = members[index % members.len()];
             match ownership {
                 None => {
-                    *ownership = Some(PartitionOwnership { member: target, is_being_revoked: false });
+                    *ownership = Some(PartitionOwnership { member: target, revoked_at: None });
                     assigned.entry(target).or_default().push(partition);
                 }
-                Some(owner) if owner.member != target && !owner.is_being_revoked => {
-                    owner.is_being_revoked = true;
+                Some(owner) if owner.member != target && owner.revoked_at.is_none() => {
+                    owner.revoked_at = Some(self.core.now());
                     revoked.entry(owner.member).or_default().push(partition);
                 }
                 Some(_) => {}
@@ -190,7 +246,8 @@ impl GroupCoordinator {
     /// Returns the partitions that no member owns and uses.
     pub(crate) fn unsettled_partitions(&self) -> BTreeSet<Partition> {
         let state = self.state.lock();
-        let unsettled = state.ownership.iter().filter(|(_, owner)| owner.is_none_or(|owner| owner.is_being_revoked));
+        let unsettled =
+            state.ownership.iter().filter(|(_, owner)| owner.is_none_or(|owner| owner.revoked_at.is_some()));
         unsettled.map(|(&partition, _)| partition).collect()
     }
 }

@@ -5,23 +5,23 @@ use std::time::Duration;
 
 use windrow_engine::{DeadLetter, DeadLetterSink, Halt, Offset, Partition, RefusedRow};
 
+use crate::services::SimulatedServices;
 use crate::simulation_core::InstanceIndex;
-use crate::world::World;
 
 /// The longest time of a flush.
 const LONGEST_FLUSH: Duration = Duration::from_millis(10);
 
 /// The dead-letter sink of one worker.
 pub(crate) struct SimulatedDeadLetters {
-    world: Arc<World>,
+    services: Arc<SimulatedServices>,
     instance: InstanceIndex,
     unstored_records: Vec<(Partition, Offset)>,
     unstored_row_count: u64,
 }
 
 impl SimulatedDeadLetters {
-    pub(crate) const fn new(world: Arc<World>, instance: InstanceIndex) -> Self {
-        Self { world, instance, unstored_records: Vec::new(), unstored_row_count: 0 }
+    pub(crate) const fn new(services: Arc<SimulatedServices>, instance: InstanceIndex) -> Self {
+        Self { services, instance, unstored_records: Vec::new(), unstored_row_count: 0 }
     }
 }
 
@@ -40,13 +40,13 @@ impl DeadLetterSink for SimulatedDeadLetters {
         if self.unstored_records.is_empty() && self.unstored_row_count == 0 {
             return Ok(());
         }
-        let core = &self.world.core;
+        let core = &self.services.core;
         let delay = core.choose_at_random(|random| random.duration_between(Duration::ZERO, LONGEST_FLUSH));
         core.pause(delay);
-        self.world.pass_failure_point(self.instance);
+        self.services.pass_failure_point(self.instance);
         let (records, rows) =
             (std::mem::take(&mut self.unstored_records), std::mem::take(&mut self.unstored_row_count));
-        self.world.oracle.lock().observe_dead_letters(records, rows);
+        self.services.oracle.lock().observe_dead_letters(records, rows);
         Ok(())
     }
 }

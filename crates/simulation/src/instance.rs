@@ -10,13 +10,13 @@ use windrow_engine::halt::ErrorChain;
 use windrow_engine::{CheckpointConfig, Halt, StopSignal, Worker, WorkerMetrics, WorkerOutcome, WorkerParts};
 
 use crate::dead_letters::SimulatedDeadLetters;
+use crate::pipelines::{ADDED_VIEW, PipelineVersion};
 use crate::redis_client::RedisEndpoint;
+use crate::services::{HaltKind, InstanceEnding, SavedState, SimulatedServices};
 use crate::simulation_core::{CoroutineSpawner, InstanceIndex, VirtualClock};
 use crate::source::{SimulatedLogHistory, SimulatedSource};
 use crate::store_client::SimulatedStore;
-use crate::topic::TOPIC;
-use crate::topic::TopicChange;
-use crate::world::{ADDED_VIEW, HaltKind, InstanceEnding, PipelineVersion, SavedState, World};
+use crate::topic::{TOPIC, TopicChange};
 
 /// The time within which the writer must have written its rows after the worker's end.
 const REDIS_DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -25,12 +25,12 @@ const SNAPSHOT_LIMITS: SnapshotLimits =
     SnapshotLimits { save_bytes_per_poll: 200, state_part_bytes: 400, max_unwritten_bytes: 2_000 };
 
 /// Runs a process until it ends by itself, and records how it has ended.
-pub(crate) fn run_instance(world: &Arc<World>, instance: InstanceIndex) {
-    let stop_signal = world.instances[instance].lock().stop_signal.clone();
-    let ending = match run_worker(world, instance, &stop_signal) {
+pub(crate) fn run_instance(services: &Arc<SimulatedServices>, instance: InstanceIndex) {
+    let stop_signal = services.instances[instance].lock().stop_signal.clone();
+    let ending = match run_worker(services, instance, &stop_signal) {
         Ok(saved_everything) => InstanceEnding::Stopped { saved_everything },
         Err(halt) => {
-            let kind = match (&halt, world.topic.change()) {
+            let kind = match (&halt, services.topic.change()) {
                 (Halt::TopicRecreated(_), Some(TopicChange::Recreated))
                 | (Halt::PartitionsAdded(_), Some(TopicChange::PartitionAdded)) => HaltKind::ChangedTopic,
                 _ => HaltKind::Unexplained,
@@ -38,35 +38,39 @@ pub(crate) fn run_instance(world: &Arc<World>, instance: InstanceIndex) {
             InstanceEnding::Halted { kind, reason: ErrorChain(&halt).to_string() }
         }
     };
-    world.core.record(|| format!("process ends: {ending:?}"));
-    world.instances[instance].lock().ending = Some(ending);
+    services.core.record(|| format!("process ends: {ending:?}"));
+    services.instances[instance].lock().ending = Some(ending);
 }
 
-fn run_worker(world: &Arc<World>, instance: InstanceIndex, stop: &StopSignal) -> Result<SavedState, Halt> {
+fn run_worker(
+    services: &Arc<SimulatedServices>,
+    instance: InstanceIndex,
+    stop: &StopSignal,
+) -> Result<SavedState, Halt> {
     let (clock, spawner) = (
-        Arc::new(VirtualClock(Arc::clone(&world.core))),
-        Arc::new(CoroutineSpawner { core: Arc::clone(&world.core), instance }),
+        Arc::new(VirtualClock(Arc::clone(&services.core))),
+        Arc::new(CoroutineSpawner { core: Arc::clone(&services.core), instance }),
     );
     let environment = RedisWriterEnvironment {
         clock: clock.clone(),
         thread_spawner: spawner.clone(),
-        in_process_server: Some(Arc::new(RedisEndpoint { world: Arc::clone(world), instance })),
+        in_process_server: Some(Arc::new(RedisEndpoint { services: Arc::clone(services), instance })),
     };
     let settings = RedisWriterSettings::default();
-    let PipelineVersion { pipeline, job } = world.current_pipeline();
+    let PipelineVersion { pipeline, job } = services.pipelines.current();
     let writer = match RedisWriter::start_in_environment(pipeline, settings, stop.clone(), environment) {
         Err(_) if stop.is_requested() => return Ok(SavedState::Everything),
         writer => writer?,
     };
     let metrics = WorkerMetrics::new(job.views.len());
-    world.instances[instance].lock().metrics = Some(Arc::clone(&metrics));
+    services.instances[instance].lock().metrics = Some(Arc::clone(&metrics));
     let mut worker = Worker::new(WorkerParts {
         job: job.clone(),
-        source: SimulatedSource::join_group(Arc::clone(world), instance),
+        source: SimulatedSource::join_group(Arc::clone(services), instance),
         sink: writer.create_worker_sink(),
-        dead_letter_sink: SimulatedDeadLetters::new(Arc::clone(world), instance),
+        dead_letter_sink: SimulatedDeadLetters::new(Arc::clone(services), instance),
         clock,
-        checkpoint_config: Some(create_checkpoint_config(world, instance, &writer)),
+        checkpoint_config: Some(create_checkpoint_config(services, instance, &writer)),
         stop_signal: stop.clone(),
         metrics,
     });
@@ -80,23 +84,27 @@ fn run_worker(world: &Arc<World>, instance: InstanceIndex, stop: &StopSignal) ->
     })
 }
 
-fn create_checkpoint_config(world: &Arc<World>, instance: InstanceIndex, writer: &RedisWriter) -> CheckpointConfig {
-    let start_count = world.instances[instance].lock().start_count;
-    let topic = Arc::clone(&world.topic);
+fn create_checkpoint_config(
+    services: &Arc<SimulatedServices>,
+    instance: InstanceIndex,
+    writer: &RedisWriter,
+) -> CheckpointConfig {
+    let start_count = services.instances[instance].lock().start_count;
+    let topic = Arc::clone(&services.topic);
     let (topic_id, partition_count) = (topic.topic_id(), topic.partition_count());
     CheckpointConfig {
         state_identity: StateIdentity {
-            pipeline_name: world.current_pipeline().pipeline.name.clone(),
+            pipeline_name: services.pipelines.current().pipeline.name.clone(),
             topic: TOPIC.to_owned(),
             topic_id: Some(topic_id.to_owned()),
             partition_count,
         },
-        checkpoint_store: Arc::new(SimulatedStore { world: Arc::clone(world), instance }),
+        checkpoint_store: Arc::new(SimulatedStore { services: Arc::clone(services), instance }),
         current_savepoint_request: Default::default(),
         row_fence: Arc::new(writer.create_fence_claimer()),
         topic_identity_check: Arc::new(move || topic.verify_unchanged(topic_id, partition_count).map(|()| None)),
-        log_history: Arc::new(SimulatedLogHistory { world: Arc::clone(world), instance }),
-        checkpoint_interval: world.checkpoint_interval,
+        log_history: Arc::new(SimulatedLogHistory { services: Arc::clone(services), instance }),
+        checkpoint_interval: services.checkpoint_interval,
         kept_checkpoints_per_partition: 3,
         restore_source: None,
         // While the pipeline is replaced, a process without the view may continue a checkpoint with it.

@@ -23,6 +23,7 @@
 //! | `faults.rs` | which faults happen, and when |
 //! | `instance.rs` | the main thread of a process |
 //! | `oracle.rs` | what must be true of rows, checkpoints and commits |
+//! | `pipelines.rs` | the versions of the pipeline |
 //! | `producer.rs` | the events |
 //! | `random.rs` | chance, from the seed |
 //! | `redis_client.rs` | connections of an instance, and their faults |
@@ -30,6 +31,7 @@
 //! | `redis_protocol.rs` | Redis's wire format |
 //! | `redis_server.rs` | transactions, connections, a lagging replica |
 //! | `scheduler.rs` | which coroutine runs next, and time |
+//! | `services.rs` | all services together |
 //! | `simulation.rs` | one simulation from its seed to its verdict |
 //! | `simulation_core.rs` | what all parts share |
 //! | `source.rs` | the source of a worker |
@@ -38,7 +40,6 @@
 //! | `topic.rs` | the records |
 //! | `trace.rs` | what happened, as text |
 //! | `trace_subscriber.rs` | log events in the trace |
-//! | `world.rs` | all services together |
 
 mod consumer_group;
 mod coroutine;
@@ -46,6 +47,7 @@ mod dead_letters;
 mod faults;
 mod instance;
 mod oracle;
+mod pipelines;
 mod producer;
 mod random;
 mod redis_client;
@@ -53,6 +55,7 @@ mod redis_keys;
 mod redis_protocol;
 mod redis_server;
 mod scheduler;
+mod services;
 mod simulation;
 mod simulation_core;
 mod source;
@@ -61,7 +64,6 @@ mod store_client;
 mod topic;
 mod trace;
 mod trace_subscriber;
-mod world;
 
 pub use oracle::SimulationCounts;
 pub use simulation::{SimulationReport, simulate_seed};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use windrow_engine::Partition;
 
-use crate::world::World;
+use crate::services::SimulatedServices;
 
 /// The number of users per partition.
 const USERS_PER_PARTITION: u64 = 4;
@@ -29,30 +29,30 @@ impl RecordProducer {
     }
 
     /// Writes the records that are due.
-    pub(crate) fn produce_due_records(&mut self, world: &World) {
-        let now = world.core.now();
+    pub(crate) fn produce_due_records(&mut self, services: &SimulatedServices) {
+        let now = services.core.now();
         while let Some(at) = self.next_record_at.filter(|at| *at <= now) {
-            for _ in 0..=world.core.choose_at_random(|random| random.number_below(6)) {
-                self.produce_record(world);
+            for _ in 0..=services.core.choose_at_random(|random| random.number_below(6)) {
+                self.produce_record(services);
             }
-            let next = at + world.core.duration_between_ms(20, 600);
+            let next = at + services.core.duration_between_ms(20, 600);
             self.next_record_at = (next < self.ends_at).then_some(next);
         }
     }
 
     /// Writes one record. Event time runs faster than virtual time, so that windows fire often.
-    fn produce_record(&mut self, world: &World) {
-        let partition = world.choose_partition();
-        self.produce_record_to(world, partition);
+    fn produce_record(&mut self, services: &SimulatedServices) {
+        let partition = services.choose_partition();
+        self.produce_record_to(services, partition);
     }
 
     /// Writes one record to `partition`.
-    pub(crate) fn produce_record_to(&mut self, world: &World, partition: Partition) {
+    pub(crate) fn produce_record_to(&mut self, services: &SimulatedServices, partition: Partition) {
         let number = self.next_number;
         self.next_number += 1;
-        let choose = |end: u64| world.core.choose_at_random(|random| random.number_below(end));
+        let choose = |end: u64| services.core.choose_at_random(|random| random.number_below(end));
         let user = format!("p{partition}u{}", choose(USERS_PER_PARTITION));
-        let elapsed_ms = i64::try_from(world.core.now().as_millis()).unwrap_or(0) * 8;
+        let elapsed_ms = i64::try_from(services.core.now().as_millis()).unwrap_or(0) * 8;
         let late_by_ms = i64::try_from(if choose(20) == 0 { choose(90_000) } else { choose(8_000) }).unwrap_or(0);
         let event_time_ms = FIRST_EVENT_TIME_MS + elapsed_ms - late_by_ms;
         let payload = if choose(50) == 0 {
@@ -60,6 +60,6 @@ impl RecordProducer {
         } else {
             format!(r#"{{"user_id":"{user}","event_time":{event_time_ms},"number":{number}}}"#)
         };
-        world.produce_record(partition, &user, payload.into_bytes());
+        services.produce_record(partition, &user, payload.into_bytes());
     }
 }

@@ -14,8 +14,8 @@ use crate::coroutine::{Coroutine, CoroutinePark, CoroutineStop};
 use crate::faults::{FaultAction, LogGrowth, PlannedFault};
 use crate::instance::run_instance;
 use crate::producer::RecordProducer;
+use crate::services::SimulatedServices;
 use crate::simulation_core::{InstanceIndex, InstanceProcess, SpawnedThread};
-use crate::world::World;
 
 /// The name of a process's main thread.
 const MAIN_THREAD: &str = "worker";
@@ -33,7 +33,7 @@ struct ScheduledCoroutine {
 
 /// The scheduler of one simulation.
 pub(crate) struct Scheduler {
-    world: Arc<World>,
+    services: Arc<SimulatedServices>,
     coroutines: Vec<ScheduledCoroutine>,
     planned_faults: VecDeque<PlannedFault>,
     producer: RecordProducer,
@@ -44,9 +44,13 @@ pub(crate) struct Scheduler {
 }
 
 impl Scheduler {
-    pub(crate) fn new(world: Arc<World>, planned_faults: Vec<PlannedFault>, producer: RecordProducer) -> Self {
+    pub(crate) fn new(
+        services: Arc<SimulatedServices>,
+        planned_faults: Vec<PlannedFault>,
+        producer: RecordProducer,
+    ) -> Self {
         Self {
-            world,
+            services,
             coroutines: Vec::new(),
             planned_faults: planned_faults.into(),
             producer,
@@ -58,23 +62,27 @@ impl Scheduler {
 
     /// Runs until `is_done` returns true, a violation is found, or virtual time reaches `deadline`. Returns whether
     /// `is_done` has returned true. Asks it only when time advances.
-    pub(crate) fn run_until(&mut self, deadline: Duration, mut is_done: impl FnMut(&World) -> bool) -> bool {
+    pub(crate) fn run_until(
+        &mut self,
+        deadline: Duration,
+        mut is_done: impl FnMut(&SimulatedServices) -> bool,
+    ) -> bool {
         self.apply_due_events();
-        while self.world.core.first_violation().is_none() {
+        while self.services.core.first_violation().is_none() {
             self.start_spawned_threads();
             if let Some(index) = self.choose_runnable_coroutine() {
                 self.run_coroutine(index);
                 continue;
             }
-            if is_done(&self.world) {
+            if is_done(&self.services) {
                 return true;
             }
-            if self.world.core.now() >= deadline {
+            if self.services.core.now() >= deadline {
                 return false;
             }
             let next = self.next_event_at().unwrap_or(deadline).min(deadline);
-            self.world.core.advance_to(next);
-            self.world.faults.set_time(next);
+            self.services.core.advance_to(next);
+            self.services.faults.set_time(next);
             self.steps_in_moment = 0;
             self.apply_due_events();
         }
@@ -83,7 +91,7 @@ impl Scheduler {
 
     /// Applies what happens by itself at the present time. Coroutines cause events only for later times.
     fn apply_due_events(&mut self) {
-        let now = self.world.core.now();
+        let now = self.services.core.now();
         self.set_current_thread("-");
         while self.planned_faults.front().is_some_and(|fault| fault.at <= now)
             && let Some(fault) = self.planned_faults.pop_front()
@@ -92,33 +100,33 @@ impl Scheduler {
         }
         if self.next_heartbeat <= now {
             self.next_heartbeat = now + HEARTBEAT_INTERVAL;
-            let world = &self.world;
+            let services = &self.services;
             let is_running = |process: InstanceProcess| {
-                world.current_process(process.instance) == process
+                services.current_process(process.instance) == process
                     && self.coroutines.iter().any(|one| one.instance == process.instance)
             };
-            world
+            services
                 .group
-                .receive_heartbeats(|process| is_running(process) && world.faults.reaches_group(process.instance));
-            world.instances.iter().for_each(|instance| instance.lock().wakeup.notify());
+                .receive_heartbeats(|process| is_running(process) && services.faults.reaches_group(process.instance));
+            services.instances.iter().for_each(|instance| instance.lock().wakeup.notify());
         }
-        if self.world.topic.change().is_none() {
-            self.producer.produce_due_records(&self.world);
+        if self.services.topic.change().is_none() {
+            self.producer.produce_due_records(&self.services);
         }
-        self.world.apply_delayed_store_writes();
-        self.world.redis.execute_arrived_commands(&self.world.redis_surroundings());
+        self.services.apply_delayed_store_writes();
+        self.services.redis.execute_arrived_commands(&self.services.redis_surroundings());
     }
 
     fn start_spawned_threads(&mut self) {
-        for SpawnedThread { instance, name, body } in self.world.core.take_spawned_threads() {
-            let park = CoroutinePark { until: Some(self.world.core.now()), wakeup: None };
+        for SpawnedThread { instance, name, body } in self.services.core.take_spawned_threads() {
+            let park = CoroutinePark { until: Some(self.services.core.now()), wakeup: None };
             self.coroutines.push(ScheduledCoroutine { instance, name, coroutine: Coroutine::new(body), park });
         }
     }
 
     /// Ends the threads of the processes that have ended by themselves.
     fn remove_ended_instances(&mut self) {
-        let is_ended = |one: &ScheduledCoroutine| self.world.instances[one.instance].lock().ending.is_some();
+        let is_ended = |one: &ScheduledCoroutine| self.services.instances[one.instance].lock().ending.is_some();
         while let Some(index) = self.coroutines.iter().position(is_ended) {
             self.coroutines.remove(index).coroutine.kill();
         }
@@ -126,7 +134,7 @@ impl Scheduler {
 
     fn next_event_at(&self) -> Option<Duration> {
         let coroutines = self.coroutines.iter().filter_map(|one| {
-            let suspended_until = self.world.faults.suspended_until(one.instance);
+            let suspended_until = self.services.faults.suspended_until(one.instance);
             match (one.park.until, suspended_until) {
                 (until, None) => until,
                 (None, Some(suspended)) => Some(suspended),
@@ -135,31 +143,31 @@ impl Scheduler {
         });
         let services = [
             self.planned_faults.front().map(|fault| fault.at),
-            self.producer.next_record_at().filter(|_| self.world.topic.change().is_none()),
-            self.world.objects.next_delayed_write_at(),
-            self.world.redis.next_arrival(),
+            self.producer.next_record_at().filter(|_| self.services.topic.change().is_none()),
+            self.services.objects.next_delayed_write_at(),
+            self.services.redis.next_arrival(),
             Some(self.next_heartbeat),
         ];
         coroutines.chain(services.into_iter().flatten()).min()
     }
 
     fn choose_runnable_coroutine(&mut self) -> Option<usize> {
-        let now = self.world.core.now();
+        let now = self.services.core.now();
         let is_runnable = |one: &ScheduledCoroutine| {
-            one.park.is_over(now) && self.world.faults.suspended_until(one.instance).is_none()
+            one.park.is_over(now) && self.services.faults.suspended_until(one.instance).is_none()
         };
         self.runnable.clear();
         self.runnable.extend((0..self.coroutines.len()).filter(|&index| is_runnable(&self.coroutines[index])));
         if self.runnable.is_empty() {
             return None;
         }
-        Some(self.runnable[self.world.core.choose_at_random(|random| random.index_below(self.runnable.len()))])
+        Some(self.runnable[self.services.core.choose_at_random(|random| random.index_below(self.runnable.len()))])
     }
 
     fn run_coroutine(&mut self, index: usize) {
         self.steps_in_moment += 1;
         if self.steps_in_moment > MAX_STEPS_PER_MOMENT {
-            self.world.core.report_violation(format!("{} runs without end", self.coroutines[index].name));
+            self.services.core.report_violation(format!("{} runs without end", self.coroutines[index].name));
         }
         let (instance, name) = (self.coroutines[index].instance, self.coroutines[index].name);
         self.set_current_thread(&format!("{instance}/{name}"));
@@ -174,55 +182,55 @@ impl Scheduler {
             }
             CoroutineStop::Panicked(message) => {
                 drop(self.coroutines.remove(index));
-                self.world.core.report_violation(format!("{instance}/{name} panicked: {message}"));
+                self.services.core.report_violation(format!("{instance}/{name} panicked: {message}"));
             }
         }
     }
 
     fn apply_triggered_faults(&mut self) {
-        for fault in self.world.take_triggered_faults() {
+        for fault in self.services.take_triggered_faults() {
             self.apply_fault(&fault);
         }
     }
 
     fn set_current_thread(&self, name: &str) {
-        let mut trace = self.world.core.trace.lock();
+        let mut trace = self.services.core.trace.lock();
         if trace.is_recording() {
             name.clone_into(&mut trace.current_thread);
         }
     }
 
     fn apply_fault(&mut self, action: &FaultAction) {
-        self.world.core.record(|| format!("FAULT {action:?}"));
+        self.services.core.record(|| format!("FAULT {action:?}"));
         match *action {
             FaultAction::KillInstance(instance) => self.kill_instance(instance),
-            FaultAction::StopInstance(instance) => self.world.instances[instance].lock().stop_signal.request(),
+            FaultAction::StopInstance(instance) => self.services.instances[instance].lock().stop_signal.request(),
             FaultAction::StartInstance(instance) => self.start_instance(instance),
-            FaultAction::BreakRedisConnections => self.world.redis.close_connections(),
-            FaultAction::EmptyRedis => self.world.redis.lose_all_keys(&self.world.redis_surroundings()),
-            FaultAction::DamageNewestCheckpoint => self.world.damage_newest_checkpoint(),
-            FaultAction::DamageAllCheckpoints => self.world.damage_all_checkpoints(),
-            FaultAction::ChangeTopic(change) => self.world.change_topic(change),
-            FaultAction::ChangePipeline => self.world.change_pipeline(),
-            FaultAction::OccupyRowKey => self.world.occupy_row_key(),
+            FaultAction::BreakRedisConnections => self.services.redis.close_connections(),
+            FaultAction::EmptyRedis => self.services.redis.lose_all_keys(&self.services.redis_surroundings()),
+            FaultAction::DamageNewestCheckpoint => self.services.damage_newest_checkpoint(),
+            FaultAction::DamageAllCheckpoints => self.services.damage_all_checkpoints(),
+            FaultAction::ChangeTopic(change) => self.services.change_topic(change),
+            FaultAction::ChangePipeline => self.services.change_pipeline(),
+            FaultAction::OccupyRowKey => self.services.occupy_row_key(),
             FaultAction::ElectLeader { lost_records, new_records } => {
-                if self.world.topic.change().is_some() {
+                if self.services.topic.change().is_some() {
                     return;
                 }
-                let partition = self.world.elect_leader(lost_records);
+                let partition = self.services.elect_leader(lost_records);
                 if new_records == LogGrowth::BeyondLostRecords {
-                    (0..=lost_records).for_each(|_| self.producer.produce_record_to(&self.world, partition));
+                    (0..=lost_records).for_each(|_| self.producer.produce_record_to(&self.services, partition));
                 }
             }
-            FaultAction::FailOverRedis(lag) => self.world.redis.fail_over(&self.world.redis_surroundings(), lag),
-            _ => self.world.faults.begin(action),
+            FaultAction::FailOverRedis(lag) => self.services.redis.fail_over(&self.services.redis_surroundings(), lag),
+            _ => self.services.faults.begin(action),
         }
     }
 
     /// Ends a process at once: its coroutines run their destructors, and nothing else.
     fn kill_instance(&mut self, instance: InstanceIndex) {
-        self.world.oracle.lock().counts.kills += 1;
-        drop(self.world.core.take_spawned_threads());
+        self.services.oracle.lock().counts.kills += 1;
+        drop(self.services.core.take_spawned_threads());
         while let Some(index) = self.coroutines.iter().position(|one| one.instance == instance) {
             self.coroutines.remove(index).coroutine.kill();
         }
@@ -234,14 +242,14 @@ impl Scheduler {
             return;
         }
         {
-            let mut state = self.world.instances[instance].lock();
+            let mut state = self.services.instances[instance].lock();
             state.stop_signal = StopSignal::default();
             state.start_count += 1;
             state.ending = None;
         }
-        let world = Arc::clone(&self.world);
-        let body = Box::new(move || run_instance(&world, instance));
-        let park = CoroutinePark { until: Some(self.world.core.now()), wakeup: None };
+        let services = Arc::clone(&self.services);
+        let body = Box::new(move || run_instance(&services, instance));
+        let park = CoroutinePark { until: Some(self.services.core.now()), wakeup: None };
         let coroutine = Coroutine::new(body);
         self.coroutines.push(ScheduledCoroutine { instance, name: MAIN_THREAD, coroutine, park });
     }

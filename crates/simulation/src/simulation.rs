@@ -14,10 +14,10 @@ use crate::faults::{FaultBounds, plan_faults};
 use crate::oracle::SimulationCounts;
 use crate::producer::RecordProducer;
 use crate::scheduler::Scheduler;
+use crate::services::{HaltKind, InstanceEnding, SavedState, SimulatedServices};
 use crate::simulation_core::SimulationCore;
 use crate::trace::TraceMode;
 use crate::trace_subscriber::TraceSubscriber;
-use crate::world::{HaltKind, InstanceEnding, SavedState, World};
 
 /// The time after the end of all faults within which everything must have come to rest.
 const REST_TIMEOUT: Duration = Duration::from_secs(180);
@@ -65,91 +65,92 @@ fn run_phases(core: &Arc<SimulationCore>) -> Result<SimulationCounts, String> {
     let instance_count = 1 + core.choose_at_random(|random| random.index_below(3));
     let partition_count = 1 + core.choose_at_random(|random| Partition::try_from(random.number_below(4)).unwrap_or(0));
     let heals_at = core.duration_between_ms(6_000, 30_000);
-    let world = World::new(Arc::clone(core), partition_count, instance_count)?;
+    let services = SimulatedServices::new(Arc::clone(core), partition_count, instance_count)?;
     let plan = core.choose_at_random(|random| plan_faults(random, FaultBounds { instance_count, heals_at }));
     core.record(|| {
-        let interval = world.checkpoint_interval;
+        let interval = services.checkpoint_interval;
         format!(
             "{instance_count} instances, {partition_count} partitions, checkpoints every {interval:?}, {:?}",
-            world.faults
+            services.faults
         )
     });
     plan.iter().for_each(|fault| core.record(|| format!("planned at {:?}: {:?}", fault.at, fault.action)));
     let producer = RecordProducer::ending_at(heals_at + PRODUCING_AFTER_FAULTS);
-    let mut scheduler = Scheduler::new(Arc::clone(&world), plan, producer);
+    let mut scheduler = Scheduler::new(Arc::clone(&services), plan, producer);
     (0..instance_count).for_each(|instance| scheduler.start_instance(instance));
-    run_until_healed(&mut scheduler, &world, heals_at);
-    if world.topic.change().is_some() {
-        run_until_halted(&mut scheduler, &world);
+    run_until_healed(&mut scheduler, &services, heals_at);
+    if services.topic.change().is_some() {
+        run_until_halted(&mut scheduler, &services);
     } else {
-        run_until_rest(&mut scheduler, &world, heals_at);
-        stop_all_instances(&mut scheduler, &world);
+        run_until_rest(&mut scheduler, &services, heals_at);
+        stop_all_instances(&mut scheduler, &services);
     }
     scheduler.end();
-    let mut oracle = world.oracle.lock();
-    if core.first_violation().is_none() && world.topic.change().is_none() {
-        let differences = world.redis.examine_keys(|keys| oracle.describe_differences(keys));
+    let mut oracle = services.oracle.lock();
+    if core.first_violation().is_none() && services.topic.change().is_none() {
+        let differences = services.redis.examine_keys(|keys| oracle.describe_differences(keys));
         differences.into_iter().for_each(|difference| core.report_violation(difference));
     }
     Ok(oracle.counts)
 }
 
-fn run_until_healed(scheduler: &mut Scheduler, world: &World, heals_at: Duration) {
-    scheduler.run_until(heals_at, |world| {
-        report_halts_and_parked_partitions(world);
+fn run_until_healed(scheduler: &mut Scheduler, services: &SimulatedServices, heals_at: Duration) {
+    scheduler.run_until(heals_at, |services| {
+        report_halts_and_parked_partitions(services);
         false
     });
-    world.core.record(|| "all faults end".to_owned());
-    world.faults.heal();
-    world.repair_damaged_objects();
+    services.core.record(|| "all faults end".to_owned());
+    services.faults.heal();
+    services.repair_damaged_objects();
 }
 
 /// Reports every process that has halted, and every partition that was parked without a fault of its own.
-fn report_halts_and_parked_partitions(world: &World) {
-    for (instance, state) in world.instances.iter().enumerate() {
+fn report_halts_and_parked_partitions(services: &SimulatedServices) {
+    for (instance, state) in services.instances.iter().enumerate() {
         if let Some(InstanceEnding::Halted { kind: HaltKind::Unexplained, reason }) = &state.lock().ending {
-            world.core.report_violation(format!("instance {instance} halted: {reason}"));
+            services.core.report_violation(format!("instance {instance} halted: {reason}"));
         }
     }
-    world.verify_parked_partitions();
+    services.verify_parked_partitions();
 }
 
 /// Runs until the topic's change has ended every process. A process that starts afterwards halts too, because of the
 /// checkpoints.
-fn run_until_halted(scheduler: &mut Scheduler, world: &World) {
-    (0..world.instances.len()).for_each(|instance| scheduler.start_instance(instance));
-    let deadline = world.core.now() + HALT_TIMEOUT;
-    let has_ended = |world: &World| world.instances.iter().all(|instance| instance.lock().ending.is_some());
-    scheduler.run_until(deadline, |world| {
-        report_halts_and_parked_partitions(world);
-        has_ended(world)
+fn run_until_halted(scheduler: &mut Scheduler, services: &SimulatedServices) {
+    (0..services.instances.len()).for_each(|instance| scheduler.start_instance(instance));
+    let deadline = services.core.now() + HALT_TIMEOUT;
+    let has_ended =
+        |services: &SimulatedServices| services.instances.iter().all(|instance| instance.lock().ending.is_some());
+    scheduler.run_until(deadline, |services| {
+        report_halts_and_parked_partitions(services);
+        has_ended(services)
     });
-    report_halts_and_parked_partitions(world);
-    if world.topic.had_checkpoints_at_change.load(Ordering::Relaxed)
-        && !has_ended(world)
-        && world.core.first_violation().is_none()
+    report_halts_and_parked_partitions(services);
+    if services.topic.had_checkpoints_at_change.load(Ordering::Relaxed)
+        && !has_ended(services)
+        && services.core.first_violation().is_none()
     {
-        world.core.report_violation("the topic has changed, and a process still runs".to_owned());
+        services.core.report_violation("the topic has changed, and a process still runs".to_owned());
     }
 }
 
-fn run_until_rest(scheduler: &mut Scheduler, world: &World, heals_at: Duration) {
+fn run_until_rest(scheduler: &mut Scheduler, services: &SimulatedServices, heals_at: Duration) {
     let (producer_ends_at, deadline) = (heals_at + PRODUCING_AFTER_FAULTS, heals_at + REST_TIMEOUT);
-    while world.core.first_violation().is_none() {
+    while services.core.first_violation().is_none() {
         // An instance that was about to stop starts again after its end.
-        (0..world.instances.len()).for_each(|instance| scheduler.start_instance(instance));
-        let next_check = world.core.now() + REST_CHECK_INTERVAL;
-        scheduler.run_until(next_check, |world| {
-            report_halts_and_parked_partitions(world);
+        (0..services.instances.len()).for_each(|instance| scheduler.start_instance(instance));
+        let next_check = services.core.now() + REST_CHECK_INTERVAL;
+        scheduler.run_until(next_check, |services| {
+            report_halts_and_parked_partitions(services);
             false
         });
-        if world.core.now() < producer_ends_at {
+        if services.core.now() < producer_ends_at {
             continue;
         }
-        match describe_unrest(world) {
+        match describe_unrest(services) {
             None => return,
-            Some(unrest) if world.core.now() >= deadline => {
-                world.core.report_violation(format!("no rest after the end of all faults: {unrest}"));
+            Some(unrest) if services.core.now() >= deadline => {
+                services.core.report_violation(format!("no rest after the end of all faults: {unrest}"));
             }
             Some(_) => {}
         }
@@ -157,42 +158,45 @@ fn run_until_rest(scheduler: &mut Scheduler, world: &World, heals_at: Duration) 
 }
 
 /// Returns what has not come to rest; `None` if everything has.
-fn describe_unrest(world: &World) -> Option<String> {
-    let unsettled = world.group.unsettled_partitions();
+fn describe_unrest(services: &SimulatedServices) -> Option<String> {
+    let unsettled = services.group.unsettled_partitions();
     if !unsettled.is_empty() {
         return Some(format!("partitions without a settled owner: {unsettled:?}"));
     }
-    for partition in 0..world.partition_count {
-        let owners = world.list_owning_instances(partition);
+    for partition in 0..services.partition_count {
+        let owners = services.list_owning_instances(partition);
         if owners.len() != 1 {
             return Some(format!("partition {partition} is owned by the workers of the instances {owners:?}"));
         }
-        let (end, covered) =
-            (world.topic.end_offset(partition), world.read_newest_manifest(partition).map(|manifest| manifest.offset));
+        let (end, covered) = (
+            services.topic.end_offset(partition),
+            services.read_newest_manifest(partition).map(|manifest| manifest.offset),
+        );
         if end > 0 && covered != Some(end) {
             return Some(format!("partition {partition} ends at {end}, its newest checkpoint is at {covered:?}"));
         }
-        if end > 0 && world.group.committed_offset(partition) != Some(end) {
+        if end > 0 && services.group.committed_offset(partition) != Some(end) {
             return Some(format!("partition {partition} ends at {end}, and another offset is committed"));
         }
     }
-    let differences = world.redis.examine_keys(|keys| world.oracle.lock().describe_differences(keys));
+    let differences = services.redis.examine_keys(|keys| services.oracle.lock().describe_differences(keys));
     differences.into_iter().next()
 }
 
-fn stop_all_instances(scheduler: &mut Scheduler, world: &World) {
-    world.core.record(|| "all instances stop".to_owned());
+fn stop_all_instances(scheduler: &mut Scheduler, services: &SimulatedServices) {
+    services.core.record(|| "all instances stop".to_owned());
     // A stop that began while a fault lasted need not have saved everything.
     let stopping: Vec<bool> =
-        world.instances.iter().map(|instance| instance.lock().stop_signal.is_requested()).collect();
-    world.instances.iter().for_each(|instance| instance.lock().stop_signal.request());
-    let deadline = world.core.now() + STOP_TIMEOUT;
-    scheduler.run_until(deadline, |world| world.instances.iter().all(|instance| instance.lock().ending.is_some()));
-    for (index, instance) in world.instances.iter().enumerate() {
+        services.instances.iter().map(|instance| instance.lock().stop_signal.is_requested()).collect();
+    services.instances.iter().for_each(|instance| instance.lock().stop_signal.request());
+    let deadline = services.core.now() + STOP_TIMEOUT;
+    scheduler
+        .run_until(deadline, |services| services.instances.iter().all(|instance| instance.lock().ending.is_some()));
+    for (index, instance) in services.instances.iter().enumerate() {
         match &instance.lock().ending {
             Some(InstanceEnding::Stopped { saved_everything: SavedState::Everything }) => {}
             Some(InstanceEnding::Stopped { .. }) if stopping[index] => {}
-            other => world.core.report_violation(format!("instance {index} was to stop and save: {other:?}")),
+            other => services.core.report_violation(format!("instance {index} was to stop and save: {other:?}")),
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Owns: the reading positions, and the order in which the worker hears of rebalances. Does not own: the assignment
 //! (`consumer_group`). Invariant: as with librdkafka, the worker hears of a rebalance only after it has acknowledged the
-//! one before.
+//! one before, or its process has done so.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,15 +16,15 @@ use windrow_engine::{
 };
 
 use crate::consumer_group::{GroupRebalance, MemberNumber};
+use crate::services::SimulatedServices;
 use crate::simulation_core::{InstanceIndex, InstanceProcess};
-use crate::world::World;
 
 /// The most records of one poll.
 const MAX_RECORDS_PER_POLL: u64 = 12;
 
 /// The source of one worker.
 pub(crate) struct SimulatedSource {
-    world: Arc<World>,
+    services: Arc<SimulatedServices>,
     process: InstanceProcess,
     /// The topic as it was when the process started.
     known_topic_id: &'static str,
@@ -33,7 +33,8 @@ pub(crate) struct SimulatedSource {
     member: MemberNumber,
     /// The partitions that the worker has heard of and not released.
     held_partitions: BTreeSet<Partition>,
-    has_unacknowledged_rebalance: bool,
+    /// The partitions of the rebalance that the worker has not acknowledged, if any.
+    unacknowledged_partitions: Option<Vec<Partition>>,
     has_left_group: bool,
     positions: BTreeMap<Partition, LogPosition>,
     /// The positions at which reading will start, as far as the worker has told them.
@@ -41,20 +42,20 @@ pub(crate) struct SimulatedSource {
 }
 
 impl SimulatedSource {
-    pub(crate) fn join_group(world: Arc<World>, instance: InstanceIndex) -> Self {
-        let process = world.current_process(instance);
-        let wakeup = world.instance_wakeup(instance);
-        let member = world.group.join_group(process, Arc::clone(&wakeup));
-        let (known_topic_id, known_partition_count) = (world.topic.topic_id(), world.topic.partition_count());
+    pub(crate) fn join_group(services: Arc<SimulatedServices>, instance: InstanceIndex) -> Self {
+        let process = services.current_process(instance);
+        let wakeup = services.instance_wakeup(instance);
+        let member = services.group.join_group(process, Arc::clone(&wakeup));
+        let (known_topic_id, known_partition_count) = (services.topic.topic_id(), services.topic.partition_count());
         Self {
-            world,
+            services,
             process,
             known_topic_id,
             known_partition_count,
             wakeup,
             member,
             held_partitions: BTreeSet::new(),
-            has_unacknowledged_rebalance: false,
+            unacknowledged_partitions: None,
             has_left_group: false,
             positions: BTreeMap::new(),
             start_positions: BTreeMap::new(),
@@ -63,29 +64,35 @@ impl SimulatedSource {
 
     /// Returns the next rebalance, if the worker has acknowledged the one before.
     fn take_rebalance(&mut self) -> Option<PollOutcome> {
-        if self.has_unacknowledged_rebalance || !self.world.faults.reaches_group(self.process.instance) {
+        if !self.services.faults.reaches_group(self.process.instance)
+            || (self.unacknowledged_partitions.is_some() && !self.services.group.has_pending_loss(self.member))
+        {
             return None;
         }
-        let outcome = if self.world.group.is_member(self.member) {
-            match self.world.group.take_pending_rebalance(self.member)? {
+        let (outcome, partitions) = if self.services.group.is_member(self.member) {
+            match self.services.group.take_pending_rebalance(self.member)? {
                 GroupRebalance::Assigned(partitions) => {
                     self.held_partitions.extend(&partitions);
-                    PollOutcome::Assigned(partitions)
+                    (PollOutcome::Assigned(partitions.clone()), partitions)
                 }
-                GroupRebalance::Revoked(partitions) => PollOutcome::Revoked(partitions),
+                GroupRebalance::Revoked(partitions) => (PollOutcome::Revoked(partitions.clone()), partitions),
+                GroupRebalance::Lost(partitions) => {
+                    self.held_partitions.retain(|partition| !partitions.contains(partition));
+                    (PollOutcome::Lost(partitions.clone()), partitions)
+                }
             }
         } else {
             if !self.has_left_group {
-                self.member = self.world.group.join_group(self.process, Arc::clone(&self.wakeup));
+                self.member = self.services.group.join_group(self.process, Arc::clone(&self.wakeup));
             }
             let lost: Vec<Partition> = self.held_partitions.iter().copied().collect();
             if lost.is_empty() {
                 return None;
             }
-            PollOutcome::Lost(lost)
+            (PollOutcome::Lost(lost.clone()), lost)
         };
-        self.has_unacknowledged_rebalance = true;
-        self.world.core.record(|| format!("worker hears: {outcome:?}"));
+        self.unacknowledged_partitions = Some(partitions);
+        self.services.core.record(|| format!("worker hears: {outcome:?}"));
         Some(outcome)
     }
 
@@ -99,9 +106,9 @@ impl SimulatedSource {
     fn take_truncated_partitions(&mut self) -> Option<BTreeMap<Partition, HeldOffsets>> {
         let mut truncated = BTreeMap::new();
         for (&partition, &position) in &self.positions {
-            let end_offset = self.world.topic.end_offset(partition);
+            let end_offset = self.services.topic.end_offset(partition);
             let held = HeldOffsets { first_offset: 0, end_offset };
-            let shared = self.world.topic.find_shared_offsets(partition, position).unwrap_or(held);
+            let shared = self.services.topic.find_shared_offsets(partition, position).unwrap_or(held);
             if shared.end_offset < position.offset {
                 truncated.insert(partition, shared);
             }
@@ -115,14 +122,14 @@ impl SimulatedSource {
         &mut self,
         on_record: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>,
     ) -> Result<bool, Halt> {
-        let mut remaining = 1 + self.world.core.choose_at_random(|random| random.number_below(MAX_RECORDS_PER_POLL));
+        let mut remaining = 1 + self.services.core.choose_at_random(|random| random.number_below(MAX_RECORDS_PER_POLL));
         let mut has_delivered = false;
         let partitions: Vec<Partition> = self.positions.keys().copied().collect();
-        let first = self.world.core.choose_at_random(|random| random.index_below(partitions.len()));
+        let first = self.services.core.choose_at_random(|random| random.index_below(partitions.len()));
         for &partition in partitions[first..].iter().chain(&partitions[..first]) {
             while remaining > 0
                 && let Some(&LogPosition { offset, .. }) = self.positions.get(&partition)
-                && let Some(record) = self.world.topic.read_record(partition, offset)
+                && let Some(record) = self.services.topic.read_record(partition, offset)
             {
                 on_record(SourceRecord {
                     partition,
@@ -150,13 +157,13 @@ impl Source for SimulatedSource {
         on_record: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>,
     ) -> Result<PollOutcome, Halt> {
         // Every poll takes some time, so that the worker's loop does not run forever in one moment.
-        self.world.core.pause(Duration::from_micros(500));
+        self.services.core.pause(Duration::from_micros(500));
         if let Some(outcome) = self.take_rebalance() {
             return Ok(outcome);
         }
         // As with Kafka, a process looks at the topic from time to time.
-        if self.world.topic.change().is_some() && self.world.core.happens(20) {
-            self.world.topic.verify_unchanged(self.known_topic_id, self.known_partition_count)?;
+        if self.services.topic.change().is_some() && self.services.core.happens(20) {
+            self.services.topic.verify_unchanged(self.known_topic_id, self.known_partition_count)?;
         }
         let seen = self.wakeup.notification_count();
         if let Some(truncated) = self.take_truncated_partitions() {
@@ -166,7 +173,7 @@ impl Source for SimulatedSource {
             return Ok(PollOutcome::Records);
         }
         if !timeout.is_zero() {
-            self.world.core.wait(&self.wakeup, seen, timeout);
+            self.services.core.wait(&self.wakeup, seen, timeout);
         }
         Ok(self.take_rebalance().unwrap_or(PollOutcome::Idle))
     }
@@ -176,14 +183,14 @@ impl Source for SimulatedSource {
         partitions: &[Partition],
         offsets: &PartitionOffsets,
     ) -> Result<StartOffsets, Halt> {
-        let delay = self.world.core.duration_between_ms(1, 20);
-        self.world.core.pause(delay);
-        self.world.pass_failure_point(self.process.instance);
-        self.world.topic.verify_unchanged(self.known_topic_id, self.known_partition_count)?;
+        let delay = self.services.core.duration_between_ms(1, 20);
+        self.services.core.pause(delay);
+        self.services.pass_failure_point(self.process.instance);
+        self.services.topic.verify_unchanged(self.known_topic_id, self.known_partition_count)?;
         let mut starts = StartOffsets::default();
         for &partition in partitions {
             let (start, end_offset) =
-                (offsets.get(&partition).copied().unwrap_or(0), self.world.topic.end_offset(partition));
+                (offsets.get(&partition).copied().unwrap_or(0), self.services.topic.end_offset(partition));
             if start > end_offset {
                 let held = HeldOffsets { first_offset: 0, end_offset };
                 starts.truncated_partitions.insert(partition, held);
@@ -197,13 +204,13 @@ impl Source for SimulatedSource {
 
     fn leave_group(&mut self) -> GroupDeparture {
         self.has_left_group = true;
-        self.world.group.remove_member(self.member, "leaves until its store answers");
+        self.services.group.remove_member(self.member, "leaves until its store answers");
         GroupDeparture::Left
     }
 
     fn rejoin_group(&mut self) -> Result<(), Halt> {
         self.has_left_group = false;
-        self.member = self.world.group.join_group(self.process, Arc::clone(&self.wakeup));
+        self.member = self.services.group.join_group(self.process, Arc::clone(&self.wakeup));
         Ok(())
     }
 
@@ -212,7 +219,7 @@ impl Source for SimulatedSource {
     }
 
     fn accept_assignment(&mut self, _: &[Partition]) -> Result<(), Halt> {
-        self.has_unacknowledged_rebalance = false;
+        self.unacknowledged_partitions = None;
         Ok(())
     }
 
@@ -224,11 +231,11 @@ impl Source for SimulatedSource {
     }
 
     fn confirm_ownership_by_commit(&mut self, offsets: &PartitionOffsets) -> Result<bool, Halt> {
-        let delay = self.world.core.duration_between_ms(1, 50);
-        self.world.core.pause(delay);
-        let confirmed = self.world.faults.reaches_group(self.process.instance)
-            && self.world.group.commit_offsets(self.member, offsets);
-        self.world.core.record(|| format!("ownership of {offsets:?} confirmed: {confirmed}"));
+        let delay = self.services.core.duration_between_ms(1, 50);
+        self.services.core.pause(delay);
+        let confirmed = self.services.faults.reaches_group(self.process.instance)
+            && self.services.group.commit_offsets(self.member, offsets);
+        self.services.core.record(|| format!("ownership of {offsets:?} confirmed: {confirmed}"));
         Ok(confirmed)
     }
 
@@ -238,23 +245,23 @@ impl Source for SimulatedSource {
     }
 
     fn release_partitions(&mut self, partitions: &[Partition]) -> Result<(), Halt> {
-        for partition in partitions {
-            self.positions.remove(partition);
-            self.held_partitions.remove(partition);
+        self.positions.retain(|partition, _| !partitions.contains(partition));
+        // The process may have answered the revocation already.
+        if self.unacknowledged_partitions.take_if(|unacknowledged| unacknowledged == partitions).is_some() {
+            self.held_partitions.retain(|partition| !partitions.contains(partition));
+            self.services.group.release_partitions(self.member, partitions);
         }
-        self.world.group.release_partitions(self.member, partitions);
-        self.has_unacknowledged_rebalance = false;
         Ok(())
     }
 
     fn commit_offsets(&mut self, offsets: &PartitionOffsets, wait: CommitWait) -> Result<(), Halt> {
         if wait != CommitWait::Background {
-            let delay = self.world.core.duration_between_ms(1, 50);
-            self.world.core.pause(delay);
+            let delay = self.services.core.duration_between_ms(1, 50);
+            self.services.core.pause(delay);
         }
-        self.world.verify_committed_offsets(offsets);
-        if self.world.faults.reaches_group(self.process.instance) {
-            self.world.group.commit_offsets(self.member, offsets);
+        self.services.verify_committed_offsets(offsets);
+        if self.services.faults.reaches_group(self.process.instance) {
+            self.services.group.commit_offsets(self.member, offsets);
         }
         Ok(())
     }
@@ -263,7 +270,7 @@ impl Source for SimulatedSource {
 /// The history of the topic as one instance asks for it.
 #[derive(Debug)]
 pub(crate) struct SimulatedLogHistory {
-    pub(crate) world: Arc<World>,
+    pub(crate) services: Arc<SimulatedServices>,
     pub(crate) instance: InstanceIndex,
 }
 
@@ -273,14 +280,14 @@ impl LogHistory for SimulatedLogHistory {
         partition: Partition,
         position: LogPosition,
     ) -> Result<Option<HeldOffsets>, LogHistoryFault> {
-        let core = &self.world.core;
+        let core = &self.services.core;
         let delay = core.duration_between_ms(1, 20);
         core.pause(delay);
-        self.world.pass_failure_point(self.instance);
+        self.services.pass_failure_point(self.instance);
         if core.happens(20) {
             return Err(LogHistoryFault::NoAnswer(share_error("the leader did not answer")));
         }
-        let shared = self.world.topic.find_shared_offsets(partition, position);
+        let shared = self.services.topic.find_shared_offsets(partition, position);
         core.record(|| {
             format!("topic: of the records before {position:?} of partition {partition}, it has {shared:?}")
         });
@@ -292,7 +299,7 @@ impl Drop for SimulatedSource {
     /// Leaves the group, unless the process was killed.
     fn drop(&mut self) {
         if !thread::panicking() {
-            self.world.group.remove_member(self.member, "leaves");
+            self.services.group.remove_member(self.member, "leaves");
         }
     }
 }

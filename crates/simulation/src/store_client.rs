@@ -6,14 +6,14 @@ use windrow_engine::halt::share_error;
 use windrow_engine::{CheckpointStore, ListedObject, StoreFault};
 
 use crate::faults::StoreFaultKind;
+use crate::services::SimulatedServices;
 use crate::simulation_core::InstanceIndex;
 use crate::store::StoreWrite;
-use crate::world::World;
 
 /// The store as one instance reaches it.
 #[derive(Debug)]
 pub(crate) struct SimulatedStore {
-    pub(crate) world: Arc<World>,
+    pub(crate) services: Arc<SimulatedServices>,
     pub(crate) instance: InstanceIndex,
 }
 
@@ -25,8 +25,8 @@ struct UnansweredWrite<'a> {
 
 impl UnansweredWrite<'_> {
     fn apply(&mut self) -> Result<(), StoreFault> {
-        let world = &self.store.world;
-        self.write.take().map_or(Ok(()), |write| world.apply_store_write(&write))
+        let services = &self.store.services;
+        self.write.take().map_or(Ok(()), |write| services.apply_store_write(&write))
     }
 
     fn discard(&mut self) {
@@ -35,17 +35,17 @@ impl UnansweredWrite<'_> {
 
     /// Lets the write take effect later, after its caller has gone.
     fn delay(&mut self) {
-        let world = &self.store.world;
+        let services = &self.store.services;
         if let Some(write) = self.write.take() {
-            let due_at = world.core.now() + world.core.duration_between_ms(1, 20_000);
-            world.objects.delay_write(due_at, write);
+            let due_at = services.core.now() + services.core.duration_between_ms(1, 20_000);
+            services.objects.delay_write(due_at, write);
         }
     }
 }
 
 impl Drop for UnansweredWrite<'_> {
     fn drop(&mut self) {
-        if self.store.world.core.happens(500) {
+        if self.store.services.core.happens(500) {
             self.delay();
         }
     }
@@ -59,21 +59,21 @@ impl SimulatedStore {
         write: Option<StoreWrite>,
         answer: impl FnOnce(&mut UnansweredWrite<'_>) -> Result<T, StoreFault>,
     ) -> Result<T, StoreFault> {
-        let core = &self.world.core;
+        let core = &self.services.core;
         let mut unanswered = UnansweredWrite { store: self, write };
         let latency = core.duration_between_ms(1, 15);
         core.pause(latency);
-        let fault = self.world.faults.choose_store_fault(core, self.instance);
+        let fault = self.services.faults.choose_store_fault(core, self.instance);
         if let Some(fault) = fault {
             core.record(|| format!("store: {operation} meets {fault:?}"));
         }
         let failed = || Err(StoreFault::Failed(share_error("the store did not answer")));
         match fault {
             None => {
-                self.world.pass_failure_point(self.instance);
+                self.services.pass_failure_point(self.instance);
                 let answered = answer(&mut unanswered);
                 unanswered.discard();
-                self.world.pass_failure_point(self.instance);
+                self.services.pass_failure_point(self.instance);
                 core.pause(latency / 2);
                 answered
             }
@@ -112,11 +112,11 @@ impl CheckpointStore for SimulatedStore {
     }
 
     fn read_object(&self, name: &str) -> Result<Option<Vec<u8>>, StoreFault> {
-        self.run_request(name, None, |_| Ok(self.world.objects.read_object(name)))
+        self.run_request(name, None, |_| Ok(self.services.objects.read_object(name)))
     }
 
     fn list_objects(&self, folder: &str) -> Result<Vec<ListedObject>, StoreFault> {
-        self.run_request(folder, None, |_| Ok(self.world.objects.list_names(folder)))
+        self.run_request(folder, None, |_| Ok(self.services.objects.list_names(folder)))
     }
 
     fn delete_objects(&self, names: &[String]) -> Result<(), StoreFault> {

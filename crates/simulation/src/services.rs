@@ -3,102 +3,21 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use windrow_connectors::job::{JobInput, define_job};
-use windrow_connectors::kafka::PartitionGrowthPolicy;
-use windrow_core::SipHashKey;
 use windrow_engine::checkpoint::{CheckpointId, CheckpointManifest};
-use windrow_engine::{
-    JobDefinition, ListedObject, Partition, PartitionOffsets, StopSignal, StoreFault, Wakeup, WorkerMetrics,
-};
-use windrow_spec::Pipeline;
+use windrow_engine::{ListedObject, Partition, PartitionOffsets, StopSignal, StoreFault, Wakeup, WorkerMetrics};
 
 use crate::consumer_group::GroupCoordinator;
 use crate::faults::{ActiveFaults, FaultAction};
 use crate::oracle::RowOracle;
+use crate::pipelines::PipelineVersions;
 use crate::redis_server::{ServerSurroundings, SimulatedRedisServer};
 use crate::simulation_core::{InstanceIndex, InstanceProcess, SimulationCore};
 use crate::store::{SimulatedObjects, StoreWrite};
-use crate::topic::{SimulatedTopic, TOPIC, TopicChange};
-
-/// The pipeline of all simulations. Its windows are short, so that many of them fire.
-const PIPELINE: &str = r#"
-name = "simulated"
-
-[source.kafka]
-brokers = "simulated:9092"
-topic = "events"
-group = "simulated"
-start = "earliest"
-
-[event]
-format = "json"
-key = "user_id"
-time = "event_time"
-[event.fields]
-number = "long"
-
-[watermark]
-max_out_of_orderness = "5s"
-
-[checkpoint]
-every = "2s"
-store = "file:./simulated"
-
-[sink.redis]
-url = "redis://simulated:6379"
-
-[feature_view.recent]
-window.sliding = { size = "1m", slide = "20s" }
-key = "recent:{user_id}"
-ttl = "2h"
-[feature_view.recent.features]
-events = { count = "*" }
-largest_number = { max = "number" }
-
-[feature_view.sessions]
-window.session = { gap = "30s" }
-key = "sessions:{user_id}:{window_start}"
-ttl = "1h"
-[feature_view.sessions.features]
-events = { count = "*" }
-largest_number = { max = "number" }
-"#;
-
-/// The name of the view that a later version of the pipeline has beside the views of [`PIPELINE`].
-pub(crate) const ADDED_VIEW: &str = "added";
-/// The view of this name.
-const ADDED_VIEW_DEFINITION: &str = r#"
-[feature_view.added]
-window.tumbling = { size = "40s" }
-key = "added:{user_id}"
-ttl = "1h"
-[feature_view.added.features]
-events = { count = "*" }
-"#;
-
-/// The order of hash tables is the same in every simulation.
-const SIP_HASH_KEY: SipHashKey = [7; 16];
-
-/// A version of the pipeline.
-#[derive(Debug)]
-pub(crate) struct PipelineVersion {
-    pub(crate) pipeline: Pipeline,
-    pub(crate) job: JobDefinition,
-}
-
-impl PipelineVersion {
-    fn new(text: &str, partition_count: Partition) -> Result<Self, String> {
-        let pipeline = windrow_spec::parse("the simulated pipeline", text, &[])
-            .map_err(|mistakes| mistakes.render(windrow_spec::RenderStyle::Plain))?;
-        let input = JobInput { name: TOPIC, partition_count, growth_policy: PartitionGrowthPolicy::Refuse };
-        let job = define_job(&pipeline, input, SIP_HASH_KEY);
-        Ok(Self { pipeline, job })
-    }
-}
+use crate::topic::{SimulatedTopic, TopicChange};
 
 /// What the scheduler knows of an instance.
 #[derive(Debug)]
@@ -139,11 +58,9 @@ pub(crate) enum SavedState {
 }
 
 /// All services.
-pub(crate) struct World {
+pub(crate) struct SimulatedServices {
     pub(crate) core: Arc<SimulationCore>,
-    /// The first version of the pipeline, and the one with another view.
-    pipelines: [PipelineVersion; 2],
-    has_added_view: AtomicBool,
+    pub(crate) pipelines: PipelineVersions,
     pub(crate) checkpoint_interval: Duration,
     pub(crate) partition_count: Partition,
     pub(crate) topic: Arc<SimulatedTopic>,
@@ -157,21 +74,20 @@ pub(crate) struct World {
     triggered_faults: Mutex<Vec<FaultAction>>,
 }
 
-impl fmt::Debug for World {
+impl fmt::Debug for SimulatedServices {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("World").field("core", &self.core).finish_non_exhaustive()
+        f.debug_struct("SimulatedServices").field("core", &self.core).finish_non_exhaustive()
     }
 }
 
-impl World {
+impl SimulatedServices {
     /// Creates the services. Fails with the mistakes of the pipeline.
     pub(crate) fn new(
         core: Arc<SimulationCore>,
         partition_count: Partition,
         instance_count: usize,
     ) -> Result<Arc<Self>, String> {
-        let first = PipelineVersion::new(PIPELINE, partition_count)?;
-        let later = PipelineVersion::new(&format!("{PIPELINE}{ADDED_VIEW_DEFINITION}"), partition_count)?;
+        let pipelines = PipelineVersions::read(partition_count)?;
         let faults = core.choose_at_random(ActiveFaults::with_random_rates);
         let checkpoint_interval = core.duration_between_ms(500, 4_000);
         let instance = || SimulatedInstance {
@@ -182,9 +98,8 @@ impl World {
             metrics: None,
         };
         Ok(Arc::new(Self {
-            oracle: Mutex::new(RowOracle::new(&first.job, partition_count)),
-            pipelines: [first, later],
-            has_added_view: AtomicBool::new(false),
+            oracle: Mutex::new(RowOracle::new(&pipelines.first.job, partition_count)),
+            pipelines,
             checkpoint_interval,
             partition_count,
             topic: Arc::new(SimulatedTopic::new(partition_count)),
@@ -231,14 +146,9 @@ impl World {
         self.instances.iter().for_each(|instance| instance.lock().wakeup.notify());
     }
 
-    /// Returns the version of the pipeline with which processes start now.
-    pub(crate) fn current_pipeline(&self) -> &PipelineVersion {
-        &self.pipelines[usize::from(self.has_added_view.load(Ordering::Relaxed))]
-    }
-
     /// Adds a view to the pipeline, or removes it. Processes that start later have the new version.
     pub(crate) fn change_pipeline(&self) {
-        self.has_added_view.fetch_xor(true, Ordering::Relaxed);
+        self.pipelines.change();
         self.oracle.lock().observe_changed_numbering();
     }
 
