@@ -36,12 +36,17 @@ pub(super) enum CommitOutcome {
 }
 
 impl CommitOutcome {
-    /// Whether Kafka refused the commit only because the group rebalances.
+    /// Whether Kafka refused the commit only because the group rebalances. A member that misses a rebalance loses its
+    /// membership, and joins again.
     fn is_refused_during_rebalance(&self) -> bool {
         let Self::Failed(error) = self else { return false };
         matches!(
             error.rdkafka_error_code(),
-            Some(RDKafkaErrorCode::RebalanceInProgress | RDKafkaErrorCode::IllegalGeneration)
+            Some(
+                RDKafkaErrorCode::RebalanceInProgress
+                    | RDKafkaErrorCode::IllegalGeneration
+                    | RDKafkaErrorCode::UnknownMemberId
+            )
         )
     }
 }
@@ -225,6 +230,7 @@ mod tests {
         for code in [
             RDKafkaRespErr::RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS,
             RDKafkaRespErr::RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION,
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID,
         ] {
             let (outcome, stored) = commit_at_refusing_broker(CommitWait::AwaitRebalance, code, 3);
             assert!(matches!(outcome, CommitOutcome::Committed), "{code:?}: {outcome}");
