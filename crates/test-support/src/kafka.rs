@@ -6,7 +6,7 @@ mod records;
 mod test_kafka;
 mod topics;
 
-pub use dedicated_kafka::{DedicatedKafka, find_free_port};
+pub use dedicated_kafka::DedicatedKafka;
 pub use group::IdleMember;
 pub use records::{ConsumedRecord, OutgoingRecord, TestProducer, TestTransaction, TransactionOutcome};
 pub use test_kafka::TestKafka;

@@ -1,12 +1,11 @@
 //! A `redis-server` for one test.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use redis::Connection;
-use windrow_test_support::HANG_TIMEOUT;
+use windrow_test_support::{HANG_TIMEOUT, free_port};
 
 /// Runs until dropped, on its own port and in its own folder.
 pub(crate) struct RedisServer {
@@ -27,10 +26,9 @@ impl RedisServer {
 
     /// Prepares a server that [`Self::start_process`] will start.
     pub(crate) fn prepare(arguments: &[&str]) -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
         let folder = tempfile::tempdir().expect("a folder for redis-server");
         let arguments = arguments.iter().map(ToString::to_string).collect();
-        Self { port: free.port(), folder, program: "redis-server".to_owned(), arguments, child: None }
+        Self { port: free_port(), folder, program: "redis-server".to_owned(), arguments, child: None }
     }
 
     /// Starts a server of another program than the installed `redis-server`.

@@ -1,6 +1,5 @@
 //! A Kafka for one test, with its own settings; it stops with the test.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -61,10 +60,4 @@ impl Drop for DedicatedKafka {
         let stopped = self.run_script(&["stop"], &[]);
         assert!(stopped || std::thread::panicking(), "Kafka does not stop");
     }
-}
-
-/// Returns a port of this machine that no program listens on.
-#[must_use]
-pub fn find_free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
 }

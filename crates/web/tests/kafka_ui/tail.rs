@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 use serde_json::Value;
 use tokio::time::{sleep, timeout};
-use windrow_test_support::HANG_TIMEOUT;
-use windrow_test_support::kafka::{DedicatedKafka, OutgoingRecord, TestKafka, find_free_port};
+use windrow_test_support::kafka::{DedicatedKafka, OutgoingRecord, TestKafka};
 use windrow_test_support::kafka_or_skip;
+use windrow_test_support::{HANG_TIMEOUT, free_port};
 
 use crate::support::proxy::SwitchableProxy;
 use crate::support::ui::KafkaUiServer;
@@ -105,7 +105,7 @@ async fn who_goes_away_makes_room() {
 #[tokio::test(flavor = "multi_thread")]
 async fn lost_connections_heal_and_a_kafka_that_is_away_is_said() {
     kafka_or_skip!();
-    let port = find_free_port();
+    let port = free_port();
     let proxy = SwitchableProxy::start(&format!("127.0.0.1:{port}")).await;
     let _kafka_process = DedicatedKafka::start(port, &proxy.address);
     let kafka = TestKafka::with_brokers(proxy.address.clone());

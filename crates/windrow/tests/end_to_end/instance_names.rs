@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use windrow_test_support::kafka::{DedicatedKafka, TestKafka, find_free_port};
-use windrow_test_support::wait_until;
+use windrow_test_support::kafka::{DedicatedKafka, TestKafka};
+use windrow_test_support::{free_port, wait_until};
 
 use crate::support::expected::{closing_events, replay_expected_rows};
 use crate::support::kafka::kafka_or_skip;
@@ -115,7 +115,7 @@ fn a_suspended_process_with_a_name_joins_again() {
 fn a_process_with_a_name_survives_a_kafka_that_stands_still() {
     drop(kafka_or_skip!());
     let mut random = SeededRandom::new(read_or_create_seed());
-    let port = find_free_port();
+    let port = free_port();
     let broker = DedicatedKafka::start(port, &format!("localhost:{port}"));
     let kafka = TestKafka::with_brokers(format!("localhost:{port}"));
     for protocol in PROTOCOLS {

@@ -1,12 +1,12 @@
 //! Unbounded `windrow run`: stops, a slow or unreachable Redis, and several workers in one process.
 
 use std::time::{Duration, Instant};
-use windrow_test_support::wait_until;
+use windrow_test_support::{free_port, wait_until};
 
 use crate::conformance_cases::{ConformanceCase, read_conformance_case};
 use crate::support::expected::{closing_events, replay_expected_rows};
 use crate::support::kafka::{TestKafka, kafka_or_skip, key_events_by_user};
-use crate::support::redis::{Redis, RowsByKey, free_port};
+use crate::support::redis::{Redis, RowsByKey};
 use crate::support::rows::{assert_same_rows, last_row_per_key};
 use crate::support::windrow::{STOP_GRACE_PERIOD, TestJob, run_generate, shipped_pipeline};
 

@@ -3,11 +3,11 @@
 //! are older than that checkpoint, it goes back to an older one. With `wait_replicas`, no checkpoint counts such rows.
 
 use std::path::Path;
-use windrow_test_support::wait_until;
+use windrow_test_support::{free_port, wait_until};
 
 use crate::support::expected::{closing_events, partition_payloads};
 use crate::support::kafka::{OutgoingRecord, TestKafka, kafka_or_skip};
-use crate::support::redis::{Redis, RedisPair, RowsByKey, free_port};
+use crate::support::redis::{Redis, RedisPair, RowsByKey};
 use crate::support::rows::{assert_same_rows, await_same_rows, last_row_per_key, parse_keyed_row};
 use crate::support::traffic::{generate_events, read_or_create_seed};
 use crate::support::windrow::{TestJob, run_replay, telling_pipeline};

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use windrow_test_support::wait_until;
+use windrow_test_support::{free_port, wait_until};
 
 use crate::folder_files::read_files;
 use crate::support::expected::{closing_events, partition_payloads, replay_expected_rows};
 use crate::support::kafka::{TestKafka, kafka_or_skip};
-use crate::support::redis::{Redis, RowsByKey, free_port};
+use crate::support::redis::{Redis, RowsByKey};
 use crate::support::rows::{await_same_rows, last_row_per_key, rows_match};
 use crate::support::traffic::{generate_events, read_or_create_seed};
 use crate::support::windrow::{TestJob, run_replay, set_s3_environment, shipped_pipeline, telling_pipeline};

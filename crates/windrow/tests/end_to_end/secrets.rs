@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use windrow_test_support::wait_until;
+use windrow_test_support::{free_port, wait_until};
 
 use crate::support::kafka::{OutgoingRecord, TestKafka, kafka_or_skip};
-use crate::support::redis::{Redis, free_port};
+use crate::support::redis::Redis;
 use crate::support::windrow::{TestJob, shipped_pipeline};
 use crate::web::send_request;
 

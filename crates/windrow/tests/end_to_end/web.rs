@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use redis::Commands;
 use serde_json::Value;
-use windrow_test_support::{HANG_TIMEOUT, wait_until};
+use windrow_test_support::{HANG_TIMEOUT, free_port, wait_until};
 
 use crate::support::kafka::{OutgoingRecord, TestKafka, kafka_or_skip};
-use crate::support::redis::{Redis, free_port};
+use crate::support::redis::Redis;
 use crate::support::windrow::{TestJob, shipped_pipeline};
 
 const PARTITIONS: i32 = 4;

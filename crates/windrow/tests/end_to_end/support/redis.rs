@@ -1,11 +1,10 @@
 //! A Redis server per test.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
 use redis::Commands;
-use windrow_test_support::wait_until;
+use windrow_test_support::{free_port, wait_until};
 
 pub(crate) struct Redis {
     port: u16,
@@ -101,11 +100,6 @@ impl Drop for Redis {
         let _ = self.server.kill();
         let _ = self.server.wait();
     }
-}
-
-/// Returns a free port for a server that starts later.
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
 }
 
 fn spawn_server(port: u16, folder: &std::path::Path) -> Child {

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
-use windrow_test_support::HANG_TIMEOUT;
+use windrow_test_support::{HANG_TIMEOUT, wait_until};
 
 /// Returns the path of the shipped pipeline.
 pub(crate) fn shipped_pipeline() -> PathBuf {
@@ -169,11 +169,20 @@ impl RunningJob {
         self.child.wait().expect("it ends");
     }
 
-    /// Sends SIGTERM and asserts that the process exits with 0.
+    /// Sends SIGTERM as soon as the process handles it, and asserts that the process exits with 0.
     pub(crate) fn stop(mut self, log: &Path) {
+        wait_until("it handles signals", || self.handles_sigterm());
         self.send_signal("-TERM");
         let code = self.wait_for_exit();
         assert_eq!(code, Some(0), "{}", std::fs::read_to_string(log).unwrap_or_default());
+    }
+
+    /// Whether the process has a handler for SIGTERM. Before, the signal ends it as any program.
+    fn handles_sigterm(&self) -> bool {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).expect("the signals with a handler");
+        // Signal 15 is bit 14.
+        u64::from_str_radix(caught.trim(), 16).expect("a hexadecimal number") >> 14 & 1 == 1
     }
 
     /// Returns how the process has ended, or `None` while it runs.
