@@ -69,6 +69,12 @@ fn count_in_log(log: &Path, what: &str) -> usize {
     read_log(log).matches(what).count()
 }
 
+/// Returns whether the process with this log has begun to read partitions since it last lost or released some.
+fn holds_partitions(log: &Path) -> bool {
+    let log_text = read_log(log);
+    log_text.rfind("started reading partitions") > log_text.rfind("releasing partitions")
+}
+
 /// The group removes a suspended process. When the process continues, it joins again under its name.
 #[test]
 fn a_suspended_process_with_a_name_joins_again() {
@@ -81,23 +87,21 @@ fn a_suspended_process_with_a_name_joins_again() {
         let (mut named, log) = named_job.start("named", "named");
         wait_until("each has its share", || count_in_log(&other_log, "releasing partitions") == 1);
         let events = generate_events(20_000, random.between(0, 1_000_000));
-        let feeder = EventFeeder::start(&kafka, &named_job.topic, events, Duration::from_secs(40));
+        let feeder = EventFeeder::start(&kafka, &named_job.topic, events, Duration::from_secs(60));
         for _ in 0..SUSPENSIONS {
-            // The session times out meanwhile, or nearly so.
-            let suspension = Duration::from_millis(random.between(5_800, 8_000));
-            println!("{protocol}: suspended for {suspension:?}");
-            let losses = count_in_log(&log, "were lost");
+            wait_until("it has partitions", || {
+                assert!(named.exit_status().is_none(), "{protocol}: it ended by itself:\n{}", read_log(&log));
+                holds_partitions(&log)
+            });
+            let (losses, takeovers) = (count_in_log(&log, "were lost"), count_in_log(&other_log, "started reading"));
             named.send_signal("-STOP");
-            std::thread::sleep(suspension);
+            wait_until("the other one takes over", || count_in_log(&other_log, "started reading") > takeovers);
+            std::thread::sleep(Duration::from_millis(random.between(0, 1_500)));
             named.send_signal("-CONT");
-            if suspension > Duration::from_millis(7_000) {
-                wait_until("it notices", || {
-                    assert!(named.exit_status().is_none(), "{protocol}: it ended by itself:\n{}", read_log(&log));
-                    count_in_log(&log, "were lost") > losses
-                });
-            }
-            std::thread::sleep(Duration::from_millis(random.between(3_000, 6_000)));
-            assert!(named.exit_status().is_none(), "{protocol}: it ended by itself:\n{}", read_log(&log));
+            wait_until("it notices", || {
+                assert!(named.exit_status().is_none(), "{protocol}: it ended by itself:\n{}", read_log(&log));
+                count_in_log(&log, "were lost") > losses
+            });
         }
         feeder.finish_at_once();
         let processes = &mut [(&mut named, log.as_path()), (&mut other, other_log.as_path())];
