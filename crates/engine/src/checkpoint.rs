@@ -63,6 +63,7 @@ mod opened_partition;
 mod opening_messages;
 mod opening_store;
 mod opening_thread;
+mod overtaken_checkpoints;
 mod partition_checkpoints;
 mod partition_opener;
 mod restore_behind_truncation;

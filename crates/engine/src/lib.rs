@@ -80,6 +80,7 @@
 //! | `checkpoint/opening_messages.rs` | the messages between a worker and the thread that opens a partition |
 //! | `checkpoint/opening_store.rs` | the checkpoint store for one opening, until the opening is abandoned |
 //! | `checkpoint/opening_thread.rs` | the thread that opens one partition |
+//! | `checkpoint/overtaken_checkpoints.rs` | checkpoints that were created too late to count |
 //! | `checkpoint/partition_checkpoints.rs` | which checkpoints are kept; base or delta next |
 //! | `checkpoint/partition_opener.rs` | how many partitions are opened at once |
 //! | `checkpoint/restore_behind_truncation.rs` | a partition whose source has lost records that were already read |

@@ -14,6 +14,7 @@ use super::manifest::{CheckpointId, CheckpointManifest};
 use super::object_errors::{ObjectDamage, ObjectFault, UnusableObject};
 use super::object_names::{self, ParsedObjectName};
 use super::opened_partition::RestoredShard;
+use super::overtaken_checkpoints::find_overtaken_checkpoints;
 use super::restore_shard::{CheckpointReadOutcome, ShardFromManifest, halt_if_newer_format, restore_shard};
 use super::store::{CheckpointStore, ListedObject, StoreFault};
 use super::store_retry::StoreRetry;
@@ -149,6 +150,8 @@ fn restore_best_listed_checkpoint(
 ) -> Result<CheckpointSearchOutcome, Halt> {
     let ListedCheckpoints { partition, ids } = listed;
     let next_number = next_checkpoint_number(ids);
+    let overtaken = find_overtaken_checkpoints(ids.iter().copied());
+    let ids: Vec<CheckpointId> = ids.iter().copied().filter(|id| !overtaken.contains(id)).collect();
     let (mut manifests, mut damaged) = (Vec::new(), Vec::new());
     let newest_first: Vec<CheckpointId> = ids.iter().rev().copied().collect();
     for ids in newest_first.chunks(MANIFESTS_PER_READ) {

@@ -17,6 +17,7 @@ pub use view_compatibility::{ComparedView, ViewCompatibility, compare_views};
 use super::manifest::{CheckpointId, CheckpointManifest};
 use super::object_errors::{ObjectDamage, UnusableObject};
 use super::object_names::{self, ParsedObjectName};
+use super::overtaken_checkpoints::find_overtaken_checkpoints;
 use super::savepoint_summary::SavepointSummary;
 use super::store::{CheckpointStore, ListedObject, StoreFault};
 use crate::identifiers::Partition;
@@ -106,7 +107,8 @@ fn identify_folder_kind_from_list(
     })
 }
 
-/// Returns all checkpoints in `store`, sorted by partition, then from the oldest to the newest.
+/// Returns all checkpoints in `store`, sorted by partition, then from the oldest to the newest. Omits those that were created too
+/// late to count.
 ///
 /// # Errors
 /// When the store does not answer.
@@ -146,6 +148,15 @@ fn read_listed_checkpoints(
                 manifest,
             });
         }
+    }
+    let mut ids_by_partition: BTreeMap<Partition, Vec<CheckpointId>> = BTreeMap::new();
+    for StoredCheckpoint { partition, checkpoint_id, .. } in &checkpoints {
+        ids_by_partition.entry(*partition).or_default().push(*checkpoint_id);
+    }
+    for (partition, ids) in ids_by_partition {
+        let overtaken = find_overtaken_checkpoints(ids);
+        checkpoints
+            .retain(|checkpoint| checkpoint.partition != partition || !overtaken.contains(&checkpoint.checkpoint_id));
     }
     checkpoints.sort_by_key(|checkpoint| (checkpoint.partition, checkpoint.checkpoint_id));
     Ok(checkpoints)

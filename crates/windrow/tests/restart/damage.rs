@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use windrow_engine::Halt;
+use windrow_engine::checkpoint::inspect::list_checkpoints;
 use windrow_engine::checkpoint::{ObjectDamage, ObjectFault};
 use windrow_engine::halt::DamagedState;
 
@@ -212,6 +213,28 @@ fn a_savepoint_helps_where_no_checkpoint_can_be_read() {
     }
     made.1.clone().restored_from(safe.path()).run(ScriptedSource::new(&small_events(), Vec::new())).expect_end();
     assert_eq!(sorted_rows(&made.1.rows.lines()), expected);
+}
+
+/// A process that was suspended while it completed a checkpoint creates the manifest after the next owner has begun, and has
+/// deleted the state objects. Such a checkpoint does not count, and the next completed one removes it.
+#[test]
+fn a_manifest_created_after_the_next_owner_has_begun_does_not_count() {
+    let made = create_two_checkpoints();
+    let store = open_folder_store(made.0.path());
+    let list_ids = || -> Vec<_> {
+        let listed = list_checkpoints(&*store).expect("a list");
+        listed.iter().map(|checkpoint| checkpoint.checkpoint_id).collect()
+    };
+    let ids = list_ids();
+    let (first, newest) = (ids[0], ids[ids.len() - 1]);
+    assert!(first.epoch < newest.epoch, "{ids:?}");
+    let manifest = partition_files(made.0.path(), "checkpoint").remove(0);
+    let late = manifest.with_file_name(format!("{:010}-{:010}", first.epoch, newest.checkpoint_number));
+    fs::write(&late, "its state objects are deleted").expect("written");
+    assert_eq!(list_ids(), ids);
+    made.1.clone().with_fence_of_rows().run(ScriptedSource::new(&small_events(), Vec::new())).expect_end();
+    assert_eq!(sorted_rows(&made.1.rows.lines()), expected_rows());
+    assert!(!late.exists(), "{:?}", list_ids());
 }
 
 /// A store that is empty although rows were written, for example an unmounted disk, halts the job, however often it is
