@@ -65,7 +65,12 @@ impl HostPolicy {
 /// host name is accepted as long as the operator has named none; a page of another server then learns only whether this
 /// server is healthy.
 pub(super) async fn require_own_host(State(policy): State<Arc<HostPolicy>>, request: Request, next: Next) -> Response {
-    let Some(host) = requested_host(request.headers()) else { return refuse_host(&policy) };
+    let Some(host) = requested_host(request.headers()) else {
+        // Some load balancers send their health checks without a host name. A browser always names one.
+        let names_none = !request.headers().contains_key(header::HOST) && request.uri().authority().is_none();
+        let is_accepted = names_none && !policy.is_on_loopback && policy.requires_login;
+        return if is_accepted { next.run(request).await } else { refuse_host(&policy) };
+    };
     let is_health_check = PATHS_WITHOUT_LOGIN.contains(&request.uri().path());
     let target = request.uri().authority().cloned().unwrap_or_else(|| host.clone());
     let verdicts = [&host, &target].map(|name| policy.judge_host(name, request.extensions()));

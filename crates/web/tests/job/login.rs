@@ -1,10 +1,14 @@
 //! The token, and the cookie instead of it.
 
 use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use windrow_web::guard::TlsProxies;
+use windrow_web::guard::{AccessToken, ServerProtection, TlsProxies, protect};
 use windrow_web::report::ReachabilityReport;
+use windrow_web::routes;
+use windrow_web::server::{HttpServer, bind};
 
 use crate::support::{ACCESS_TOKEN, HttpAnswer, TestServer, instance_report};
 
@@ -240,6 +244,39 @@ fn only_the_named_public_hosts_are_answered() {
         let answer = without_token.request("GET", path, &["Host: windrow.example"], "");
         assert!(answer.status == 403 && answer.errors().contains("--token-file"), "{}", answer.body);
     }
+}
+
+/// Probes of a load balancer name the address of the machine, or no host at all.
+#[test]
+fn a_server_for_other_machines_answers_probes() {
+    let site = server_with_token();
+    site.report_source.0.lock().kafka_reachability = unreachable("a secret of the network");
+    let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    let token = AccessToken::new(ACCESS_TOKEN).expect("a token");
+    let public_hosts = vec!["windrow.example".parse().expect("a name")];
+    let protection = ServerProtection::new(SocketAddr::from(([0, 0, 0, 0], address.port())), Some(token))
+        .expect("a token")
+        .with_tls_proxies(TlsProxies { public_hosts, ..TlsProxies::default() });
+    let router = protect(routes::build_job_router(Arc::clone(&site.context)), &protection);
+    let server = HttpServer::start(listener, router).expect("a thread");
+    let ask = |path: &str, host: &str| {
+        let mut stream = TcpStream::connect(address).expect("it listens");
+        write!(stream, "GET {path} HTTP/1.0\r\n{host}\r\n").expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        answer
+    };
+    for host in ["", "Host: 10.1.2.3:8081\r\n", "Host: windrow.example\r\n"] {
+        let ready = ask("/readyz", host);
+        assert!(ready.contains(" 503 ") && ready.contains("secret"), "{host}: {ready}");
+        let page = ask("/api/overview", host);
+        assert!(page.contains(" 401 "), "{host}: {page}");
+    }
+    let foreign = ask("/readyz", "Host: evil.example\r\n");
+    assert!(foreign.contains(" 503 ") && !foreign.contains("secret"), "{foreign}");
+    assert!(ask("/login", "Host: evil.example\r\n").contains(" 403 "));
+    server.shut_down();
 }
 
 #[test]
