@@ -20,6 +20,12 @@ pub(super) struct ActiveSnapshot {
     /// The leader epoch of the record before `cut_offset`; `None` if unknown.
     pub(super) cut_leader_epoch: Option<LeaderEpoch>,
     pub(super) shard_metadata: ShardMetadata,
+    /// For each view, the fingerprint of the row numbering at the cut. The worker may begin another numbering while the
+    /// snapshot is in progress.
+    pub(super) row_numbering_fingerprints: Vec<u64>,
+    /// For each view, the number of the last row before the numbering at the cut; empty if the partition was opened with
+    /// that numbering.
+    pub(super) rows_before_numbering: Vec<u64>,
     /// The wall-clock time of the cut, in epoch milliseconds.
     pub(super) cut_at_ms: i64,
     /// The monotonic time of the cut.

@@ -4,5 +4,6 @@ mod openings;
 mod overdue_checkpoints;
 mod parking;
 mod published_metrics;
+mod row_numbering;
 mod stop;
 mod support;

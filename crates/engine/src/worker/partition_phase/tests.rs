@@ -74,6 +74,8 @@ fn sample_owned_partition() -> Box<OwnedPartition> {
 
 fn sample_snapshot() -> ActiveSnapshot {
     ActiveSnapshot {
+        row_numbering_fingerprints: Vec::new(),
+        rows_before_numbering: Vec::new(),
         snapshot_purpose: SnapshotPurpose::Checkpoint,
         base_or_delta: BaseOrDelta::Base,
         flush_ticket: FlushTicket(0),
