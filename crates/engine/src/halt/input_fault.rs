@@ -125,12 +125,13 @@ pub struct LostOffset {
     pub lost_offset: Offset,
     /// The offset of the oldest record that the source still holds.
     pub first_kept_offset: Offset,
-    /// The offset after the newest record that the source holds.
+    /// The offset after the newest record that the source holds. If the source is known to hold other records than those
+    /// that were read, the offset of the first of them.
     pub end_offset: Offset,
 }
 
 impl LostOffset {
-    /// Returns whether the source has lost records that were already read: the partition ends before the offset.
+    /// Returns whether the source has lost records that were already read.
     #[must_use]
     pub const fn has_lost_read_records(&self) -> bool {
         self.lost_offset > self.end_offset
@@ -146,8 +147,9 @@ impl LostOffset {
             )
         } else {
             format!(
-                "reading was to continue at offset {offset} of partition {partition} of topic `{topic}`, but the partition \
-                 ends at offset {end}. The source has lost records that were already read. The first offset kept is {first}"
+                "reading was to continue at offset {offset} of partition {partition} of topic `{topic}`, but of the records \
+                 that were already read, the partition holds only those before offset {end}. The source has lost the others, \
+                 and may hold new records in their place. The first offset kept is {first}"
             )
         }
     }

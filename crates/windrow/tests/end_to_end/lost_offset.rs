@@ -165,7 +165,7 @@ fn records_that_kafka_lost_after_they_were_read_count_once() {
     let output = run.run_to_end(&["--set", "source.kafka.on_partition_fault=halt"]);
     let refused = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(10), "{refused}");
-    assert!(refused.contains("but the partition ends at offset 2300"), "{refused}");
+    assert!(refused.contains("the partition holds only those before offset 2300"), "{refused}");
 
     run.set_override("source.kafka.on_lost_offset=earliest");
     let running = run.start(&[], &log);
