@@ -10,3 +10,4 @@ pub use dedicated_kafka::DedicatedKafka;
 pub use group::IdleMember;
 pub use records::{ConsumedRecord, OutgoingRecord, TestProducer, TestTransaction, TransactionOutcome};
 pub use test_kafka::TestKafka;
+pub use topics::PartitionReplicas;

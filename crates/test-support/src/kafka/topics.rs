@@ -9,6 +9,15 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use super::test_kafka::{KAFKA_TIMEOUT, TestKafka};
 use crate::wait::wait_until;
 
+/// The brokers of a partition.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PartitionReplicas {
+    /// The id of the leader; −1 if no broker leads the partition.
+    pub leader: i32,
+    /// The ids of the brokers whose replicas are in sync.
+    pub in_sync: Vec<i32>,
+}
+
 impl TestKafka {
     /// Creates a topic with a unique name and the topic settings `settings`. Returns the name.
     #[must_use]
@@ -22,7 +31,20 @@ impl TestKafka {
     /// keeps all records, even records with a timestamp of 1970. Waits until the broker's metadata contain the topic.
     /// The broker may need a moment for this after it has created the topic.
     pub fn create_named_topic(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) {
-        let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+        self.create_topic(NewTopic::new(name, partitions, TopicReplication::Fixed(1)), settings);
+    }
+
+    /// Creates a topic with a unique name, the topic settings `settings` and one partition on the brokers `replicas`. The
+    /// first of them becomes the leader. Returns the name.
+    #[must_use]
+    pub fn create_replicated_topic(&self, replicas: &[i32], settings: &[(&str, &str)]) -> String {
+        let name = Self::generate_unique_name("test.events_");
+        self.create_topic(NewTopic::new(&name, 1, TopicReplication::Variable(&[replicas])), settings);
+        name
+    }
+
+    fn create_topic<'a>(&self, mut topic: NewTopic<'a>, settings: &[(&'a str, &'a str)]) {
+        let name = topic.name;
         if settings.iter().all(|(key, _)| *key != "retention.ms") {
             topic = topic.set("retention.ms", "-1");
         }
@@ -34,6 +56,17 @@ impl TestKafka {
         results[0].as_ref().expect("the topic is created");
         let consumer: BaseConsumer = self.client_config().create().expect("a consumer");
         wait_until("the broker knows the new topic", || fetch_partition_count(&consumer, name) > 0);
+    }
+
+    /// Returns the brokers of partition `partition` of `topic`; `None` if the broker that answers does not know the
+    /// partition yet.
+    #[must_use]
+    pub fn fetch_partition_replicas(&self, topic: &str, partition: i32) -> Option<PartitionReplicas> {
+        let consumer: BaseConsumer = self.client_config().create().expect("a consumer");
+        let metadata = consumer.fetch_metadata(Some(topic), KAFKA_TIMEOUT).expect("Kafka answers");
+        let mut partitions = metadata.topics().iter().flat_map(|found| found.partitions());
+        let found = partitions.find(|found| found.id() == partition)?;
+        Some(PartitionReplicas { leader: found.leader(), in_sync: found.isr().to_vec() })
     }
 
     /// Returns the names of all topics.

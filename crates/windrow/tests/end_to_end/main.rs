@@ -37,4 +37,5 @@ mod secrets;
 mod sick_store;
 mod support;
 mod topic;
+mod truncated_log;
 mod web;

@@ -3,6 +3,7 @@
 pub(crate) mod expected;
 pub(crate) mod gate;
 pub(crate) mod kafka;
+pub(crate) mod kafka_pair;
 pub(crate) mod member;
 pub(crate) mod redis;
 pub(crate) mod rows;
