@@ -12,7 +12,7 @@ use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::{
     ApiVersionsResponse, ConsumerGroupDescribeResponse, DescribeConfigsResponse, DescribeGroupsResponse,
     DescribeLogDirsResponse, DescribeQuorumResponse, ListGroupsResponse, ListOffsetsResponse, MetadataResponse,
-    OffsetFetchResponse,
+    OffsetFetchResponse, OffsetForLeaderEpochResponse,
 };
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Message};
 use libfuzzer_sys::fuzz_target;
@@ -34,6 +34,7 @@ fuzz_target!(|input: &[u8]| {
         7 => check_answer::<ListOffsetsResponse>(version, body),
         8 => check_answer::<MetadataResponse>(version, body),
         9 => check_answer::<OffsetFetchResponse>(version, body),
+        10 => check_answer::<OffsetForLeaderEpochResponse>(version, body),
         _ => {}
     }
 });
