@@ -349,7 +349,7 @@ impl ParkingJob {
     /// Asserts that the next records of partition 0 were deleted, and that its checkpoint includes all records before them.
     fn assert_parked_with_whole_state(&self) {
         let parked = self.metrics.parked_partitions.list_parked().remove(&0).expect("it is parked");
-        let Halt::LostOffset(LostOffset { lost_offset, .. }) = parked.fault else { panic!("{}", parked.fault) };
+        let Halt::LostOffset(LostOffset { lost_offset, .. }) = parked.fault else { unreachable!("{}", parked.fault) };
         assert_eq!(self.state.lock().committed_offset(0), lost_offset, "the last checkpoint includes all records");
     }
 
