@@ -20,9 +20,9 @@ use crate::kafka::client_context::{LoggingContext, log_failed_commit};
 use crate::kafka::group::rebalance_events::RebalanceEventQueue;
 
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(4);
-/// The maximum time for which a commit is sent again while the group rebalances. The other members learn of a rebalance
-/// through their next heartbeat, after at most 3 s, and a rebalance in which they release partitions has two rounds.
-const REBALANCE_TIMEOUT: Duration = Duration::from_secs(7);
+/// The maximum time of a commit that is sent again while the group rebalances. The other members learn of a rebalance
+/// through their next heartbeat, after at most 3 s. The time counts towards the 30 s in which a stop must end.
+const LAST_COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The time between two attempts to commit while the group rebalances.
 const REBALANCE_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -56,7 +56,7 @@ impl fmt::Display for CommitOutcome {
         match self {
             Self::Committed => f.write_str("committed"),
             Self::Failed(error) => error.fmt(f),
-            Self::TimedOut => write!(f, "Kafka did not answer within {} s", COMMIT_TIMEOUT.as_secs()),
+            Self::TimedOut => f.write_str("Kafka did not answer in time"),
         }
     }
 }
@@ -102,27 +102,35 @@ struct BackgroundState {
 impl OffsetCommitter {
     /// Commits `offsets` through `consumer`. Unless `wait` is [`CommitWait::Background`], waits at most
     /// [`COMMIT_TIMEOUT`] for the commits in the background and for Kafka's answer. With [`CommitWait::AwaitRebalance`],
-    /// sends the offsets again while the group rebalances, for at most [`REBALANCE_TIMEOUT`].
+    /// sends the offsets again while the group rebalances, and waits at most [`LAST_COMMIT_TIMEOUT`] in all.
     pub(super) fn commit<Client: CommitClient>(
         &self,
         consumer: Arc<Client>,
         offsets: TopicPartitionList,
         wait: CommitWait,
     ) -> CommitOutcome {
-        let started_at = Instant::now();
         match wait {
             CommitWait::Background => match self.commit_in_background(consumer, offsets) {
                 Ok(()) => CommitOutcome::Committed,
                 Err(error) => CommitOutcome::Failed(error),
             },
-            CommitWait::AwaitAnswer => self.commit_and_wait(consumer, offsets),
-            CommitWait::AwaitRebalance => loop {
-                let outcome = self.commit_and_wait(Arc::clone(&consumer), offsets.clone());
-                if !outcome.is_refused_during_rebalance() || started_at.elapsed() >= REBALANCE_TIMEOUT {
-                    return outcome;
-                }
-                thread::sleep(REBALANCE_RETRY_INTERVAL);
-            },
+            CommitWait::AwaitAnswer => self.commit_and_wait(consumer, offsets, Instant::now() + COMMIT_TIMEOUT),
+            CommitWait::AwaitRebalance => self.commit_across_rebalance(&consumer, &offsets),
+        }
+    }
+
+    fn commit_across_rebalance<Client: CommitClient>(
+        &self,
+        consumer: &Arc<Client>,
+        offsets: &TopicPartitionList,
+    ) -> CommitOutcome {
+        let deadline = Instant::now() + LAST_COMMIT_TIMEOUT;
+        loop {
+            let outcome = self.commit_and_wait(Arc::clone(consumer), offsets.clone(), deadline);
+            if !outcome.is_refused_during_rebalance() || Instant::now() + REBALANCE_RETRY_INTERVAL >= deadline {
+                return outcome;
+            }
+            thread::sleep(REBALANCE_RETRY_INTERVAL);
         }
     }
 
@@ -130,8 +138,8 @@ impl OffsetCommitter {
         &self,
         consumer: Arc<Client>,
         offsets: TopicPartitionList,
+        deadline: Instant,
     ) -> CommitOutcome {
-        let deadline = Instant::now() + COMMIT_TIMEOUT;
         if !self.background.wait_for_thread_end(deadline) {
             return CommitOutcome::TimedOut;
         }
