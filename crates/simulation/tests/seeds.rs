@@ -9,8 +9,9 @@ const SEEDS: u64 = 2_000;
 /// The lines of the trace that a failed seed prints.
 const PRINTED_TRACE_LINES: usize = 400;
 
-/// Seeds that have found faults: 13598, a process that was suspended while it restored halted for want of a checkpoint.
-const SEEDS_WITH_FOUND_FAULTS: [u64; 1] = [13_598];
+/// Seeds that have found faults: 13598, a process that was suspended while it restored halted for want of a checkpoint;
+/// 212134, a worker claimed a partition that it had lost, because it waited for another partition's last checkpoint.
+const SEEDS_WITH_FOUND_FAULTS: [u64; 2] = [13_598, 212_134];
 
 fn first_seed() -> u64 {
     env::var("WINDROW_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(1)

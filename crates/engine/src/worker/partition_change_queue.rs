@@ -12,9 +12,14 @@ pub(super) enum PendingPartitionChange {
     /// The consumer group revokes these partitions. The group's rebalance waits until the worker has taken their last
     /// checkpoints and released them.
     Release(Vec<Partition>),
-    /// The worker drops these partitions, because the consumer group may already have assigned the partitions to
-    /// another member.
-    DropLost(Vec<Partition>),
+}
+
+impl PendingPartitionChange {
+    /// Removes `lost` from the partitions of the change.
+    pub(super) fn forget_partitions(&mut self, lost: &[Partition]) {
+        let (Self::Assign(partitions) | Self::Release(partitions)) = self;
+        partitions.retain(|partition| !lost.contains(partition));
+    }
 }
 
 /// Partitions that are released together. The worker takes their last checkpoints.

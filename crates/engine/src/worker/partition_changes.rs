@@ -3,7 +3,8 @@
 //! Owns: the steps from an assignment or revocation to the worker's answer, and last checkpoints of revoked partitions.
 //! Does not own: the consumer group (the source), opening the assigned partitions (`partition_openings`), partitions that
 //! another worker has claimed (`fencing`).
-//! Invariants: (1) The worker handles assignments and revocations one after another, in the order of their arrival. (2)
+//! Invariants: (1) The worker handles assignments and revocations one after another, in the order of their arrival. It drops
+//! lost partitions at once. (2)
 //! The worker answers an assignment at once, before it has opened the partitions: the group waits for the answer, and the
 //! checkpoint store may be unreachable. (3) While the worker opens or releases partitions, it still processes the records
 //! of its other partitions. (4) A revoked partition is released after its last checkpoint, but at the latest after
@@ -57,15 +58,20 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                 self.source.accept_assignment(&partitions)
             }
             PendingPartitionChange::Release(partitions) => self.start_release(partitions, now),
-            PendingPartitionChange::DropLost(partitions) => {
-                self.event_recorder.record_partitions_lost(&partitions);
-                for &partition in &partitions {
-                    self.abandon_snapshot(partition)?;
-                    self.remove_partition(partition, now)?;
-                }
-                self.source.release_partitions(&partitions)
-            }
         }
+    }
+
+    /// Drops `partitions`, and forgets the pending changes of them. This does not wait for the release in progress: another
+    /// member may own the partitions already, and this worker must not claim them any more.
+    pub(super) fn drop_lost_partitions(&mut self, partitions: &[Partition]) -> Result<(), Halt> {
+        let now = self.clock.monotonic_now();
+        self.event_recorder.record_partitions_lost(partitions);
+        self.pending_partition_changes.iter_mut().for_each(|change| change.forget_partitions(partitions));
+        for &partition in partitions {
+            self.abandon_snapshot(partition)?;
+            self.remove_partition(partition, now)?;
+        }
+        self.source.release_partitions(partitions)
     }
 
     /// Moves a newly assigned partition to the phase `Assigned`, and clears the partition's fence history. A partition

@@ -120,9 +120,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                 PollOutcome::Revoked(partitions) => {
                     self.pending_partition_changes.push_back(PendingPartitionChange::Release(partitions));
                 }
-                PollOutcome::Lost(partitions) => {
-                    self.pending_partition_changes.push_back(PendingPartitionChange::DropLost(partitions));
-                }
+                PollOutcome::Lost(partitions) => self.drop_lost_partitions(&partitions)?,
                 PollOutcome::OffsetsSkipped(partitions) => self.restart_row_counting_after_gaps(&partitions),
                 PollOutcome::OffsetsLost(lost) => self.park_partitions_with_lost_offsets(lost)?,
                 PollOutcome::LogTruncated(truncated) => self.go_back_behind_truncation(truncated)?,

@@ -292,6 +292,29 @@ fn assignments_and_revocations_are_answered_while_the_store_hangs() {
     );
 }
 
+/// Another member may own lost partitions already. A worker that waits for the last checkpoint of another partition must
+/// not go on to claim them.
+#[test]
+fn lost_partitions_are_dropped_during_a_release() {
+    let store = store_with_hanging_partitions(&[1]);
+    let calls = run_script(
+        &store,
+        vec![
+            ScriptStep::Return(PollOutcome::Assigned(vec![0, 1])),
+            ScriptStep::Await(SourceCall::Started(vec![0])),
+            ScriptStep::Deliver(0),
+            ScriptStep::Hang(0),
+            ScriptStep::Return(PollOutcome::Revoked(vec![0])),
+            ScriptStep::Return(PollOutcome::Lost(vec![1])),
+            ScriptStep::Await(SourceCall::Released(vec![1])),
+            ScriptStep::Heal,
+            ScriptStep::Await(SourceCall::Released(vec![0])),
+        ],
+    );
+    assert!(!calls.contains(&SourceCall::Started(vec![1])), "{calls:?}");
+    assert_eq!(store.list_names("partition-1/epoch/"), Vec::<String>::new());
+}
+
 #[test]
 fn a_partition_that_cannot_be_opened_delays_no_other() {
     let store = store_with_hanging_partitions(&[0]);
