@@ -199,6 +199,14 @@ impl RowFeed {
     }
 }
 
+impl RowFeed {
+    /// Hands `sink` the rows of the open windows. They have no number.
+    pub(crate) fn finish_input(&mut self, sink: &mut RedisSink) {
+        sink.set_trigger_record(None);
+        self.shard.finish_input(&mut SinkOutput(sink, self.fence_token));
+    }
+}
+
 /// Flushes, and waits until all rows are in Redis.
 pub(crate) fn flush_and_wait(sink: &mut RedisSink) -> FlushTicket {
     let ticket = sink.start_flush().expect("the sink works");

@@ -22,6 +22,11 @@ fn patient_settings() -> RedisWriterSettings {
     RedisWriterSettings { response_timeout: Duration::from_secs(20), ..settings() }
 }
 
+/// One wait is long enough for a replica on a busy machine.
+fn settings_with_long_waits() -> RedisWriterSettings {
+    RedisWriterSettings { min_acknowledgement_wait: Duration::from_secs(5), ..patient_settings() }
+}
+
 /// Returns how often `server` has executed a command since the last reset of its statistics.
 fn executed_count(client: &mut Connection, command: &str) -> u64 {
     let info: String = redis::cmd("INFO").arg("commandstats").query(client).expect("INFO");
@@ -55,7 +60,7 @@ fn write_full_batches(sink: &mut RedisSink, feed: &mut RowFeed, batch_count: usi
 fn queued_transactions_share_one_wait_for_replicas() {
     let (master, pipeline) = (start_master(), pipeline_with(1, false));
     let replica = start_replica(&master);
-    let writer = start_owning_writer(&master.url(), &pipeline, patient_settings());
+    let writer = start_owning_writer(&master.url(), &pipeline, settings_with_long_waits());
     let (mut sink, mut feed) = (writer.create_worker_sink(), RowFeed::new(&pipeline));
     flush_and_wait(&mut sink);
     run_command(&mut master.connect(), "CONFIG RESETSTAT");
@@ -97,7 +102,7 @@ fn queued_transactions_share_one_wait_for_disks() {
 fn queued_claims_share_one_wait() {
     let (master, pipeline) = (start_master(), pipeline_with(1, false));
     let _replica = start_replica(&master);
-    let writer = start_owning_writer(&master.url(), &pipeline, patient_settings());
+    let writer = start_owning_writer(&master.url(), &pipeline, settings_with_long_waits());
     run_command(&mut master.connect(), "CONFIG RESETSTAT");
     master.signal("STOP");
     let claims: Vec<_> = (1..=16)
@@ -275,4 +280,32 @@ fn rows_before_a_transaction_of_unknown_outcome_are_acknowledged_in_order() {
     assert!(sink.take_lost_partitions().is_empty());
     assert_eq!(read_hash(&mut replica.connect(), "latest:u")["count"], "3");
     await_link(&replica);
+}
+
+/// The rows of windows that the end of bounded input closes do not change the fence. The new master lacks them, and has
+/// the same fence.
+#[test]
+fn a_failover_amid_the_wait_loses_no_row_of_the_end_of_the_input() {
+    let pipeline = pipeline_with(1, false);
+    let mut master = start_master();
+    let mut promoted = RedisServer::start(&["--repl-diskless-sync-delay", "0"]);
+    run_command(&mut promoted.connect(), &format!("REPLICAOF 127.0.0.1 {}", master.port));
+    await_link(&promoted);
+    let (_writer, mut sink, mut feed) = start_with_one_acknowledged_row(&master, &pipeline);
+    run_command(&mut promoted.connect(), "REPLICAOF NO ONE");
+    run_command(&mut promoted.connect(), "SAVE");
+    feed.finish_input(&mut sink);
+    let ticket = sink.start_flush().expect("the sink works");
+    let mut client = master.connect();
+    eventually("the last row in the master", || (!read_hash(&mut client, "latest:clock").is_empty()).then_some(()));
+    assert!(sink.newest_acknowledged_flush() < ticket, "acknowledged, although no replica has the row");
+
+    master.kill();
+    promoted.kill();
+    promoted.port = master.port;
+    promoted.start_process();
+    let second_replica = start_replica(&promoted);
+    assert!(sink.wait_for_ticket(ticket, Duration::from_secs(60)).expect("no fault"), "there is a replica again");
+    assert!(sink.take_lost_partitions().is_empty());
+    assert!(!read_hash(&mut second_replica.connect(), "latest:clock").is_empty(), "the last row is lost");
 }

@@ -40,6 +40,20 @@ pub(crate) struct BatchWriteOutcome {
     pub(crate) written_fences: Vec<FenceToken>,
 }
 
+/// Which rows of a batch a transaction writes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum RowSelection {
+    All,
+    /// The rows without a row number, which the fence does not count.
+    WithoutNumber,
+}
+
+impl RowSelection {
+    fn includes(self, is_numbered: bool) -> bool {
+        self == Self::All || !is_numbered
+    }
+}
+
 /// The result of one attempt to run a transaction that checks fences.
 #[derive(Debug)]
 pub(crate) enum AttemptOutcome<T> {
@@ -152,16 +166,18 @@ impl TransactionClient {
         transaction.send_and_discard_transaction(writes)
     }
 
-    /// Tries once to write the rows of `batch` in one transaction. Leaves out the rows of each lost partition: another
+    /// Tries once to write the rows of `batch` in `selection` in one transaction. Leaves out the rows of each lost partition: another
     /// owner has claimed the partition, or Redis has lost rows of the partition. Writes all other rows.
     pub(crate) fn write_batch(
         &mut self,
         batch: &InFlightBatch,
+        selection: RowSelection,
         fences: &mut GrantedFences,
     ) -> Result<AttemptOutcome<BatchWriteOutcome>, RedisFault> {
         let Self { connection, preflight_commands: questions, write_commands: writes } = self;
-        let mut verdict = fences.judge_batch_by_granted_fences(batch.runs())?;
-        let mut rows = collect_writable_rows(batch, &verdict);
+        let runs = batch.runs().filter(|run| selection.includes(run.is_numbered()));
+        let mut verdict = fences.judge_batch_by_granted_fences(runs)?;
+        let mut rows = collect_writable_rows(batch, selection, &verdict);
 
         questions.clear();
         push_batch_check_commands(questions, &verdict, &rows);
@@ -182,10 +198,11 @@ impl TransactionClient {
         let lost_before = verdict.lost_partitions.len();
         fences.judge_batch_by_stored_fences(&mut verdict)?;
         if verdict.lost_partitions.len() > lost_before {
-            rows = collect_writable_rows(batch, &verdict);
+            rows = collect_writable_rows(batch, selection, &verdict);
             refusals.retain(|refusal| rows.binary_search_by_key(&refusal.row_index, |row| row.row_index).is_ok());
         }
-        let dropped_rows = batch.row_count() - rows.len();
+        let selected_row_count = batch.rows().filter(|row| selection.includes(row.is_numbered)).count();
+        let dropped_rows = selected_row_count - rows.len();
 
         writes.clear();
         push_batch_write_commands(writes, &verdict, &rows, &refusals);
@@ -220,8 +237,9 @@ impl TransactionClient {
     }
 
     /// Tries once to write the fences of `fence_tokens` again, with the values that Redis holds. A new connection does
-    /// this for rows that an earlier connection wrote: rows and fence are written together, so Redis has the rows of
-    /// every fence that has its expected value. What has this newer write also has the rows. Returns the partitions whose
+    /// this for rows that an earlier connection wrote: numbered rows change the fence with which they are written, so Redis
+    /// has these rows of every fence that has its expected value. What has this newer write also has the rows. A fence says
+    /// nothing about rows without a number; [`Self::write_batch`] writes these again. Returns the partitions whose
     /// fences have other values, and writes no fence of these.
     pub(crate) fn write_fences_again(
         &mut self,
@@ -361,9 +379,14 @@ fn push_batch_write_commands(
     }
 }
 
-/// Returns the rows of `batch` whose partitions are not lost according to `verdict`.
-fn collect_writable_rows<'a>(batch: &'a InFlightBatch, verdict: &BatchFenceVerdict) -> Vec<InFlightRow<'a>> {
-    batch.rows().filter(|row| !verdict.drops_rows_of_partition(row.fence_token)).collect()
+/// Returns the rows of `batch` in `selection` whose partitions are not lost according to `verdict`.
+fn collect_writable_rows<'a>(
+    batch: &'a InFlightBatch,
+    selection: RowSelection,
+    verdict: &BatchFenceVerdict,
+) -> Vec<InFlightRow<'a>> {
+    let selected = batch.rows().filter(|row| selection.includes(row.is_numbered));
+    selected.filter(|row| !verdict.drops_rows_of_partition(row.fence_token)).collect()
 }
 
 /// Returns the fence value in `reply`, which is the reply to `GET` of the fence at `key`. Returns `None` if the fence

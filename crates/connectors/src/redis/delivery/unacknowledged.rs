@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use windrow_engine::{FenceToken, LostPartition};
 
-use super::transaction::{BatchWriteOutcome, FenceClaimResult};
+use super::transaction::{BatchWriteOutcome, FenceClaimResult, RowRefusal};
 use crate::redis::fault::MissingAcknowledgement;
 use crate::redis::fence::claim::PendingClaim;
 use crate::redis::rows::batch::InFlightBatch;
@@ -75,6 +75,16 @@ impl ExecutedClaim {
 }
 
 impl ExecutedBatch {
+    /// Adds the refusals of rows that were written again and that Redis had accepted before.
+    pub(crate) fn add_row_refusals(&mut self, refusals: Vec<RowRefusal>) {
+        let known = &mut self.outcome.row_refusals;
+        for refusal in refusals {
+            if let Err(position) = known.binary_search_by_key(&refusal.row_index, |known| known.row_index) {
+                known.insert(position, refusal);
+            }
+        }
+    }
+
     /// Records that Redis has lost what the transaction wrote for `lost`. Returns whether the transaction had written for
     /// this partition.
     fn record_loss_of_written_rows(&mut self, lost: LostPartition) -> bool {
@@ -189,6 +199,18 @@ impl UnacknowledgedTasks {
                 report(&executed.batch);
             }
         }
+    }
+
+    /// Returns the batches with rows that no fence counts, oldest first. These rows end the input of their partition, so no
+    /// newer row follows them.
+    pub(crate) fn batches_with_unnumbered_rows_mut(&mut self) -> impl Iterator<Item = &mut ExecutedBatch> {
+        self.tasks.iter_mut().filter_map(|task| match task {
+            ExecutedTask::Batch(executed) => {
+                let has_unnumbered_rows = executed.batch.rows().any(|row| !row.is_numbered);
+                has_unnumbered_rows.then_some(executed)
+            }
+            ExecutedTask::Claim(_) => None,
+        })
     }
 
     /// Returns the claims in the list that were granted last, oldest first.

@@ -10,13 +10,13 @@ use std::thread;
 use std::time::Duration;
 
 use windrow_engine::halt::OutputFault;
-use windrow_engine::{ClaimOutcome, GrantedClaim};
+use windrow_engine::{ClaimOutcome, GrantedClaim, LostPartition};
 
 use super::acknowledgement::{AcknowledgementOutcome, AcknowledgementWait};
 use super::connection::{ConnectionIdentity, RedisConnection};
 use super::queue::{WriteQueue, WriterTask};
 use super::retry_pause::JitteredRetryBackoff;
-use super::transaction::{AttemptOutcome, FenceClaimResult, TransactionClient};
+use super::transaction::{AttemptOutcome, FenceClaimResult, RowSelection, TransactionClient};
 use super::unacknowledged::{AcknowledgedTasks, ExecutedBatch, ExecutedClaim, ExecutedTask, UnacknowledgedTasks};
 use crate::redis::address::RedisAddress;
 use crate::redis::fault::{RedisFault, halt_for_fault};
@@ -114,7 +114,7 @@ impl WriterThread {
         let clock = Arc::clone(self.queue.clock());
         let write = |client: &mut TransactionClient, fences: &mut GrantedFences| {
             let began = clock.monotonic_now();
-            let attempt = client.write_batch(&batch, fences);
+            let attempt = client.write_batch(&batch, RowSelection::All, fences);
             duration = clock.monotonic_now().saturating_sub(began);
             attempt
         };
@@ -194,6 +194,9 @@ impl WriterThread {
             }
             Ok(AttemptOutcome::Done(AcknowledgementOutcome::Missing(missing))) => {
                 self.record_answer();
+                if self.unacknowledged.is_empty() {
+                    return Ok(()); // a new connection has refused the claims for which this wait was
+                }
                 self.unacknowledged.record_missing(missing);
                 let waiting_time = self.unacknowledged.waiting_time(self.queue.clock().monotonic_now());
                 // A disk or a replica may need a moment, which is no outage.
@@ -300,8 +303,8 @@ impl WriterThread {
     }
 
     /// If `client` is new, writes the fences of all unacknowledged tasks again: a wait on this connection proves nothing
-    /// about the writes of an earlier one. Reports the partitions whose rows Redis has lost meanwhile, and claims again
-    /// what was granted.
+    /// about the writes of an earlier one. Reports the partitions whose rows Redis has lost meanwhile, writes the rows again
+    /// that no fence counts, and claims again what was granted.
     fn write_unacknowledged_fences_again(
         &mut self,
         client: &mut TransactionClient,
@@ -312,13 +315,19 @@ impl WriterThread {
         let fence_tokens = self.unacknowledged.written_fences();
         match client.write_fences_again(fence_tokens.into_iter(), &mut self.granted_fences)? {
             AttemptOutcome::FenceChanged => return Ok(AttemptOutcome::FenceChanged),
-            AttemptOutcome::Done(lost_partitions) => {
-                for lost in lost_partitions {
-                    let report = |batch: &InFlightBatch| WriteQueue::report_lost_partition(batch, lost);
-                    self.unacknowledged.record_loss_of_written_rows(lost, report);
+            AttemptOutcome::Done(lost_partitions) => self.record_losses_of_written_rows(lost_partitions),
+        }
+        let mut lost_partitions = Vec::new();
+        for executed in self.unacknowledged.batches_with_unnumbered_rows_mut() {
+            match client.write_batch(&executed.batch, RowSelection::WithoutNumber, &mut self.granted_fences)? {
+                AttemptOutcome::FenceChanged => return Ok(AttemptOutcome::FenceChanged),
+                AttemptOutcome::Done(outcome) => {
+                    executed.add_row_refusals(outcome.row_refusals);
+                    lost_partitions.extend(outcome.lost_partitions);
                 }
             }
         }
+        self.record_losses_of_written_rows(lost_partitions);
         for ExecutedClaim { pending, result, sent_text } in self.unacknowledged.granted_claims_mut() {
             let key = self.granted_fences.fence_key(pending.claim.partition);
             match client.claim_fence(&pending.claim, &key, sent_text)? {
@@ -329,8 +338,19 @@ impl WriterThread {
         for refused in self.unacknowledged.take_refused_claims() {
             self.answer_claim(refused);
         }
+        if self.unacknowledged.is_empty() {
+            // Nothing waits any more.
+            self.acknowledge_executed_tasks();
+        }
         self.must_write_fences_again = false;
         Ok(AttemptOutcome::Done(()))
+    }
+
+    fn record_losses_of_written_rows(&mut self, lost_partitions: Vec<LostPartition>) {
+        for lost in lost_partitions {
+            let report = |batch: &InFlightBatch| WriteQueue::report_lost_partition(batch, lost);
+            self.unacknowledged.record_loss_of_written_rows(lost, report);
+        }
     }
 }
 

@@ -34,12 +34,16 @@ pub(crate) struct UniformRowRun {
     pub(crate) trigger_record: Option<TriggerRecord>,
     /// The positions of the rows in the batch. The range is empty in a run that only requests a check of the fence.
     row_positions: Range<usize>,
-    /// The largest row number in the run; 0 if the run has no rows. Windrow numbers the rows of each view of a
-    /// partition in order.
+    /// The largest row number in the run; 0 if the run has no rows, or rows without a number. Windrow numbers the rows of
+    /// each view of a partition in order, except those that the end of bounded input causes.
     pub(crate) largest_row_number: u64,
 }
 
 impl UniformRowRun {
+    pub(crate) fn is_numbered(&self) -> bool {
+        self.largest_row_number > 0
+    }
+
     pub(crate) fn row_count(&self) -> usize {
         self.row_positions.len()
     }
@@ -185,6 +189,7 @@ pub(crate) struct InFlightRow<'a> {
     /// The position of the row among all rows of the in-flight batch.
     pub(crate) row_index: usize,
     pub(crate) fence_token: FenceToken,
+    pub(crate) is_numbered: bool,
     batch: &'a QueuedBatch,
     row: &'a EncodedRowSpan,
 }
@@ -245,9 +250,15 @@ impl InFlightBatch {
     pub(crate) fn rows(&self) -> impl Iterator<Item = InFlightRow<'_>> {
         self.batches
             .iter()
-            .flat_map(|batch| batch.row_batch.rows_with_runs().map(move |(row, run)| (batch, row, run.fence_token)))
+            .flat_map(|batch| batch.row_batch.rows_with_runs().map(move |(row, run)| (batch, row, run)))
             .enumerate()
-            .map(|(index, (batch, row, fence_token))| InFlightRow { row_index: index, fence_token, batch, row })
+            .map(|(row_index, (batch, row, run))| InFlightRow {
+                row_index,
+                fence_token: run.fence_token,
+                is_numbered: run.is_numbered(),
+                batch,
+                row,
+            })
     }
 
     /// Returns the runs of all batches, in order.
