@@ -75,6 +75,9 @@ impl ServerProtection {
                 "requests to any host name are accepted from the proxy, with the token; --public-host NAME accepts that \
                  name only",
             ),
+            (true, false) if !has_proxy => Some(
+                "session cookies are sent over HTTP, too; behind a proxy with TLS, also give --behind-tls or --trusted-proxy",
+            ),
             (false, false) => Some("--public-host has no effect without an access token (--token-file)"),
             _ => None,
         }

@@ -95,7 +95,8 @@ fn hide_reasons(status: StatusCode) -> Response {
 fn refuse_host(policy: &HostPolicy) -> Response {
     let reason = if policy.tls_proxies.public_hosts.is_empty() {
         "this server answers only requests to localhost, 127.0.0.1 or [::1]; for other host names, start it with an access \
-         token, and name the host under which browsers reach it (--public-host), or let it listen at another address"
+         token, and name the host under which browsers reach it (--public-host, and behind a proxy with TLS also \
+         --behind-tls or --trusted-proxy), or let it listen at another address"
     } else if policy.requires_login {
         "this server answers only requests to localhost, 127.0.0.1, [::1] and the host names of --public-host"
     } else {

@@ -227,6 +227,11 @@ impl KnownInstances {
         self.newest_reports.insert(instance.to_owned(), received);
     }
 
+    /// Returns whether a report of the instance is known to which the object with the name `name` belongs.
+    pub(super) fn has_report_of_same_instance(&self, name: &str) -> bool {
+        parse_object_name(name).is_some_and(|(instance, _)| self.newest_reports.contains_key(instance))
+    }
+
     /// Returns the newest report of each live instance. Until the other instances have noticed the open page, their
     /// reports may be as old as the longest time between two reports.
     pub(super) fn live_reports(&self) -> Vec<InstanceReport> {

@@ -161,6 +161,7 @@ impl PeerInstances {
                         // report may be missing here. The next refresh reads the newer report, if one exists.
                         match store.read_object(name) {
                             Ok(Some(object)) => self.lock_known_instances().record_report(name, &object),
+                            Ok(None) if self.lock_known_instances().has_report_of_same_instance(name) => {}
                             Ok(None) | Err(_) => drop(unread_count.fetch_add(1, Ordering::Relaxed)),
                         }
                     }
