@@ -2,6 +2,7 @@
 //! lags. The job detects the loss with the next row and writes all rows since its last checkpoint again. If the lost rows
 //! are older than that checkpoint, it goes back to an older one. With `wait_replicas`, no checkpoint counts such rows.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use windrow_test_support::{free_port, wait_until};
 
@@ -160,7 +161,11 @@ fn run_failover(job: JobDuringFailover, folder: &Path, seed: u64) {
     running.stop(&log);
     await_same_rows(&expected, &redis.replica, "after the stop");
     let log = read_log(&log);
-    assert_eq!(log.matches("going back to an older checkpoint").count(), 2, "{log}");
+    // A rebalance may move a partition while it is being opened. Its next owner then goes back, too.
+    let gone_back = log.lines().filter(|line| line.contains("going back to an older checkpoint"));
+    let partitions: BTreeSet<&str> =
+        gone_back.filter_map(|line| line.split_once(" partition=")?.1.split(' ').next()).collect();
+    assert_eq!(partitions, BTreeSet::from(["0", "1"]), "{log}");
     assert!(!log.contains("no checkpoint is old enough"), "{log}");
 }
 
