@@ -5,12 +5,12 @@
 //! Does not own: the content of the responses.
 //! Invariants: (1) Without a token, a server accepts only connections from this machine, and only requests to a local
 //! host name. So the server refuses requests from a page of another server whose host name resolves to `127.0.0.1`. With
-//! a token, it also accepts the public host names that the operator has named. If there are none, it accepts any host name
-//! from a proxy, or on an address that other machines reach. Health checks tell reasons only to local host names, IP
-//! addresses and named public hosts, because they need no login. (2) If a request changes something, a server accepts it only from its own pages or from a client that is not a browser. (3) The
-//! security headers forbid browsers to show a page in a frame, and to guess a content type. (4) A page runs only scripts
-//! that are files of this server. (5) After its end, a session's cookie is worth nothing, and its event streams have
-//! ended.
+//! a token, it also accepts the public host names that the operator has named, and IP addresses if other machines reach it.
+//! If no name is given, it accepts any host name from a proxy, or on an address that other machines reach. Health checks
+//! show reasons only to local host names, IP addresses and named public hosts, because they need no login. (2) If a request
+//! changes something, a server accepts it only from its own pages or from a client that is not a browser. (3) The security
+//! headers forbid browsers to show a page in a frame, and to guess a content type. (4) A page runs only scripts that are
+//! files of this server. (5) After its end, a session's cookie is worth nothing, and its event streams have ended.
 //! After a crash: all sessions have ended, so users log in again.
 
 mod headers;
@@ -65,7 +65,7 @@ impl ServerProtection {
         Ok(Self { address, token: token.map(Arc::new), tls_proxies: TlsProxies::default() })
     }
 
-    /// Returns an advice about the accepted host names for the log of the start, if there is one.
+    /// Returns advice about the accepted host names for the log of the start, if there is one.
     #[must_use]
     pub fn host_name_advice(&self) -> Option<&'static str> {
         let TlsProxies { is_always_used, trusted_addresses, public_hosts } = &self.tls_proxies;
@@ -110,4 +110,25 @@ pub fn protect(router: Router, protection: &ServerProtection) -> Router {
     };
     router = router.layer(from_fn_with_state(Arc::new(host_policy), host::require_own_host));
     router.layer(map_response(headers::add_security_headers))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_advice_depends_on_token_proxy_and_public_host() {
+        let advice = |has_token: bool, is_always_used: bool, public_host: Option<&str>| {
+            let token = has_token.then(|| AccessToken::new("a-token-of-twenty-bytes").expect("long enough"));
+            let public_hosts = public_host.iter().map(|name| name.parse().expect("a name")).collect();
+            let tls_proxies = TlsProxies { is_always_used, public_hosts, ..TlsProxies::default() };
+            let protection = ServerProtection::new(SocketAddr::from(([127, 0, 0, 1], 1)), token).expect("loopback");
+            protection.with_tls_proxies(tls_proxies).host_name_advice()
+        };
+        assert!(advice(true, true, None).is_some_and(|text| text.contains("any host name")));
+        assert!(advice(true, false, Some("windrow.example")).is_some_and(|text| text.contains("cookies")));
+        assert!(advice(false, false, Some("windrow.example")).is_some_and(|text| text.contains("token")));
+        assert_eq!(advice(true, true, Some("windrow.example")), None);
+        assert_eq!(advice(true, false, None), None);
+    }
 }

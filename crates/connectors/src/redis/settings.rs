@@ -38,14 +38,14 @@ pub struct RedisWriterSettings {
     /// After a stop request, a worker still waits for room in the queue. If Redis gives no answer during this time, the
     /// worker stops waiting and drops its rows.
     pub no_answer_timeout_at_stop: Duration,
-    /// The time that the first `WAIT` or `WAITAOF` for unacknowledged rows waits. After each wait in vain, the writer
+    /// The time that the first `WAIT` or `WAITAOF` for unacknowledged rows waits. After each failed wait, the writer
     /// also writes the rows that entered the queue meanwhile, and the next wait is twice as long.
     pub min_acknowledgement_wait: Duration,
-    /// The longest time that one `WAIT` or `WAITAOF` waits, at most half of [`Self::response_timeout`]. After such a wait
-    /// in vain, the writer writes no further rows until the earlier ones are acknowledged.
+    /// The longest time that one `WAIT` or `WAITAOF` waits, at most half of [`Self::response_timeout`]. After such a
+    /// wait has failed, the writer writes no further rows until the earlier ones are acknowledged.
     pub max_acknowledgement_wait: Duration,
     /// After this time, rows that replicas or disks lack count as an outage of Redis.
-    pub acknowledgement_patience: Duration,
+    pub acknowledgement_outage_delay: Duration,
 }
 
 impl Default for RedisWriterSettings {
@@ -61,7 +61,7 @@ impl Default for RedisWriterSettings {
             no_answer_timeout_at_stop: Duration::from_secs(2),
             min_acknowledgement_wait: Duration::from_millis(5),
             max_acknowledgement_wait: Duration::from_secs(2),
-            acknowledgement_patience: Duration::from_secs(5),
+            acknowledgement_outage_delay: Duration::from_secs(5),
         }
     }
 }

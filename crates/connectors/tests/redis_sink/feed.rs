@@ -78,7 +78,7 @@ pub(crate) fn settings() -> RedisWriterSettings {
         response_timeout: Duration::from_millis(500),
         min_retry_pause: Duration::from_millis(5),
         max_retry_pause: Duration::from_millis(100),
-        acknowledgement_patience: Duration::from_millis(100),
+        acknowledgement_outage_delay: Duration::from_millis(100),
         ..RedisWriterSettings::default()
     }
 }

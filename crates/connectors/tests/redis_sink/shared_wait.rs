@@ -18,13 +18,13 @@ const OURS: FenceToken = FenceToken { partition: 0, epoch: 1 };
 const OTHER: FenceToken = FenceToken { partition: 1, epoch: 1 };
 
 /// The replies to `WAIT` arrive late enough that the writer executes the test's other transactions meanwhile.
-fn patient_settings() -> RedisWriterSettings {
+fn settings_with_long_timeout() -> RedisWriterSettings {
     RedisWriterSettings { response_timeout: Duration::from_secs(20), ..settings() }
 }
 
 /// One wait is long enough for a replica on a busy machine.
 fn settings_with_long_waits() -> RedisWriterSettings {
-    RedisWriterSettings { min_acknowledgement_wait: Duration::from_secs(5), ..patient_settings() }
+    RedisWriterSettings { min_acknowledgement_wait: Duration::from_secs(5), ..settings_with_long_timeout() }
 }
 
 /// Returns how often `server` has executed a command since the last reset of its statistics.
@@ -84,7 +84,7 @@ fn queued_transactions_share_one_wait_for_disks() {
     };
     let master = RedisServer::start_program(&program, &["--appendonly", "yes", "--appendfsync", "everysec"]);
     let pipeline = pipeline_with(0, true);
-    let writer = start_owning_writer(&master.url(), &pipeline, patient_settings());
+    let writer = start_owning_writer(&master.url(), &pipeline, settings_with_long_timeout());
     let (mut sink, mut feed) = (writer.create_worker_sink(), RowFeed::new(&pipeline));
     run_command(&mut master.connect(), "CONFIG RESETSTAT");
     let began = std::time::Instant::now();
@@ -165,7 +165,7 @@ fn write_unacknowledged(master: &RedisServer, sink: &mut RedisSink, feed: &mut R
 
 fn start_with_one_acknowledged_row(master: &RedisServer, pipeline: &Pipeline) -> (RedisWriter, RedisSink, RowFeed) {
     // With this timeout, the writer takes further rows for the first 20 s of a missing acknowledgement.
-    let writer = start_owning_writer(&master.url(), pipeline, patient_settings());
+    let writer = start_owning_writer(&master.url(), pipeline, settings_with_long_timeout());
     let (mut sink, mut feed) = (writer.create_worker_sink(), RowFeed::new(pipeline));
     write_row(&mut sink, &mut feed, 1);
     flush_and_wait(&mut sink);

@@ -88,7 +88,7 @@ pub(super) async fn require_own_host(State(policy): State<Arc<HostPolicy>>, requ
 }
 
 fn hide_reasons(status: StatusCode) -> Response {
-    let text = "the reasons are told only to local host names, IP addresses and the names of --public-host";
+    let text = "the reasons are shown only to local host names, IP addresses and the names of --public-host";
     HttpFault::new(status, text).into_response()
 }
 

@@ -161,13 +161,13 @@ impl GroupMembership {
         let now = Instant::now();
         let join_at = if code == RDKafkaErrorCode::UnreleasedInstanceId {
             match self.name_refusals.note_refusal(now, || fetch_session_timeout(&self.settings)) {
-                RefusalVerdict::RetryAt { join_at, first_refusal_patience } => {
-                    if let Some(patience) = first_refusal_patience {
+                RefusalVerdict::RetryAt { join_at, first_refusal_timeout } => {
+                    if let Some(timeout) = first_refusal_timeout {
                         warn!(
                             group = self.settings.consumer_group,
                             name = self.static_member_name,
                             "the group still has a member with this process's name, as after a kill; trying again for {} s",
-                            patience.as_secs()
+                            timeout.as_secs()
                         );
                     }
                     join_at

@@ -24,7 +24,7 @@ pub(super) struct NameRefusals {
 struct RefusalSeries {
     first_at: Instant,
     last_at: Instant,
-    patience: Duration,
+    timeout: Duration,
 }
 
 /// What the member does after a refusal.
@@ -33,7 +33,7 @@ pub(super) enum RefusalVerdict {
     RetryAt {
         join_at: Instant,
         /// How long the member will try; `None` if this is not the first refusal of a series.
-        first_refusal_patience: Option<Duration>,
+        first_refusal_timeout: Option<Duration>,
     },
     /// Another process uses the name.
     GiveUp,
@@ -50,16 +50,16 @@ impl NameRefusals {
         match &mut self.series {
             Some(series) if now.saturating_duration_since(series.last_at) < SERIES_GAP => {
                 series.last_at = now;
-                if now.saturating_duration_since(series.first_at) < series.patience {
-                    RefusalVerdict::RetryAt { join_at, first_refusal_patience: None }
+                if now.saturating_duration_since(series.first_at) < series.timeout {
+                    RefusalVerdict::RetryAt { join_at, first_refusal_timeout: None }
                 } else {
                     RefusalVerdict::GiveUp
                 }
             }
             _ => {
-                let patience = fetch_session_timeout() + MARGIN_AFTER_SESSION;
-                self.series = Some(RefusalSeries { first_at: now, last_at: now, patience });
-                RefusalVerdict::RetryAt { join_at, first_refusal_patience: Some(patience) }
+                let timeout = fetch_session_timeout() + MARGIN_AFTER_SESSION;
+                self.series = Some(RefusalSeries { first_at: now, last_at: now, timeout });
+                RefusalVerdict::RetryAt { join_at, first_refusal_timeout: Some(timeout) }
             }
         }
     }
@@ -76,16 +76,16 @@ mod tests {
         let mut refusals = NameRefusals::default();
         let began = Instant::now();
         let first = refusals.note_refusal(began, || SESSION);
-        let patience = Some(Duration::from_secs(55));
+        let timeout = Some(Duration::from_secs(55));
         assert_eq!(
             first,
-            RefusalVerdict::RetryAt { join_at: began + Duration::from_secs(1), first_refusal_patience: patience }
+            RefusalVerdict::RetryAt { join_at: began + Duration::from_secs(1), first_refusal_timeout: timeout }
         );
         for second in 1..55 {
             let now = began + Duration::from_secs(second);
             let verdict = refusals.note_refusal(now, || unreachable!("it is known"));
             let join_at = now + Duration::from_secs(1);
-            assert_eq!(verdict, RefusalVerdict::RetryAt { join_at, first_refusal_patience: None }, "{second}");
+            assert_eq!(verdict, RefusalVerdict::RetryAt { join_at, first_refusal_timeout: None }, "{second}");
         }
         let verdict = refusals.note_refusal(began + Duration::from_secs(55), || unreachable!("it is known"));
         assert_eq!(verdict, RefusalVerdict::GiveUp);
@@ -98,10 +98,10 @@ mod tests {
         refusals.note_refusal(began, || SESSION);
         let later = began + Duration::from_secs(3_600);
         let verdict = refusals.note_refusal(later, || Duration::from_secs(6));
-        let patience = Some(Duration::from_secs(16));
+        let timeout = Some(Duration::from_secs(16));
         assert_eq!(
             verdict,
-            RefusalVerdict::RetryAt { join_at: later + Duration::from_secs(1), first_refusal_patience: patience }
+            RefusalVerdict::RetryAt { join_at: later + Duration::from_secs(1), first_refusal_timeout: timeout }
         );
     }
 }

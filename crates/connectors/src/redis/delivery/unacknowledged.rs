@@ -61,7 +61,7 @@ pub(crate) struct UnacknowledgedTasks {
     next_wait: Duration,
     min_wait: Duration,
     max_wait: Duration,
-    /// Whether a wait of the longest time was in vain. Further writes would only postpone the acknowledgement: a wait is
+    /// Whether a wait of the longest time has failed. Further writes would only postpone the acknowledgement: a wait is
     /// for everything that the connection wrote before it.
     is_overdue: bool,
     /// What the last wait lacked. `None` while waits succeed.
@@ -151,7 +151,7 @@ impl UnacknowledgedTasks {
         self.next_wait
     }
 
-    /// Records that a wait was in vain, and doubles the next one.
+    /// Records that a wait has failed, and doubles the next one.
     pub(crate) fn record_missing(&mut self, missing: MissingAcknowledgement) {
         self.is_overdue |= self.next_wait >= self.max_wait;
         self.next_wait = (self.next_wait * 2).min(self.max_wait);

@@ -200,7 +200,7 @@ impl WriterThread {
                 self.unacknowledged.record_missing(missing);
                 let waiting_time = self.unacknowledged.waiting_time(self.queue.clock().monotonic_now());
                 // A disk or a replica may need a moment, which is no outage.
-                if waiting_time >= self.settings.acknowledgement_patience {
+                if waiting_time >= self.settings.acknowledgement_outage_delay {
                     let reason = missing.to_string();
                     let notice = self.queue.statistics().record_missing_acknowledgement(&reason);
                     log_missing_acknowledgement(notice, &self.address, &reason);
