@@ -76,6 +76,7 @@ mod snapshot_failure;
 mod snapshot_limits;
 mod state_object;
 pub(crate) mod store;
+mod store_fault_extent;
 mod store_findings;
 mod store_probe;
 mod store_retry;
@@ -98,8 +99,8 @@ pub use savepoint_request::{CurrentSavepointRequest, SavepointRequest};
 pub use savepoint_summary::SavepointSummary;
 pub use snapshot_limits::SnapshotLimits;
 pub use store::{CheckpointStore, CheckpointStoreOpener, ListedObject, StoreFault};
-pub(crate) use store_findings::StoreFaultExtent;
 pub use store_findings::StoreFindings;
+pub(crate) use store_findings::{StoreFaultExtent, WorkerStoreFindings};
 pub(crate) use store_probe::StoreProbe;
 pub use take_savepoint::{SavepointParameters, SavepointProgress, take_savepoint};
 pub(crate) use thread_messages::{

@@ -92,6 +92,7 @@
 //! | `checkpoint/snapshot_limits.rs` | how many bytes of a snapshot are saved, cut and waiting |
 //! | `checkpoint/state_object.rs` | the format of state objects, with its version |
 //! | `checkpoint/store.rs` | the interface to the checkpoint store |
+//! | `checkpoint/store_fault_extent.rs` | whether the store itself refuses an opening, or one partition has a fault |
 //! | `checkpoint/store_findings.rs` | whether a fault of the store concerns one partition or all; what else is known of it |
 //! | `checkpoint/store_probe.rs` | finds out when the store answers again |
 //! | `checkpoint/store_retry.rs` | retries while the store is unreachable, until a stop or the end of the opening |

@@ -306,7 +306,10 @@ fn next_checkpoint_number(ids: &[CheckpointId]) -> u64 {
 }
 
 /// Returns the ids of all checkpoints of `partition`, oldest first.
-fn list_checkpoint_ids(store: &dyn CheckpointStore, partition: Partition) -> Result<Vec<CheckpointId>, StoreFault> {
+pub(super) fn list_checkpoint_ids(
+    store: &dyn CheckpointStore,
+    partition: Partition,
+) -> Result<Vec<CheckpointId>, StoreFault> {
     Ok(find_checkpoint_ids(&store.list_objects(&object_names::checkpoints_folder(partition))?))
 }
 

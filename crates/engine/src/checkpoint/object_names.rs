@@ -10,6 +10,7 @@
 //! savepoint/ID/parked-3                               partition 3 is parked, so savepoint ID fails
 //! savepoints/ID/…                                     the default folder of savepoint ID
 //! store-probe                                         a worker probes whether the store answers, and deletes this object
+//! store-probes/…                                      no object: a worker lists this folder to probe the store
 //! instances/…                                         the reports of instances, which the web server writes
 //! ```
 //!
@@ -25,6 +26,8 @@ use crate::identifiers::{Epoch, Partition};
 pub(crate) const SAVEPOINT_REQUEST_OBJECT: &str = "savepoint/request";
 /// The name of the object with which workers find out whether the store answers. Several processes may create and delete it.
 pub(crate) const STORE_PROBE_OBJECT: &str = "store-probe";
+/// The name of a folder that never holds an object. With it, workers find out whether the store lists folders.
+pub(crate) const STORE_PROBE_FOLDER: &str = "store-probes";
 /// The name of the object that lists the partitions of a savepoint. The object is created after all other objects of
 /// the savepoint, so it marks the savepoint as complete.
 pub(crate) const SAVEPOINT_SUMMARY_OBJECT: &str = "savepoint";

@@ -2,6 +2,7 @@
 //! answers.
 
 use super::opened_partition::OpenedPartition;
+use super::store_findings::StoreFaultExtent;
 use crate::{Epoch, Halt, HeldOffsets, Offset, StartOffset};
 
 /// A command from a worker to the thread that opens a partition. The thread has restored the partition's shard.
@@ -32,5 +33,9 @@ pub(crate) enum OpeningAnswer {
         newer_epoch: Epoch,
     },
     /// The partition cannot be opened. The thread has ended.
-    Failed(Halt),
+    Failed {
+        fault: Halt,
+        /// Which part of the store the fault concerns, as far as the opening has found out.
+        extent: StoreFaultExtent,
+    },
 }

@@ -9,10 +9,12 @@
 use std::sync::Arc;
 
 use super::claim_partition::{FenceClaimOutcome, claim_epoch_and_restore, claim_partition_at_fence};
-use super::config::CheckpointConfig;
+use super::config::{CheckpointConfig, PartitionFaultPolicy};
 use super::opened_partition::RestoredPartition;
 use super::opening_messages::{OpeningAnswer, OpeningCommand};
 use super::restore_behind_truncation::restore_behind_truncation;
+use super::store_fault_extent::find_store_fault_extent;
+use super::store_findings::StoreFaultExtent;
 use super::store_retry::StoreRetry;
 use crate::message_channel::{MessageReceiver, MessageSender};
 use crate::{Clock, Halt, JobDefinition, OpeningAbandonment, Partition, StopSignal, WorkerMetrics};
@@ -43,7 +45,7 @@ impl OpeningThread {
     pub(super) fn open_partition(self, commands: &MessageReceiver<OpeningCommand>) {
         let mut step = self.claim_epoch_and_restore();
         loop {
-            let restored = match step.unwrap_or_else(|halt| NextStep::End(OpeningAnswer::Failed(halt))) {
+            let restored = match step.unwrap_or_else(|fault| NextStep::End(self.describe_failure(fault))) {
                 NextStep::Continue(answer, restored) => {
                     // If the worker has abandoned the opening, the answer has no receiver, and no command follows.
                     let _ = self.answers.send(answer);
@@ -83,6 +85,15 @@ impl OpeningThread {
 
     fn claim_epoch_and_restore(&self) -> Result<NextStep, Halt> {
         claim_epoch_and_restore(&self.store_retry(), &self.job, self.partition).map(continue_with_restored)
+    }
+
+    /// Returns the answer for an opening that fails because of `fault`.
+    fn describe_failure(&self, fault: Halt) -> OpeningAnswer {
+        let extent = match self.config.partition_fault_policy {
+            PartitionFaultPolicy::Park => find_store_fault_extent(&self.store_retry(), &fault),
+            PartitionFaultPolicy::Halt => StoreFaultExtent::OnePartition,
+        };
+        OpeningAnswer::Failed { fault, extent }
     }
 
     fn store_retry(&self) -> StoreRetry<'_> {

@@ -3,12 +3,14 @@
 //!
 //! A store that refuses a partition, or holds no checkpoint of it, may have a fault that concerns this partition alone, or
 //! every partition: wrong credentials, a wrong bucket, a disk that is not mounted. The fault itself does not show which.
-//! Owns: the decision which of the two it is. Does not own: what follows (the worker).
-//! Invariant: while one partition of the process is open, no fault concerns the whole store.
+//! Owns: the decision which of the two it is. Does not own: the evidence of an opening (`store_fault_extent`), and what
+//! follows (the worker).
+//! Invariants: (1) While one partition of the process is open, no fault concerns the whole store. (2) A worker changes only
+//! what it has noted itself. So a worker that has lost a partition does not hide that another worker has opened it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -29,24 +31,31 @@ enum PartitionStanding {
     StoreFault,
 }
 
+/// A partition that the group has assigned to one of the process's workers. For a moment, it may be noted by two of them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct WorkerPartition {
+    worker_number: u64,
+    partition: Partition,
+}
+
 /// The part of the store that a fault concerns.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum StoreFaultExtent {
-    /// Another partition of the process is open, or may still be opened.
+    /// The fault does not keep other partitions from being opened.
     OnePartition,
-    /// No partition of the process can be opened.
+    /// No partition can be opened.
     WholeStore,
 }
 
 #[derive(Debug, Default)]
 struct PartitionStandings {
-    standing_by_partition: BTreeMap<Partition, PartitionStanding>,
+    standing_by_partition: BTreeMap<WorkerPartition, PartitionStanding>,
     /// The monotonic time at which a partition was last open that is not open any more.
     last_open_at: Option<Duration>,
 }
 
 impl PartitionStandings {
-    fn set_standing(&mut self, partition: Partition, standing: Option<PartitionStanding>, now: Duration) {
+    fn set_standing(&mut self, partition: WorkerPartition, standing: Option<PartitionStanding>, now: Duration) {
         let before = match standing {
             Some(standing) => self.standing_by_partition.insert(partition, standing),
             None => self.standing_by_partition.remove(&partition),
@@ -61,6 +70,7 @@ impl PartitionStandings {
 #[derive(Clone, Debug, Default)]
 pub struct StoreFindings {
     standings: Arc<Mutex<PartitionStandings>>,
+    last_worker_number: Arc<AtomicU64>,
     refuses_second_creation: Arc<AtomicBool>,
 }
 
@@ -75,30 +85,66 @@ impl StoreFindings {
         self.refuses_second_creation.store(true, Ordering::Relaxed);
     }
 
-    /// Notes that a worker has got `partition`, or has stopped reading it without releasing it.
+    /// Returns the part of the findings that one worker notes.
+    pub(crate) fn register_worker(&self) -> WorkerStoreFindings {
+        let worker_number = self.last_worker_number.fetch_add(1, Ordering::Relaxed) + 1;
+        WorkerStoreFindings { standings: Arc::clone(&self.standings), worker_number }
+    }
+}
+
+/// What one worker has found out about its partitions. Dropping it removes this from the findings of the process.
+#[derive(Debug)]
+pub(crate) struct WorkerStoreFindings {
+    standings: Arc<Mutex<PartitionStandings>>,
+    worker_number: u64,
+}
+
+impl WorkerStoreFindings {
+    /// Notes that the worker has got `partition`, or has stopped reading it without releasing it.
     pub(crate) fn note_not_open(&self, partition: Partition, now: Duration) {
-        self.standings.lock().set_standing(partition, Some(PartitionStanding::NotOpen), now);
+        self.set_standing(partition, Some(PartitionStanding::NotOpen), now);
     }
 
     pub(crate) fn note_opened(&self, partition: Partition, now: Duration) {
-        self.standings.lock().set_standing(partition, Some(PartitionStanding::Open), now);
+        self.set_standing(partition, Some(PartitionStanding::Open), now);
     }
 
     pub(crate) fn note_released(&self, partition: Partition, now: Duration) {
-        self.standings.lock().set_standing(partition, None, now);
+        self.set_standing(partition, None, now);
     }
 
-    /// Notes that a fault of the store keeps `partition` from being opened. Returns which part of the store it concerns.
-    pub(crate) fn note_store_fault(&self, partition: Partition, now: Duration) -> StoreFaultExtent {
+    /// Notes that a fault of the store keeps `partition` from being opened. `evidence` is what the opening has found. Returns
+    /// which part of the store the fault concerns: the whole store only if the evidence says so, and no partition of the
+    /// process is open or may still be opened.
+    pub(crate) fn note_store_fault(
+        &self,
+        partition: Partition,
+        evidence: StoreFaultExtent,
+        now: Duration,
+    ) -> StoreFaultExtent {
         let mut standings = self.standings.lock();
-        standings.set_standing(partition, Some(PartitionStanding::StoreFault), now);
+        standings.set_standing(self.name_partition(partition), Some(PartitionStanding::StoreFault), now);
         let was_open_recently = standings.last_open_at.is_some_and(|at| now.saturating_sub(at) < MOVING_TIME);
         let mut of_partitions = standings.standing_by_partition.values();
         if of_partitions.all(|standing| *standing == PartitionStanding::StoreFault) && !was_open_recently {
-            StoreFaultExtent::WholeStore
+            evidence
         } else {
             StoreFaultExtent::OnePartition
         }
+    }
+
+    fn set_standing(&self, partition: Partition, standing: Option<PartitionStanding>, now: Duration) {
+        self.standings.lock().set_standing(self.name_partition(partition), standing, now);
+    }
+
+    const fn name_partition(&self, partition: Partition) -> WorkerPartition {
+        WorkerPartition { worker_number: self.worker_number, partition }
+    }
+}
+
+impl Drop for WorkerStoreFindings {
+    fn drop(&mut self) {
+        self.standings.lock().standing_by_partition.retain(|noted, _| noted.worker_number != self.worker_number);
     }
 }
 
@@ -110,25 +156,50 @@ mod tests {
         Duration::from_secs(seconds)
     }
 
+    fn note_refused_store(worker: &WorkerStoreFindings, partition: Partition, now: Duration) -> StoreFaultExtent {
+        worker.note_store_fault(partition, StoreFaultExtent::WholeStore, now)
+    }
+
     #[test]
     fn a_fault_concerns_the_whole_store_once_no_partition_of_any_worker_can_be_opened() {
-        let partitions = StoreFindings::default();
-        let of_other_worker = partitions.clone();
-        partitions.note_not_open(0, at(0));
-        of_other_worker.note_not_open(1, at(0));
-        assert_eq!(partitions.note_store_fault(0, at(1)), StoreFaultExtent::OnePartition, "1 may still be opened");
-        assert_eq!(of_other_worker.note_store_fault(1, at(1)), StoreFaultExtent::WholeStore);
-        of_other_worker.note_opened(1, at(2));
-        assert_eq!(partitions.note_store_fault(0, at(300)), StoreFaultExtent::OnePartition, "1 is open");
+        let findings = StoreFindings::default();
+        let (worker, other_worker) = (findings.register_worker(), findings.register_worker());
+        worker.note_not_open(0, at(0));
+        other_worker.note_not_open(1, at(0));
+        assert_eq!(note_refused_store(&worker, 0, at(1)), StoreFaultExtent::OnePartition, "1 may still be opened");
+        assert_eq!(note_refused_store(&other_worker, 1, at(1)), StoreFaultExtent::WholeStore);
+        other_worker.note_opened(1, at(2));
+        assert_eq!(note_refused_store(&worker, 0, at(300)), StoreFaultExtent::OnePartition, "1 is open");
+    }
+
+    #[test]
+    fn a_fault_of_the_only_partition_concerns_this_partition_if_the_store_works() {
+        let worker = StoreFindings::default().register_worker();
+        worker.note_not_open(0, at(0));
+        let evidence = StoreFaultExtent::OnePartition;
+        assert_eq!(worker.note_store_fault(0, evidence, at(1)), StoreFaultExtent::OnePartition);
     }
 
     #[test]
     fn a_partition_that_moves_away_shows_that_the_store_works() {
-        let partitions = StoreFindings::default();
-        partitions.note_opened(1, at(0));
-        assert_eq!(partitions.note_store_fault(0, at(1)), StoreFaultExtent::OnePartition);
-        partitions.note_released(1, at(100));
-        assert_eq!(partitions.note_store_fault(0, at(159)), StoreFaultExtent::OnePartition);
-        assert_eq!(partitions.note_store_fault(0, at(161)), StoreFaultExtent::WholeStore);
+        let worker = StoreFindings::default().register_worker();
+        worker.note_opened(1, at(0));
+        assert_eq!(note_refused_store(&worker, 0, at(1)), StoreFaultExtent::OnePartition);
+        worker.note_released(1, at(100));
+        assert_eq!(note_refused_store(&worker, 0, at(159)), StoreFaultExtent::OnePartition);
+        assert_eq!(note_refused_store(&worker, 0, at(161)), StoreFaultExtent::WholeStore);
+    }
+
+    /// A worker that was slow releases a partition after its next owner has opened it.
+    #[test]
+    fn a_late_worker_does_not_hide_a_partition_that_another_has_opened() {
+        let findings = StoreFindings::default();
+        let (late_worker, owner) = (findings.register_worker(), findings.register_worker());
+        late_worker.note_opened(1, at(0));
+        owner.note_opened(1, at(1));
+        late_worker.note_released(1, at(2));
+        assert_eq!(note_refused_store(&owner, 0, at(300)), StoreFaultExtent::OnePartition, "1 is open");
+        drop(owner);
+        assert_eq!(note_refused_store(&late_worker, 0, at(300)), StoreFaultExtent::WholeStore, "its worker has ended");
     }
 }

@@ -34,9 +34,7 @@ impl StoreProbeThread {
             // The worker may have ended.
             let _ = self.answer.send(());
         }
-        if let Err(fault) = self.cleanup_store.delete_objects(&[STORE_PROBE_OBJECT.to_owned()]) {
-            debug!(%fault, "the object of a probe cannot be deleted; the next probe deletes it");
-        }
+        delete_probe_object(&*self.cleanup_store);
     }
 
     /// Lists the epochs of a partition, creates an object and reads it.
@@ -64,6 +62,13 @@ impl StoreProbeThread {
             Err(fault) if fault.fault_class() == FaultClass::Transient => Err(fault),
             _ => Ok(()),
         })
+    }
+}
+
+/// Deletes the object of a probe, if the store lets it.
+pub(super) fn delete_probe_object(store: &dyn CheckpointStore) {
+    if let Err(fault) = store.delete_objects(&[STORE_PROBE_OBJECT.to_owned()]) {
+        debug!(%fault, "the object of a probe cannot be deleted; the next probe deletes it");
     }
 }
 

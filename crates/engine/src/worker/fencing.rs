@@ -63,7 +63,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         let now = self.clock.monotonic_now();
         if let Some(tracked) = self.partitions.get_mut(&partition) {
             tracked.mark_fenced(confirm_offset, now)?;
-            self.checkpoint_config.iter().for_each(|config| config.store_findings.note_not_open(partition, now));
+            self.store_findings.iter().for_each(|findings| findings.note_not_open(partition, now));
         }
         Ok(())
     }
@@ -104,7 +104,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         let now = self.clock.monotonic_now();
         let Some(tracked) = self.partitions.get_mut(&partition) else { return Ok(()) };
         tracked.assign_again(OpenReason::Restart, now)?;
-        self.checkpoint_config.iter().for_each(|config| config.store_findings.note_not_open(partition, now));
+        self.store_findings.iter().for_each(|findings| findings.note_not_open(partition, now));
         if let Some(thread) = &self.checkpoint_thread {
             self.last_barrier_number += 1;
             let barrier_number = self.last_barrier_number;

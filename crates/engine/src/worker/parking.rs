@@ -23,15 +23,23 @@ use crate::{DeadLetterSink, Halt, Partition, Sink, Source};
 impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output, Rejects> {
     /// Parks `partition` because of `fault`, if `fault` concerns this partition alone and the job allows it. Does nothing
     /// if the worker neither opens nor reads the partition. A fault of the checkpoint store that keeps every partition of
-    /// the process from being opened concerns the whole job.
+    /// the process from being opened concerns the whole job. `store_fault_extent` is what an opening has found out about
+    /// the store.
     ///
     /// # Errors
     /// Returns `fault` if the job must halt.
-    pub(super) fn park_or_halt(&mut self, partition: Partition, fault: Halt) -> Result<(), Halt> {
+    pub(super) fn park_or_halt(
+        &mut self,
+        partition: Partition,
+        fault: Halt,
+        store_fault_extent: StoreFaultExtent,
+    ) -> Result<(), Halt> {
         let scope = fault.fault_scope();
-        let config = self.checkpoint_config.as_ref();
-        let config = config.filter(|config| config.partition_fault_policy == PartitionFaultPolicy::Park);
-        let Some(config) = config.filter(|_| scope != FaultScope::WholeJob) else { return Err(fault) };
+        let mut config = self.checkpoint_config.iter();
+        let may_park = config.any(|config| config.partition_fault_policy == PartitionFaultPolicy::Park);
+        if !may_park || scope == FaultScope::WholeJob {
+            return Err(fault);
+        }
         let Some(tracked) = self.partitions.get_mut(&partition) else { return Ok(()) };
         if let Halt::LostOffset(lost) = &fault
             && lost.has_lost_read_records()
@@ -42,12 +50,12 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
             return Ok(());
         }
         let now = self.clock.monotonic_now();
-        if scope == FaultScope::PartitionOrStore {
-            if config.store_findings.note_store_fault(partition, now) == StoreFaultExtent::WholeStore {
+        if let Some(findings) = &self.store_findings {
+            if scope != FaultScope::PartitionOrStore {
+                findings.note_not_open(partition, now);
+            } else if findings.note_store_fault(partition, store_fault_extent, now) == StoreFaultExtent::WholeStore {
                 return Err(fault);
             }
-        } else {
-            config.store_findings.note_not_open(partition, now);
         }
         self.abandon_snapshot(partition)?;
         // A partition that was running before its restart is still being read.
@@ -69,7 +77,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
             let running =
                 running.filter(|tracked| tracked.owned_partition().is_some() && tracked.drain_goal().is_none());
             let (Some(policy), Some(tracked), false) = (policy, running, lost.has_lost_read_records()) else {
-                self.park_or_halt(partition, lost.into())?;
+                self.park_or_halt(partition, lost.into(), StoreFaultExtent::OnePartition)?;
                 continue;
             };
             self.event_recorder.record_next_records_deleted(&lost);
@@ -96,7 +104,8 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         let now = self.clock.monotonic_now();
         let drained = self.partitions.values().filter(|tracked| next_drain_step(tracked, now) == DrainStep::Done);
         let lost_offsets: Vec<LostOffset> = drained.filter_map(lost_offset).collect();
-        lost_offsets.into_iter().try_for_each(|lost| self.park_or_halt(lost.partition, lost.into()))
+        let mut lost_offsets = lost_offsets.into_iter();
+        lost_offsets.try_for_each(|lost| self.park_or_halt(lost.partition, lost.into(), StoreFaultExtent::OnePartition))
     }
 
     /// Lets a requested savepoint fail at once if a partition is parked, because it would lack the partition.

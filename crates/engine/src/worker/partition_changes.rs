@@ -81,7 +81,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         match self.partitions.entry(partition) {
             Entry::Vacant(vacant) => {
                 vacant.insert(TrackedPartition::new_assigned(partition, now));
-                self.checkpoint_config.iter().for_each(|config| config.store_findings.note_not_open(partition, now));
+                self.store_findings.iter().for_each(|findings| findings.note_not_open(partition, now));
             }
             Entry::Occupied(mut occupied) => {
                 let tracked = occupied.get_mut();
@@ -140,7 +140,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
     fn remove_partition(&mut self, partition: Partition, now: Duration) -> Result<Option<Box<OwnedPartition>>, Halt> {
         match self.partitions.remove(&partition) {
             Some(mut tracked) => {
-                self.checkpoint_config.iter().for_each(|config| config.store_findings.note_released(partition, now));
+                self.store_findings.iter().for_each(|findings| findings.note_released(partition, now));
                 Ok(tracked.release(now)?)
             }
             None => Ok(None),

@@ -14,7 +14,7 @@ use std::time::Duration;
 use super::owned_partition::OwnedPartition;
 use super::partition_phase::{RestoredOffset, TrackedPartition};
 use super::state::Worker;
-use crate::checkpoint::{CheckpointCommand, OpenedPartition, OpeningAnswer, OpeningCommand};
+use crate::checkpoint::{CheckpointCommand, OpenedPartition, OpeningAnswer, OpeningCommand, StoreFaultExtent};
 use crate::{DeadLetterSink, FenceToken, Halt, Offset, Partition, PartitionOffsets, Sink, Source, StartOffset};
 
 /// The worker asks the source at most for this share of its time where reading starts: the source may wait for a broker that
@@ -39,8 +39,8 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                     self.mark_partition_fenced(partition, newer_epoch, start)?;
                 }
                 // A stop also interrupts the opening threads.
-                OpeningAnswer::Failed(_) if self.stop_signal.is_requested() => {}
-                OpeningAnswer::Failed(halt) => self.park_or_halt(partition, halt)?,
+                OpeningAnswer::Failed { .. } if self.stop_signal.is_requested() => {}
+                OpeningAnswer::Failed { fault, extent } => self.park_or_halt(partition, fault, extent)?,
             }
         }
         self.run_opened_partitions(opened_partitions, now)?;
@@ -129,7 +129,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         for partition in partitions {
             let earlier_loss = self.partitions.get(&partition).and_then(|tracked| tracked.lost_records.clone());
             if let Some(lost) = earlier_loss.or_else(|| starts.lost_offsets.get(&partition).cloned()) {
-                self.park_or_halt(partition, lost.into())?;
+                self.park_or_halt(partition, lost.into(), StoreFaultExtent::OnePartition)?;
                 continue;
             }
             let Some(tracked) = self.partitions.get_mut(&partition) else { continue };
@@ -178,7 +178,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
             }
             let Some(tracked) = self.partitions.get_mut(&partition) else { continue };
             tracked.start_running(owned, now)?;
-            self.checkpoint_config.iter().for_each(|config| config.store_findings.note_opened(partition, now));
+            self.store_findings.iter().for_each(|findings| findings.note_opened(partition, now));
             // The source may have lost records after the position was checked. A loss behind the position needs nothing.
             let lost = tracked.take_truncation();
             if let Some(held) = lost.filter(|held| start.is_none_or(|start| held.end_offset < start)) {

@@ -21,6 +21,7 @@ use super::partition_phase::{DrainGoal, PartitionPhase, TrackedPartition};
 use super::state::{Worker, WorkerOutcome};
 use crate::checkpoint::{
     CheckpointCommand, CheckpointEvent, SnapshotLimits, SnapshotOutcome, SnapshotPurpose, SnapshotToComplete,
+    StoreFaultExtent,
 };
 use crate::halt::ErrorChain;
 use crate::{
@@ -314,7 +315,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                 self.go_back_behind_truncation(BTreeMap::from([(partition, shared)]))?;
             }
             (SnapshotOutcome::Fenced(newer_epoch), _) => self.stop_fenced_partition(fence_token, newer_epoch)?,
-            (SnapshotOutcome::Halted(halt), _) => self.park_or_halt(partition, halt)?,
+            (SnapshotOutcome::Halted(halt), _) => self.park_or_halt(partition, halt, StoreFaultExtent::OnePartition)?,
         }
         Ok(())
     }

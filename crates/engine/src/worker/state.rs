@@ -11,7 +11,7 @@ use super::membership_state::GroupPresence;
 use super::owned_partition::ClockReading;
 use super::partition_change_queue::{ActiveRelease, PendingPartitionChange};
 use super::partition_phase::TrackedPartition;
-use crate::checkpoint::{CheckpointConfig, CheckpointThreadHandle, PartitionOpener};
+use crate::checkpoint::{CheckpointConfig, CheckpointThreadHandle, PartitionOpener, WorkerStoreFindings};
 use crate::{Clock, Counter, JobDefinition, Partition, StopSignal, WorkerMetrics};
 
 /// The components that a worker is built from.
@@ -47,6 +47,8 @@ pub struct Worker<Input, Output, Rejects> {
     pub(super) metrics: Arc<WorkerMetrics>,
     pub(super) event_recorder: WorkerEventRecorder,
     pub(super) checkpoint_config: Option<CheckpointConfig>,
+    /// What this worker has found out about the store; `None` without checkpoints.
+    pub(super) store_findings: Option<WorkerStoreFindings>,
     pub(super) checkpoint_thread: Option<CheckpointThreadHandle>,
     pub(super) partition_opener: Option<PartitionOpener>,
     /// All partitions that the worker has not released.
@@ -88,6 +90,7 @@ impl<Input, Output: crate::Sink, Rejects> Worker<Input, Output, Rejects> {
         let sink_blocked_ns = sink.blocked_ns_counter();
         metrics.time_use.set_blocked_counter(Arc::clone(&sink_blocked_ns));
         let event_recorder = WorkerEventRecorder::new(Arc::clone(&metrics), Arc::clone(&clock));
+        let store_findings = checkpoint_config.as_ref().map(|config| config.store_findings.register_worker());
         Self {
             job,
             source,
@@ -98,6 +101,7 @@ impl<Input, Output: crate::Sink, Rejects> Worker<Input, Output, Rejects> {
             metrics,
             event_recorder,
             checkpoint_config,
+            store_findings,
             checkpoint_thread: None,
             partition_opener: None,
             partitions: BTreeMap::new(),

@@ -286,20 +286,23 @@ struct ParkingJob {
     store: Arc<FaultyStore>,
     metrics: Arc<WorkerMetrics>,
     config: CheckpointConfig,
+    /// The partitions that the group assigns to the process.
+    assigned: Vec<Partition>,
 }
 
 impl ParkingJob {
     fn new() -> Self {
         let store = Arc::new(FaultyStore::default());
         let config = checkpoint_config(Arc::<FaultyStore>::clone(&store));
-        Self { state: Arc::new(Mutex::new(TopicState::new())), store, metrics: WorkerMetrics::new(1), config }
+        let state = Arc::new(Mutex::new(TopicState::new()));
+        Self { state, store, metrics: WorkerMetrics::new(1), config, assigned: vec![0, 1] }
     }
 
     fn run(&self, steps: Vec<FaultStep>) -> Result<WorkerOutcome, Halt> {
         {
             let mut state = self.state.lock();
             state.positions.clear();
-            state.outcomes = VecDeque::from([PollOutcome::Assigned(vec![0, 1])]);
+            state.outcomes = VecDeque::from([PollOutcome::Assigned(self.assigned.clone())]);
         }
         let stop = StopSignal::default();
         let source = TopicSource {
@@ -311,13 +314,15 @@ impl ParkingJob {
             real_clock: SystemClock::start(),
         };
         let clock = self.state.lock().clock.clone();
+        // Each run is a process of its own.
+        let config = CheckpointConfig { store_findings: Default::default(), ..self.config.clone() };
         let mut worker = Worker::new(WorkerParts {
             job: counting_job(),
             source,
             sink: RowStarts(Arc::clone(&self.state)),
             dead_letter_sink: NoDeadLetterSink,
             clock: Arc::new(clock),
-            checkpoint_config: Some(self.config.clone()),
+            checkpoint_config: Some(config),
             stop_signal: stop,
             metrics: Arc::clone(&self.metrics),
         });
@@ -437,13 +442,41 @@ fn a_folder_that_the_store_refuses_parks_its_partition() {
     job.assert_rows_are_complete(0);
 }
 
+/// A halt would take the other partitions of the job down: each process that owns this one would halt.
+#[test]
+fn a_process_whose_only_partition_is_refused_parks_it() {
+    let mut job = ParkingJob::new();
+    job.assigned = vec![0];
+    job.store.refuse_folder(Some("partition-0"));
+    let continues = |state: &TopicState, _: &WorkerMetrics| state.committed_offset(0) > 10;
+    let outcome = job.run(vec![
+        step("it is parked", |_, metrics| is_parked(metrics, 0), |_, store| store.refuse_folder(None)),
+        step("the partition continues", continues, |_, _| {}),
+    ]);
+    assert_eq!(outcome.expect("no halt"), WorkerOutcome::Stopped);
+    job.assert_rows_are_complete(0);
+    assert_eq!(job.store.list_names("store-probe"), [""; 0], "the object of the probe is deleted");
+}
+
+#[test]
+fn partitions_that_are_refused_alone_are_all_parked() {
+    let job = ParkingJob::new();
+    job.store.refuse_folder(Some("partition-"));
+    let all_parked = |_: &TopicState, metrics: &WorkerMetrics| is_parked(metrics, 0) && is_parked(metrics, 1);
+    let outcome = job.run(vec![step("both are parked", all_parked, |_, _| {})]);
+    assert_eq!(outcome.expect("no halt"), WorkerOutcome::Stopped);
+}
+
 /// Wrong credentials, a bucket that does not exist, a file system that is read-only.
 #[test]
 fn a_store_that_refuses_every_partition_halts_the_job() {
-    let job = ParkingJob::new();
-    job.store.refuse_folder(Some(""));
-    let halt = job.run_until_halt();
-    assert!(matches!(halt, Halt::CheckpointStore(CheckpointStoreFault::Refused { .. })), "{halt}");
+    for assigned in [vec![0, 1], vec![0]] {
+        let mut job = ParkingJob::new();
+        job.assigned = assigned;
+        job.store.refuse_folder(Some(""));
+        let halt = job.run_until_halt();
+        assert!(matches!(halt, Halt::CheckpointStore(CheckpointStoreFault::Refused { .. })), "{halt}");
+    }
 }
 
 /// The credentials expire while the job runs. What is open continues, and only openings fail.
@@ -492,10 +525,25 @@ impl RowFence for FenceOfEarlierRuns {
 /// The disk with the checkpoints is not mounted.
 #[test]
 fn a_store_without_the_checkpoints_of_every_partition_halts_the_job() {
+    for assigned in [vec![0, 1], vec![0]] {
+        let mut job = ParkingJob::new();
+        job.assigned = assigned;
+        job.config.row_fence = Arc::new(FenceOfEarlierRuns { partitions: vec![0, 1] });
+        let halt = job.run_until_halt();
+        assert!(matches!(halt, Halt::DamagedState(DamagedState::MissingCheckpoint { .. })), "{halt}");
+    }
+}
+
+/// The store holds checkpoints of a partition that another process owns, so it is the right store.
+#[test]
+fn a_process_whose_only_partition_lacks_its_checkpoints_parks_it() {
     let mut job = ParkingJob::new();
-    job.config.row_fence = Arc::new(FenceOfEarlierRuns { partitions: vec![0, 1] });
-    let halt = job.run_until_halt();
-    assert!(matches!(halt, Halt::DamagedState(DamagedState::MissingCheckpoint { .. })), "{halt}");
+    job.run_until_checkpoints();
+    job.store.objects.lock().retain(|name, _| !name.starts_with("partition-0/"));
+    job.config.row_fence = Arc::new(FenceOfEarlierRuns { partitions: vec![0] });
+    job.assigned = vec![0];
+    let outcome = job.run(vec![step("it is parked", |_, metrics| is_parked(metrics, 0), |_, _| {})]);
+    assert_eq!(outcome.expect("no halt"), WorkerOutcome::Stopped);
 }
 
 #[test]
