@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use windrow_connectors::redis::{RedisWriterSettings, read_features};
+use windrow_connectors::redis::{RedisSink, RedisWriterSettings, read_features};
 use windrow_core::Value;
-use windrow_engine::{FenceToken, LostPartition, PartitionLossReason, Sink, StopSignal};
+use windrow_engine::{FenceToken, LostPartition, Partition, PartitionLossReason, Sink, StopSignal};
 
 use crate::feed::{
     RowFeed, claim, flush_and_wait, granted_rows, new_claim, only_count, pipeline, settings, start_owning_writer,
@@ -87,6 +87,50 @@ fn rows_of_a_lost_partition_do_not_arrive_and_others_do() {
         [LostPartition { fence_token: FenceToken { partition: 0, epoch: 2 }, reason: PartitionLossReason::Fenced(3) }]
     );
     assert_eq!(read_hash(&mut client, "latest:u")["count"], "30");
+}
+
+/// A worker asks for its open partitions every ten seconds, also if they have no rows.
+#[test]
+fn a_check_of_idle_partitions_finds_a_newer_owner_and_costs_three_commands_per_partition_at_most() {
+    const PARTITION_COUNT: Partition = 32;
+    const CHECKS_PER_MINUTE: f64 = 6.0;
+    let (server, pipeline) = (RedisServer::start(&[]), pipeline());
+    let quiet = RedisWriterSettings { idle_check_interval: Duration::from_secs(3600), ..settings() };
+    let old = start_writer(&server.url(), &pipeline, quiet, StopSignal::default()).expect("a writer");
+    for partition in 0..PARTITION_COUNT {
+        claim(&old, &new_claim(partition, 1, &[("latest", 1, 0)]));
+    }
+    let (mut sink, mut client) = (old.create_worker_sink(), server.connect());
+    let check = |sink: &mut RedisSink| {
+        for partition in 0..PARTITION_COUNT {
+            sink.verify_rows_at_next_flush(FenceToken { partition, epoch: 1 });
+        }
+        flush_and_wait(sink);
+    };
+    let commands_before = count_processed_commands(&mut client);
+    check(&mut sink);
+    // The second `INFO` counts the first one.
+    let commands = count_processed_commands(&mut client) - commands_before - 1;
+    let per_partition = f64::from(commands) / f64::from(PARTITION_COUNT);
+    println!(
+        "one check of {PARTITION_COUNT} partitions: {commands} commands, {:.1} per partition and minute",
+        per_partition * CHECKS_PER_MINUTE
+    );
+    assert_eq!(sink.take_lost_partitions(), []);
+    assert!(per_partition <= 3.0, "{commands} commands");
+
+    let new = start_writer(&server.url(), &pipeline, settings(), StopSignal::default()).expect("a writer");
+    claim(&new, &new_claim(0, 2, &[("latest", 1, 0)]));
+    check(&mut sink);
+    let lost = LostPartition { fence_token: OURS, reason: PartitionLossReason::Fenced(2) };
+    assert_eq!(sink.take_lost_partitions(), [lost]);
+}
+
+/// Returns how many commands the server has processed.
+fn count_processed_commands(client: &mut redis::Connection) -> u32 {
+    let info: String = redis::cmd("INFO").arg("stats").query(client).expect("INFO");
+    let count = info.lines().find_map(|line| line.strip_prefix("total_commands_processed:"));
+    count.and_then(|count| count.trim().parse().ok()).expect("a number")
 }
 
 #[test]

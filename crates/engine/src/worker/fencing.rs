@@ -14,8 +14,8 @@ use super::state::Worker;
 use crate::checkpoint::CheckpointCommand;
 use crate::halt::ContestedPartition;
 use crate::{
-    DeadLetterSink, Epoch, FenceToken, Halt, HeldOffsets, LostPartition, Offset, Partition, PartitionLossReason,
-    PartitionOffsets, Sink, Source,
+    DeadLetterSink, Epoch, FenceToken, FlushTicket, Halt, HeldOffsets, LostPartition, Offset, Partition,
+    PartitionLossReason, PartitionOffsets, Sink, Source,
 };
 
 /// The time that the worker waits for the consumer group to revoke a fenced partition. The time is enough for a
@@ -25,11 +25,38 @@ const OWNERSHIP_CONFIRM_DELAY: Duration = Duration::from_secs(10);
 /// How long a restart waits for the checkpoint thread. The next snapshot of a partition that goes back to an older checkpoint
 /// is a base, so an opening is also safe while the thread hangs.
 const OPENING_BARRIER_TIMEOUT: Duration = Duration::from_secs(10);
+/// The time between two checks whether the row store still accepts the rows of the worker's partitions. A partition without
+/// new records writes no rows and takes no checkpoint, so nothing else shows that another worker has claimed it.
+const FENCE_CHECK_INTERVAL: Duration = Duration::from_secs(10);
 /// The maximum number of times that the worker claims the same partition back from another worker. If another worker
 /// then claims the partition once more, the job halts.
 const MAX_RECLAIMS_PER_PARTITION: u32 = 5;
 
+/// When the worker next asks the row store whether it still accepts the rows of the worker's partitions.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct FenceCheckSchedule {
+    due_at: Duration,
+    /// The flush with the last question.
+    flush_ticket: FlushTicket,
+}
+
 impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output, Rejects> {
+    /// Asks the row store at times whether it still accepts the rows of each open partition. Does not ask again before it
+    /// has answered, so the questions do not fill the queue of a row store that is unreachable.
+    pub(super) fn check_fences_of_open_partitions(&mut self, now: Duration) -> Result<(), Halt> {
+        let is_answered = self.sink.newest_acknowledged_flush() >= self.fence_check.flush_ticket;
+        // Without checkpoints, no partition is claimed at the fence.
+        if now < self.fence_check.due_at || !is_answered || self.checkpoint_thread.is_none() {
+            return Ok(());
+        }
+        for owned in self.partitions.values().filter_map(TrackedPartition::owned_partition) {
+            self.sink.verify_rows_at_next_flush(owned.fence_token);
+        }
+        let flush_ticket = self.sink.start_flush()?;
+        self.fence_check = FenceCheckSchedule { due_at: now + FENCE_CHECK_INTERVAL, flush_ticket };
+        Ok(())
+    }
+
     /// Stops or restarts each partition whose rows the row store no longer accepts.
     pub(super) fn handle_lost_partitions(&mut self) -> Result<(), Halt> {
         for LostPartition { fence_token, reason } in self.sink.take_lost_partitions() {

@@ -128,6 +128,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                 PollOutcome::PartitionFinished(partition) => self.fire_remaining_windows(partition),
                 PollOutcome::InputExhausted => return self.shut_down(WorkerOutcome::InputExhausted),
             }
+            self.check_fences_of_open_partitions(now)?;
             self.handle_checkpoint_events()?;
             self.advance_snapshots()?;
             self.advance_partition_changes()?;

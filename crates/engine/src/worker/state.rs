@@ -7,6 +7,7 @@ use std::time::Duration;
 use bumpalo::Bump;
 
 use super::event_recorder::WorkerEventRecorder;
+use super::fencing::FenceCheckSchedule;
 use super::membership_state::GroupPresence;
 use super::owned_partition::ClockReading;
 use super::partition_change_queue::{ActiveRelease, PendingPartitionChange};
@@ -56,6 +57,7 @@ pub struct Worker<Input, Output, Rejects> {
     pub(super) pending_partition_changes: VecDeque<PendingPartitionChange>,
     pub(super) active_release: Option<ActiveRelease>,
     pub(super) group_presence: GroupPresence,
+    pub(super) fence_check: FenceCheckSchedule,
     /// The number of the last barrier between the checkpoint thread and an opening.
     pub(super) last_barrier_number: u64,
     /// The monotonic time before which the worker does not ask the source where reading starts.
@@ -108,6 +110,7 @@ impl<Input, Output: crate::Sink, Rejects> Worker<Input, Output, Rejects> {
             pending_partition_changes: VecDeque::new(),
             active_release: None,
             group_presence: GroupPresence::default(),
+            fence_check: FenceCheckSchedule::default(),
             last_barrier_number: 0,
             next_offset_lookup_at: Duration::ZERO,
             event_arena: Bump::new(),

@@ -1,5 +1,6 @@
 //! Whole workers: scripted sources, stores in memory, and a clock that only the test advances.
 
+mod idle_partitions;
 mod openings;
 mod overdue_checkpoints;
 mod parking;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use windrow_core::Row;
 use windrow_engine::{
-    CommitWait, Counter, FenceToken, FlushTicket, GroupDeparture, Halt, Offset, Partition, PartitionOffsets,
-    PollOutcome, RefusedRow, Sink, Source, SourceRecord, StartOffset, StartOffsets, TriggerRecord,
+    CommitWait, Counter, FenceToken, FlushTicket, GroupDeparture, Halt, LostPartition, Offset, Partition,
+    PartitionOffsets, PollOutcome, RefusedRow, Sink, Source, SourceRecord, StartOffset, StartOffsets, TriggerRecord,
 };
 
 /// What a [`ScriptedSource`] delivers.
@@ -108,6 +108,13 @@ pub(crate) trait RowHandler {
     fn take_refused_rows(&mut self) -> Vec<RefusedRow> {
         Vec::new()
     }
+
+    /// Takes note that the worker asks whether the row store still accepts rows of this partition.
+    fn note_fence_check(&mut self, _fence_token: FenceToken) {}
+
+    fn take_lost_partitions(&mut self) -> Vec<LostPartition> {
+        Vec::new()
+    }
 }
 
 /// Rows that no test reads.
@@ -135,6 +142,14 @@ impl<Handler: RowHandler> Sink for InstantSink<Handler> {
 
     fn take_refused_rows(&mut self) -> Vec<RefusedRow> {
         self.0.take_refused_rows()
+    }
+
+    fn verify_rows_at_next_flush(&mut self, fence_token: FenceToken) {
+        self.0.note_fence_check(fence_token);
+    }
+
+    fn take_lost_partitions(&mut self) -> Vec<LostPartition> {
+        self.0.take_lost_partitions()
     }
 
     fn start_flush(&mut self) -> Result<FlushTicket, Halt> {
