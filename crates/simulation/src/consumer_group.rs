@@ -144,6 +144,10 @@ impl GroupCoordinator {
         self.state.lock().committed_offsets.get(&partition).copied()
     }
 
+    pub(crate) fn forget_committed_offsets(&self) {
+        self.state.lock().committed_offsets.clear();
+    }
+
     /// Whether `member` must hear next that it has lost partitions.
     pub(crate) fn has_pending_loss(&self, member: MemberNumber) -> bool {
         let state = self.state.lock();

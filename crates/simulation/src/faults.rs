@@ -75,6 +75,14 @@ pub(crate) enum FaultAction {
     FailOverRedis(usize),
     /// Redis loses all its keys.
     EmptyRedis,
+    /// Redis ends, and starts again with the keys that are on its disk.
+    RestartRedis,
+    /// The replica and the disk of Redis get no writes.
+    StallCopies(Duration),
+    /// Redis answers every write with an error, as a former master that has become a replica.
+    RefuseWrites(Duration),
+    /// The process takes a savepoint, at most for the given time.
+    TakeSavepoint(InstanceIndex, Duration),
     /// Redis answers every command with an error, as while it loads its data.
     RefuseCommands(Duration),
     /// A bit of the newest checkpoint of a partition changes.
@@ -215,6 +223,8 @@ struct FaultState {
     now: Duration,
     by_instance: BTreeMap<InstanceIndex, InstanceFaults>,
     redis_refuses_until: Duration,
+    redis_refuses_writes_until: Duration,
+    copies_stalled_until: Duration,
     rates: FaultRates,
 }
 
@@ -264,12 +274,16 @@ impl ActiveFaults {
                 state.by_instance.entry(instance).or_default().armed = Some(armed);
             }
             FaultAction::RefuseCommands(lasts) => state.redis_refuses_until = now + lasts,
+            FaultAction::RefuseWrites(lasts) => state.redis_refuses_writes_until = now + lasts,
+            FaultAction::StallCopies(lasts) => state.copies_stalled_until = now + lasts,
             FaultAction::KillInstance(_)
             | FaultAction::StopInstance(_)
             | FaultAction::StartInstance(_)
             | FaultAction::BreakRedisConnections
             | FaultAction::FailOverRedis(_)
             | FaultAction::EmptyRedis
+            | FaultAction::RestartRedis
+            | FaultAction::TakeSavepoint(..)
             | FaultAction::DamageNewestCheckpoint
             | FaultAction::DamageAllCheckpoints
             | FaultAction::ChangeTopic(_)
@@ -303,6 +317,8 @@ impl ActiveFaults {
         let mut state = self.0.lock();
         state.by_instance.clear();
         state.redis_refuses_until = Duration::ZERO;
+        state.redis_refuses_writes_until = Duration::ZERO;
+        state.copies_stalled_until = Duration::ZERO;
         state.rates = FaultRates::default();
     }
 
@@ -328,6 +344,17 @@ impl ActiveFaults {
     pub(crate) fn redis_refuses_commands(&self) -> bool {
         let state = self.0.lock();
         state.redis_refuses_until > state.now
+    }
+
+    /// Returns whether Redis answers every write with an error.
+    pub(crate) fn redis_refuses_writes(&self) -> bool {
+        let state = self.0.lock();
+        state.redis_refuses_writes_until > state.now
+    }
+
+    /// Returns until when the replica and the disk of Redis get no writes.
+    pub(crate) fn copies_stalled_until(&self) -> Duration {
+        self.0.lock().copies_stalled_until
     }
 
     pub(crate) fn choose_store_fault(&self, core: &SimulationCore, instance: InstanceIndex) -> Option<StoreFaultKind> {

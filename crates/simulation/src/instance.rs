@@ -5,13 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use windrow_connectors::redis::{RedisWriter, RedisWriterEnvironment, RedisWriterSettings, WriterCloseOutcome};
-use windrow_engine::checkpoint::{PartitionFaultPolicy, SnapshotLimits, StateIdentity};
+use windrow_engine::checkpoint::{
+    CurrentSavepointRequest, PartitionFaultPolicy, RestoreSource, SnapshotLimits, StateIdentity,
+    default_savepoint_folder,
+};
 use windrow_engine::halt::ErrorChain;
 use windrow_engine::{CheckpointConfig, Halt, StopSignal, Worker, WorkerMetrics, WorkerOutcome, WorkerParts};
 
 use crate::dead_letters::SimulatedDeadLetters;
 use crate::pipelines::{ADDED_VIEW, PipelineVersion};
 use crate::redis_client::RedisEndpoint;
+use crate::savepoint::SimulatedStoreOpener;
+use crate::scenario::SavepointUse;
 use crate::services::{HaltKind, InstanceEnding, SavedState, SimulatedServices};
 use crate::simulation_core::{CoroutineSpawner, InstanceIndex, VirtualClock};
 use crate::source::{SimulatedLogHistory, SimulatedSource};
@@ -70,7 +75,7 @@ fn run_worker(
         sink: writer.create_worker_sink(),
         dead_letter_sink: SimulatedDeadLetters::new(Arc::clone(services), instance),
         clock,
-        checkpoint_config: Some(create_checkpoint_config(services, instance, &writer)),
+        checkpoint_config: Some(create_checkpoint_config(services, instance, &writer, stop)?),
         stop_signal: stop.clone(),
         metrics,
     });
@@ -88,25 +93,42 @@ fn create_checkpoint_config(
     services: &Arc<SimulatedServices>,
     instance: InstanceIndex,
     writer: &RedisWriter,
-) -> CheckpointConfig {
+    stop: &StopSignal,
+) -> Result<CheckpointConfig, Halt> {
     let start_count = services.instances[instance].lock().start_count;
     let topic = Arc::clone(&services.topic);
     let (topic_id, partition_count) = (topic.topic_id(), topic.partition_count());
-    CheckpointConfig {
+    let open_store = || Arc::new(SimulatedStore::for_checkpoints(Arc::clone(services), instance));
+    let current_savepoint_request = match services.scenario.savepoint_use {
+        SavepointUse::Never => CurrentSavepointRequest::default(),
+        SavepointUse::AtRandom => CurrentSavepointRequest::start_polling_thread(
+            open_store(),
+            Arc::new(SimulatedStoreOpener { services: Arc::clone(services), instance }),
+            Arc::new(VirtualClock(Arc::clone(&services.core))),
+            &CoroutineSpawner { core: Arc::clone(&services.core), instance },
+            stop.clone(),
+        )?,
+    };
+    let restore_source = services.savepoints.restored().map(|savepoint_id| {
+        let folder = default_savepoint_folder(&savepoint_id);
+        let source_store = Arc::new(SimulatedStore::for_folder(Arc::clone(services), instance, &folder));
+        RestoreSource { source_store }
+    });
+    Ok(CheckpointConfig {
         state_identity: StateIdentity {
             pipeline_name: services.pipelines.current().pipeline.name.clone(),
             topic: TOPIC.to_owned(),
             topic_id: Some(topic_id.to_owned()),
             partition_count,
         },
-        checkpoint_store: Arc::new(SimulatedStore { services: Arc::clone(services), instance }),
-        current_savepoint_request: Default::default(),
+        checkpoint_store: open_store(),
+        current_savepoint_request,
         row_fence: Arc::new(writer.create_fence_claimer()),
         topic_identity_check: Arc::new(move || topic.verify_unchanged(topic_id, partition_count).map(|()| None)),
         log_history: Arc::new(SimulatedLogHistory { services: Arc::clone(services), instance }),
         checkpoint_interval: services.checkpoint_interval,
         kept_checkpoints_per_partition: 3,
-        restore_source: None,
+        restore_source,
         // While the pipeline is replaced, a process without the view may continue a checkpoint with it.
         droppable_view_names: BTreeSet::from([ADDED_VIEW.to_owned()]),
         accepts_added_partitions: false,
@@ -114,5 +136,5 @@ fn create_checkpoint_config(
         store_findings: Default::default(),
         snapshot_limits: SNAPSHOT_LIMITS,
         process_name: format!("instance {instance}, start {start_count}"),
-    }
+    })
 }

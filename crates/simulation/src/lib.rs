@@ -27,9 +27,13 @@
 //! | `producer.rs` | the events |
 //! | `random.rs` | chance, from the seed |
 //! | `redis_client.rs` | connections of an instance, and their faults |
+//! | `redis_copies.rs` | a replica and a disk, and waits for them |
 //! | `redis_keys.rs` | keys and values |
 //! | `redis_protocol.rs` | Redis's wire format |
 //! | `redis_server.rs` | transactions, connections, a lagging replica |
+//! | `savepoint.rs` | savepoints of a running job |
+//! | `savepoint_log.rs` | which savepoints are complete |
+//! | `scenario.rs` | whether rows need copies, and whether savepoints are taken |
 //! | `scheduler.rs` | which coroutine runs next, and time |
 //! | `services.rs` | all services together |
 //! | `simulation.rs` | one simulation from its seed to its verdict |
@@ -51,9 +55,13 @@ mod pipelines;
 mod producer;
 mod random;
 mod redis_client;
+mod redis_copies;
 mod redis_keys;
 mod redis_protocol;
 mod redis_server;
+mod savepoint;
+mod savepoint_log;
+mod scenario;
 mod scheduler;
 mod services;
 mod simulation;

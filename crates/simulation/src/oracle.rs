@@ -8,7 +8,8 @@
 //! manifest with this offset. (5) At the end each key has its last row. (6) A partition is parked only after one of its
 //! objects was damaged.
 //! Rows that Redis lost after it had acknowledged them are exempt from (5) if no checkpoint was kept that is old enough to
-//! compute them again: see [`LostRows`].
+//! compute them again: see [`LostRows`]. Where a pipeline requires copies of its rows, none is exempt, and each copy must
+//! have what a manifest covers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::AddAssign;
@@ -19,6 +20,7 @@ use windrow_engine::checkpoint::{CheckpointId, CheckpointManifest};
 use windrow_engine::halt::{DamagedState, ErrorChain};
 use windrow_engine::{Halt, JobDefinition, Offset, Partition, PartitionOffsets};
 
+use crate::redis_copies::RequiredCopies;
 use crate::redis_keys::{StoredHash, StoredKeys, StoredValue};
 use crate::simulation_core::{InstanceIndex, InstanceProcess, SimulationCore};
 
@@ -34,6 +36,8 @@ type RowFields = BTreeMap<Vec<u8>, Vec<u8>>;
 struct ExpectedRow {
     fields: RowFields,
     partition: Partition,
+    /// The offset of the record that has caused the row.
+    offset: Offset,
     view: usize,
     row_number: u64,
 }
@@ -104,6 +108,16 @@ pub struct SimulationCounts {
     pub dead_letters: u64,
     /// Stored dead letters of refused rows.
     pub refused_rows: u64,
+    /// Waits for copies in Redis that were acknowledged.
+    pub acknowledged_waits: u64,
+    /// Waits for copies in Redis that the copies had not confirmed in time.
+    pub failed_waits: u64,
+    /// Savepoints that were reported as complete.
+    pub savepoints: u64,
+    /// Savepoints that failed.
+    pub failed_savepoints: u64,
+    /// New jobs that began with a savepoint.
+    pub restored_savepoints: u64,
 }
 
 impl AddAssign for SimulationCounts {
@@ -121,12 +135,20 @@ impl AddAssign for SimulationCounts {
         self.pipeline_changes += other.pipeline_changes;
         self.dead_letters += other.dead_letters;
         self.refused_rows += other.refused_rows;
+        self.acknowledged_waits += other.acknowledged_waits;
+        self.failed_waits += other.failed_waits;
+        self.savepoints += other.savepoints;
+        self.failed_savepoints += other.failed_savepoints;
+        self.restored_savepoints += other.restored_savepoints;
     }
 }
 
 /// The rows that must be in Redis, and the checks.
 pub(crate) struct RowOracle {
     job: JobDefinition,
+    required_copies: RequiredCopies,
+    /// The offsets at which a new job began with a savepoint. Its Redis has only rows of records from there on.
+    restored_offsets: PartitionOffsets,
     shards: BTreeMap<Partition, Shard>,
     sequences: BTreeMap<Vec<u8>, Vec<ExpectedRow>>,
     /// The rows that the shard computed from records that the topic has lost since.
@@ -157,6 +179,7 @@ pub(crate) struct RowOracle {
 struct ExpectedRowCollector<'a> {
     job: &'a JobDefinition,
     partition: Partition,
+    offset: Offset,
     sequences: &'a mut BTreeMap<Vec<u8>, Vec<ExpectedRow>>,
 }
 
@@ -173,8 +196,8 @@ impl ShardOutput for ExpectedRowCollector<'_> {
             "recent" => format!("recent:{}", row.entity_key),
             _ => format!("sessions:{}:{}", row.entity_key, row.window.start.ms()),
         };
-        let (partition, row_number) = (self.partition, row.row_number);
-        let expected = ExpectedRow { fields, partition, view: row.view_id.0, row_number };
+        let (partition, offset, row_number) = (self.partition, self.offset, row.row_number);
+        let expected = ExpectedRow { fields, partition, offset, view: row.view_id.0, row_number };
         self.sequences.entry(key.into_bytes()).or_default().push(expected);
     }
 
@@ -182,10 +205,12 @@ impl ShardOutput for ExpectedRowCollector<'_> {
 }
 
 impl RowOracle {
-    pub(crate) fn new(job: &JobDefinition, partition_count: Partition) -> Self {
+    pub(crate) fn new(job: &JobDefinition, partition_count: Partition, required_copies: RequiredCopies) -> Self {
         let new_shard = || Shard::new(job.views.iter(), &job.schema, job.max_out_of_orderness_ms, job.sip_hash_key);
         Self {
             job: job.clone(),
+            required_copies,
+            restored_offsets: PartitionOffsets::new(),
             shards: (0..partition_count).map(|partition| (partition, new_shard())).collect(),
             sequences: BTreeMap::new(),
             rows_of_lost_records: BTreeMap::new(),
@@ -215,7 +240,8 @@ impl RowOracle {
         let offset = *next_offset;
         *next_offset += 1;
         if let Ok(event) = self.job.decoder.decode(Some(payload), &arena) {
-            let mut collector = ExpectedRowCollector { job: &self.job, partition, sequences: &mut self.sequences };
+            let sequences = &mut self.sequences;
+            let mut collector = ExpectedRowCollector { job: &self.job, partition, offset, sequences };
             shard.process_event(&event, &mut collector);
         } else {
             self.malformed_records.entry(partition).or_default().insert(offset);
@@ -414,6 +440,46 @@ impl RowOracle {
         }
     }
 
+    /// Checks that `holder`, whose keys are `keys`, has all rows before the offset of a new manifest. Without required
+    /// copies, a failover may have lost them meanwhile.
+    pub(crate) fn verify_rows_before_manifest(
+        &self,
+        core: &SimulationCore,
+        manifest: &CheckpointManifest,
+        holder: &str,
+        keys: &StoredKeys,
+    ) {
+        let partition = manifest.partition;
+        if self.required_copies == RequiredCopies::None && manifest.taken_at_ms <= self.last_failover_ms {
+            return;
+        }
+        let fence = keys.iter().find(|(key, _)| partition_of_fence(key) == Some(partition));
+        let counts = fence.and_then(|(_, value)| match value {
+            StoredValue::Text(text) => parse_fence(text),
+            StoredValue::Hash(_) => None,
+        });
+        for (index, view) in manifest.views.iter().enumerate() {
+            let count = counts.as_ref().and_then(|counts| counts.views.get(index));
+            let written = count.filter(|count| count.fingerprint == view.row_numbering_fingerprint);
+            if written.is_some_and(|written| written.last_row_number < view.last_row_number) {
+                core.report_violation(format!(
+                    "checkpoint {} of partition {partition} covers {} rows of view {}, but {holder} has {written:?}",
+                    manifest.checkpoint_id, view.last_row_number, view.view_name
+                ));
+            }
+        }
+    }
+
+    /// Forgets what the former job has done. A new job begins at `offsets`, with an empty Redis and no checkpoints.
+    pub(crate) fn begin_anew_at(&mut self, offsets: PartitionOffsets) {
+        self.restored_offsets = offsets;
+        self.occupied_keys.clear();
+        self.manifests.clear();
+        self.lost_rows.clear();
+        self.fence_epochs.clear();
+        self.last_failover_ms = i64::MIN;
+    }
+
     /// Checks a new object of the store, if it is a manifest.
     pub(crate) fn observe_created_object(
         &mut self,
@@ -421,7 +487,6 @@ impl RowOracle {
         manifest_name: &str,
         manifest: &CheckpointManifest,
         existing_objects: &BTreeSet<String>,
-        keys: &StoredKeys,
     ) {
         self.counts.manifests += 1;
         let partition = manifest.partition;
@@ -434,23 +499,6 @@ impl RowOracle {
                 manifest.checkpoint_id,
                 missing.join(", ")
             ));
-        }
-        let fence = keys.iter().find(|(key, _)| partition_of_fence(key) == Some(partition));
-        let counts = fence.and_then(|(_, value)| match value {
-            StoredValue::Text(text) => parse_fence(text),
-            StoredValue::Hash(_) => None,
-        });
-        if manifest.taken_at_ms > self.last_failover_ms {
-            for (index, view) in manifest.views.iter().enumerate() {
-                let count = counts.as_ref().and_then(|counts| counts.views.get(index));
-                let written = count.filter(|count| count.fingerprint == view.row_numbering_fingerprint);
-                if written.is_some_and(|written| written.last_row_number < view.last_row_number) {
-                    core.report_violation(format!(
-                        "checkpoint {} of partition {partition} covers {} rows of view {}, but Redis has {written:?}",
-                        manifest.checkpoint_id, view.last_row_number, view.view_name
-                    ));
-                }
-            }
         }
         let has_all_objects = missing.is_empty();
         let parts = manifest.layers.iter().flat_map(|layer| &layer.parts);
@@ -504,10 +552,20 @@ impl RowOracle {
                 Some(StoredValue::Hash(row)) => Some(&row.fields),
                 _ => None,
             };
+            if self.restored_offsets.get(&last.partition).is_some_and(|offset| last.offset < *offset) {
+                if let Some(found) = found {
+                    differences.push(format!(
+                        "{} is {}, a row from before the savepoint",
+                        printable(key),
+                        printable_fields(found)
+                    ));
+                }
+                continue;
+            }
             if found == Some(&last.fields) {
                 continue;
             }
-            if self.is_exempt(last) {
+            if self.required_copies == RequiredCopies::None && self.is_exempt(last) {
                 exempt_keys += 1;
                 continue;
             }

@@ -8,6 +8,7 @@ use windrow_core::SipHashKey;
 use windrow_engine::{JobDefinition, Partition};
 use windrow_spec::Pipeline;
 
+use crate::redis_copies::RequiredCopies;
 use crate::topic::TOPIC;
 
 /// The pipeline of all simulations. Its windows are short, so that many of them fire.
@@ -54,6 +55,8 @@ events = { count = "*" }
 largest_number = { max = "number" }
 "#;
 
+/// The line of [`PIPELINE`] before the settings of acknowledgements.
+const REDIS_URL_LINE: &str = "url = \"redis://simulated:6379\"\n";
 /// The name of the view that a later version of the pipeline has beside the views of [`PIPELINE`].
 pub(crate) const ADDED_VIEW: &str = "added";
 /// The view of this name.
@@ -78,11 +81,18 @@ pub(crate) struct PipelineVersions {
 }
 
 impl PipelineVersions {
-    /// Reads both versions. Fails with the mistakes of the pipeline.
-    pub(crate) fn read(partition_count: Partition) -> Result<Self, String> {
+    /// Reads both versions, which require `copies` of each row. Fails with the mistakes of the pipeline.
+    pub(crate) fn read(partition_count: Partition, copies: RequiredCopies) -> Result<Self, String> {
+        let settings = match copies {
+            RequiredCopies::None => "",
+            RequiredCopies::Replica => "wait_replicas = 1\n",
+            RequiredCopies::Disk => "wait_aof = true\n",
+            RequiredCopies::Both => "wait_replicas = 1\nwait_aof = true\n",
+        };
+        let pipeline = PIPELINE.replace(REDIS_URL_LINE, &format!("{REDIS_URL_LINE}{settings}"));
         Ok(Self {
-            first: PipelineVersion::read(PIPELINE, partition_count)?,
-            with_added_view: PipelineVersion::read(&format!("{PIPELINE}{ADDED_VIEW_DEFINITION}"), partition_count)?,
+            first: PipelineVersion::read(&pipeline, partition_count)?,
+            with_added_view: PipelineVersion::read(&format!("{pipeline}{ADDED_VIEW_DEFINITION}"), partition_count)?,
             has_added_view: AtomicBool::new(false),
         })
     }

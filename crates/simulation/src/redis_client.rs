@@ -8,7 +8,8 @@ use windrow_connectors::redis::{InProcessRedis, RedisStream};
 use windrow_engine::Wakeup;
 
 use crate::faults::ConnectionFaultKind;
-use crate::redis_server::{ConnectionNumber, SentCommands};
+use crate::redis_protocol::ConnectionNumber;
+use crate::redis_server::SentCommands;
 use crate::services::SimulatedServices;
 use crate::simulation_core::InstanceIndex;
 

@@ -2,6 +2,9 @@
 
 use std::collections::VecDeque;
 
+/// The number of a connection, by which another connection can kill it.
+pub(crate) type ConnectionNumber = u64;
+
 /// A command with its arguments.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct CommandArguments(Vec<Vec<u8>>);

@@ -2,7 +2,8 @@
 //!
 //! The real writer talks to it in its wire format. It knows exactly the commands that the writer sends.
 //!
-//! Owns: keys, connections, replication. Does not own: when faults happen (`faults`), and which rows are right
+//! Owns: keys, connections, and a replica that no one waits for. The copies that a pipeline requires are in
+//! `redis_copies`. Does not own: when faults happen (`faults`), and which rows are right
 //! (`oracle`).
 //! Invariants: (1) The commands of a connection are executed in the order in which they were sent, also after its client
 //! has gone, until the connection is killed. (2) A failover replaces all keys by those of the replica, and ends all
@@ -18,15 +19,13 @@ use windrow_engine::Wakeup;
 
 use crate::faults::ActiveFaults;
 use crate::oracle::RowOracle;
+use crate::redis_copies::{KeyChanges, RedisCopies, RequiredCopies, WaitCommand};
 use crate::redis_keys::{RedisKey, StoredHash, StoredKeys, StoredValue};
-use crate::redis_protocol::{CommandArguments, RedisReply, parse_commands};
+use crate::redis_protocol::{CommandArguments, ConnectionNumber, RedisReply, parse_commands};
 use crate::simulation_core::{InstanceIndex, SimulationCore};
 
 /// The most transactions that the replica can lag behind.
 const MAX_LAG_TRANSACTIONS: usize = 60;
-
-/// The number of a connection, by which another connection can kill it.
-pub(crate) type ConnectionNumber = u64;
 
 const OKAY: RedisReply = RedisReply::Simple("OK");
 
@@ -37,6 +36,10 @@ struct ServerConnection {
     watched_keys: BTreeMap<RedisKey, u64>,
     /// The commands of the open transaction.
     open_transaction: Option<Vec<CommandArguments>>,
+    /// Whether a command of the open transaction was refused.
+    has_refused_command: bool,
+    /// The number of writes of the master up to the last one of this connection; 0 if it has written nothing.
+    write_count: u64,
     /// The encoded replies that the client has not read.
     replies: VecDeque<u8>,
     is_closed: bool,
@@ -61,7 +64,9 @@ struct ServerState {
     change_counts: BTreeMap<RedisKey, u64>,
     /// The keys of the replica, without the transactions in `unreplicated`.
     replica_keys: StoredKeys,
-    unreplicated: VecDeque<Vec<(RedisKey, StoredValue)>>,
+    unreplicated: VecDeque<KeyChanges>,
+    /// The copies for which the pipeline waits. They replace `replica_keys` and `unreplicated`. `None` if it waits for none.
+    copies: Option<RedisCopies>,
     connections: BTreeMap<ConnectionNumber, ServerConnection>,
     next_connection: ConnectionNumber,
     in_flight: Vec<CommandsInFlight>,
@@ -86,24 +91,33 @@ pub(crate) struct SentCommands<'a> {
 }
 
 /// The server.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct SimulatedRedisServer {
     state: Mutex<ServerState>,
 }
 
 impl SimulatedRedisServer {
-    /// Returns the time at which the next commands arrive.
-    pub(crate) fn next_arrival(&self) -> Option<Duration> {
-        self.state.lock().in_flight.iter().map(|sent| sent.arrival).min()
+    pub(crate) fn new(required_copies: RequiredCopies) -> Self {
+        let copies = (required_copies != RequiredCopies::None).then(|| RedisCopies::new(required_copies));
+        Self { state: Mutex::new(ServerState { copies, ..ServerState::default() }) }
     }
 
-    /// Executes the commands that have arrived.
+    /// Returns the time at which the next commands arrive or a wait may end.
+    pub(crate) fn next_event_at(&self, faults: &ActiveFaults) -> Option<Duration> {
+        let state = self.state.lock();
+        let next_wait = state.copies.as_ref().and_then(|copies| copies.next_event_at(faults));
+        state.in_flight.iter().map(|sent| sent.arrival).chain(next_wait).min()
+    }
+
+    /// Executes the commands that have arrived, and ends waits.
     pub(crate) fn execute_arrived_commands(&self, surroundings: &ServerSurroundings<'_>) {
         let now = surroundings.core.now();
         let mut state = self.state.lock();
         loop {
             let due = state.in_flight.iter().enumerate().filter(|(_, sent)| sent.arrival <= now);
-            let Some((index, _)) = due.min_by_key(|(_, sent)| (sent.arrival, sent.sequence)) else { return };
+            let Some((index, _)) = due.min_by_key(|(_, sent)| (sent.arrival, sent.sequence)) else {
+                return state.end_waits(surroundings);
+            };
             let sent = state.in_flight.remove(index);
             if state.connections.get(&sent.connection).is_none_or(|connection| connection.is_closed) {
                 surroundings.core.record(|| format!("redis: commands of ended connection {} dropped", sent.connection));
@@ -125,24 +139,54 @@ impl SimulatedRedisServer {
     /// Makes the replica the master. The replica lacks up to `lag` of the newest transactions.
     pub(crate) fn fail_over(&self, surroundings: &ServerSurroundings<'_>, lag: usize) {
         let mut state = self.state.lock();
+        state.advance_copies(surroundings);
+        if let Some(copies) = &mut state.copies {
+            match copies.promote_replica(surroundings.core) {
+                Some(keys) => state.replace_master_keys(surroundings, keys, "failover"),
+                None => surroundings.core.record(|| "redis: no replica can be promoted".to_owned()),
+            }
+            return;
+        }
         let replicated = state.unreplicated.len().saturating_sub(lag);
         for changes in state.unreplicated.drain(..replicated).collect::<Vec<_>>() {
             state.replica_keys.extend(changes);
         }
         let lost = state.unreplicated.len();
         state.unreplicated.clear();
-        let before = std::mem::take(&mut state.master_keys);
-        state.master_keys = state.replica_keys.clone();
-        let keys: Vec<RedisKey> = before.keys().cloned().collect();
-        keys.into_iter().for_each(|key| *state.change_counts.entry(key).or_default() += 1);
-        for connection in state.connections.values_mut() {
-            connection.is_closed = true;
-            connection.replies.clear();
-            connection.wakeup.notify();
+        let keys = state.replica_keys.clone();
+        state.replace_master_keys(surroundings, keys, &format!("failover, the replica lacks {lost} transactions"));
+    }
+
+    /// Starts the server again with the keys that are on its disk. A server without a disk fails over instead.
+    pub(crate) fn restart(&self, surroundings: &ServerSurroundings<'_>) {
+        let mut state = self.state.lock();
+        state.advance_copies(surroundings);
+        if let Some(copies) = &mut state.copies {
+            let keys = copies.restart_from_disk(surroundings.core);
+            state.replace_master_keys(surroundings, keys, "restart");
         }
-        state.in_flight.clear();
-        surroundings.core.record(|| format!("redis: failover, the replica lacks {lost} transactions"));
-        surroundings.oracle.lock().observe_failover(surroundings.core, &before, &state.master_keys);
+    }
+
+    /// Ends all waits and their connections, as a master does that becomes a replica.
+    pub(crate) fn unblock_waits(&self) {
+        let mut state = self.state.lock();
+        let waiting = state.copies.as_mut().map(RedisCopies::take_waiting_connections).unwrap_or_default();
+        for number in waiting {
+            if let Some(connection) = state.connections.get_mut(&number) {
+                RedisReply::Error("UNBLOCKED force unblock from blocking operation, instance state changed")
+                    .append_to(&mut connection.replies);
+                connection.is_closed = true;
+                connection.wakeup.notify();
+            }
+        }
+    }
+
+    /// Becomes a server without keys, to which no one is connected.
+    pub(crate) fn begin_anew(&self, required_copies: RequiredCopies) {
+        let mut state = self.state.lock();
+        let copies = (required_copies != RequiredCopies::None).then(|| RedisCopies::new(required_copies));
+        let next_connection = state.next_connection;
+        *state = ServerState { copies, next_connection, ..ServerState::default() };
     }
 
     /// Loses all keys, as a Redis that starts again without a file.
@@ -164,6 +208,8 @@ impl SimulatedRedisServer {
         }
         state.replica_keys.insert(key.clone(), text.clone());
         state.master_keys.insert(key, text);
+        let ServerState { copies, master_keys, .. } = &mut *state;
+        copies.iter_mut().for_each(|copies| copies.copy_all(master_keys));
     }
 
     /// Ends the connections of all instances.
@@ -184,6 +230,8 @@ impl SimulatedRedisServer {
             instance,
             watched_keys: BTreeMap::new(),
             open_transaction: None,
+            has_refused_command: false,
+            write_count: 0,
             replies: VecDeque::new(),
             is_closed: false,
             wakeup,
@@ -228,9 +276,90 @@ impl SimulatedRedisServer {
     pub(crate) fn examine_keys<T>(&self, examine: impl FnOnce(&StoredKeys) -> T) -> T {
         examine(&self.state.lock().master_keys)
     }
+
+    /// Calls `examine` with the keys of the master, and with those of each copy that must have all acknowledged rows.
+    pub(crate) fn examine_acknowledged_keys(
+        &self,
+        surroundings: &ServerSurroundings<'_>,
+        mut examine: impl FnMut(&'static str, &StoredKeys),
+    ) {
+        let mut state = self.state.lock();
+        state.advance_copies(surroundings);
+        examine("Redis", &state.master_keys);
+        let copies = state.copies.iter().flat_map(RedisCopies::acknowledged_keys);
+        copies.for_each(|(holder, keys)| examine(holder, keys));
+    }
 }
 
 impl ServerState {
+    /// Replaces all keys, as after a failover, and ends all connections. `event` is for the trace.
+    fn replace_master_keys(&mut self, surroundings: &ServerSurroundings<'_>, keys: StoredKeys, event: &str) {
+        let before = std::mem::replace(&mut self.master_keys, keys);
+        for key in before.keys() {
+            *self.change_counts.entry(key.clone()).or_default() += 1;
+        }
+        for connection in self.connections.values_mut() {
+            connection.is_closed = true;
+            connection.replies.clear();
+            connection.wakeup.notify();
+        }
+        self.in_flight.clear();
+        surroundings.core.record(|| format!("redis: {event}"));
+        surroundings.oracle.lock().observe_failover(surroundings.core, &before, &self.master_keys);
+    }
+
+    fn advance_copies(&mut self, surroundings: &ServerSurroundings<'_>) {
+        let Self { copies, master_keys, .. } = self;
+        copies.iter_mut().for_each(|copies| copies.advance(surroundings.core, surroundings.faults, master_keys));
+    }
+
+    /// Replies to the waits that have ended.
+    fn end_waits(&mut self, surroundings: &ServerSurroundings<'_>) {
+        self.advance_copies(surroundings);
+        let ended = self.copies.as_mut().map(|copies| copies.take_ended_waits(surroundings.core.now()));
+        for wait in ended.unwrap_or_default() {
+            let mut oracle = surroundings.oracle.lock();
+            let count = if wait.is_acknowledged {
+                &mut oracle.counts.acknowledged_waits
+            } else {
+                &mut oracle.counts.failed_waits
+            };
+            *count += 1;
+            surroundings
+                .core
+                .record(|| format!("redis: the wait of connection {} ends: {:?}", wait.connection, wait.reply));
+            if let Some(connection) = self.connections.get_mut(&wait.connection) {
+                wait.reply.append_to(&mut connection.replies);
+                connection.wakeup.notify();
+            }
+        }
+    }
+
+    /// Begins a wait, whose reply follows later. Returns a reply at once only for a command that is not possible.
+    fn begin_wait(
+        &mut self,
+        surroundings: &ServerSurroundings<'_>,
+        number: ConnectionNumber,
+        command: &CommandArguments,
+    ) -> Option<RedisReply> {
+        let argument = |index: usize| {
+            let text = command.arguments().get(index).map(|text| String::from_utf8_lossy(text).into_owned());
+            text.and_then(|text| text.parse::<usize>().ok()).unwrap_or(0)
+        };
+        let (waiting, timeout_ms) = match command.name() {
+            b"WAIT" => (WaitCommand::Replicas { required: argument(0) }, argument(1)),
+            _ => (WaitCommand::Disks { own: argument(0), required_replicas: argument(1) }, argument(2)),
+        };
+        if surroundings.faults.redis_refuses_writes() {
+            return Some(RedisReply::Error("ERR WAIT cannot be used with replica instances."));
+        }
+        let write_count = self.connections.get(&number)?.write_count;
+        let Some(copies) = &mut self.copies else { return Some(unknown_command()) };
+        let deadline = surroundings.core.now() + Duration::from_millis(timeout_ms as u64);
+        copies.begin_wait(number, waiting, write_count, deadline);
+        None
+    }
+
     fn execute_command(
         &mut self,
         surroundings: &ServerSurroundings<'_>,
@@ -245,6 +374,13 @@ impl ServerState {
             return;
         }
         let ends_transaction = matches!(name.as_str(), "EXEC" | "DISCARD" | "MULTI");
+        let is_write = matches!(name.as_str(), "SET" | "HSET" | "HDEL" | "PEXPIRE");
+        if is_write && surroundings.faults.redis_refuses_writes() {
+            connection.has_refused_command = true;
+            RedisReply::Error("READONLY You can't write against a read only replica.")
+                .append_to(&mut connection.replies);
+            return;
+        }
         if !ends_transaction && let Some(transaction) = &mut connection.open_transaction {
             transaction.push(command);
             RedisReply::Simple("QUEUED").append_to(&mut connection.replies);
@@ -253,6 +389,7 @@ impl ServerState {
         let reply = match name.as_str() {
             "MULTI" => {
                 connection.open_transaction = Some(Vec::new());
+                connection.has_refused_command = false;
                 OKAY
             }
             "DISCARD" => {
@@ -268,6 +405,10 @@ impl ServerState {
                 OKAY
             }
             "EXEC" => self.execute_transaction(surroundings, number),
+            "WAIT" | "WAITAOF" => match self.begin_wait(surroundings, number, &command) {
+                Some(reply) => reply,
+                None => return,
+            },
             "CLIENT" => self.execute_client_command(surroundings, number, &command),
             _ => self.execute_plain_command(surroundings, &command, &mut Vec::new()),
         };
@@ -281,6 +422,9 @@ impl ServerState {
         let commands = connection.open_transaction.take().unwrap_or_default();
         let watched = std::mem::take(&mut connection.watched_keys);
         let instance = connection.instance;
+        if std::mem::take(&mut connection.has_refused_command) {
+            return RedisReply::Error("EXECABORT Transaction discarded because of previous errors.");
+        }
         let changed =
             watched.iter().any(|(key, seen)| self.change_counts.get(key).copied().unwrap_or_default() != *seen);
         if changed {
@@ -309,7 +453,16 @@ impl ServerState {
             let value = self.master_keys.get(&key)?.clone();
             Some((key, value))
         });
-        self.unreplicated.push_back(changes.collect());
+        let changes: KeyChanges = changes.collect();
+        if let Some(copies) = &mut self.copies {
+            if !changes.is_empty()
+                && let Some(connection) = self.connections.get_mut(&number)
+            {
+                connection.write_count = copies.append_write(surroundings.core, changes);
+            }
+            return RedisReply::Array(replies);
+        }
+        self.unreplicated.push_back(changes);
         if self.unreplicated.len() > MAX_LAG_TRANSACTIONS
             && let Some(oldest) = self.unreplicated.pop_front()
         {

@@ -14,11 +14,14 @@ use crate::coroutine::{Coroutine, CoroutinePark, CoroutineStop};
 use crate::faults::{FaultAction, LogGrowth, PlannedFault};
 use crate::instance::run_instance;
 use crate::producer::RecordProducer;
+use crate::savepoint::run_savepoint;
 use crate::services::SimulatedServices;
 use crate::simulation_core::{InstanceIndex, InstanceProcess, SpawnedThread};
 
 /// The name of a process's main thread.
 const MAIN_THREAD: &str = "worker";
+/// The name of the thread that takes a savepoint.
+const SAVEPOINT_THREAD: &str = "savepoint";
 /// The time between two heartbeats of a member.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_millis(500);
 /// More steps than this without any progress of time are a loop that waits for nothing.
@@ -145,7 +148,7 @@ impl Scheduler {
             self.planned_faults.front().map(|fault| fault.at),
             self.producer.next_record_at().filter(|_| self.services.topic.change().is_none()),
             self.services.objects.next_delayed_write_at(),
-            self.services.redis.next_arrival(),
+            self.services.redis.next_event_at(&self.services.faults),
             Some(self.next_heartbeat),
         ];
         coroutines.chain(services.into_iter().flatten()).min()
@@ -222,6 +225,12 @@ impl Scheduler {
                     (0..=lost_records).for_each(|_| self.producer.produce_record_to(&self.services, partition));
                 }
             }
+            FaultAction::RestartRedis => self.services.redis.restart(&self.services.redis_surroundings()),
+            FaultAction::RefuseWrites(_) => {
+                self.services.redis.unblock_waits();
+                self.services.faults.begin(action);
+            }
+            FaultAction::TakeSavepoint(instance, timeout) => self.start_savepoint(instance, timeout),
             FaultAction::FailOverRedis(lag) => self.services.redis.fail_over(&self.services.redis_surroundings(), lag),
             _ => self.services.faults.begin(action),
         }
@@ -233,6 +242,17 @@ impl Scheduler {
         drop(self.services.core.take_spawned_threads());
         while let Some(index) = self.coroutines.iter().position(|one| one.instance == instance) {
             self.coroutines.remove(index).coroutine.kill();
+        }
+    }
+
+    /// Lets a process take a savepoint, if it runs.
+    pub(crate) fn start_savepoint(&mut self, instance: InstanceIndex, timeout: Duration) {
+        if self.coroutines.iter().any(|one| one.instance == instance) {
+            let services = Arc::clone(&self.services);
+            let body = Box::new(move || run_savepoint(&services, instance, timeout));
+            let park = CoroutinePark { until: Some(self.services.core.now()), wakeup: None };
+            let coroutine = Coroutine::new(body);
+            self.coroutines.push(ScheduledCoroutine { instance, name: SAVEPOINT_THREAD, coroutine, park });
         }
     }
 

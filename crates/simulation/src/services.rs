@@ -15,9 +15,14 @@ use crate::faults::{ActiveFaults, FaultAction};
 use crate::oracle::RowOracle;
 use crate::pipelines::PipelineVersions;
 use crate::redis_server::{ServerSurroundings, SimulatedRedisServer};
+use crate::savepoint_log::{CompletedSavepoint, SavepointLog};
+use crate::scenario::Scenario;
 use crate::simulation_core::{InstanceIndex, InstanceProcess, SimulationCore};
 use crate::store::{SimulatedObjects, StoreWrite};
 use crate::topic::{SimulatedTopic, TopicChange};
+
+/// What the names of all objects of savepoints begin with.
+const SAVEPOINTS_FOLDER: &str = "savepoints/";
 
 /// What the scheduler knows of an instance.
 #[derive(Debug)]
@@ -69,6 +74,8 @@ pub(crate) struct SimulatedServices {
     pub(crate) redis: SimulatedRedisServer,
     pub(crate) faults: ActiveFaults,
     pub(crate) oracle: Mutex<RowOracle>,
+    pub(crate) scenario: Scenario,
+    pub(crate) savepoints: SavepointLog,
     pub(crate) instances: Vec<Mutex<SimulatedInstance>>,
     /// The faults that begin as soon as the running coroutine gives up control.
     triggered_faults: Mutex<Vec<FaultAction>>,
@@ -84,10 +91,11 @@ impl SimulatedServices {
     /// Creates the services. Fails with the mistakes of the pipeline.
     pub(crate) fn new(
         core: Arc<SimulationCore>,
+        scenario: Scenario,
         partition_count: Partition,
         instance_count: usize,
     ) -> Result<Arc<Self>, String> {
-        let pipelines = PipelineVersions::read(partition_count)?;
+        let pipelines = PipelineVersions::read(partition_count, scenario.required_copies)?;
         let faults = core.choose_at_random(ActiveFaults::with_random_rates);
         let checkpoint_interval = core.duration_between_ms(500, 4_000);
         let instance = || SimulatedInstance {
@@ -98,14 +106,16 @@ impl SimulatedServices {
             metrics: None,
         };
         Ok(Arc::new(Self {
-            oracle: Mutex::new(RowOracle::new(&pipelines.first.job, partition_count)),
+            oracle: Mutex::new(RowOracle::new(&pipelines.first.job, partition_count, scenario.required_copies)),
             pipelines,
             checkpoint_interval,
             partition_count,
             topic: Arc::new(SimulatedTopic::new(partition_count)),
             group: GroupCoordinator::new(Arc::clone(&core), partition_count),
             objects: SimulatedObjects::default(),
-            redis: SimulatedRedisServer::default(),
+            redis: SimulatedRedisServer::new(scenario.required_copies),
+            scenario,
+            savepoints: SavepointLog::default(),
             faults,
             triggered_faults: Mutex::default(),
             instances: (0..instance_count).map(|_| Mutex::new(instance())).collect(),
@@ -223,26 +233,30 @@ impl SimulatedServices {
 
     /// Lets the oracle check a new object of the store.
     fn observe_created_object(&self, name: &str, bytes: &[u8]) {
-        if !name.contains("/checkpoint/") {
+        if parse_manifest_name(name).is_none() {
             return;
         }
         let Ok(manifest) = CheckpointManifest::decode(bytes) else {
             return self.core.report_violation(format!("the manifest {name} is unreadable"));
         };
         let existing = self.names_in_folder("");
-        self.redis.examine_keys(|keys| {
-            self.oracle.lock().observe_created_object(&self.core, name, &manifest, &existing, keys);
+        self.redis.examine_acknowledged_keys(&self.redis_surroundings(), |holder, keys| {
+            self.oracle.lock().verify_rows_before_manifest(&self.core, &manifest, holder, keys);
         });
+        self.oracle.lock().observe_created_object(&self.core, name, &manifest, &existing);
     }
 
-    /// Checks that a deletion left the newest checkpoint and the largest epoch of each partition whole.
+    /// Checks that a deletion left the newest checkpoint and the largest epoch of each partition whole, and all savepoints.
     fn verify_deleted_objects(&self, deleted: &[String]) {
+        if let Some(name) = deleted.iter().find(|name| name.starts_with(SAVEPOINTS_FOLDER)) {
+            self.core.report_violation(format!("{name} was deleted, an object of a savepoint"));
+        }
         for (partition, checkpoint_id) in deleted.iter().filter_map(|name| parse_manifest_name(name)) {
             self.oracle.lock().observe_deleted_manifest(partition, checkpoint_id);
         }
         let folders: BTreeSet<&str> = deleted.iter().filter_map(|name| name.split('/').next()).collect();
         for folder in folders {
-            let existing = self.names_in_folder(folder);
+            let existing = self.names_in_folder(&format!("{folder}/"));
             if deleted.iter().any(|name| name.contains("/epoch/"))
                 && !existing.iter().any(|name| name.contains("/epoch/"))
             {
@@ -307,11 +321,47 @@ impl SimulatedServices {
         }
     }
 
+    /// Returns the newest completed savepoint whose records the topic still has.
+    pub(crate) fn find_restorable_savepoint(&self) -> Option<CompletedSavepoint> {
+        let log_truncations = self.oracle.lock().counts.log_truncations;
+        let mut completed = self.savepoints.completed();
+        completed.retain(|savepoint| savepoint.log_truncations_before == log_truncations);
+        completed.pop()
+    }
+
+    /// Begins a new job with the savepoint: with an empty Redis, and a store that holds only savepoints. All processes
+    /// must have ended.
+    pub(crate) fn begin_anew_with_savepoint(&self, savepoint: &CompletedSavepoint) {
+        let savepoint_id = &savepoint.savepoint_id;
+        self.core.record(|| format!("a new job begins with savepoint {savepoint_id}"));
+        let mut offsets = PartitionOffsets::new();
+        for partition in 0..self.partition_count {
+            let folder = format!("{SAVEPOINTS_FOLDER}{savepoint_id}/partition-{partition}/checkpoint");
+            let manifest = self.read_newest_manifest_in(&folder);
+            let Some(manifest) = manifest else {
+                let lacks = format!("savepoint {savepoint_id} is complete, and lacks partition {partition}");
+                return self.core.report_violation(lacks);
+            };
+            offsets.insert(partition, manifest.offset);
+        }
+        self.objects.keep_only_folder(SAVEPOINTS_FOLDER);
+        self.redis.begin_anew(self.scenario.required_copies);
+        self.group.forget_committed_offsets();
+        let mut oracle = self.oracle.lock();
+        oracle.begin_anew_at(offsets);
+        oracle.counts.restored_savepoints += 1;
+        drop(oracle);
+        self.savepoints.begin_with(savepoint_id.clone());
+    }
+
+    fn read_newest_manifest_in(&self, folder: &str) -> Option<CheckpointManifest> {
+        let listed = self.objects.list_names(folder);
+        CheckpointManifest::decode(&self.objects.read_object(&listed.last()?.object_name)?).ok()
+    }
+
     /// Returns the newest manifest of `partition`.
     pub(crate) fn read_newest_manifest(&self, partition: Partition) -> Option<CheckpointManifest> {
-        let listed = self.objects.list_names(&format!("partition-{partition}/checkpoint"));
-        let newest = listed.last()?;
-        CheckpointManifest::decode(&self.objects.read_object(&newest.object_name)?).ok()
+        self.read_newest_manifest_in(&format!("partition-{partition}/checkpoint"))
     }
 
     /// Checks that each of `offsets` is the offset of a checkpoint.

@@ -1,7 +1,8 @@
 //! One simulation from its seed to its verdict.
 //!
 //! First faults happen. Then they end, all instances run, and everything must come to rest: every partition has an
-//! owner, Redis has all rows, and checkpoints cover the topic. At last all instances stop.
+//! owner, Redis has all rows, and checkpoints cover the topic. At last all instances stop. If a savepoint was completed, a
+//! new job then begins with it.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -13,6 +14,8 @@ use windrow_engine::Partition;
 use crate::faults::{FaultBounds, plan_faults};
 use crate::oracle::SimulationCounts;
 use crate::producer::RecordProducer;
+use crate::redis_copies::RequiredCopies;
+use crate::scenario::{SavepointUse, Scenario};
 use crate::scheduler::Scheduler;
 use crate::services::{HaltKind, InstanceEnding, SavedState, SimulatedServices};
 use crate::simulation_core::SimulationCore;
@@ -29,6 +32,11 @@ const REST_CHECK_INTERVAL: Duration = Duration::from_millis(500);
 const HALT_TIMEOUT: Duration = Duration::from_secs(120);
 /// The time within which all instances must have stopped.
 const STOP_TIMEOUT: Duration = Duration::from_secs(40);
+
+/// The attempts to take a savepoint after the end of all faults, the time of each, and the pause after it.
+const LAST_SAVEPOINT_ATTEMPTS: usize = 4;
+const LAST_SAVEPOINT_TIMEOUT: Duration = Duration::from_secs(20);
+const LAST_SAVEPOINT_PAUSE: Duration = Duration::from_secs(10);
 
 /// The verdict about one seed.
 #[derive(Clone, Debug)]
@@ -56,22 +64,24 @@ pub fn simulate_seed(seed: u64, trace_mode: TraceMode) -> Result<SimulationRepor
         TraceMode::Off => Dispatch::none(),
         TraceMode::Recorded => Dispatch::new(TraceSubscriber(Arc::clone(&core))),
     };
-    let counts = tracing::dispatcher::with_default(&dispatch, || run_phases(&core))?;
+    let counts = tracing::dispatcher::with_default(&dispatch, || run_phases(seed, &core))?;
     let trace = core.trace.lock().take_text();
     Ok(SimulationReport { seed, violation: core.first_violation(), trace, counts, simulated: core.now() })
 }
 
-fn run_phases(core: &Arc<SimulationCore>) -> Result<SimulationCounts, String> {
+fn run_phases(seed: u64, core: &Arc<SimulationCore>) -> Result<SimulationCounts, String> {
     let instance_count = 1 + core.choose_at_random(|random| random.index_below(3));
     let partition_count = 1 + core.choose_at_random(|random| Partition::try_from(random.number_below(4)).unwrap_or(0));
     let heals_at = core.duration_between_ms(6_000, 30_000);
-    let services = SimulatedServices::new(Arc::clone(core), partition_count, instance_count)?;
-    let plan = core.choose_at_random(|random| plan_faults(random, FaultBounds { instance_count, heals_at }));
+    let mut scenario = Scenario::choose(seed);
+    let services = SimulatedServices::new(Arc::clone(core), scenario.clone(), partition_count, instance_count)?;
+    let bounds = FaultBounds { instance_count, heals_at };
+    let plan = scenario.complete_plan(core.choose_at_random(|random| plan_faults(random, bounds)), bounds);
     core.record(|| {
         let interval = services.checkpoint_interval;
         format!(
-            "{instance_count} instances, {partition_count} partitions, checkpoints every {interval:?}, {:?}",
-            services.faults
+            "{instance_count} instances, {partition_count} partitions, checkpoints every {interval:?}, {:?}, {:?}",
+            services.faults, services.scenario
         )
     });
     plan.iter().for_each(|fault| core.record(|| format!("planned at {:?}: {:?}", fault.at, fault.action)));
@@ -83,15 +93,63 @@ fn run_phases(core: &Arc<SimulationCore>) -> Result<SimulationCounts, String> {
         run_until_halted(&mut scheduler, &services);
     } else {
         run_until_rest(&mut scheduler, &services, heals_at);
-        stop_all_instances(&mut scheduler, &services);
+        take_last_savepoint(&mut scheduler, &services);
+        stop_and_compare(&mut scheduler, &services);
+        restore_savepoint(&mut scheduler, &services);
     }
     scheduler.end();
-    let mut oracle = services.oracle.lock();
-    if core.first_violation().is_none() && services.topic.change().is_none() {
-        let differences = services.redis.examine_keys(|keys| oracle.describe_differences(keys));
-        differences.into_iter().for_each(|difference| core.report_violation(difference));
+    let counts = services.oracle.lock().counts;
+    Ok(counts)
+}
+
+/// Stops all instances, and compares the rows. Copies of acknowledged rows must then be enough for them.
+fn stop_and_compare(scheduler: &mut Scheduler, services: &SimulatedServices) {
+    stop_all_instances(scheduler, services);
+    let surroundings = services.redis_surroundings();
+    match services.scenario.required_copies {
+        RequiredCopies::None => {}
+        RequiredCopies::Replica | RequiredCopies::Both => services.redis.fail_over(&surroundings, 0),
+        RequiredCopies::Disk => services.redis.restart(&surroundings),
     }
-    Ok(oracle.counts)
+    if services.core.first_violation().is_none() {
+        let differences = services.redis.examine_keys(|keys| services.oracle.lock().describe_differences(keys));
+        differences.into_iter().for_each(|difference| services.core.report_violation(difference));
+    }
+}
+
+/// Takes a savepoint while nothing goes wrong: one of a few attempts must succeed.
+fn take_last_savepoint(scheduler: &mut Scheduler, services: &SimulatedServices) {
+    if services.scenario.savepoint_use == SavepointUse::Never {
+        return;
+    }
+    for _ in 0..LAST_SAVEPOINT_ATTEMPTS {
+        let (completed_before, ended_before) = services.savepoints.completed_and_ended_count();
+        scheduler.start_savepoint(0, LAST_SAVEPOINT_TIMEOUT);
+        let deadline = services.core.now() + 2 * LAST_SAVEPOINT_TIMEOUT;
+        let has_ended = |services: &SimulatedServices| services.savepoints.completed_and_ended_count().1 > ended_before;
+        scheduler.run_until(deadline, has_ended);
+        if services.savepoints.completed_and_ended_count().0 > completed_before
+            || services.core.first_violation().is_some()
+        {
+            return;
+        }
+        // An earlier request may not have expired.
+        let next_attempt = services.core.now() + LAST_SAVEPOINT_PAUSE;
+        scheduler.run_until(next_attempt, |_| false);
+    }
+    services.core.report_violation("no savepoint can be taken after the end of all faults".to_owned());
+}
+
+/// Begins a new job with a completed savepoint, and lets it come to rest. Its rows must be those of the shards from the
+/// savepoint on.
+fn restore_savepoint(scheduler: &mut Scheduler, services: &SimulatedServices) {
+    if services.core.first_violation().is_some() {
+        return;
+    }
+    let Some(savepoint) = services.find_restorable_savepoint() else { return };
+    services.begin_anew_with_savepoint(&savepoint);
+    run_until_rest(scheduler, services, services.core.now());
+    stop_and_compare(scheduler, services);
 }
 
 fn run_until_healed(scheduler: &mut Scheduler, services: &SimulatedServices, heals_at: Duration) {

@@ -49,6 +49,12 @@ impl SimulatedObjects {
         }
     }
 
+    /// Deletes all objects outside `folder`, and forgets the writes that take effect later.
+    pub(crate) fn keep_only_folder(&self, folder: &str) {
+        self.objects.lock().retain(|name, _| name.starts_with(folder));
+        self.delayed_writes.lock().clear();
+    }
+
     /// Lets `write` take effect at `due_at`.
     pub(crate) fn delay_write(&self, due_at: Duration, write: StoreWrite) {
         self.delayed_writes.lock().push(DelayedWrite { due_at, write });

@@ -10,11 +10,17 @@ use crate::services::SimulatedServices;
 use crate::simulation_core::InstanceIndex;
 use crate::store::StoreWrite;
 
-/// The store as one instance reaches it.
+/// The place of the checkpoints.
+pub(crate) const CHECKPOINT_PLACE: &str = "simulated";
+
+/// The store as one instance reaches it: the folder of the checkpoints, or one within it.
 #[derive(Debug)]
 pub(crate) struct SimulatedStore {
-    pub(crate) services: Arc<SimulatedServices>,
-    pub(crate) instance: InstanceIndex,
+    services: Arc<SimulatedServices>,
+    instance: InstanceIndex,
+    place: String,
+    /// What the names of all objects begin with.
+    name_prefix: String,
 }
 
 /// A write that has been sent and not answered. If its caller is killed, it may still take effect.
@@ -52,6 +58,18 @@ impl Drop for UnansweredWrite<'_> {
 }
 
 impl SimulatedStore {
+    pub(crate) fn for_checkpoints(services: Arc<SimulatedServices>, instance: InstanceIndex) -> Self {
+        Self { services, instance, place: CHECKPOINT_PLACE.to_owned(), name_prefix: String::new() }
+    }
+
+    pub(crate) fn for_folder(services: Arc<SimulatedServices>, instance: InstanceIndex, folder: &str) -> Self {
+        Self { services, instance, place: format!("{CHECKPOINT_PLACE}/{folder}"), name_prefix: format!("{folder}/") }
+    }
+
+    fn full_name(&self, name: &str) -> String {
+        format!("{}{name}", self.name_prefix)
+    }
+
     /// Waits for the usual time of a request, and lets it fail if a fault is due. `operation` is for the trace.
     fn run_request<T>(
         &self,
@@ -107,24 +125,28 @@ impl SimulatedStore {
 
 impl CheckpointStore for SimulatedStore {
     fn create_object(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreFault> {
-        let write = StoreWrite::Create { object_name: name.to_owned(), bytes };
+        let write = StoreWrite::Create { object_name: self.full_name(name), bytes };
         self.run_request(name, Some(write), |unanswered| unanswered.apply())
     }
 
     fn read_object(&self, name: &str) -> Result<Option<Vec<u8>>, StoreFault> {
-        self.run_request(name, None, |_| Ok(self.services.objects.read_object(name)))
+        self.run_request(name, None, |_| Ok(self.services.objects.read_object(&self.full_name(name))))
     }
 
     fn list_objects(&self, folder: &str) -> Result<Vec<ListedObject>, StoreFault> {
-        self.run_request(folder, None, |_| Ok(self.services.objects.list_names(folder)))
+        self.run_request(folder, None, |_| {
+            let mut listed = self.services.objects.list_names(&self.full_name(folder));
+            listed.iter_mut().for_each(|object| drop(object.object_name.drain(..self.name_prefix.len())));
+            Ok(listed)
+        })
     }
 
     fn delete_objects(&self, names: &[String]) -> Result<(), StoreFault> {
-        let write = StoreWrite::Delete { object_names: names.to_vec() };
+        let write = StoreWrite::Delete { object_names: names.iter().map(|name| self.full_name(name)).collect() };
         self.run_request("deletion", Some(write), |unanswered| unanswered.apply())
     }
 
     fn place(&self) -> &str {
-        "simulated"
+        &self.place
     }
 }

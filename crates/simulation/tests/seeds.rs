@@ -45,6 +45,8 @@ fn assert_much_has_happened(total: SimulationCounts) {
     assert!(total.log_truncations > 100 && total.pipeline_changes > 100, "{total:?}");
     assert!(total.topic_changes > 10, "{total:?}");
     assert!(total.dead_letters > 100 && total.refused_rows > 10, "{total:?}");
+    assert!(total.acknowledged_waits > 1_000 && total.failed_waits > 100, "{total:?}");
+    assert!(total.savepoints > 100 && total.failed_savepoints > 50 && total.restored_savepoints > 50, "{total:?}");
     assert!(total.failovers > 100 && total.kills > 100 && total.exempt_keys < total.rows_written / 50, "{total:?}");
 }
 

@@ -28,7 +28,7 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use windrow_connectors::object_store::ObjectStoreOpener;
 use windrow_engine::checkpoint::{CurrentSavepointRequest, SavepointParameters, take_savepoint};
-use windrow_engine::{CheckpointStoreOpener, Offset, Partition, StopSignal, SystemClock};
+use windrow_engine::{CheckpointStoreOpener, Offset, OsThreadSpawner, Partition, StopSignal, SystemClock};
 
 use job::{PARTITIONS, PartitionRows, Records, Step, checkpoint_config, read_pipeline, run_steps};
 use kept::{KeptRows, KeptState};
@@ -63,6 +63,7 @@ fn save_state(kept: &KeptState, records: &Records) {
         Arc::clone(&store),
         stores,
         SystemClock::start_shared(),
+        &OsThreadSpawner,
         StopSignal::default(),
     )
     .expect("a thread");

@@ -14,7 +14,8 @@ use windrow_connectors::object_store::ObjectStoreOpener;
 use windrow_connectors::outage::SharedOutageTracker;
 use windrow_engine::checkpoint::{CurrentSavepointRequest, PartitionFaultPolicy, StateIdentity, escape_name_segment};
 use windrow_engine::{
-    CheckpointConfig, CheckpointStore, CheckpointStoreOpener, RowFence, StopSignal, StoreFault, SystemClock,
+    CheckpointConfig, CheckpointStore, CheckpointStoreOpener, OsThreadSpawner, RowFence, StopSignal, StoreFault,
+    SystemClock,
 };
 use windrow_spec::{PartitionFaultSetting, Pipeline};
 
@@ -89,6 +90,7 @@ impl JobStateFolder {
             Arc::clone(&store),
             self.store_opener(),
             SystemClock::start_shared(),
+            &OsThreadSpawner,
             stop.clone(),
         )?;
         Ok(CheckpointConfig {

@@ -10,7 +10,6 @@
 //! requesting process, the request expires.
 
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -23,7 +22,7 @@ use super::object_names;
 use super::store::{CheckpointStore, CheckpointStoreOpener, StoreFault};
 use crate::halt::{CheckpointStoreFault, UnreachableService, share_error};
 use crate::identifiers::Partition;
-use crate::{Clock, Halt, StopSignal};
+use crate::{Clock, Halt, StopSignal, ThreadSpawner};
 
 const REQUEST_FORMAT_VERSION: u32 = 1;
 const REQUEST_TITLE: &str = "windrow-savepoint-request";
@@ -65,6 +64,7 @@ impl CurrentSavepointRequest {
         store: Arc<dyn CheckpointStore>,
         opener: Arc<dyn CheckpointStoreOpener>,
         clock: Arc<dyn Clock>,
+        thread_spawner: &dyn ThreadSpawner,
         stop: StopSignal,
     ) -> Result<Self, Halt> {
         let requests = Self::default();
@@ -76,7 +76,7 @@ impl CurrentSavepointRequest {
                 clock.sleep(REQUEST_POLL_INTERVAL);
             }
         };
-        thread::Builder::new().name(THREAD_NAME.to_owned()).spawn(poll).map_err(|error| {
+        thread_spawner.spawn_thread(THREAD_NAME, Box::new(poll)).map_err(|error| {
             CheckpointStoreFault::ThreadNotStarted { thread: THREAD_NAME, source: share_error(error) }
         })?;
         Ok(requests)

@@ -10,9 +10,9 @@ use windrow_engine::checkpoint::{CurrentSavepointRequest, PartitionFaultPolicy, 
 use windrow_engine::halt::{CheckpointStoreFault, DamagedState, LostOffset, share_error};
 use windrow_engine::{
     CheckpointConfig, CheckpointStore, CheckpointStoreOpener, ClaimOutcome, Clock, CommitWait, FenceToken, FlushTicket,
-    Halt, HeldOffsets, ManualClock, NoDeadLetterSink, NoRowFence, Offset, OpeningAbandonment, Partition,
-    PartitionClaim, PartitionOffsets, PollOutcome, RowFence, Sink, Source, SourceRecord, StartOffset, StartOffsets,
-    StopSignal, StoreFault, SystemClock, Worker, WorkerMetrics, WorkerOutcome, WorkerParts,
+    Halt, HeldOffsets, ManualClock, NoDeadLetterSink, NoRowFence, Offset, OpeningAbandonment, OsThreadSpawner,
+    Partition, PartitionClaim, PartitionOffsets, PollOutcome, RowFence, Sink, Source, SourceRecord, StartOffset,
+    StartOffsets, StopSignal, StoreFault, SystemClock, Worker, WorkerMetrics, WorkerOutcome, WorkerParts,
 };
 
 use crate::support::HANG_TIMEOUT;
@@ -756,6 +756,7 @@ fn a_savepoint_fails_while_a_partition_is_parked() {
         checkpoint_store,
         opener,
         SystemClock::start_shared(),
+        &OsThreadSpawner,
         polling_stop.clone(),
     )
     .expect("a thread");
