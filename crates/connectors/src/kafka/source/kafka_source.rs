@@ -200,7 +200,7 @@ impl Source for KafkaSource {
         if !partitions.is_empty() {
             self.topic_monitor.verify_topic_unchanged()?;
         }
-        let held = self.record_consumer.fetch_partition_bounds(partitions);
+        let held = self.topic_monitor.fetch_partition_bounds(partitions);
         let mut starts = StartOffsets::default();
         for &partition in partitions {
             let start = match (positions.get(&partition), held.get(&partition)) {

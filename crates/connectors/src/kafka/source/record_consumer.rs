@@ -11,7 +11,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaResult;
 use rdkafka::message::BorrowedMessage;
 use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
-use windrow_engine::{Halt, HeldOffsets, LogPosition, Offset, Partition};
+use windrow_engine::{Halt, LogPosition, Offset, Partition};
 use windrow_spec::{KafkaSourceSpec, StartPosition};
 
 use super::leader_epoch;
@@ -20,7 +20,6 @@ use crate::kafka::bounded_close::BoundedCloseConsumer;
 use crate::kafka::client_config;
 use crate::kafka::client_context::LoggingContext;
 use crate::kafka::halts::build_refused_settings_halt;
-use crate::kafka::topic::partition_bounds;
 
 pub(super) struct RecordConsumer {
     consumer: BoundedCloseConsumer<LoggingContext>,
@@ -52,11 +51,6 @@ impl RecordConsumer {
 
     pub(super) fn poll(&self, wait: Duration) -> Option<KafkaResult<BorrowedMessage<'_>>> {
         self.consumer.poll(wait)
-    }
-
-    /// Returns the first and end offsets of `partitions`. Omits partitions whose leader does not answer.
-    pub(super) fn fetch_partition_bounds(&self, partitions: &[Partition]) -> BTreeMap<Partition, HeldOffsets> {
-        partition_bounds::fetch_partition_bounds(&self.consumer, &self.topic, partitions)
     }
 
     /// Notes the leader epochs of start positions, so that librdkafka looks for lost records when it starts to read there.

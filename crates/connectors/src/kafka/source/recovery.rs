@@ -81,7 +81,7 @@ impl KafkaSource {
         self.topic_monitor.verify_topic_unchanged()?;
         let positions = self.record_consumer.read_progress.next_positions();
         let partitions: Vec<Partition> = positions.keys().copied().collect();
-        let held_offsets = self.record_consumer.fetch_partition_bounds(&partitions);
+        let held_offsets = self.topic_monitor.fetch_partition_bounds(&partitions);
         if held_offsets.is_empty() {
             return Ok(None); // Kafka did not answer; the next poll tries again
         }

@@ -6,6 +6,7 @@
 //! earlier events of these keys stay in the old partition.
 //! Owns: the comparison with the expected topic, and how long a topic may be missing. Does not own: how often to check.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use tracing::{info, warn};
 use windrow_engine::checkpoint::TopicIdentityCheck;
 use windrow_engine::halt::{AddedPartitions, InputFault, RecreatedTopic};
-use windrow_engine::{Halt, Partition, PartitionOffsets, RetryBackoff};
+use windrow_engine::{Halt, HeldOffsets, Partition, PartitionOffsets, RetryBackoff};
 
 use super::description::{self, TopicMetadata};
 use super::lookup::{self, TopicIdentity};
@@ -130,6 +131,13 @@ impl TopicMonitor {
             }
             Err(_) => Ok(()),
         }
+    }
+
+    /// Returns the first and end offsets of `partitions`. Omits partitions whose leader does not answer. The monitor asks
+    /// on connections of its own: Kafka answers the requests of a connection one after another, and the connection of a
+    /// consumer that has read all records always has a fetch that waits for new ones.
+    pub(crate) fn fetch_partition_bounds(&self, partitions: &[Partition]) -> BTreeMap<Partition, HeldOffsets> {
+        partition_bounds::fetch_partition_bounds(&self.consumer, &self.expected.name, partitions)
     }
 
     /// Fetches the end offsets of all partitions, with one request to each broker. If Kafka does not report the end
