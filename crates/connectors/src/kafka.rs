@@ -15,6 +15,8 @@ mod dev_broker;
 mod fault;
 mod group;
 mod halts;
+#[cfg(test)]
+mod mock_group;
 mod produce;
 mod source;
 mod topic;

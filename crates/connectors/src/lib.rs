@@ -70,6 +70,7 @@
 //! | `kafka/group.rs` | the consumer group |
 //! | `kafka/group/assignment.rs` | the partitions of a member in Kafka's encoding |
 //! | `kafka/group/leave.rs` | leaving the group in every state of the member (unsafe code) |
+//! | `kafka/group/member_commits.rs` | the commits of one consumer whose answers are pending |
 //! | `kafka/group/member_consumer.rs` | the consumer of a membership, and the thread that polls it |
 //! | `kafka/group/membership.rs` | a worker's membership, which outlives a consumer whose static name Kafka refuses |
 //! | `kafka/group/monitor.rs` | whether every partition has a member, after a restart with `--instance` |
@@ -78,6 +79,7 @@
 //! | `kafka/group/refusal_reason.rs` | why Kafka refuses a member |
 //! | `kafka/group/session_timeout.rs` | asks Kafka for the session timeout of a group |
 //! | `kafka/halts.rs` | the halts of this connector |
+//! | `kafka/mock_group.rs` | a group at a mock broker, for tests |
 //! | `kafka/produce.rs` | writing to topics |
 //! | `kafka/produce/dead_letters.rs` | sending dead letters |
 //! | `kafka/produce/delivery_errors.rs` | the first record that Kafka refused |

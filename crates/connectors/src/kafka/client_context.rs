@@ -7,6 +7,7 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use tracing::{debug, error, info, warn};
 
 /// An error that librdkafka calls fatal: the client cannot be used after it.
+#[derive(Clone, Debug)]
 pub(super) struct FatalClientError {
     pub(super) code: RDKafkaErrorCode,
     pub(super) reason: String,

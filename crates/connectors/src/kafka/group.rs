@@ -2,6 +2,7 @@
 
 pub(super) mod assignment;
 mod leave;
+mod member_commits;
 mod member_consumer;
 pub(super) mod membership;
 pub(super) mod monitor;

@@ -15,8 +15,8 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use tracing::warn;
 
 /// How long a rebalance in progress may take before the consumer closes anyway. Other members join the rebalance at
-/// their next heartbeat, so the timeout is longer than the longest interval between two heartbeats of a worker: 3 s, which
-/// `MAX_HEARTBEAT_INTERVAL_MS` in `client_config` sets.
+/// their next heartbeat, so the timeout is longer than the longest interval between two heartbeats of a worker: 3 s,
+/// which `MAX_HEARTBEAT_INTERVAL_MS` in `client_config` sets.
 pub(super) const LEAVE_TIMEOUT: Duration = Duration::from_secs(4);
 /// The longest wait of one poll for the next event of the group.
 const POLL_TIMEOUT: Duration = Duration::from_millis(10);

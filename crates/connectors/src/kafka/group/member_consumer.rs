@@ -1,8 +1,9 @@
 //! The consumer that joins the group for one worker, and the thread that polls it.
 
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use tracing::warn;
@@ -11,11 +12,15 @@ use windrow_engine::halt::SourceOperation;
 use windrow_spec::{GroupProtocol, KafkaSourceSpec};
 
 use super::leave;
-use super::rebalance_events::RebalanceEventQueue;
+use super::rebalance_events::{ConsumerEnd, RebalanceEventQueue};
 use crate::kafka::bounded_close::{BoundedCloseConsumer, StepBeforeClose};
 use crate::kafka::client_config;
-use crate::kafka::client_context::FatalClientError;
 use crate::kafka::halts::{build_refused_operation_halt, build_refused_settings_halt};
+
+/// How long a member waits until its last consumer is closed. Usually this takes milliseconds. While Kafka is unreachable,
+/// librdkafka may wait longer, for the answer to a commit. Two consumers with one static name then overlap. This harms
+/// nothing: Kafka accepts no request of the older one.
+const CLOSE_WAIT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A consumer of the group. When this value is dropped, the consumer leaves the group, unless it has a static member name,
 /// and closes.
@@ -68,14 +73,34 @@ impl MemberConsumer {
         self.consumer.clone_consumer_handle()
     }
 
-    /// Returns the fatal error with which librdkafka ended this consumer, if any.
-    pub(super) fn fatal_error(&self) -> Option<FatalClientError> {
-        self.consumer.client().fatal_error().map(|(code, reason)| FatalClientError { code, reason })
+    /// Returns how librdkafka ended this consumer, if it has.
+    pub(super) fn end(&self) -> Option<ConsumerEnd> {
+        self.rebalance_events().consumer_end()
     }
 
-    /// Returns whether the consumer is, as far as it knows, a member of its group.
-    pub(super) fn has_member_id(&self) -> bool {
-        leave::has_member_id(&self.consumer)
+    /// Closes the consumer in the background. It is closed when no commit uses it any more.
+    pub(super) fn close_in_background(self) {
+        // Without a thread, the consumer is closed here.
+        let _ = thread::Builder::new().name("kafka-close".to_owned()).spawn(move || drop(self));
+    }
+}
+
+/// A consumer that closes in the background.
+pub(super) struct ClosingConsumer {
+    /// The context of the consumer. librdkafka destroys the consumer before the consumer drops its context.
+    context: Weak<RebalanceEventQueue>,
+    closing_since: Instant,
+}
+
+impl ClosingConsumer {
+    /// Begins to wait until `consumer` is closed.
+    pub(super) fn new(consumer: &MemberConsumer) -> Self {
+        Self { context: Arc::downgrade(consumer.consumer.context()), closing_since: Instant::now() }
+    }
+
+    /// Returns whether the consumer is closed, or has taken longer than [`CLOSE_WAIT_TIMEOUT`].
+    pub(super) fn has_ended(&self) -> bool {
+        self.context.strong_count() == 0 || self.closing_since.elapsed() >= CLOSE_WAIT_TIMEOUT
     }
 }
 
@@ -88,8 +113,8 @@ impl Deref for MemberConsumer {
 }
 
 impl Drop for MemberConsumer {
-    /// Acknowledges the rebalance that is not acknowledged yet, if any, because the group waits for it. After this, the consumer
-    /// closes.
+    /// Acknowledges the rebalance that is not acknowledged yet, if any, because the group waits for it. After this, the
+    /// consumer closes.
     fn drop(&mut self) {
         self.consumer.context().acknowledge_in_callback();
         if let Some(thread) = self.poll_thread.take() {

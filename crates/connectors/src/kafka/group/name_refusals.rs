@@ -1,8 +1,8 @@
 //! How long a member tries to join with a static name that its group refuses.
 //!
-//! With the group protocol `consumer`, a group refuses a static name while it has a member with this name. After a kill, that
-//! member is the one of the process that was killed, and the group removes it when its session has timed out. If the group still
-//! refuses the name afterwards, the member belongs to another process, which keeps its session alive.
+//! With the group protocol `consumer`, a group refuses a static name while it has a member with this name. After a kill,
+//! that member is the one of the process that was killed, and the group removes it when its session has timed out. If the
+//! group still refuses the name afterwards, the member belongs to another process, which keeps its session alive.
 
 use std::time::{Duration, Instant};
 
@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 /// How much longer than a session the attempts continue. The broker may be late in removing a member.
 const MARGIN_AFTER_SESSION: Duration = Duration::from_secs(10);
-/// A refusal this long after the last one is the first of a new series: in between, the member has joined, or Kafka did not
-/// answer. It is longer than a consumer takes to close, and to get an answer from a busy broker.
+/// A refusal this long after the last one is the first of a new series: Kafka did not answer in between. It is longer than
+/// a consumer takes to close, and to get an answer from a busy broker.
 const SERIES_GAP: Duration = Duration::from_secs(20);
 
 /// The refusals of one member's name.
@@ -40,6 +40,12 @@ pub(super) enum RefusalVerdict {
 }
 
 impl NameRefusals {
+    /// Notes that the group has accepted the name. The next refusal is the first of a new series: the member that it is
+    /// about has joined since.
+    pub(super) fn end_series(&mut self) {
+        self.series = None;
+    }
+
     /// Notes a refusal at `now`. `fetch_session_timeout` returns the session timeout of the group.
     pub(super) fn note_refusal(
         &mut self,
@@ -89,6 +95,21 @@ mod tests {
         }
         let verdict = refusals.note_refusal(began + Duration::from_secs(55), || unreachable!("it is known"));
         assert_eq!(verdict, RefusalVerdict::GiveUp);
+    }
+
+    #[test]
+    fn a_refusal_after_the_name_was_accepted_begins_a_new_series() {
+        let mut refusals = NameRefusals::default();
+        let began = Instant::now();
+        refusals.note_refusal(began, || SESSION);
+        refusals.end_series();
+        let later = began + Duration::from_secs(10);
+        let verdict = refusals.note_refusal(later, || SESSION);
+        let timeout = Some(Duration::from_secs(55));
+        assert_eq!(
+            verdict,
+            RefusalVerdict::RetryAt { join_at: later + Duration::from_secs(1), first_refusal_timeout: timeout }
+        );
     }
 
     #[test]

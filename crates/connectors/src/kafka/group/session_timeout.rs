@@ -12,12 +12,12 @@ use crate::kafka::client_config;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 /// The name of the setting of a group with the protocol `consumer`.
 const SESSION_TIMEOUT_SETTING: &str = "consumer.session.timeout.ms";
-/// What Kafka allows at most by default (`group.consumer.max.session.timeout.ms`). Used if Kafka does not tell the setting: it
-/// may not allow this client to read it.
+/// What Kafka allows at most by default (`group.consumer.max.session.timeout.ms`). Used if Kafka does not tell the
+/// setting: it may not allow this client to read it.
 const LONGEST_DEFAULT_SESSION_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Returns the session timeout of the group in `settings`. If the broker decides it and does not tell it, returns the longest
-/// that brokers allow by default. Waits at most 2 s.
+/// Returns the session timeout of the group in `settings`. If the broker decides it and does not tell it, returns the
+/// longest that brokers allow by default. Waits at most 2 s.
 pub(super) fn fetch_session_timeout(settings: &KafkaSourceSpec) -> Duration {
     match settings.group_protocol {
         GroupProtocol::Classic { session_timeout_ms } => {

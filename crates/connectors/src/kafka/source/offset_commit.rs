@@ -36,7 +36,7 @@ pub(super) enum CommitOutcome {
 }
 
 impl CommitOutcome {
-    /// Whether Kafka refused the commit only because the group rebalances. A member that misses a rebalance loses its
+    /// Whether the commit was refused only because the group rebalances. A member that misses a rebalance loses its
     /// membership, and joins again.
     fn is_refused_during_rebalance(&self) -> bool {
         let Self::Failed(error) = self else { return false };
@@ -46,8 +46,18 @@ impl CommitOutcome {
                 RDKafkaErrorCode::RebalanceInProgress
                     | RDKafkaErrorCode::IllegalGeneration
                     | RDKafkaErrorCode::UnknownMemberId
+                    | RDKafkaErrorCode::AssignmentLost
             )
         )
+    }
+}
+
+impl From<KafkaResult<()>> for CommitOutcome {
+    fn from(answer: KafkaResult<()>) -> Self {
+        match answer {
+            Ok(()) => Self::Committed,
+            Err(error) => Self::Failed(error),
+        }
     }
 }
 
@@ -63,17 +73,31 @@ impl fmt::Display for CommitOutcome {
 
 /// A consumer that commits offsets for a group.
 pub(super) trait CommitClient: Send + Sync + 'static {
+    /// Returns those of `offsets` whose partitions the client holds.
+    fn select_held_offsets(&self, offsets: &TopicPartitionList) -> KafkaResult<TopicPartitionList>;
+
     /// Commits `offsets` and waits for Kafka's answer.
+    ///
+    /// # Errors
+    /// When Kafka refuses the commit, or the client does not hold one of the partitions.
     fn commit_and_await_answer(&self, offsets: &TopicPartitionList) -> KafkaResult<()>;
 }
 
 impl CommitClient for BaseConsumer<LoggingContext> {
+    fn select_held_offsets(&self, offsets: &TopicPartitionList) -> KafkaResult<TopicPartitionList> {
+        Ok(offsets.clone()) // a bounded job never loses a partition
+    }
+
     fn commit_and_await_answer(&self, offsets: &TopicPartitionList) -> KafkaResult<()> {
         self.commit(offsets, CommitMode::Sync)
     }
 }
 
 impl CommitClient for BaseConsumer<RebalanceEventQueue> {
+    fn select_held_offsets(&self, offsets: &TopicPartitionList) -> KafkaResult<TopicPartitionList> {
+        self.context().select_held_offsets(offsets)
+    }
+
     fn commit_and_await_answer(&self, offsets: &TopicPartitionList) -> KafkaResult<()> {
         RebalanceEventQueue::commit_as_member(self, offsets)
     }
@@ -95,8 +119,14 @@ struct BackgroundCommits {
 #[derive(Default)]
 struct BackgroundState {
     /// The newest offsets that wait for the commit in flight.
-    pending: Option<TopicPartitionList>,
+    pending: Option<PendingCommit>,
     has_thread: bool,
+}
+
+/// Offsets, and the client of the last call that gave some: a member that has joined again has a new consumer.
+struct PendingCommit {
+    client: Arc<dyn CommitClient>,
+    offsets: TopicPartitionList,
 }
 
 impl OffsetCommitter {
@@ -110,10 +140,7 @@ impl OffsetCommitter {
         wait: CommitWait,
     ) -> CommitOutcome {
         match wait {
-            CommitWait::Background => match self.commit_in_background(consumer, offsets) {
-                Ok(()) => CommitOutcome::Committed,
-                Err(error) => CommitOutcome::Failed(error),
-            },
+            CommitWait::Background => self.commit_in_background(consumer, offsets).into(),
             CommitWait::AwaitAnswer => self.commit_and_wait(consumer, offsets, Instant::now() + COMMIT_TIMEOUT),
             CommitWait::AwaitRebalance => self.commit_across_rebalance(&consumer, &offsets),
         }
@@ -126,7 +153,13 @@ impl OffsetCommitter {
     ) -> CommitOutcome {
         let deadline = Instant::now() + LAST_COMMIT_TIMEOUT;
         loop {
-            let outcome = self.commit_and_wait(Arc::clone(consumer), offsets.clone(), deadline);
+            let outcome = match consumer.select_held_offsets(offsets) {
+                Ok(held) if held.count() == 0 => {
+                    CommitOutcome::Failed(KafkaError::ConsumerCommit(RDKafkaErrorCode::AssignmentLost))
+                }
+                Ok(held) => self.commit_and_wait(Arc::clone(consumer), held, deadline),
+                Err(error) => CommitOutcome::Failed(error),
+            };
             if !outcome.is_refused_during_rebalance() || Instant::now() + REBALANCE_RETRY_INTERVAL >= deadline {
                 return outcome;
             }
@@ -145,8 +178,7 @@ impl OffsetCommitter {
         }
         let remaining = deadline.saturating_duration_since(Instant::now());
         match run_with_timeout(remaining, move || consumer.commit_and_await_answer(&offsets)) {
-            Some(Ok(())) => CommitOutcome::Committed,
-            Some(Err(error)) => CommitOutcome::Failed(error),
+            Some(answer) => answer.into(),
             None => CommitOutcome::TimedOut,
         }
     }
@@ -158,14 +190,17 @@ impl OffsetCommitter {
     ) -> KafkaResult<()> {
         let mut state = self.background.state.lock();
         match &mut state.pending {
-            Some(pending) => replace_offsets(pending, &offsets)?,
-            None => state.pending = Some(offsets),
+            Some(pending) => {
+                replace_offsets(&mut pending.offsets, &offsets)?;
+                pending.client = consumer;
+            }
+            None => state.pending = Some(PendingCommit { client: consumer, offsets }),
         }
         if !state.has_thread {
             let background = Arc::clone(&self.background);
             let thread = thread::Builder::new().name("kafka-commit".to_owned());
             // Without a thread the offsets stay pending, and the next commit tries again.
-            state.has_thread = thread.spawn(move || background.commit_pending(&*consumer)).is_ok();
+            state.has_thread = thread.spawn(move || background.commit_pending()).is_ok();
         }
         Ok(())
     }
@@ -173,16 +208,16 @@ impl OffsetCommitter {
 
 impl BackgroundCommits {
     /// Commits until no offsets are pending.
-    fn commit_pending<Client: CommitClient>(&self, consumer: &Client) {
+    fn commit_pending(&self) {
         loop {
             let mut state = self.state.lock();
-            let Some(offsets) = state.pending.take() else {
+            let Some(PendingCommit { client, offsets }) = state.pending.take() else {
                 state.has_thread = false;
                 self.thread_ended.notify_all();
                 return;
             };
             drop(state);
-            log_failed_commit(consumer.commit_and_await_answer(&offsets));
+            log_failed_commit(commit_held_offsets(&*client, &offsets));
         }
     }
 
@@ -192,6 +227,12 @@ impl BackgroundCommits {
         self.thread_ended.wait_while_until(&mut state, |state| state.has_thread, deadline);
         !state.has_thread
     }
+}
+
+/// Commits those of `offsets` whose partitions `client` still holds.
+fn commit_held_offsets(client: &dyn CommitClient, offsets: &TopicPartitionList) -> KafkaResult<()> {
+    let held = client.select_held_offsets(offsets)?;
+    if held.count() == 0 { Ok(()) } else { client.commit_and_await_answer(&held) }
 }
 
 /// Sets the offsets of `newer` in `offsets`.
@@ -208,11 +249,16 @@ fn replace_offsets(offsets: &mut TopicPartitionList, newer: &TopicPartitionList)
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+
     use rdkafka::mocking::MockCluster;
     use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
     use rdkafka::{ClientConfig, Offset};
+    use windrow_test_support::wait_until;
 
     use super::*;
+    use crate::kafka::group::rebalance_events::RebalanceEvent;
+    use crate::kafka::mock_group::{MockGroup, await_assignment, await_event, build_offsets};
 
     /// Commits the offset 5 at a broker that first refuses `refusals` commits with `code`. Returns the outcome and the
     /// offset that the broker stores.
@@ -256,15 +302,83 @@ mod tests {
 
     #[test]
     fn the_newest_offset_of_a_partition_stays() {
-        let list = |offsets: &[(i32, i64)]| {
-            let mut list = TopicPartitionList::new();
-            for (partition, offset) in offsets {
-                list.add_partition_offset("t", *partition, Offset::Offset(*offset)).expect("a valid offset");
+        let mut pending = build_offsets(&[(0, 5), (1, 7)]);
+        replace_offsets(&mut pending, &build_offsets(&[(1, 9), (2, 1)])).expect("valid offsets");
+        assert_eq!(pending, build_offsets(&[(0, 5), (1, 9), (2, 1)]));
+    }
+
+    /// A client that answers a commit when the test lets it.
+    struct ScriptedClient {
+        committed: Mutex<Vec<TopicPartitionList>>,
+        may_answer: Mutex<mpsc::Receiver<()>>,
+    }
+
+    impl CommitClient for ScriptedClient {
+        fn select_held_offsets(&self, offsets: &TopicPartitionList) -> KafkaResult<TopicPartitionList> {
+            Ok(offsets.clone())
+        }
+
+        fn commit_and_await_answer(&self, offsets: &TopicPartitionList) -> KafkaResult<()> {
+            self.committed.lock().push(offsets.clone());
+            self.may_answer.lock().recv().expect("the test runs");
+            Ok(())
+        }
+    }
+
+    /// A member joins again with a new consumer, while the old one still commits.
+    #[test]
+    fn pending_offsets_are_committed_through_the_newest_consumer() {
+        let committer = OffsetCommitter::default();
+        let (clients, answers): (Vec<_>, Vec<_>) = (0..2)
+            .map(|_| {
+                let (answer, may_answer) = mpsc::channel();
+                let may_answer = Mutex::new(may_answer);
+                (Arc::new(ScriptedClient { committed: Mutex::default(), may_answer }), answer)
+            })
+            .unzip();
+        committer.commit(Arc::clone(&clients[0]), build_offsets(&[(0, 1)]), CommitWait::Background);
+        wait_until("the first commit is in flight", || clients[0].committed.lock().len() == 1);
+        committer.commit(Arc::clone(&clients[0]), build_offsets(&[(0, 2), (1, 2)]), CommitWait::Background);
+        committer.commit(Arc::clone(&clients[1]), build_offsets(&[(0, 3)]), CommitWait::Background);
+        for answer in &answers {
+            answer.send(()).expect("the client exists");
+        }
+        wait_until("all is committed", || !committer.background.state.lock().has_thread);
+        assert_eq!(*clients[0].committed.lock(), [build_offsets(&[(0, 1)])]);
+        assert_eq!(*clients[1].committed.lock(), [build_offsets(&[(0, 3), (1, 2)])]);
+    }
+
+    #[test]
+    fn a_member_commits_only_what_it_holds() {
+        let group = MockGroup::start(2);
+        let mut first = group.begin_join(None);
+        await_assignment(&mut first);
+        let consumer = first.clone_consumer_handle().expect("a consumer");
+        let mut second = group.begin_join(None);
+        let mut lost = None;
+        await_event(&mut first, "the other member gets its share", |event| match event {
+            RebalanceEvent::Revoked(partitions) => {
+                lost = partitions.first().copied();
+                true
             }
-            list
-        };
-        let mut pending = list(&[(0, 5), (1, 7)]);
-        replace_offsets(&mut pending, &list(&[(1, 9), (2, 1)])).expect("valid offsets");
-        assert_eq!(pending, list(&[(0, 5), (1, 9), (2, 1)]));
+            RebalanceEvent::Assigned(_) | RebalanceEvent::Lost(_) => false,
+        });
+        wait_until("the second member gets it", || {
+            first.begin_due_rejoin().expect("valid settings");
+            matches!(second.pop_rebalance_event(), Some(RebalanceEvent::Assigned(partitions)) if !partitions.is_empty())
+        });
+        let lost = lost.expect("a partition");
+        let committer = OffsetCommitter::default();
+        let all = build_offsets(&[(0, 5), (1, 5)]);
+        for wait in [CommitWait::AwaitAnswer, CommitWait::AwaitRebalance] {
+            let outcome = committer.commit(Arc::clone(&consumer), all.clone(), wait);
+            // An answer that confirms all offsets would confirm that the member holds all partitions.
+            assert_eq!(matches!(outcome, CommitOutcome::Committed), wait == CommitWait::AwaitRebalance, "{outcome}");
+        }
+        let stored = consumer.committed_offsets(all, Duration::from_secs(60)).expect("an answer");
+        for element in stored.elements() {
+            let expected = if element.partition() == lost { Offset::Invalid } else { Offset::Offset(5) };
+            assert_eq!(element.offset(), expected, "partition {}", element.partition());
+        }
     }
 }
