@@ -225,6 +225,7 @@ struct FaultState {
     redis_refuses_until: Duration,
     redis_refuses_writes_until: Duration,
     copies_stalled_until: Duration,
+    has_healed: bool,
     rates: FaultRates,
 }
 
@@ -319,6 +320,7 @@ impl ActiveFaults {
         state.redis_refuses_until = Duration::ZERO;
         state.redis_refuses_writes_until = Duration::ZERO;
         state.copies_stalled_until = Duration::ZERO;
+        state.has_healed = true;
         state.rates = FaultRates::default();
     }
 
@@ -350,6 +352,11 @@ impl ActiveFaults {
     pub(crate) fn redis_refuses_writes(&self) -> bool {
         let state = self.0.lock();
         state.redis_refuses_writes_until > state.now
+    }
+
+    /// Returns whether all faults have ended.
+    pub(crate) fn have_healed(&self) -> bool {
+        self.0.lock().has_healed
     }
 
     /// Returns until when the replica and the disk of Redis get no writes.

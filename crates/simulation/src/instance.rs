@@ -95,7 +95,6 @@ fn create_checkpoint_config(
     writer: &RedisWriter,
     stop: &StopSignal,
 ) -> Result<CheckpointConfig, Halt> {
-    let start_count = services.instances[instance].lock().start_count;
     let topic = Arc::clone(&services.topic);
     let (topic_id, partition_count) = (topic.topic_id(), topic.partition_count());
     let open_store = || Arc::new(SimulatedStore::for_checkpoints(Arc::clone(services), instance));
@@ -135,6 +134,6 @@ fn create_checkpoint_config(
         partition_fault_policy: PartitionFaultPolicy::Park,
         store_findings: Default::default(),
         snapshot_limits: SNAPSHOT_LIMITS,
-        process_name: format!("instance {instance}, start {start_count}"),
+        process_name: services.current_process(instance).name(),
     })
 }

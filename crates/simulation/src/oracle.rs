@@ -6,7 +6,8 @@
 //! (2) No row goes back: a key never gets a row that comes before its present one. (3) A manifest is created only when
 //! all its objects exist, and when Redis has all rows before its offset. (4) An offset is committed only after a
 //! manifest with this offset. (5) At the end each key has its last row. (6) A partition is parked only after one of its
-//! objects was damaged.
+//! objects was damaged, or its next record was deleted and a checkpoint has its state. (7) A manifest has the row numbering
+//! of its cut.
 //! Rows that Redis lost after it had acknowledged them are exempt from (5) if no checkpoint was kept that is old enough to
 //! compute them again: see [`LostRows`]. Where a pipeline requires copies of its rows, none is exempt, and each copy must
 //! have what a manifest covers.
@@ -17,12 +18,13 @@ use std::ops::AddAssign;
 use bumpalo::Bump;
 use windrow_core::{LateEvent, Row, Shard, ShardOutput, Value};
 use windrow_engine::checkpoint::{CheckpointId, CheckpointManifest};
-use windrow_engine::halt::{DamagedState, ErrorChain};
+use windrow_engine::halt::{DamagedState, ErrorChain, LostOffset};
 use windrow_engine::{Halt, JobDefinition, Offset, Partition, PartitionOffsets};
 
 use crate::redis_copies::RequiredCopies;
 use crate::redis_keys::{StoredHash, StoredKeys, StoredValue};
 use crate::simulation_core::{InstanceIndex, InstanceProcess, SimulationCore};
+use crate::store::WriteTiming;
 
 const FENCE_KEY_PREFIX: &[u8] = b"windrow:fence:";
 /// The keys of the view that the pipeline has only at times. Its rows depend on the offset at which it was added.
@@ -54,6 +56,16 @@ struct LostRows {
     oldest_kept_count: Option<u64>,
 }
 
+/// The first record of a partition that a process has skipped. Its rows are numbered in a new way from there on.
+#[derive(Clone, Debug)]
+struct SkippedRecord {
+    process_name: String,
+    partition: Partition,
+    offset: Offset,
+    skipped_at_ms: i64,
+    numberings_before: BTreeSet<u64>,
+}
+
 /// A manifest that an instance has created.
 #[derive(Clone, Debug)]
 struct ObservedManifest {
@@ -63,6 +75,7 @@ struct ObservedManifest {
     object_names: BTreeSet<String>,
     /// Whether it was deleted, or lacks objects.
     is_gone: bool,
+    timing: WriteTiming,
 }
 
 /// The row counts in a fence.
@@ -108,6 +121,8 @@ pub struct SimulationCounts {
     pub dead_letters: u64,
     /// Stored dead letters of refused rows.
     pub refused_rows: u64,
+    /// Records that were deleted before a source read them.
+    pub deleted_records: u64,
     /// Waits for copies in Redis that were acknowledged.
     pub acknowledged_waits: u64,
     /// Waits for copies in Redis that the copies had not confirmed in time.
@@ -135,6 +150,7 @@ impl AddAssign for SimulationCounts {
         self.pipeline_changes += other.pipeline_changes;
         self.dead_letters += other.dead_letters;
         self.refused_rows += other.refused_rows;
+        self.deleted_records += other.deleted_records;
         self.acknowledged_waits += other.acknowledged_waits;
         self.failed_waits += other.failed_waits;
         self.savepoints += other.savepoints;
@@ -155,6 +171,14 @@ pub(crate) struct RowOracle {
     rows_of_lost_records: BTreeMap<Vec<u8>, BTreeSet<RowFields>>,
     /// The partitions that have lost records. Their rows may go back for a time.
     partitions_with_lost_records: BTreeSet<Partition>,
+    /// The first gap of each process and partition, with the row numberings that were known before.
+    skipped_records: Vec<SkippedRecord>,
+    /// The fingerprints of all row numberings of a partition in fences and manifests.
+    known_numberings: BTreeMap<Partition, BTreeSet<u64>>,
+    /// The partitions of which a source has reported a lost offset.
+    partitions_with_lost_offsets: BTreeSet<Partition>,
+    /// The largest offset of a checkpoint whose records the topic still had at its newest loss.
+    covered_offsets_at_loss: PartitionOffsets,
     /// Whether the pipeline has changed. Then rows after a checkpoint are written again, and may go back for a time.
     has_changed_numbering: bool,
     /// The keys of rows that hold something else.
@@ -215,6 +239,10 @@ impl RowOracle {
             sequences: BTreeMap::new(),
             rows_of_lost_records: BTreeMap::new(),
             partitions_with_lost_records: BTreeSet::new(),
+            skipped_records: Vec::new(),
+            known_numberings: BTreeMap::new(),
+            partitions_with_lost_offsets: BTreeSet::new(),
+            covered_offsets_at_loss: PartitionOffsets::new(),
             has_changed_numbering: false,
             occupied_keys: BTreeSet::new(),
             record_counts: BTreeMap::new(),
@@ -255,6 +283,54 @@ impl RowOracle {
         self.dead_letters.extend(records);
     }
 
+    /// Notes that a source has skipped a record that is not an event. Rows after it may be written again.
+    pub(crate) fn observe_skipped_record(
+        &mut self,
+        core: &SimulationCore,
+        process: InstanceProcess,
+        partition: Partition,
+        offset: Offset,
+    ) {
+        self.counts.deleted_records += 1;
+        self.has_changed_numbering = true;
+        self.dead_letters.insert((partition, offset));
+        let process_name = process.name();
+        let mut known = self.skipped_records.iter();
+        if known.any(|skipped| skipped.partition == partition && skipped.process_name == process_name) {
+            return;
+        }
+        let numberings_before = self.known_numberings.get(&partition).cloned().unwrap_or_default();
+        let skipped_at_ms = SimulationCore::wall_ms_at(core.now());
+        self.skipped_records.push(SkippedRecord { process_name, partition, offset, skipped_at_ms, numberings_before });
+    }
+
+    /// Notes that a source has reported the next offset of `partition` as lost.
+    pub(crate) fn observe_lost_offset(&mut self, partition: Partition) {
+        self.counts.deleted_records += 1;
+        self.partitions_with_lost_offsets.insert(partition);
+    }
+
+    /// Checks that a new manifest has the row numbering of its cut, and not that of a gap which the source skipped after
+    /// the cut.
+    fn verify_numbering_at_cut(&mut self, core: &SimulationCore, manifest: &CheckpointManifest) {
+        let is_later = |skipped: &&SkippedRecord| {
+            skipped.partition == manifest.partition
+                && skipped.process_name == manifest.process_name
+                && skipped.offset >= manifest.offset
+                && skipped.skipped_at_ms > manifest.taken_at_ms
+        };
+        let fingerprints = || manifest.views.iter().map(|view| view.row_numbering_fingerprint);
+        for skipped in self.skipped_records.iter().filter(is_later) {
+            if let Some(fingerprint) = fingerprints().find(|one| !skipped.numberings_before.contains(one)) {
+                core.report_violation(format!(
+                    "checkpoint {} of partition {} at offset {} has the numbering {fingerprint}, which began at offset {}",
+                    manifest.checkpoint_id, manifest.partition, manifest.offset, skipped.offset
+                ));
+            }
+        }
+        self.known_numberings.entry(manifest.partition).or_default().extend(fingerprints());
+    }
+
     /// Notes that the rows of all partitions will be numbered in a new way.
     pub(crate) fn observe_changed_numbering(&mut self) {
         self.counts.pipeline_changes += 1;
@@ -290,6 +366,10 @@ impl RowOracle {
         let counts = self.counts;
         kept_payloads.for_each(|payload| self.observe_record(partition, payload));
         self.counts = counts;
+        let end_offset = self.record_counts.get(&partition).copied().unwrap_or(0);
+        let manifests = self.manifests.get(&partition).into_iter().flatten();
+        let covered = manifests.map(|manifest| manifest.offset).filter(|offset| *offset <= end_offset).max();
+        self.covered_offsets_at_loss.insert(partition, covered.unwrap_or(0));
     }
 
     /// Checks the rows and fences of a transaction of `instance`. Stores in each row its place in the sequence.
@@ -322,6 +402,10 @@ impl RowOracle {
         let Some(counts) = parse_fence(text) else {
             return core.report_violation(format!("the fence {} is unreadable", printable(key)));
         };
+        if let Some(partition) = partition_of_fence(key) {
+            let fingerprints = counts.views.iter().map(|view| view.fingerprint);
+            self.known_numberings.entry(partition).or_default().extend(fingerprints);
+        }
         let known = self.fence_epochs.insert(key.to_vec(), counts.epoch);
         if known != Some(counts.epoch) {
             self.counts.fence_claims += 1;
@@ -375,12 +459,31 @@ impl RowOracle {
         if self.parked_by_process.insert((instance, start_count, partition)) {
             self.counts.parked_partitions += 1;
         }
-        let is_explained = matches!(fault, Halt::DamagedState(DamagedState::NoReadableCheckpoint { .. }))
-            && self.partitions_with_damage.contains(&partition);
+        let is_explained = match fault {
+            Halt::DamagedState(DamagedState::NoReadableCheckpoint { .. }) => {
+                self.partitions_with_damage.contains(&partition)
+            }
+            Halt::LostOffset(lost) => {
+                self.verify_checkpoint_before_lost_offset(core, lost);
+                self.partitions_with_lost_offsets.contains(&partition)
+            }
+            _ => false,
+        };
         if !is_explained {
             core.report_violation(format!(
                 "instance {instance} has parked partition {partition}, which has no fault: {}",
                 ErrorChain(fault)
+            ));
+        }
+    }
+
+    /// Checks that the state of a partition was stored before the partition was parked for deleted records.
+    fn verify_checkpoint_before_lost_offset(&self, core: &SimulationCore, lost: &LostOffset) {
+        let mut manifests = self.manifests.get(&lost.partition).into_iter().flatten();
+        if lost.lost_offset > 0 && !manifests.any(|manifest| manifest.offset == lost.lost_offset) {
+            core.report_violation(format!(
+                "partition {} is parked because offset {} was deleted, without a checkpoint at this offset",
+                lost.partition, lost.lost_offset
             ));
         }
     }
@@ -487,8 +590,10 @@ impl RowOracle {
         manifest_name: &str,
         manifest: &CheckpointManifest,
         existing_objects: &BTreeSet<String>,
+        timing: WriteTiming,
     ) {
         self.counts.manifests += 1;
+        self.verify_numbering_at_cut(core, manifest);
         let partition = manifest.partition;
         let parts = manifest.layers.iter().flat_map(|layer| &layer.parts);
         let missing: Vec<&str> =
@@ -508,9 +613,16 @@ impl RowOracle {
             checkpoint_id: manifest.checkpoint_id,
             offset: manifest.offset,
             is_gone: !has_all_objects,
+            timing,
             object_names,
             last_row_numbers: manifest.views.iter().map(|view| view.last_row_number).collect(),
         });
+    }
+
+    /// Returns whether the checkpoint was created too late: its owner did not know it, and deleted its objects.
+    pub(crate) fn was_created_late(&self, partition: Partition, checkpoint_id: CheckpointId) -> bool {
+        let mut known = self.manifests.get(&partition).into_iter().flatten();
+        known.any(|manifest| manifest.checkpoint_id == checkpoint_id && manifest.timing == WriteTiming::Late)
     }
 
     /// Returns whether a newer checkpoint exists. Its owner may have deleted the objects of `manifest`, which a former
@@ -565,7 +677,9 @@ impl RowOracle {
             if found == Some(&last.fields) {
                 continue;
             }
-            if self.required_copies == RequiredCopies::None && self.is_exempt(last) {
+            if found.is_some_and(|found| self.is_left_row_of_lost_record(key, found, last))
+                || (self.required_copies == RequiredCopies::None && self.is_exempt(last))
+            {
                 exempt_keys += 1;
                 continue;
             }
@@ -589,6 +703,14 @@ impl RowOracle {
             differences.push(format!("{} is extra", printable(key)));
         }
         differences
+    }
+
+    /// Returns whether `found`, the row at `key`, comes from a record that the topic has lost, and its replacement `row` is
+    /// not written again, because a checkpoint counts it. Such a row stays until a later one replaces it (fault row 32).
+    fn is_left_row_of_lost_record(&self, key: &[u8], found: &RowFields, row: &ExpectedRow) -> bool {
+        let is_of_lost_record = self.rows_of_lost_records.get(key).is_some_and(|rows| rows.contains(found));
+        let covered_offset = self.covered_offsets_at_loss.get(&row.partition);
+        is_of_lost_record && covered_offset.is_some_and(|covered_offset| row.offset < *covered_offset)
     }
 
     /// Returns whether Redis has lost the row, and no kept checkpoint computes it again.

@@ -8,6 +8,8 @@ use crate::services::SimulatedServices;
 
 /// The number of users per partition.
 const USERS_PER_PARTITION: u64 = 4;
+/// A record that is no event.
+pub(crate) const MALFORMED_PAYLOAD: &str = "no event";
 /// The event time of the first events, in epoch milliseconds.
 const FIRST_EVENT_TIME_MS: i64 = 1_600_000_000_000;
 
@@ -56,7 +58,7 @@ impl RecordProducer {
         let late_by_ms = i64::try_from(if choose(20) == 0 { choose(90_000) } else { choose(8_000) }).unwrap_or(0);
         let event_time_ms = FIRST_EVENT_TIME_MS + elapsed_ms - late_by_ms;
         let payload = if choose(50) == 0 {
-            "no event".to_owned()
+            MALFORMED_PAYLOAD.to_owned()
         } else {
             format!(r#"{{"user_id":"{user}","event_time":{event_time_ms},"number":{number}}}"#)
         };

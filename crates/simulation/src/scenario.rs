@@ -17,6 +17,20 @@ const REQUIRED_COPIES_PER_MILLE: u64 = 300;
 /// How often savepoints are taken, in simulations of a thousand.
 const SAVEPOINTS_PER_MILLE: u64 = 300;
 
+/// How often Kafka deletes records that were not read, in simulations of a thousand.
+const DELETED_RECORDS_PER_MILLE: u64 = 200;
+
+/// What the source says about records that were deleted unread. Only malformed records are deleted, so the rows stay the
+/// same.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum DeletedRecords {
+    Never,
+    /// The source skips them, as with `on_lost_offset = "earliest"`.
+    Skipped,
+    /// The source reports them as lost, so that the partition is parked.
+    Reported,
+}
+
 /// Whether savepoints are taken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum SavepointUse {
@@ -29,6 +43,7 @@ pub(crate) enum SavepointUse {
 pub(crate) struct Scenario {
     pub(crate) required_copies: RequiredCopies,
     pub(crate) savepoint_use: SavepointUse,
+    pub(crate) deleted_records: DeletedRecords,
     random: SeededRandom,
 }
 
@@ -43,7 +58,14 @@ impl Scenario {
         };
         let savepoint_use =
             if random.happens(SAVEPOINTS_PER_MILLE) { SavepointUse::AtRandom } else { SavepointUse::Never };
-        Self { required_copies, savepoint_use, random }
+        let deleted_records = if !random.happens(DELETED_RECORDS_PER_MILLE) {
+            DeletedRecords::Never
+        } else if random.happens(500) {
+            DeletedRecords::Skipped
+        } else {
+            DeletedRecords::Reported
+        };
+        Self { required_copies, savepoint_use, deleted_records, random }
     }
 
     /// Adds the faults of this scenario to `plan`, and replaces those that would break its promises.

@@ -18,7 +18,7 @@ use crate::redis_server::{ServerSurroundings, SimulatedRedisServer};
 use crate::savepoint_log::{CompletedSavepoint, SavepointLog};
 use crate::scenario::Scenario;
 use crate::simulation_core::{InstanceIndex, InstanceProcess, SimulationCore};
-use crate::store::{SimulatedObjects, StoreWrite};
+use crate::store::{SimulatedObjects, StoreWrite, WriteTiming};
 use crate::topic::{SimulatedTopic, TopicChange};
 
 /// What the names of all objects of savepoints begin with.
@@ -206,12 +206,12 @@ impl SimulatedServices {
     }
 
     /// Applies a write to the store, and checks its effect. Fails if an object to create exists.
-    pub(crate) fn apply_store_write(&self, write: &StoreWrite) -> Result<(), StoreFault> {
+    pub(crate) fn apply_store_write(&self, write: &StoreWrite, timing: WriteTiming) -> Result<(), StoreFault> {
         self.objects.apply_write(write)?;
         match write {
             StoreWrite::Create { object_name, bytes } => {
                 self.core.record(|| format!("store: {object_name} created"));
-                self.observe_created_object(object_name, bytes);
+                self.observe_created_object(object_name, bytes, timing);
             }
             StoreWrite::Delete { object_names } if !object_names.is_empty() => {
                 self.core.record(|| format!("store: deleted {}", object_names.join(", ")));
@@ -227,12 +227,12 @@ impl SimulatedServices {
         for write in self.objects.take_due_writes(self.core.now()) {
             self.core.record(|| "store: a delayed request arrives".to_owned());
             // The caller has gone, so that no one hears of an error.
-            let _unheard = self.apply_store_write(&write);
+            let _unheard = self.apply_store_write(&write, WriteTiming::Late);
         }
     }
 
     /// Lets the oracle check a new object of the store.
-    fn observe_created_object(&self, name: &str, bytes: &[u8]) {
+    fn observe_created_object(&self, name: &str, bytes: &[u8], timing: WriteTiming) {
         if parse_manifest_name(name).is_none() {
             return;
         }
@@ -243,10 +243,10 @@ impl SimulatedServices {
         self.redis.examine_acknowledged_keys(&self.redis_surroundings(), |holder, keys| {
             self.oracle.lock().verify_rows_before_manifest(&self.core, &manifest, holder, keys);
         });
-        self.oracle.lock().observe_created_object(&self.core, name, &manifest, &existing);
+        self.oracle.lock().observe_created_object(&self.core, name, &manifest, &existing, timing);
     }
 
-    /// Checks that a deletion left the newest checkpoint and the largest epoch of each partition whole, and all savepoints.
+    /// Checks that a deletion left all checkpoints whole that count, the largest epoch of each partition, and all savepoints.
     fn verify_deleted_objects(&self, deleted: &[String]) {
         if let Some(name) = deleted.iter().find(|name| name.starts_with(SAVEPOINTS_FOLDER)) {
             self.core.report_violation(format!("{name} was deleted, an object of a savepoint"));
@@ -262,14 +262,19 @@ impl SimulatedServices {
             {
                 self.core.report_violation(format!("the largest epoch of {folder} was deleted"));
             }
-            let Some(newest) = existing.iter().rev().find(|name| name.contains("/checkpoint/")) else { continue };
-            let Some(Ok(manifest)) = self.objects.read_object(newest).map(|bytes| CheckpointManifest::decode(&bytes))
-            else {
-                continue;
-            };
-            let parts = manifest.layers.iter().flat_map(|layer| &layer.parts);
-            for part in parts.filter(|part| !existing.contains(&part.object_name)) {
-                self.core.report_violation(format!("{} was deleted, but {newest} names it", part.object_name));
+            for name in existing.iter().filter(|name| name.contains("/checkpoint/")) {
+                let Some((partition, checkpoint_id)) = parse_manifest_name(name) else { continue };
+                if self.oracle.lock().was_created_late(partition, checkpoint_id) {
+                    continue;
+                }
+                let Some(Ok(manifest)) = self.objects.read_object(name).map(|bytes| CheckpointManifest::decode(&bytes))
+                else {
+                    continue;
+                };
+                let parts = manifest.layers.iter().flat_map(|layer| &layer.parts);
+                for part in parts.filter(|part| !existing.contains(&part.object_name)) {
+                    self.core.report_violation(format!("{} was deleted, but {name} names it", part.object_name));
+                }
             }
         }
     }

@@ -123,8 +123,12 @@ fn take_last_savepoint(scheduler: &mut Scheduler, services: &SimulatedServices) 
         return;
     }
     for _ in 0..LAST_SAVEPOINT_ATTEMPTS {
+        // An instance that is about to stop starts again after its end, and takes no savepoint.
+        (0..services.instances.len()).for_each(|instance| scheduler.start_instance(instance));
+        let stays = |instance: &usize| !services.instances[*instance].lock().stop_signal.is_requested();
+        let taker = (0..services.instances.len()).find(stays);
         let (completed_before, ended_before) = services.savepoints.completed_and_ended_count();
-        scheduler.start_savepoint(0, LAST_SAVEPOINT_TIMEOUT);
+        taker.into_iter().for_each(|instance| scheduler.start_savepoint(instance, LAST_SAVEPOINT_TIMEOUT));
         let deadline = services.core.now() + 2 * LAST_SAVEPOINT_TIMEOUT;
         let has_ended = |services: &SimulatedServices| services.savepoints.completed_and_ended_count().1 > ended_before;
         scheduler.run_until(deadline, has_ended);

@@ -29,6 +29,13 @@ pub(crate) struct InstanceProcess {
     pub(crate) start_count: u64,
 }
 
+impl InstanceProcess {
+    /// Returns the name that the process writes into its manifests.
+    pub(crate) fn name(self) -> String {
+        format!("instance {}, start {}", self.instance, self.start_count)
+    }
+}
+
 /// A thread that an instance has started, and that the scheduler must add.
 pub(crate) struct SpawnedThread {
     pub(crate) instance: InstanceIndex,

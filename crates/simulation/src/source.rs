@@ -9,16 +9,21 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use windrow_engine::halt::share_error;
+use windrow_engine::halt::{LostOffset, share_error};
 use windrow_engine::{
     CommitWait, GroupDeparture, Halt, HeldOffsets, LogHistory, LogHistoryFault, LogPosition, Offset, Partition,
     PartitionOffsets, PollOutcome, Source, SourceRecord, StartOffset, StartOffsets, Wakeup,
 };
 
 use crate::consumer_group::{GroupRebalance, MemberNumber};
+use crate::producer::MALFORMED_PAYLOAD;
+use crate::scenario::DeletedRecords;
 use crate::services::SimulatedServices;
 use crate::simulation_core::{InstanceIndex, InstanceProcess};
+use crate::topic::TOPIC;
 
+/// How often a malformed record is deleted before a source reads it, in records of a thousand.
+const DELETIONS_PER_MILLE: u64 = 300;
 /// The most records of one poll.
 const MAX_RECORDS_PER_POLL: u64 = 12;
 
@@ -117,6 +122,39 @@ impl SimulatedSource {
         (!truncated.is_empty()).then_some(truncated)
     }
 
+    /// Returns what the worker hears of a malformed record that was deleted before this source could read it. The source does
+    /// not read it: it is the next record of its partition.
+    fn take_deleted_record(&mut self) -> Option<PollOutcome> {
+        let deleted_records = self.services.scenario.deleted_records;
+        if deleted_records == DeletedRecords::Never || self.services.faults.have_healed() {
+            return None;
+        }
+        let is_malformed = |(&partition, position): (&Partition, &LogPosition)| {
+            let record = self.services.topic.read_record(partition, position.offset)?;
+            (record.payload == MALFORMED_PAYLOAD.as_bytes()).then_some((partition, record.leader_epoch))
+        };
+        let (partition, leader_epoch) = self.positions.iter().find_map(is_malformed)?;
+        if !self.services.core.happens(DELETIONS_PER_MILLE) {
+            return None;
+        }
+        let offset = self.positions.get(&partition)?.offset;
+        self.services.core.record(|| format!("topic: record {offset} of partition {partition} is deleted unread"));
+        let mut oracle = self.services.oracle.lock();
+        if deleted_records == DeletedRecords::Skipped {
+            oracle.observe_skipped_record(&self.services.core, self.process, partition, offset);
+            let position = LogPosition { offset: offset + 1, leader_epoch: Some(leader_epoch) };
+            self.positions.insert(partition, position);
+            return Some(PollOutcome::OffsetsSkipped(vec![partition]));
+        }
+        oracle.observe_lost_offset(partition);
+        self.positions.remove(&partition);
+        let end_offset = self.services.topic.end_offset(partition);
+        let first_kept_offset = offset + 1;
+        let lost =
+            LostOffset { topic: TOPIC.to_owned(), partition, lost_offset: offset, first_kept_offset, end_offset };
+        Some(PollOutcome::OffsetsLost(vec![lost]))
+    }
+
     /// Passes some records to `on_record`. Returns whether there was any.
     fn deliver_records(
         &mut self,
@@ -124,12 +162,15 @@ impl SimulatedSource {
     ) -> Result<bool, Halt> {
         let mut remaining = 1 + self.services.core.choose_at_random(|random| random.number_below(MAX_RECORDS_PER_POLL));
         let mut has_delivered = false;
+        // A record that may be deleted before it is read is the first of a poll.
+        let may_be_deleted = self.services.scenario.deleted_records != DeletedRecords::Never;
         let partitions: Vec<Partition> = self.positions.keys().copied().collect();
         let first = self.services.core.choose_at_random(|random| random.index_below(partitions.len()));
         for &partition in partitions[first..].iter().chain(&partitions[..first]) {
             while remaining > 0
                 && let Some(&LogPosition { offset, .. }) = self.positions.get(&partition)
                 && let Some(record) = self.services.topic.read_record(partition, offset)
+                && (!may_be_deleted || record.payload != MALFORMED_PAYLOAD.as_bytes() || !has_delivered)
             {
                 on_record(SourceRecord {
                     partition,
@@ -168,6 +209,9 @@ impl Source for SimulatedSource {
         let seen = self.wakeup.notification_count();
         if let Some(truncated) = self.take_truncated_partitions() {
             return Ok(PollOutcome::LogTruncated(truncated));
+        }
+        if let Some(outcome) = self.take_deleted_record() {
+            return Ok(outcome);
         }
         if self.deliver_records(on_record)? {
             return Ok(PollOutcome::Records);

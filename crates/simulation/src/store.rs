@@ -16,6 +16,13 @@ struct DelayedWrite {
     write: StoreWrite,
 }
 
+/// Whether the caller of a write still waits for its effect.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum WriteTiming {
+    InTime,
+    Late,
+}
+
 /// A request that changes the store.
 #[derive(Clone, Debug)]
 pub(crate) enum StoreWrite {

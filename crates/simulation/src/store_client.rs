@@ -8,7 +8,7 @@ use windrow_engine::{CheckpointStore, ListedObject, StoreFault};
 use crate::faults::StoreFaultKind;
 use crate::services::SimulatedServices;
 use crate::simulation_core::InstanceIndex;
-use crate::store::StoreWrite;
+use crate::store::{StoreWrite, WriteTiming};
 
 /// The place of the checkpoints.
 pub(crate) const CHECKPOINT_PLACE: &str = "simulated";
@@ -32,7 +32,7 @@ struct UnansweredWrite<'a> {
 impl UnansweredWrite<'_> {
     fn apply(&mut self) -> Result<(), StoreFault> {
         let services = &self.store.services;
-        self.write.take().map_or(Ok(()), |write| services.apply_store_write(&write))
+        self.write.take().map_or(Ok(()), |write| services.apply_store_write(&write, WriteTiming::InTime))
     }
 
     fn discard(&mut self) {
