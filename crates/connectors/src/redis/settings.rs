@@ -36,7 +36,8 @@ pub struct RedisWriterSettings {
     /// before the next rows arrive.
     pub idle_check_interval: Duration,
     /// After a stop request, a worker still waits for room in the queue. If Redis gives no answer during this time, the
-    /// worker stops waiting and drops its rows.
+    /// worker stops waiting and drops its rows. Until the first wait of [`Self::max_acknowledgement_wait`] has failed, a
+    /// wait for replicas or disks does not count as silence.
     pub no_answer_timeout_at_stop: Duration,
     /// The time that the first `WAIT` or `WAITAOF` for unacknowledged rows waits. After each failed wait, the writer
     /// also writes the rows that entered the queue meanwhile, and the next wait is twice as long.

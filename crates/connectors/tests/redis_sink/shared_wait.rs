@@ -7,11 +7,14 @@ use redis::Connection;
 use windrow_connectors::redis::{RedisSink, RedisWriter, RedisWriterSettings};
 use windrow_engine::{
     ClaimOutcome, FenceToken, FlushTicket, LostPartition, OpeningAbandonment, PartitionLossReason, RowFence, Sink,
+    StopSignal,
 };
 use windrow_spec::Pipeline;
 
 use crate::acknowledgement::{NEWER_SERVER_VARIABLE, await_link, pipeline_with, start_master, start_replica};
-use crate::feed::{RowFeed, claim, flush_and_wait, granted_rows, new_claim, only_count, settings, start_owning_writer};
+use crate::feed::{
+    RowFeed, claim, flush_and_wait, granted_rows, new_claim, only_count, settings, start_owning_writer, start_writer,
+};
 use crate::server::{RedisServer, eventually, read_hash, run_command};
 
 const OURS: FenceToken = FenceToken { partition: 0, epoch: 1 };
@@ -280,6 +283,68 @@ fn rows_before_a_transaction_of_unknown_outcome_are_acknowledged_in_order() {
     assert!(sink.take_lost_partitions().is_empty());
     assert_eq!(read_hash(&mut replica.connect(), "latest:u")["count"], "3");
     await_link(&replica);
+}
+
+/// The partition may belong to another worker by then.
+#[test]
+fn an_abandoned_claim_is_not_repeated_over_a_new_connection() {
+    const FENCE: &str = "windrow:fence:test:test:2";
+    let (master, pipeline) = (start_master(), pipeline_with(1, false));
+    let replica = start_replica(&master);
+    let (writer, mut sink, mut feed) = start_with_one_acknowledged_row(&master, &pipeline);
+    replica.signal("STOP");
+    let (claimer, abandonment) = (writer.create_fence_claimer(), OpeningAbandonment::default());
+    let claimed = {
+        let abandonment = abandonment.clone();
+        thread::spawn(move || claimer.claim_partition(&new_claim(2, 1, &[("latest", 1, 0)]), &abandonment))
+    };
+    let mut client = master.connect();
+    let mut read_fence = || -> Option<String> { redis::cmd("GET").arg(FENCE).query(&mut client).expect("GET") };
+    eventually("the claim in the master", &mut read_fence);
+    abandonment.abandon();
+    claimed.join().expect("no panic").expect_err("no replica has the claim");
+
+    run_command(&mut master.connect(), &format!("DEL {FENCE}"));
+    let connections = writer.status().reconnect_count;
+    run_command(&mut master.connect(), "CLIENT KILL TYPE normal SKIPME yes");
+    eventually("a new connection", || (writer.status().reconnect_count > connections).then_some(()));
+    replica.signal("CONT");
+    write_row(&mut sink, &mut feed, 2);
+    flush_and_wait(&mut sink);
+    let fence: Option<String> = redis::cmd("GET").arg(FENCE).query(&mut master.connect()).expect("GET");
+    assert_eq!(fence, None, "claimed again");
+}
+
+/// A worker that stops gives up its rows if Redis does not answer. A wait for replicas or disks is no silence.
+#[test]
+fn a_stop_waits_for_room_while_redis_waits_for_a_replica() {
+    let wait = Duration::from_secs(30);
+    let settings = RedisWriterSettings {
+        no_answer_timeout_at_stop: Duration::from_millis(200),
+        min_acknowledgement_wait: wait,
+        max_acknowledgement_wait: wait,
+        response_timeout: 4 * wait,
+        queue_bytes_max: 256 * 1024,
+        ..settings()
+    };
+    let (master, pipeline) = (start_master(), pipeline_with(1, false));
+    let replica = start_replica(&master);
+    let stop = StopSignal::default();
+    let writer = start_writer(&master.url(), &pipeline, settings, stop.clone()).expect("a writer");
+    claim(&writer, &new_claim(0, 1, &[("latest", 1, 0)]));
+    let (mut sink, mut feed) = (writer.create_worker_sink(), RowFeed::new(&pipeline));
+    replica.signal("STOP");
+    stop.request();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            // Ten times the limit without an answer.
+            thread::sleep(Duration::from_secs(2));
+            replica.signal("CONT");
+        });
+        let ticket = write_full_batches(&mut sink, &mut feed, 20);
+        assert!(!sink.has_dropped_rows(), "rows are dropped, although Redis has answered in time");
+        assert!(sink.wait_for_ticket(ticket, Duration::from_secs(60)).expect("no fault"), "the replica has the rows");
+    });
 }
 
 /// The rows of windows that the end of bounded input closes do not change the fence. The new master lacks them, and has

@@ -90,7 +90,6 @@ impl SourceScript for IdleScript {
             return Ok(PollOutcome::Idle);
         }
         let overtaken_at = *self.overtaken_at.get_or_insert_with(|| {
-            println!("checks of the fence in {COUNTED_TIME:?} by partition: {:?}", fence.checks_by_partition);
             fence.overtaken_partition = Some(0);
             now
         });
@@ -140,7 +139,6 @@ fn a_worker_notices_that_its_idle_partition_was_claimed() {
     });
     worker.run().expect("no halt");
     let noticed_after = noticed_after.lock().expect("the worker notices the claim");
-    println!("noticed after {noticed_after:?}");
     assert!(noticed_after <= NOTICE_LIMIT, "noticed after {noticed_after:?}");
     assert!(
         fence.lock().checks_by_partition.values().all(|&checks| checks <= 8),

@@ -76,6 +76,8 @@ struct WriteQueueState {
     halt: Option<Halt>,
     /// The monotonic time of the last answer of Redis.
     last_answer_at: Duration,
+    /// The monotonic time until which Redis may wait for replicas or disks before it answers.
+    answer_expected_at: Duration,
 }
 
 impl WriteQueueState {
@@ -109,6 +111,7 @@ impl WriteQueue {
             writer_ended: false,
             halt: None,
             last_answer_at: clock.monotonic_now(),
+            answer_expected_at: Duration::ZERO,
         };
         Self {
             state: Mutex::new(state),
@@ -145,8 +148,8 @@ impl WriteQueue {
     }
 
     /// Waits for room in the queue, and then queues the batch `encoded`. Fails if the writer has ended. After a stop
-    /// request, also fails if Redis gives no answer during `no_answer_timeout_at_stop`. Adds the waiting time to
-    /// `blocked_ns`, in nanoseconds.
+    /// request, also fails if Redis gives no answer during `no_answer_timeout_at_stop`, except while it waits for
+    /// replicas or disks ([`Self::expect_answer_within`]). Adds the waiting time to `blocked_ns`, in nanoseconds.
     pub(crate) fn push_batch_when_room(
         &self,
         encoded: QueuedBatch,
@@ -167,7 +170,8 @@ impl WriteQueue {
             if stop.is_requested() {
                 let now = self.clock.monotonic_now();
                 let since: Duration = *stopping_since.get_or_insert(now);
-                if now.saturating_sub(since.max(state.last_answer_at)) >= no_answer_timeout_at_stop {
+                let silent_since = since.max(state.last_answer_at).max(state.answer_expected_at);
+                if now.saturating_sub(silent_since) >= no_answer_timeout_at_stop {
                     return Err(BatchNotQueued);
                 }
             }
@@ -182,6 +186,11 @@ impl WriteQueue {
         drop(state);
         self.writer_wakeup.notify();
         Ok(())
+    }
+
+    /// Records that Redis may wait so long for replicas or disks before it answers.
+    pub(crate) fn expect_answer_within(&self, wait_time: Duration) {
+        self.state.lock().answer_expected_at = self.clock.monotonic_now() + wait_time;
     }
 
     /// Queues a claim for the writer thread. Then waits until the outcome is known, a stop is requested, the opening is

@@ -3,7 +3,7 @@
 //! Owns: executed batches and granted claims in the order of their execution, and how long to wait for them. Does not own:
 //! the wait itself, and the transactions.
 //! Invariant: a batch or a claim leaves the list only by a successful wait on a connection that wrote all of the list, or
-//! its fences again; or, for a claim, by a refusal. So nothing is acknowledged out of order.
+//! its fences again; or, for a claim, by a refusal, or when its worker no longer waits. So nothing is acknowledged out of order.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -211,6 +211,14 @@ impl UnacknowledgedTasks {
             }
             ExecutedTask::Claim(_) => None,
         })
+    }
+
+    /// Removes the claims whose workers no longer wait for the outcome. Another worker may own their partitions.
+    pub(crate) fn remove_abandoned_claims(&mut self) {
+        self.tasks.retain(|task| match task {
+            ExecutedTask::Claim(claim) => claim.pending.is_awaited(),
+            ExecutedTask::Batch(_) => true,
+        });
     }
 
     /// Returns the claims in the list that were granted last, oldest first.

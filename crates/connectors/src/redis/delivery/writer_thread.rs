@@ -183,6 +183,9 @@ impl WriterThread {
     /// tasks.
     fn wait_for_acknowledgement(&mut self) -> Result<(), WriterMustEnd> {
         let (acknowledgement, wait_time) = (self.acknowledgement, self.unacknowledged.next_wait());
+        if !self.unacknowledged.is_overdue() {
+            self.queue.expect_answer_within(wait_time);
+        }
         let mut wait = |client: &mut TransactionClient, _: &mut GrantedFences| {
             acknowledgement.wait_once(client.connection(), wait_time).map(AttemptOutcome::Done)
         };
@@ -304,7 +307,7 @@ impl WriterThread {
 
     /// If `client` is new, writes the fences of all unacknowledged tasks again: a wait on this connection proves nothing
     /// about the writes of an earlier one. Reports the partitions whose rows Redis has lost meanwhile, writes the rows again
-    /// that no fence counts, and claims again what was granted.
+    /// that no fence counts, and claims again what was granted and is still awaited.
     fn write_unacknowledged_fences_again(
         &mut self,
         client: &mut TransactionClient,
@@ -328,6 +331,7 @@ impl WriterThread {
             }
         }
         self.record_losses_of_written_rows(lost_partitions);
+        self.unacknowledged.remove_abandoned_claims();
         for ExecutedClaim { pending, result, sent_text } in self.unacknowledged.granted_claims_mut() {
             let key = self.granted_fences.fence_key(pending.claim.partition);
             match client.claim_fence(&pending.claim, &key, sent_text)? {
