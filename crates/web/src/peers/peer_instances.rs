@@ -40,6 +40,19 @@ impl Default for PeerInstances {
     }
 }
 
+/// A refresh that reads the reports. Dropping it ends the refresh, also after a panic, so that the next one can begin.
+struct RunningRefresh<'a> {
+    known_instances: &'a Mutex<KnownInstances>,
+    began_at: Instant,
+    completeness: RefreshCompleteness,
+}
+
+impl Drop for RunningRefresh<'_> {
+    fn drop(&mut self) {
+        self.known_instances.lock().end_refresh(self.began_at, self.completeness);
+    }
+}
+
 /// The newest reports of the live instances.
 pub(crate) struct LiveReports {
     pub(crate) reports: Vec<InstanceReport>,
@@ -141,7 +154,11 @@ impl PeerInstances {
     /// # Errors
     /// Fails if the objects in the store cannot be listed.
     fn refresh_reports(&self, store: &dyn CheckpointStore) -> Result<(), StoreFault> {
-        let began_at = Instant::now();
+        let mut refresh = RunningRefresh {
+            known_instances: &self.known_instances,
+            began_at: Instant::now(),
+            completeness: RefreshCompleteness::SomeUnread,
+        };
         let listed = store.list_objects(INSTANCES_FOLDER);
         let new_reports = match &listed {
             Ok(listed) => {
@@ -153,25 +170,31 @@ impl PeerInstances {
         };
         let unread_count = AtomicUsize::new(0);
         let next_report = AtomicUsize::new(0);
-        std::thread::scope(|scope| {
-            for _ in 0..new_reports.len().min(MAX_CONCURRENT_REPORT_READS) {
-                scope.spawn(|| {
-                    while let Some(name) = new_reports.get(next_report.fetch_add(1, Ordering::Relaxed)) {
-                        // An instance deletes its report after it has published a newer one, or at its end. So a listed
-                        // report may be missing here. The next refresh reads the newer report, if one exists.
-                        match store.read_object(name) {
-                            Ok(Some(object)) => self.lock_known_instances().record_report(name, &object),
-                            Ok(None) if self.lock_known_instances().has_report_of_same_instance(name) => {}
-                            Ok(None) | Err(_) => drop(unread_count.fetch_add(1, Ordering::Relaxed)),
-                        }
-                    }
-                });
+        let read_reports = || {
+            while let Some(name) = new_reports.get(next_report.fetch_add(1, Ordering::Relaxed)) {
+                // An instance deletes its report after it has published a newer one, or at its end. So a listed
+                // report may be missing here. The next refresh reads the newer report, if one exists.
+                match store.read_object(name) {
+                    Ok(Some(object)) => self.lock_known_instances().record_report(name, &object),
+                    Ok(None) if self.lock_known_instances().has_report_of_same_instance(name) => {}
+                    Ok(None) | Err(_) => drop(unread_count.fetch_add(1, Ordering::Relaxed)),
+                }
             }
+        };
+        std::thread::scope(|scope| {
+            // This thread reads too. So the reports are also read if the operating system refuses further threads.
+            for _ in 1..new_reports.len().min(MAX_CONCURRENT_REPORT_READS) {
+                if let Err(error) = std::thread::Builder::new().spawn_scoped(scope, read_reports) {
+                    warn!(%error, "cannot start a thread that reads the reports of other instances");
+                    break;
+                }
+            }
+            read_reports();
         });
-        let is_complete = listed.is_ok() && unread_count.into_inner() == 0;
-        let completeness =
-            if is_complete { RefreshCompleteness::AllReportsRead } else { RefreshCompleteness::SomeUnread };
-        self.lock_known_instances().end_refresh(began_at, completeness);
+        if listed.is_ok() && unread_count.into_inner() == 0 {
+            refresh.completeness = RefreshCompleteness::AllReportsRead;
+        }
+        drop(refresh);
         listed.map(drop)
     }
 

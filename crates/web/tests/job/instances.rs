@@ -1,7 +1,7 @@
 //! Several instances show one job.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use windrow_connectors::object_store::ObjectStoreOpener;
@@ -236,6 +236,50 @@ fn the_first_page_shows_all_instances() {
         requests.map(|request| request.join().expect("an answer"))
     });
     assert_eq!(counts, [13; 3]);
+}
+
+/// A store whose first call that reads an object breaks down.
+#[derive(Debug)]
+struct StoreThatBreaksOnce {
+    store: Arc<CountingStore>,
+    has_broken: AtomicBool,
+}
+
+impl CheckpointStore for StoreThatBreaksOnce {
+    fn create_object(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreFault> {
+        self.store.create_object(name, bytes)
+    }
+
+    fn read_object(&self, name: &str) -> Result<Option<Vec<u8>>, StoreFault> {
+        assert!(self.has_broken.swap(true, Ordering::Relaxed), "the test breaks this call");
+        self.store.read_object(name)
+    }
+
+    fn list_objects(&self, folder: &str) -> Result<Vec<ListedObject>, StoreFault> {
+        self.store.list_objects(folder)
+    }
+
+    fn delete_objects(&self, names: &[String]) -> Result<(), StoreFault> {
+        self.store.delete_objects(names)
+    }
+
+    fn place(&self) -> &str {
+        self.store.place()
+    }
+}
+
+/// A bug, or a thread that the operating system refuses, ends a refresh of the reports early. Later pages refresh again.
+#[test]
+fn a_refresh_that_breaks_down_is_not_the_last() {
+    let store = CountingStore::in_memory(Duration::ZERO);
+    let mut report = instance_report("00000000000000bb", &[]);
+    report.reported_at_ms = now_ms();
+    let object = serde_json::to_vec(&report).expect("JSON");
+    store.create_object("instances/00000000000000bb-0000000001", object).expect("room");
+    let site = TestServer::with_store(Arc::new(StoreThatBreaksOnce { store, has_broken: AtomicBool::new(false) }));
+    eventually("the other instance", || {
+        (site.json("/api/instances")["instances"].as_array()?.len() == 2).then_some(())
+    });
 }
 
 /// The store does not list the instances: the page cannot know whether another one reads the partition.
