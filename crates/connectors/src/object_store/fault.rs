@@ -79,6 +79,8 @@ pub(super) enum CallFailureCause {
     DirectoryRemoved,
     #[error("no answer within {timeout_seconds} s")]
     Timeout { timeout_seconds: u64 },
+    #[error("no answer: all {thread_count} threads of the process that read and write there hang in earlier calls")]
+    AllThreadsHang { thread_count: usize },
     #[error("the checkpoint store is closed")]
     StoreClosed,
     #[error("{description}")]
@@ -103,6 +105,7 @@ impl CallFailureCause {
             | Self::NoSpaceLeft { .. }
             | Self::DirectoryRemoved
             | Self::Timeout { .. }
+            | Self::AllThreadsHang { .. }
             | Self::StoreClosed
             | Self::Other { .. } => false,
         }

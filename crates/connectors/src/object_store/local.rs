@@ -53,7 +53,7 @@ impl CheckpointStore for LocalStore {
     fn create_object(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreFault> {
         let path = object_name::object_path_from_name(name)?;
         let call = self.describe_call(format!("write {name}"));
-        self.runtime.block_on_with_timeout(&call, async {
+        self.runtime.block_on_disk_with_timeout(&call, async {
             let (directory, own_call, file) = (Arc::clone(&self.directory), call.clone(), path.clone());
             let store =
                 run_on_blocking_thread(move || directory.create_folders_and_open_store(&own_call, &file)).await?;
@@ -78,7 +78,7 @@ impl CheckpointStore for LocalStore {
     fn read_object(&self, name: &str) -> Result<Option<Vec<u8>>, StoreFault> {
         let path = object_name::object_path_from_name(name)?;
         let call = self.describe_call(format!("read {name}"));
-        self.runtime.block_on_with_timeout(&call, async {
+        self.runtime.block_on_disk_with_timeout(&call, async {
             let (directory, own_call) = (Arc::clone(&self.directory), call.clone());
             let Some(store) =
                 run_on_blocking_thread(move || directory.open_store_if_directory_exists(&own_call)).await?
@@ -96,7 +96,7 @@ impl CheckpointStore for LocalStore {
     fn list_objects(&self, folder: &str) -> Result<Vec<ListedObject>, StoreFault> {
         let path = object_name::folder_path_from_name(folder)?;
         let call = self.describe_call(format!("list {folder}/"));
-        self.runtime.block_on_with_timeout(&call, async {
+        self.runtime.block_on_disk_with_timeout(&call, async {
             let (directory, own_call) = (Arc::clone(&self.directory), call.clone());
             let Some(store) =
                 run_on_blocking_thread(move || directory.open_store_if_directory_exists(&own_call)).await?
@@ -115,7 +115,7 @@ impl CheckpointStore for LocalStore {
             .map(|name| object_name::object_path_from_name(name))
             .collect::<Result<BTreeSet<_>, StoreFault>>()?;
         let call = self.describe_call(format!("delete {}", format_count_with_noun(names.len() as u64, "object")));
-        self.runtime.block_on_with_timeout(&call, async {
+        self.runtime.block_on_disk_with_timeout(&call, async {
             let (directory, own_call) = (Arc::clone(&self.directory), call.clone());
             let Some(store) =
                 run_on_blocking_thread(move || directory.open_store_if_directory_exists(&own_call)).await?

@@ -4,11 +4,11 @@ use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use windrow_engine::StoreFault;
 
-use crate::stores::{SharedStore, list_names, open_store};
+use crate::stores::{SharedStore, list_names, open_store, retry_until_done};
 
 fn open_directory(path: &Path) -> SharedStore {
     open_store(&format!("file:{}", path.display()))
@@ -108,6 +108,39 @@ fn a_full_disk_fails_until_there_is_space() {
     assert_eq!(fs::read_dir(disk.folder.path().join("checkpoints/p1")).expect("listed").count(), 1, "staged files too");
     store.delete_objects(&["p1/a".to_owned()]).expect("deleted");
     store.create_object("p1/b", vec![2; 600_000]).expect("there is space again");
+}
+
+/// A file server that does not answer (NFS): each call blocks its thread. Here, objects are pipes, which open only once a
+/// writer has opened them.
+#[test]
+fn calls_fail_soon_while_all_threads_hang() {
+    const THREADS: usize = 64;
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = open_directory(folder.path());
+    store.create_object("p1/a", b"a".to_vec()).expect("created");
+    let pipe = folder.path().join("p1/pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
+    let hanging: Vec<_> = (0..THREADS)
+        .map(|_| {
+            let store = SharedStore::clone(&store);
+            std::thread::spawn(move || store.read_object("p1/pipe").map(drop))
+        })
+        .collect();
+    let fault = (0..).find_map(|_| {
+        std::thread::sleep(Duration::from_millis(10));
+        store.read_object("p1/a").err()
+    });
+    let Some(StoreFault::Failed(error)) = &fault else { panic!("{fault:?}") };
+    assert!(error.to_string().contains("all 64 threads of the process that read and write there hang"), "{error}");
+    let began = Instant::now();
+    let second = store.list_objects("p1");
+    println!("a call fails after {:?}", began.elapsed());
+    assert!(matches!(second, Err(StoreFault::Failed(_))), "{second:?}");
+
+    let writer = File::options().write(true).open(&pipe).expect("it is read");
+    hanging.into_iter().for_each(|call| drop(call.join().expect("no panic")));
+    drop(writer);
+    assert_eq!(retry_until_done(|| store.read_object("p1/a")), Some(b"a".to_vec()));
 }
 
 /// What `object_store` leaves when it is killed between staging and linking.
