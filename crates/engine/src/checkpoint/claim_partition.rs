@@ -127,13 +127,13 @@ pub(super) fn claim_partition_at_fence(
             }
             ClaimOutcome::RowsMissing { stored_row_counts } => {
                 let known = opening.checkpoint_limits.held_offsets;
-                opening.checkpoint_limits = CheckpointLimits {
+                let limits = CheckpointLimits {
                     held_offsets: held_now
                         .map(|held| known.map_or(held, |known| held.ending_no_later_than(known)))
                         .or(known),
                     stored_rows: Some(StoredRows { row_counts: stored_row_counts }),
                 };
-                match restore_older_checkpoint(retry, job, opening)? {
+                match restore_older_checkpoint(retry, job, opening, limits)? {
                     OlderCheckpoint::Restored(older) => return Ok(FenceClaimOutcome::RestoredOlder(older)),
                     OlderCheckpoint::None(unchanged) => opening = *unchanged,
                 }
@@ -238,30 +238,38 @@ fn find_records_before_loss(
 /// The outcome of a search for a checkpoint that is older than the restored one.
 enum OlderCheckpoint {
     Restored(Box<RestoredPartition>),
-    /// The restored checkpoint is the best one.
+    /// The restored checkpoint is the best one, or the only readable one.
     None(Box<RestoredPartition>),
 }
 
-/// Restores the best checkpoint within the limits of `opening`, whose row store has lost rows. The worker computes the
-/// lost rows again from there. A job that begins from a restore source for the first time keeps its state: it is the
-/// operator's choice.
+/// Restores the best checkpoint within `limits` for `opening`, whose row store has lost rows. The worker computes the lost
+/// rows again from there. A job that begins from a restore source for the first time keeps its state: it is the operator's
+/// choice.
 fn restore_older_checkpoint(
     retry: &StoreRetry<'_>,
     job: &JobDefinition,
-    opening: RestoredPartition,
+    mut opening: RestoredPartition,
+    limits: CheckpointLimits,
 ) -> Result<OlderCheckpoint, Halt> {
     let restored_id = |shard: &RestoredShard| shard.manifest.as_ref().map(|manifest| manifest.checkpoint_id);
-    if opening.restored_shard.kept_manifests.len() < 2 {
+    let earlier_limits = std::mem::replace(&mut opening.checkpoint_limits, limits);
+    let Some(from) = restored_id(&opening.restored_shard) else {
+        return Ok(OlderCheckpoint::None(Box::new(opening)));
+    };
+    let newest_first: Vec<_> = opening.restored_shard.kept_manifests.iter().rev().cloned().collect();
+    let best = opening.checkpoint_limits.rank_manifests(&newest_first).first().map(|manifest| manifest.checkpoint_id);
+    if best.is_none_or(|best| best >= from) {
         return Ok(OlderCheckpoint::None(Box::new(opening)));
     }
     let started = retry.clock.monotonic_now();
+    // The process needs only one of the two shards in memory.
+    opening.restored_shard.shard = job.new_shard();
     let older = restore_initial_shard(retry, job, opening.partition, &opening.checkpoint_limits, None)?;
-    let (Some(from), Some(to)) = (restored_id(&opening.restored_shard), restored_id(&older)) else {
+    let Some(to) = restored_id(&older).filter(|to| *to < from) else {
+        // The older checkpoints cannot be read.
+        opening.restored_shard = restore_initial_shard(retry, job, opening.partition, &earlier_limits, None)?;
         return Ok(OlderCheckpoint::None(Box::new(opening)));
     };
-    if to >= from {
-        return Ok(OlderCheckpoint::None(Box::new(opening)));
-    }
     warn!(
         partition = opening.partition,
         from_checkpoint = %from,

@@ -1,11 +1,12 @@
 //! The checkpoint store as the thread that opens a partition reaches it.
 //!
-//! Owns: the end of calls for an opening that the worker has abandoned, and the time of the store's last answer. Does not
-//! own: the calls themselves (the wrapped store).
+//! Owns: the end of calls for an opening that the worker has abandoned, the time of the store's last answer, and whether
+//! the opening waits for an answer. Does not own: the calls themselves (the wrapped store).
 //! Invariant: after an opening is abandoned, its thread begins no further call. So a call that hangs for a long time is
 //! not followed by a claim of a partition that another worker owns by then.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -30,6 +31,20 @@ impl LastStoreAnswer {
     }
 }
 
+/// Whether an opening waits for an answer of the store, also between two attempts of a call. Clones share this.
+#[derive(Clone, Debug, Default)]
+pub(super) struct PendingStoreCall(Arc<AtomicBool>);
+
+impl PendingStoreCall {
+    pub(super) fn is_pending(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
+    fn set_pending(&self, is_pending: bool) {
+        self.0.store(is_pending, Ordering::Release);
+    }
+}
+
 /// The additional time in which a call that reads state counts as answered.
 const TRANSFER_ALLOWANCE: Duration = Duration::from_secs(20);
 
@@ -41,6 +56,7 @@ pub(super) struct OpeningStore {
     pub(super) abandonment: OpeningAbandonment,
     pub(super) last_answer_to_thread: LastStoreAnswer,
     pub(super) last_answer_to_worker: LastStoreAnswer,
+    pub(super) pending_call: PendingStoreCall,
 }
 
 impl OpeningStore {
@@ -51,8 +67,10 @@ impl OpeningStore {
         if self.abandonment.is_abandoned() {
             return Err(StoreFault::Failed(share_error("the worker no longer opens the partition")));
         }
+        self.pending_call.set_pending(true);
         let answer = call(&*self.store);
         if !matches!(answer, Err(StoreFault::Failed(_))) {
+            self.pending_call.set_pending(false);
             self.record_answer_at(self.clock.monotonic_now());
         }
         answer

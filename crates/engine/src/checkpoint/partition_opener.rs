@@ -15,7 +15,7 @@ use tracing::warn;
 
 use super::config::{CheckpointConfig, RestoreSource};
 use super::opening_messages::{OpeningAnswer, OpeningCommand};
-use super::opening_store::{LastStoreAnswer, OpeningStore};
+use super::opening_store::{LastStoreAnswer, OpeningStore, PendingStoreCall};
 use super::opening_thread::OpeningThread;
 use super::store::CheckpointStore;
 use super::store_probe::{StoreProbe, StoreProbeThread};
@@ -98,11 +98,11 @@ impl PartitionOpener {
         let (commands, received_commands) = message_channel(Arc::clone(&self.clock));
         let (sent_answers, answers) = message_channel(Arc::clone(&self.clock));
         let abandonment = OpeningAbandonment::default();
-        let thread_answer = LastStoreAnswer::default();
+        let (thread_answer, pending_call) = (LastStoreAnswer::default(), PendingStoreCall::default());
         thread_answer.record(self.clock.monotonic_now());
         let thread = OpeningThread {
             partition,
-            config: self.config_until_abandoned(&abandonment, &thread_answer),
+            config: self.config_until_abandoned(&abandonment, &thread_answer, &pending_call),
             job: self.job.clone(),
             clock: Arc::clone(&self.clock),
             stop_signal: self.stop_signal.clone(),
@@ -117,7 +117,8 @@ impl PartitionOpener {
             let _running = running;
             thread.open_partition(&received_commands);
         });
-        self.try_spawn_thread(THREAD_NAME, body).then_some(PartitionOpening { commands, answers, abandonment })
+        let opening = PartitionOpening { commands, answers, abandonment, pending_call };
+        self.try_spawn_thread(THREAD_NAME, body).then_some(opening)
     }
 
     /// Returns when the store last answered an opening; `None` before its first answer.
@@ -132,7 +133,7 @@ impl PartitionOpener {
         let abandonment = OpeningAbandonment::default();
         let thread = StoreProbeThread {
             partition,
-            config: self.config_until_abandoned(&abandonment, &LastStoreAnswer::default()),
+            config: self.config_until_abandoned(&abandonment, &Default::default(), &Default::default()),
             cleanup_store: Arc::clone(&self.config.checkpoint_store),
             clock: Arc::clone(&self.clock),
             stop_signal: self.stop_signal.clone(),
@@ -165,6 +166,7 @@ impl PartitionOpener {
         &self,
         abandonment: &OpeningAbandonment,
         thread_answer: &LastStoreAnswer,
+        pending_call: &PendingStoreCall,
     ) -> CheckpointConfig {
         let wrap = |store: &Arc<dyn CheckpointStore>| -> Arc<dyn CheckpointStore> {
             Arc::new(OpeningStore {
@@ -173,6 +175,7 @@ impl PartitionOpener {
                 abandonment: abandonment.clone(),
                 last_answer_to_thread: thread_answer.clone(),
                 last_answer_to_worker: self.last_store_answer.clone(),
+                pending_call: pending_call.clone(),
             })
         };
         let restore_source = self.config.restore_source.as_ref();
@@ -201,6 +204,7 @@ pub(crate) struct PartitionOpening {
     commands: MessageSender<OpeningCommand>,
     answers: MessageReceiver<OpeningAnswer>,
     abandonment: OpeningAbandonment,
+    pending_call: PendingStoreCall,
 }
 
 impl PartitionOpening {
@@ -220,13 +224,18 @@ impl PartitionOpening {
         self.answers.try_receive().map_err(halt_for_closed_channel)
     }
 
+    /// Returns whether the thread waits for an answer of the checkpoint store.
+    pub(crate) fn waits_for_store(&self) -> bool {
+        self.pending_call.is_pending()
+    }
+
     /// Creates an opening that no thread works on.
     #[cfg(test)]
     pub(crate) fn without_thread() -> Self {
         let clock = crate::SystemClock::start_shared();
         let (commands, _) = message_channel(Arc::clone(&clock));
         let (_, answers) = message_channel(clock);
-        Self { commands, answers, abandonment: OpeningAbandonment::default() }
+        Self { commands, answers, abandonment: Default::default(), pending_call: Default::default() }
     }
 }
 

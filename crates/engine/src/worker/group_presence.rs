@@ -76,17 +76,20 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
     }
 
     /// Returns a partition that the store keeps from being opened; `None` if a partition is open, is being released or
-    /// waits for the row store.
+    /// waits for the row store. The claim at the fence also calls the checkpoint store.
     fn find_partition_that_waits_for_store(&self) -> Option<Partition> {
+        let waits = |tracked: &TrackedPartition| match tracked.phase() {
+            PartitionPhase::Assigned { .. } | PartitionPhase::Opening { .. } => true,
+            PartitionPhase::Claiming { opening, .. } => opening.waits_for_store(),
+            _ => false,
+        };
         let makes_progress = |tracked: &TrackedPartition| {
-            tracked.owned_partition().is_some() || matches!(tracked.phase(), PartitionPhase::Claiming { .. })
+            let is_claiming = matches!(tracked.phase(), PartitionPhase::Claiming { .. });
+            tracked.owned_partition().is_some() || (is_claiming && !waits(tracked))
         };
         if self.active_release.is_some() || self.partitions.values().any(makes_progress) {
             return None;
         }
-        let waits = |tracked: &TrackedPartition| {
-            matches!(tracked.phase(), PartitionPhase::Assigned { .. } | PartitionPhase::Opening { .. })
-        };
         self.partitions.iter().find_map(|(&partition, tracked)| waits(tracked).then_some(partition))
     }
 }

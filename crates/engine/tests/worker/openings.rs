@@ -470,6 +470,27 @@ fn a_worker_stays_outside_of_the_group_until_its_store_answers_each_kind_of_call
     }
 }
 
+/// The claim at the fence also calls the store: without a checkpoint, it reads the note about a fence that has refused the
+/// partition. A worker that waits for this answer does not wait for the row store.
+#[test]
+fn a_worker_leaves_its_group_if_the_store_hangs_during_the_claim_at_the_fence() {
+    let store = store_with_hanging_partitions(&[]);
+    store.handler.hanging_calls.lock().insert(StoreCall::Read);
+    run_script(
+        &store,
+        vec![
+            ScriptStep::Return(PollOutcome::Assigned(vec![0])),
+            ScriptStep::AwaitHangingCalls(1),
+            ScriptStep::Advance(Duration::from_secs(11)),
+            ScriptStep::Await(SourceCall::LeftGroup),
+            ScriptStep::Return(PollOutcome::Revoked(vec![0])),
+            ScriptStep::Heal,
+            ScriptStep::Advance(Duration::from_secs(60)),
+            ScriptStep::Await(SourceCall::RejoinedGroup),
+        ],
+    );
+}
+
 /// A store that refuses the probe has answered. The opening that follows reports the fault.
 #[test]
 fn a_store_that_refuses_the_probe_answers_it() {
