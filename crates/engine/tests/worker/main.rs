@@ -4,6 +4,8 @@ mod idle_partitions;
 mod openings;
 mod overdue_checkpoints;
 mod parking;
+mod parking_lost_offsets;
+mod parking_store_faults;
 mod published_metrics;
 mod row_numbering;
 mod stop;

@@ -1,6 +1,7 @@
 //! What the tests of workers share.
 
 pub(crate) mod memory_store;
+pub(crate) mod parking_job;
 pub(crate) mod scripted_worker;
 pub(crate) mod test_job;
 
