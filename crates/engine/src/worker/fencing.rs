@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::partition_phase::{OpenReason, PartitionPhase, TrackedPartition};
-use super::state::Worker;
+use super::state::{FenceCheckSchedule, Worker};
 use crate::checkpoint::CheckpointCommand;
 use crate::halt::ContestedPartition;
 use crate::{
@@ -31,14 +31,6 @@ const FENCE_CHECK_INTERVAL: Duration = Duration::from_secs(10);
 /// The maximum number of times that the worker claims the same partition back from another worker. If another worker
 /// then claims the partition once more, the job halts.
 const MAX_RECLAIMS_PER_PARTITION: u32 = 5;
-
-/// When the worker next asks the row store whether it still accepts the rows of the worker's partitions.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct FenceCheckSchedule {
-    due_at: Duration,
-    /// The flush with the last question.
-    flush_ticket: FlushTicket,
-}
 
 impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output, Rejects> {
     /// Asks the row store at times whether it still accepts the rows of each open partition. Does not ask again before it

@@ -7,13 +7,12 @@ use std::time::Duration;
 use bumpalo::Bump;
 
 use super::event_recorder::WorkerEventRecorder;
-use super::fencing::FenceCheckSchedule;
 use super::membership_state::GroupPresence;
 use super::owned_partition::ClockReading;
 use super::partition_change_queue::{ActiveRelease, PendingPartitionChange};
 use super::partition_phase::TrackedPartition;
 use crate::checkpoint::{CheckpointConfig, CheckpointThreadHandle, PartitionOpener, WorkerStoreFindings};
-use crate::{Clock, Counter, JobDefinition, Partition, StopSignal, WorkerMetrics};
+use crate::{Clock, Counter, FlushTicket, JobDefinition, Partition, StopSignal, WorkerMetrics};
 
 /// The components that a worker is built from.
 #[derive(Debug)]
@@ -68,6 +67,14 @@ pub struct Worker<Input, Output, Rejects> {
     pub(super) statuses_published_at: Option<Duration>,
     /// Whether records need keys although they needed none when the worker began, because partitions were added.
     pub(super) keys_became_required: bool,
+}
+
+/// When the worker next asks the row store whether it still accepts the rows of the worker's partitions.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct FenceCheckSchedule {
+    pub(super) due_at: Duration,
+    /// The flush with the last question.
+    pub(super) flush_ticket: FlushTicket,
 }
 
 /// The outcome of a worker that did not halt.
