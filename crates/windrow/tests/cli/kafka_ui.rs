@@ -33,6 +33,11 @@ fn flags_that_cannot_be_used_are_2() {
         (vec!["--brokers", ""], "a value is required for '--brokers"),
         (vec!["--trusted-proxy", "proxy.example"], "invalid IP address syntax"),
         (vec!["--public-host", "https://windrow.example"], "without scheme, port and path"),
+        (
+            vec!["--public-host", "*.windrow.example"],
+            "a wildcard names no host; give the option once for each host name",
+        ),
+        (vec!["--public-host", "a.example,b.example"], "one host name at a time; give the option once for each"),
         (vec!["--broker", "x"], "unexpected argument '--broker'"),
     ] {
         let refused = run(["kafka-ui"].iter().chain(&args)).expect(2).expect_stderr(&[stderr]);
