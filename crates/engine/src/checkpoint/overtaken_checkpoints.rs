@@ -41,6 +41,8 @@ mod tests {
         assert_eq!(overtaken(&[&complete[..], &[id(1, 9)]].concat()), BTreeSet::from([id(1, 9)]));
         assert_eq!(overtaken(&[&complete[..], &[id(1, 14)]].concat()), BTreeSet::from([id(1, 14)]));
         assert_eq!(overtaken(&[&complete[..], &[id(3, 12)]].concat()), BTreeSet::new());
+        let twice = [id(1, 14), id(2, 15), id(3, 13)];
+        assert_eq!(overtaken(&twice), BTreeSet::from([id(1, 14), id(2, 15)]), "no larger epoch hides another one");
         assert_eq!(overtaken(&[]), BTreeSet::new());
     }
 }

@@ -83,9 +83,8 @@ impl PeerInstances {
         }
         let (is_refreshing, store_wait) = {
             let known = self.lock_known_instances();
-            let first_wait = MAX_FIRST_STORE_WAIT.saturating_sub(known.time_since_page_opened());
-            let is_first = known.has_unread_instances();
-            (known.is_refreshing(), if is_first { first_wait.max(MAX_PAGE_STORE_WAIT) } else { MAX_PAGE_STORE_WAIT })
+            let store_wait = compute_store_wait(known.has_unread_instances(), known.time_since_page_opened());
+            (known.is_refreshing(), store_wait)
         };
         if is_refreshing {
             let _ = timeout(store_wait, refresh_ends.changed()).await;
@@ -200,5 +199,95 @@ impl PeerInstances {
 
     pub(super) fn lock_known_instances(&self) -> MutexGuard<'_, KnownInstances> {
         self.known_instances.lock()
+    }
+}
+
+/// Returns how long a request of a page that was opened `since_opened` ago waits for the store.
+fn compute_store_wait(has_unread_instances: bool, since_opened: Duration) -> Duration {
+    let first_wait = if has_unread_instances { MAX_FIRST_STORE_WAIT } else { Duration::ZERO };
+    first_wait.saturating_sub(since_opened).max(MAX_PAGE_STORE_WAIT)
+}
+
+#[cfg(test)]
+mod tests {
+    use windrow_engine::ListedObject;
+    use windrow_engine::halt::share_error;
+
+    use super::super::object_names::report_object_name;
+    use super::*;
+
+    /// A store with the reports of the instance `a`, the newest of which may have been deleted since the store listed it.
+    #[derive(Debug)]
+    struct ReportStore {
+        listed: Result<Vec<String>, StoreFault>,
+        existing: Vec<String>,
+    }
+
+    impl CheckpointStore for ReportStore {
+        fn create_object(&self, _: &str, _: Vec<u8>) -> Result<(), StoreFault> {
+            Ok(())
+        }
+
+        fn read_object(&self, name: &str) -> Result<Option<Vec<u8>>, StoreFault> {
+            let report = InstanceReport { instance_id: "a".to_owned(), ..InstanceReport::default() };
+            let is_there = self.existing.iter().any(|existing| existing == name);
+            Ok(is_there.then(|| serde_json::to_vec(&report).expect("JSON")))
+        }
+
+        fn list_objects(&self, _: &str) -> Result<Vec<ListedObject>, StoreFault> {
+            let object = |name: &String| ListedObject { object_name: name.clone(), object_byte_count: 1 };
+            self.listed.as_ref().map(|names| names.iter().map(object).collect()).map_err(StoreFault::clone)
+        }
+
+        fn delete_objects(&self, _: &[String]) -> Result<(), StoreFault> {
+            Ok(())
+        }
+
+        fn place(&self) -> &'static str {
+            "reports:"
+        }
+    }
+
+    fn report_names(numbers: &[u64]) -> Vec<String> {
+        numbers.iter().map(|&number| report_object_name("a", number)).collect()
+    }
+
+    /// An instance replaces its report between the list and the read. The page knows an older report of it.
+    #[test]
+    fn a_report_that_is_replaced_while_a_page_reads_it_counts_as_read() {
+        for (known, is_unread) in [(&[1][..], false), (&[], true)] {
+            let peers = PeerInstances::default();
+            let before = ReportStore { listed: Ok(report_names(known)), existing: report_names(known) };
+            peers.refresh_reports(&before).expect("listed");
+            peers.lock_known_instances().record_page_request("own");
+            assert!(peers.lock_known_instances().has_unread_instances(), "the page has read nothing yet");
+            let replaced = ReportStore { listed: Ok(report_names(&[2])), existing: report_names(&[3]) };
+            peers.refresh_reports(&replaced).expect("listed");
+            assert_eq!(peers.lock_known_instances().has_unread_instances(), is_unread, "known: {known:?}");
+        }
+    }
+
+    #[test]
+    fn a_page_has_read_all_instances_once_a_refresh_has_read_all_reports() {
+        let peers = PeerInstances::default();
+        let has_unread = || peers.lock_known_instances().has_unread_instances();
+        peers.lock_known_instances().record_page_request("own");
+        let listed = Err(StoreFault::Failed(share_error("no answer")));
+        peers.refresh_reports(&ReportStore { listed, existing: Vec::new() }).expect_err("no list");
+        assert!(has_unread(), "the store has listed nothing");
+        let reports = ReportStore { listed: Ok(report_names(&[1])), existing: report_names(&[1]) };
+        peers.refresh_reports(&reports).expect("listed");
+        assert!(!has_unread());
+        peers.lock_known_instances().record_page_request("own");
+        assert!(!has_unread(), "the page is still open");
+    }
+
+    #[test]
+    fn a_page_waits_longer_for_the_store_until_it_has_read_all_instances() {
+        let wait_ms = |has_unread, since_opened_ms| {
+            compute_store_wait(has_unread, Duration::from_millis(since_opened_ms)).as_millis()
+        };
+        assert_eq!([wait_ms(true, 0), wait_ms(true, 3_000), wait_ms(true, 60_000)], [8_000, 5_000, 300]);
+        assert_eq!([wait_ms(false, 0), wait_ms(false, 60_000)], [300, 300]);
     }
 }

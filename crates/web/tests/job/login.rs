@@ -237,6 +237,8 @@ fn only_the_named_public_hosts_are_answered() {
             assert!(ready.status == 503 && !ready.body.contains("secret"), "{host}: {}", ready.body);
             assert_eq!(site.request("GET", "/healthz", &[host], "").status, 200, "{host}");
         }
+        // Only probes of other machines name no host, and these do not reach this server.
+        assert_eq!(site.send("GET /readyz HTTP/1.0\r\n\r\n").status, 403);
     }
     // Without a token, a public name would be open to everyone who reaches the proxy.
     let without_token = TestServer::behind_proxies_without_token(TlsProxies { public_hosts, ..TlsProxies::default() });

@@ -232,6 +232,20 @@ fn a_manifest_created_after_the_next_owner_has_begun_does_not_count() {
     let late = manifest.with_file_name(format!("{:010}-{:010}", first.epoch, newest.checkpoint_number));
     fs::write(&late, "its state objects are deleted").expect("written");
     assert_eq!(list_ids(), ids);
+
+    // No owner looks at it, also if it could use no other checkpoint.
+    let folder = tempfile::tempdir().expect("a folder");
+    copy_folder(made.0.path(), folder.path());
+    let is_late = |manifest: &PathBuf| manifest.file_name() == late.file_name();
+    for manifest in partition_files(folder.path(), "checkpoint").into_iter().filter(|manifest| !is_late(manifest)) {
+        fs::write(manifest, b"nonsense").expect("written");
+    }
+    let setup = JobSetup { rows: made.1.rows.copy(), ..JobSetup::in_folder(folder.path()) }.with_fence_of_rows();
+    let halt = setup.run(ScriptedSource::new(&small_events(), Vec::new())).expect_halt();
+    let Halt::DamagedState(DamagedState::NoReadableCheckpoint { damaged, .. }) = halt else { panic!("{halt}") };
+    let tried: Vec<_> = damaged.iter().rev().map(|checkpoint| checkpoint.checkpoint_id).collect();
+    assert_eq!(tried, ids);
+
     made.1.clone().with_fence_of_rows().run(ScriptedSource::new(&small_events(), Vec::new())).expect_end();
     assert_eq!(sorted_rows(&made.1.rows.lines()), expected_rows());
     assert!(!late.exists(), "{:?}", list_ids());
