@@ -12,6 +12,7 @@ use windrow_test_support::{HANG_TIMEOUT, wait_until};
 
 use crate::support::kafka::{TestKafka, kafka_or_skip};
 use crate::support::rows::await_same_rows;
+use crate::support::s3::{TestS3, s3_or_skip};
 use crate::support::traffic::{EventFeeder, SeededRandom, read_or_create_seed};
 use crate::support::windrow::{TestJob, telling_pipeline};
 use crate::topic::read_log;
@@ -30,8 +31,6 @@ const PARTITIONS: i32 = 8;
 const EVENTS_PER_S: usize = 400;
 /// The events of longer runs are fewer per second, so that they fit into the window of the tally.
 const MAX_EVENTS: usize = 480_000;
-/// The bucket of `dev/s3.sh`.
-const BUCKET: &str = "windrow";
 /// How many checkpoints of a partition are kept: far more than complete while a replica lags.
 const KEPT_CHECKPOINTS: usize = 60;
 
@@ -67,7 +66,7 @@ impl ChaosPlaces {
             topic: kafka.create_unique_topic(PARTITIONS, &[]),
             dead_letter_topic: kafka.create_unique_topic(1, &[]),
             store_address,
-            checkpoint_store: format!("s3://{BUCKET}/{}", TestKafka::generate_unique_name("chaos")),
+            checkpoint_store: TestS3::generate_unique_place(),
         }
     }
 }
@@ -145,23 +144,16 @@ fn check_logs(cluster: &ChaosCluster<'_>) {
 }
 
 /// Returns the port of a server at `http://host:port`.
-fn parse_port(address: &str) -> u16 {
-    address.rsplit_once(':').and_then(|(_, port)| port.trim_end_matches('/').parse().ok()).expect("http://host:port")
-}
-
 /// `WINDROW_CHAOS_MINUTES` makes it longer and `WINDROW_SEED` repeats the plan; see `bench/chaos.sh`.
 #[test]
 fn rows_are_those_of_a_run_without_faults() {
     let kafka = kafka_or_skip!();
-    let Ok(store_address) = std::env::var("WINDROW_TEST_S3") else {
-        println!("skipped: a checkpoint store that hangs needs S3 (WINDROW_TEST_S3=http://host:port)");
-        return;
-    };
+    let s3 = s3_or_skip!();
     let seed = read_or_create_seed();
     let mut random = SeededRandom::new(seed);
     let plan = FaultPlan::draw(read_plan_length(), &mut random);
     let count = MAX_EVENTS.min(EVENTS_PER_S * usize::try_from(plan.duration().as_secs()).expect("small"));
-    let places = ChaosPlaces::create(&kafka, store_address);
+    let places = ChaosPlaces::create(&kafka, s3.url);
     let topic = &places.topic;
     let records = records::generate_records(&kafka, PARTITIONS, count, seed, &mut random);
     let closing_events = records::generate_closing_events(&kafka, PARTITIONS);
@@ -171,7 +163,7 @@ fn rows_are_those_of_a_run_without_faults() {
     let folder = tempfile::tempdir().expect("a folder");
     println!("{count} records in {PARTITIONS} partitions over {:.0} s", plan.duration().as_secs_f64());
 
-    let mut cluster = ChaosCluster::start(&job, parse_port(&places.store_address), folder.path());
+    let mut cluster = ChaosCluster::start(&job, s3.port, folder.path());
     wait_until("all instances read", || cluster.reading_instance_count() == INSTANCES);
     let feeder = EventFeeder::start(&kafka, topic, records, plan.duration());
     // Rows that Redis loses before the first checkpoint could not be written again.

@@ -10,6 +10,7 @@ use crate::support::expected::{closing_events, partition_payloads, replay_expect
 use crate::support::kafka::{TestKafka, kafka_or_skip};
 use crate::support::redis::{Redis, RowsByKey};
 use crate::support::rows::{await_same_rows, last_row_per_key, rows_match};
+use crate::support::s3::s3_or_skip;
 use crate::support::traffic::{generate_events, read_or_create_seed};
 use crate::support::windrow::{TestJob, run_replay, set_s3_environment, shipped_pipeline, telling_pipeline};
 use crate::topic::{count_opened_partitions, read_log, user_events};
@@ -147,11 +148,8 @@ fn a_store_that_can_open_no_partition_halts_the_job() {
         std::fs::remove_dir_all(entry.expect("an entry").path()).expect("removed");
     }
     assert_halts(run, 16, "holds no checkpoint of this partition");
-    let Ok(s3) = std::env::var("WINDROW_TEST_S3") else {
-        println!("skipped: a missing bucket needs an S3 (WINDROW_TEST_S3=http://host:port)");
-        return;
-    };
-    set_s3_environment(run, &s3);
+    let s3 = s3_or_skip!();
+    set_s3_environment(run, &s3.url);
     run.set_override(&format!("checkpoint.store=s3://{}/state", TestKafka::generate_unique_name("missing")));
     assert_halts(run, 17, "the checkpoint store");
 }

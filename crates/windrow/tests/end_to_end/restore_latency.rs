@@ -3,15 +3,16 @@
 use std::time::{Duration, Instant};
 use windrow_test_support::wait_until;
 
-use crate::support::kafka::{TestKafka, kafka_or_skip};
+use crate::support::gate::TcpGate;
+use crate::support::kafka::kafka_or_skip;
 use crate::support::redis::Redis;
-use crate::support::tcp_proxy::TcpProxy;
+use crate::support::s3::{TestS3, s3_or_skip};
 use crate::support::traffic::{generate_events, read_or_create_seed};
 use crate::support::windrow::{TestJob, set_s3_environment, telling_pipeline};
 use crate::topic::{count_opened_partitions, read_log};
 
 const PARTITIONS: i32 = 32;
-/// What the proxy adds to each request in the measurement.
+/// What the gate adds to each request in the measurement.
 const USUAL_LATENCY: Duration = Duration::from_millis(20);
 /// A latency beside which the work of a busy machine is short.
 const LONG_LATENCY: Duration = Duration::from_millis(200);
@@ -38,17 +39,17 @@ impl RestoreCost {
     }
 }
 
-/// Starts a job that restores all partitions from S3 through `proxy`, and stops it when each has a checkpoint.
-fn measure_restore(run: &TestJob, proxy: &TcpProxy) -> RestoreCost {
+/// Starts a job that restores all partitions from S3 through `gate`, and stops it when each has a checkpoint.
+fn measure_restore(run: &TestJob, gate: &TcpGate) -> RestoreCost {
     let folder = tempfile::tempdir().expect("a folder");
     let log = folder.path().join("log");
     let mut running = run.start(&["--workers", "1", "--verbose"], &log);
     wait_until("the group assigns partitions", || read_log(&log).contains("the consumer group assigned partitions"));
-    let (assigned_at, requests_before) = (Instant::now(), proxy.request_count());
+    let (assigned_at, requests_before) = (Instant::now(), gate.request_count());
     wait_until("all partitions are open", || count_opened_partitions(&log) == 32);
     let duration = assigned_at.elapsed();
-    let requests_at_once = proxy.most_waiting_requests();
-    let requests_per_partition = (proxy.request_count() - requests_before) as f64 / f64::from(PARTITIONS);
+    let requests_at_once = gate.most_waiting_requests();
+    let requests_per_partition = (gate.request_count() - requests_before) as f64 / f64::from(PARTITIONS);
     let has_checkpoint = |partition: i32| {
         let place = format!("partition={partition} ");
         let log = read_log(&log);
@@ -65,20 +66,16 @@ fn measure_restore(run: &TestJob, proxy: &TcpProxy) -> RestoreCost {
 #[test]
 fn partitions_of_a_worker_are_restored_side_by_side() {
     let kafka = kafka_or_skip!();
-    let Ok(s3) = std::env::var("WINDROW_TEST_S3") else {
-        println!("skipped: checkpoints in S3 need one (WINDROW_TEST_S3=http://host:port)");
-        return;
-    };
+    let s3 = s3_or_skip!();
     let (redis, topic) = (Redis::start(), kafka.create_unique_topic(PARTITIONS, &[]));
     let mut run = TestJob::with_pipeline(telling_pipeline(), &kafka.brokers, &redis.url(), &topic);
-    run.set_override(&format!("checkpoint.store=s3://windrow/{}", TestKafka::generate_unique_name("state")));
+    run.set_override(&format!("checkpoint.store={}", TestS3::generate_unique_place()));
     kafka.produce(&topic, &generate_events(5_000, read_or_create_seed()));
-    let server = s3.trim_start_matches("http://");
     let with_latency = |latency| {
-        let proxy = TcpProxy::start(server, latency);
+        let gate = TcpGate::start_with_delay(s3.port, latency);
         let mut delayed = run.with_own_environment();
-        set_s3_environment(&mut delayed, &proxy.url());
-        measure_restore(&delayed, &proxy)
+        set_s3_environment(&mut delayed, &gate.http_url());
+        measure_restore(&delayed, &gate)
     };
     with_latency(USUAL_LATENCY).print("without checkpoints, 20 ms per call");
     with_latency(USUAL_LATENCY).print("restored, 20 ms per call");

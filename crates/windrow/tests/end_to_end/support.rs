@@ -7,7 +7,7 @@ pub(crate) mod kafka_pair;
 pub(crate) mod member;
 pub(crate) mod redis;
 pub(crate) mod rows;
-pub(crate) mod tcp_proxy;
+pub(crate) mod s3;
 pub(crate) mod traffic;
 pub(crate) mod watcher;
 pub(crate) mod windrow;
