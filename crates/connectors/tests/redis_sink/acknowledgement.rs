@@ -47,6 +47,25 @@ pub(crate) fn start_master() -> RedisServer {
     RedisServer::start(&["--repl-diskless-sync-delay", "0", "--repl-timeout", "3600"])
 }
 
+/// A master with a replica that must acknowledge rows, and a writer with its sink.
+struct ReplicatedWriter {
+    master: RedisServer,
+    replica: RedisServer,
+    writer: RedisWriter,
+    sink: RedisSink,
+    feed: RowFeed,
+}
+
+impl ReplicatedWriter {
+    fn start() -> Self {
+        let (master, pipeline) = (start_master(), pipeline_with(1, false));
+        let replica = start_replica(&master);
+        let writer = start_owning_writer(&master.url(), &pipeline, settings());
+        let (sink, feed) = (writer.create_worker_sink(), RowFeed::new(&pipeline));
+        Self { master, replica, writer, sink, feed }
+    }
+}
+
 fn write_one_row(sink: &mut RedisSink, feed: &mut RowFeed, count: i64) -> FlushTicket {
     feed.write_round(sink, [("u", only_count(count))]);
     sink.start_flush().expect("the sink works")
@@ -63,10 +82,7 @@ fn assert_unacknowledged(sink: &mut RedisSink, ticket: FlushTicket, case: &str) 
 
 #[test]
 fn rows_count_once_a_replica_has_them() {
-    let (master, pipeline) = (start_master(), pipeline_with(1, false));
-    let replica = start_replica(&master);
-    let writer = start_owning_writer(&master.url(), &pipeline, settings());
-    let (mut sink, mut feed) = (writer.create_worker_sink(), RowFeed::new(&pipeline));
+    let ReplicatedWriter { master, replica, writer, mut sink, mut feed } = ReplicatedWriter::start();
     feed.write_round(&mut sink, [("u", only_count(1))]);
     flush_and_wait(&mut sink);
 
@@ -123,10 +139,7 @@ fn a_claim_is_granted_once_a_replica_has_the_rows_that_it_counts() {
 /// Nothing of a lost partition is written, so its worker learns of the loss without a replica.
 #[test]
 fn a_lost_partition_is_reported_without_a_replica() {
-    let (master, pipeline) = (start_master(), pipeline_with(1, false));
-    let replica = start_replica(&master);
-    let writer = start_owning_writer(&master.url(), &pipeline, settings());
-    let (mut sink, mut feed) = (writer.create_worker_sink(), RowFeed::new(&pipeline));
+    let ReplicatedWriter { master, replica, writer: _writer, mut sink, mut feed } = ReplicatedWriter::start();
     feed.write_round(&mut sink, [("u", only_count(1))]);
     flush_and_wait(&mut sink);
     replica.signal("STOP");
@@ -140,11 +153,8 @@ fn a_lost_partition_is_reported_without_a_replica() {
 /// A writer that never gets its replica ends when it is closed, and keeps the rows unacknowledged.
 #[test]
 fn closing_does_not_wait_for_a_missing_replica() {
-    let (master, pipeline) = (start_master(), pipeline_with(1, false));
-    let replica = start_replica(&master);
-    let writer = start_owning_writer(&master.url(), &pipeline, settings());
+    let ReplicatedWriter { master: _master, replica, writer, mut sink, mut feed } = ReplicatedWriter::start();
     replica.signal("STOP");
-    let (mut sink, mut feed) = (writer.create_worker_sink(), RowFeed::new(&pipeline));
     let ticket = write_one_row(&mut sink, &mut feed, 1);
     await_reason(&writer, "0 of 1 replicas");
     let closed = writer.close(Duration::from_millis(500));

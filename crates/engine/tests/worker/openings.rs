@@ -9,14 +9,14 @@ use parking_lot::Mutex;
 use windrow_engine::checkpoint::PartitionFaultPolicy;
 use windrow_engine::halt::share_error;
 use windrow_engine::{
-    CheckpointConfig, Clock, GroupDeparture, Halt, ManualClock, NoDeadLetterSink, Partition, PartitionOffsets,
-    PollOutcome, SourceRecord, StopSignal, StoreFault, SystemClock, Worker, WorkerMetrics, WorkerOutcome, WorkerParts,
+    CheckpointConfig, Clock, GroupDeparture, Halt, ManualClock, Partition, PartitionOffsets, PollOutcome, SourceRecord,
+    StopSignal, StoreFault, SystemClock, WorkerMetrics, WorkerOutcome,
 };
 
 use crate::support::HANG_TIMEOUT;
 use crate::support::memory_store::{MemoryObjects, MemoryStore, StoreCall, StoreCallHandler};
-use crate::support::scripted_worker::{DiscardedRows, InstantSink, ScriptedSource, SourceScript};
-use crate::support::test_job::{checkpoint_config, counting_job, record_without_key};
+use crate::support::scripted_worker::{SourceScript, WorkerSurroundings};
+use crate::support::test_job::{checkpoint_config, record_without_key};
 
 /// Which calls of a store hang.
 #[derive(Debug)]
@@ -239,30 +239,20 @@ fn run_script(store: &Arc<HangingStore>, steps: Vec<ScriptStep>) -> Vec<SourceCa
         partition_fault_policy: PartitionFaultPolicy::Halt,
         ..checkpoint_config(Arc::<HangingStore>::clone(store))
     };
-    let clock = ManualClock::starting_at(0);
-    let (stop, calls, metrics) = (StopSignal::default(), Arc::<Mutex<_>>::default(), WorkerMetrics::new(1));
+    let (surroundings, calls) = (WorkerSurroundings::default(), Arc::<Mutex<_>>::default());
     let script = StepScript {
         steps,
         calls: Arc::clone(&calls),
         awaited_call_count: 0,
         store: Arc::clone(store),
-        metrics: Arc::clone(&metrics),
-        stop: stop.clone(),
+        metrics: Arc::clone(&surroundings.metrics),
+        stop: surroundings.stop.clone(),
         step_began: None,
-        worker_clock: clock.clone(),
+        worker_clock: surroundings.clock.clone(),
         poll_timeout: Duration::ZERO,
     };
-    let mut worker = Worker::new(WorkerParts {
-        job: counting_job(),
-        source: ScriptedSource(script),
-        sink: InstantSink(DiscardedRows),
-        dead_letter_sink: NoDeadLetterSink,
-        clock: Arc::new(clock),
-        checkpoint_config: Some(checkpoints),
-        stop_signal: stop,
-        metrics,
-    });
-    assert_eq!(worker.run().expect("no halt"), WorkerOutcome::Stopped);
+    let outcome = surroundings.run_counting_job(script, checkpoints).expect("no halt");
+    assert_eq!(outcome, WorkerOutcome::Stopped);
     calls.lock().clone()
 }
 

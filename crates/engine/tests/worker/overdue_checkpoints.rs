@@ -5,16 +5,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use windrow_engine::checkpoint::{PartitionFaultPolicy, SnapshotLimits};
+use windrow_engine::checkpoint::PartitionFaultPolicy;
 use windrow_engine::{
-    CheckpointConfig, Clock, CommitWait, Halt, ManualClock, NoDeadLetterSink, Offset, Partition, PartitionOffsets,
-    PollOutcome, SourceRecord, StopSignal, SystemClock, Worker, WorkerMetrics, WorkerParts,
+    CheckpointConfig, Clock, CommitWait, Halt, ManualClock, Offset, Partition, PartitionOffsets, PollOutcome,
+    SourceRecord, StopSignal, SystemClock, WorkerMetrics,
 };
 
 use crate::support::HANG_TIMEOUT;
 use crate::support::memory_store::{MemoryObjects, MemoryStore, StoreCall, StoreCallHandler};
-use crate::support::scripted_worker::{DiscardedRows, InstantSink, ScriptedSource, SourceScript};
-use crate::support::test_job::{checkpoint_config, counting_job, record_without_key};
+use crate::support::scripted_worker::{SourceScript, WorkerSurroundings};
+use crate::support::test_job::{checkpoint_config, payload_of_user, record_without_key, save_one_slot_per_poll};
 
 const PARTITIONS: [Partition; 4] = [0, 1, 2, 3];
 const USERS: Offset = 30;
@@ -69,7 +69,7 @@ impl SourceScript for SteadyRecords {
         self.wait_for_checkpoint_thread();
         self.clock.advance(POLL_INTERVAL);
         for user in 0..USERS {
-            let payload = format!(r#"{{"user_id":"{user}","event_time":0}}"#);
+            let payload = payload_of_user(user);
             for partition in PARTITIONS {
                 each(record_without_key(partition, self.offset, payload.as_bytes()))?;
             }
@@ -115,33 +115,21 @@ fn every_partition_gets_its_turn() {
     let checkpoints = CheckpointConfig {
         checkpoint_interval: POLL_INTERVAL,
         partition_fault_policy: PartitionFaultPolicy::Halt,
-        // One slot per poll, so that a snapshot of all users takes many polls.
-        snapshot_limits: SnapshotLimits { save_bytes_per_poll: 1, ..SnapshotLimits::default() },
+        snapshot_limits: save_one_slot_per_poll(),
         ..checkpoint_config(Arc::<CountingStore>::clone(&store))
     };
-    let (stop, committed) = (StopSignal::default(), Arc::<Mutex<PartitionOffsets>>::default());
-    let (clock, metrics) = (ManualClock::starting_at(0), WorkerMetrics::new(1));
+    let (surroundings, committed) = (WorkerSurroundings::default(), Arc::<Mutex<PartitionOffsets>>::default());
     let source = SteadyRecords {
-        clock: clock.clone(),
-        stop: stop.clone(),
+        clock: surroundings.clock.clone(),
+        stop: surroundings.stop.clone(),
         offset: 0,
         polls: 0,
         committed: Arc::clone(&committed),
-        metrics: Arc::clone(&metrics),
+        metrics: Arc::clone(&surroundings.metrics),
         store,
         real_clock: SystemClock::start(),
     };
-    let mut worker = Worker::new(WorkerParts {
-        job: counting_job(),
-        source: ScriptedSource(source),
-        sink: InstantSink(DiscardedRows),
-        dead_letter_sink: NoDeadLetterSink,
-        clock: Arc::new(clock),
-        checkpoint_config: Some(checkpoints),
-        stop_signal: stop,
-        metrics,
-    });
-    worker.run().expect("no halt");
+    surroundings.run_counting_job(source, checkpoints).expect("no halt");
     let committed = committed.lock().clone();
     assert!(has_late_checkpoints(&committed), "checkpoints: {committed:?}");
 }

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use windrow_engine::checkpoint::{CheckpointManifest, SnapshotLimits};
+use windrow_engine::checkpoint::CheckpointManifest;
 use windrow_engine::{
-    CheckpointConfig, Clock, Halt, ManualClock, NoDeadLetterSink, Offset, PollOutcome, SourceRecord, StopSignal,
-    SystemClock, Worker, WorkerMetrics, WorkerParts,
+    CheckpointConfig, Clock, Halt, ManualClock, Offset, PollOutcome, SourceRecord, StopSignal, SystemClock,
+    WorkerMetrics,
 };
 
 use crate::support::HANG_TIMEOUT;
 use crate::support::memory_store::{MemoryStore, StoreCallHandler};
-use crate::support::scripted_worker::{DiscardedRows, InstantSink, ScriptedSource, SourceScript};
-use crate::support::test_job::{checkpoint_config, counting_job, record_without_key};
+use crate::support::scripted_worker::{SourceScript, WorkerSurroundings};
+use crate::support::test_job::{checkpoint_config, payload_of_user, record_without_key, save_one_slot_per_poll};
 
 const USERS: Offset = 30;
 /// The time between two checkpoints.
@@ -43,7 +43,7 @@ impl RecordsWithGap {
         on_record: &mut dyn FnMut(SourceRecord<'_>) -> Result<(), Halt>,
     ) -> Result<PollOutcome, Halt> {
         for user in 0..USERS {
-            let payload = format!(r#"{{"user_id":"{user}","event_time":0}}"#);
+            let payload = payload_of_user(user);
             on_record(record_without_key(0, self.next_offset, payload.as_bytes()))?;
             self.next_offset += 1;
         }
@@ -94,32 +94,21 @@ impl StoreCallHandler for NoStoreFaults {}
 #[test]
 fn a_manifest_has_the_numbering_of_the_cut() {
     let store = Arc::new(MemoryStore::<NoStoreFaults>::default());
-    let (clock, metrics, stop) = (ManualClock::starting_at(0), WorkerMetrics::new(1), StopSignal::default());
+    let surroundings = WorkerSurroundings::default();
     let source = RecordsWithGap {
-        clock: clock.clone(),
-        stop: stop.clone(),
+        clock: surroundings.clock.clone(),
+        stop: surroundings.stop.clone(),
         real_clock: SystemClock::start(),
-        metrics: Arc::clone(&metrics),
+        metrics: Arc::clone(&surroundings.metrics),
         next_offset: 0,
         phase: GapPhase::Assignment,
     };
     let checkpoints = CheckpointConfig {
         checkpoint_interval: CHECKPOINT_INTERVAL,
-        // One slot per poll, so that a snapshot of all users takes many polls.
-        snapshot_limits: SnapshotLimits { save_bytes_per_poll: 1, ..SnapshotLimits::default() },
+        snapshot_limits: save_one_slot_per_poll(),
         ..checkpoint_config(Arc::<MemoryStore<NoStoreFaults>>::clone(&store))
     };
-    let mut worker = Worker::new(WorkerParts {
-        job: counting_job(),
-        source: ScriptedSource(source),
-        sink: InstantSink(DiscardedRows),
-        dead_letter_sink: NoDeadLetterSink,
-        clock: Arc::new(clock),
-        checkpoint_config: Some(checkpoints),
-        stop_signal: stop,
-        metrics,
-    });
-    worker.run().expect("no halt");
+    surroundings.run_counting_job(source, checkpoints).expect("no halt");
     let numberings: BTreeMap<Offset, u64> = store
         .objects
         .lock()

@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use windrow_core::Row;
 use windrow_engine::{
-    CommitWait, Counter, FenceToken, FlushTicket, GroupDeparture, Halt, LostPartition, Offset, Partition,
-    PartitionOffsets, PollOutcome, RefusedRow, Sink, Source, SourceRecord, StartOffset, StartOffsets, TriggerRecord,
+    CheckpointConfig, CommitWait, Counter, FenceToken, FlushTicket, GroupDeparture, Halt, LostPartition, ManualClock,
+    NoDeadLetterSink, Offset, Partition, PartitionOffsets, PollOutcome, RefusedRow, Sink, Source, SourceRecord,
+    StartOffset, StartOffsets, StopSignal, TriggerRecord, Worker, WorkerMetrics, WorkerOutcome, WorkerParts,
 };
+
+use super::test_job::counting_job;
 
 /// What a [`ScriptedSource`] delivers.
 pub(crate) trait SourceScript {
@@ -162,5 +165,39 @@ impl<Handler: RowHandler> Sink for InstantSink<Handler> {
 
     fn wait_for_ticket(&mut self, _: FlushTicket, _: Duration) -> Result<bool, Halt> {
         Ok(true)
+    }
+}
+
+/// What a worker shares with its script.
+pub(crate) struct WorkerSurroundings {
+    pub(crate) clock: ManualClock,
+    pub(crate) stop: StopSignal,
+    pub(crate) metrics: Arc<WorkerMetrics>,
+}
+
+impl Default for WorkerSurroundings {
+    fn default() -> Self {
+        Self { clock: ManualClock::starting_at(0), stop: StopSignal::default(), metrics: WorkerMetrics::new(1) }
+    }
+}
+
+impl WorkerSurroundings {
+    /// Runs a worker with the counting job until its end. No test reads its rows.
+    pub(crate) fn run_counting_job(
+        self,
+        script: impl SourceScript,
+        checkpoint_config: CheckpointConfig,
+    ) -> Result<WorkerOutcome, Halt> {
+        let mut worker = Worker::new(WorkerParts {
+            job: counting_job(),
+            source: ScriptedSource(script),
+            sink: InstantSink(DiscardedRows),
+            dead_letter_sink: NoDeadLetterSink,
+            clock: Arc::new(self.clock),
+            checkpoint_config: Some(checkpoint_config),
+            stop_signal: self.stop,
+            metrics: self.metrics,
+        });
+        worker.run()
     }
 }

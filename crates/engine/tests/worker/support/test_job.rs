@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use windrow_core::{Aggregate, EventSchema, Feature, FeatureView, WindowKind};
-use windrow_engine::checkpoint::{PartitionFaultPolicy, StateIdentity};
+use windrow_engine::checkpoint::{PartitionFaultPolicy, SnapshotLimits, StateIdentity};
 use windrow_engine::{
     CheckpointConfig, CheckpointStore, DecodeRules, EventDecoder, JobDefinition, NoRowFence, Offset, Partition,
     RecordPlacementRules, SourceRecord, UnknownLogHistory,
@@ -61,6 +61,16 @@ pub(crate) fn checkpoint_config(store: Arc<dyn CheckpointStore>) -> CheckpointCo
         snapshot_limits: Default::default(),
         process_name: "test".to_owned(),
     }
+}
+
+/// Returns limits with which a snapshot of many users takes many polls.
+pub(crate) fn save_one_slot_per_poll() -> SnapshotLimits {
+    SnapshotLimits { save_bytes_per_poll: 1, ..SnapshotLimits::default() }
+}
+
+/// Returns the payload of an event of [`counting_job`] at the time 0.
+pub(crate) fn payload_of_user(user: i64) -> String {
+    format!(r#"{{"user_id":"{user}","event_time":0}}"#)
 }
 
 /// Returns a record without a key and a timestamp.
