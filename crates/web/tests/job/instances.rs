@@ -293,29 +293,6 @@ fn a_page_that_has_not_read_all_instances_does_not_call_for_an_operator() {
     assert!(!text.contains("No instance reads"), "{text}");
 }
 
-/// Prints the calls per minute; run by hand.
-#[test]
-#[ignore = "takes ten minutes"]
-fn calls_per_minute_by_instances() {
-    for instance_count in [1, 4, 16] {
-        let group = InstanceGroup::start(instance_count);
-        // Without a page for long enough that instances publish rarely.
-        std::thread::sleep(Duration::from_secs(75));
-        group.store.take_counts();
-        std::thread::sleep(Duration::from_secs(60));
-        let [lists, reads, writes] = group.store.take_counts();
-        println!("{instance_count} instances, no page: {lists} lists, {reads} reads, {writes} writes and deletions");
-        let until = Instant::now() + Duration::from_secs(60);
-        while Instant::now() < until {
-            group.count_instances();
-            std::thread::sleep(Duration::from_secs(1));
-        }
-        let [lists, reads, writes] = group.store.take_counts();
-        println!("{instance_count} instances, one page: {lists} lists, {reads} reads, {writes} writes and deletions");
-        group.end();
-    }
-}
-
 #[test]
 fn pages_do_not_wait_for_a_store_that_hangs_and_do_not_pile_up_in_it() {
     let store = Arc::new(HangingStore::default());
