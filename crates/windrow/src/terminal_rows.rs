@@ -175,7 +175,7 @@ impl Sink for RecentRowsSink {
         self.last_ticket
     }
 
-    fn wait_for_ticket(&mut self, ticket: FlushTicket, _patience: Duration) -> Result<bool, Halt> {
+    fn wait_for_ticket(&mut self, ticket: FlushTicket, _timeout: Duration) -> Result<bool, Halt> {
         Ok(ticket <= self.last_ticket)
     }
 }

@@ -138,7 +138,7 @@ impl<W: Write> Sink for JsonLinesSink<W> {
         self.last_ticket
     }
 
-    fn wait_for_ticket(&mut self, ticket: FlushTicket, _patience: Duration) -> Result<bool, Halt> {
+    fn wait_for_ticket(&mut self, ticket: FlushTicket, _timeout: Duration) -> Result<bool, Halt> {
         Ok(ticket <= self.last_ticket)
     }
 }

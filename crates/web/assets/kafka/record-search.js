@@ -148,7 +148,7 @@ export class RecordSearch {
 	async #readSlices(query, progress, signal) {
 		const wanted = Number(query.get("limit"));
 		const slice = new URLSearchParams(query);
-		if (progress.searching) slice.set("patience_ms", String(SLICE_MS));
+		if (progress.searching) slice.set("timeout_ms", String(SLICE_MS));
 		for (;;) {
 			slice.set("limit", String(wanted - progress.records.length));
 			/** @type {RecordPage} */

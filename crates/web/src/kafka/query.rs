@@ -22,7 +22,7 @@ const MAX_READ_TIMEOUT_MS: u64 = 10_000;
 const MAX_SEARCH_TEXT_BYTES: usize = 1_000;
 
 const RECORD_PAGE_PARAMETER_NAMES: [&str; 8] =
-    ["from", "before", "after", "partition", "contains", "limit", "bytes", "patience_ms"];
+    ["from", "before", "after", "partition", "contains", "limit", "bytes", "timeout_ms"];
 const TAIL_PARAMETER_NAMES: [&str; 3] = ["partition", "contains", "bytes"];
 
 /// The query parameters of a request, by name. Neither names nor values are checked yet.
@@ -117,15 +117,15 @@ pub(super) fn parse_record_page_request(parameters: RawParameters) -> Result<Pag
     let query = KnownParameters::new(parameters, &RECORD_PAGE_PARAMETER_NAMES)?;
     let limit = query.parse_bounded_number("limit", DEFAULT_RECORD_LIMIT, MAX_RECORD_LIMIT)?;
     let max_bytes = if limit == 1 { MAX_SINGLE_RECORD_VALUE_BYTES } else { MAX_VALUE_BYTES };
-    let patience_ms =
-        query.parse_parameter("patience_ms", "use a number of milliseconds")?.unwrap_or(DEFAULT_READ_TIMEOUT_MS);
+    let timeout_ms =
+        query.parse_parameter("timeout_ms", "use a number of milliseconds")?.unwrap_or(DEFAULT_READ_TIMEOUT_MS);
     Ok(PageRequest {
         start: query.parse_record_page_start()?,
         partition: query.parse_partition()?,
         search_text: query.parse_search_text()?,
         max_records: limit,
         max_value_bytes: query.parse_bounded_number("bytes", DEFAULT_VALUE_BYTES, max_bytes)?,
-        timeout: Duration::from_millis(patience_ms.min(MAX_READ_TIMEOUT_MS)),
+        timeout: Duration::from_millis(timeout_ms.min(MAX_READ_TIMEOUT_MS)),
     })
 }
 

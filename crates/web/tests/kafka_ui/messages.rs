@@ -80,7 +80,7 @@ async fn pages_of_many_pieces_are_read_without_a_standstill() {
         (0..2_000).map(|n| OutgoingRecord::new_in_partition(n / 100, 1_700_000_000_000 + i64::from(n), "x")).collect();
     kafka.produce(&topic, &records);
     for _ in 0..50 {
-        let page = ui.get_json(&format!("/api/topics/{topic}/messages?from=newest&limit=500&patience_ms=10000")).await;
+        let page = ui.get_json(&format!("/api/topics/{topic}/messages?from=newest&limit=500&timeout_ms=10000")).await;
         assert_eq!((page["ended"].as_str(), record_places(&page).len()), (Some("full"), 500));
     }
 }
@@ -281,7 +281,7 @@ async fn a_search_that_runs_out_of_time_goes_on_where_it_stopped() {
         .map(|n| OutgoingRecord::new_in_partition(n % 2, i64::from(n), if n == 0 { "needle" } else { "hay" }))
         .collect();
     kafka.produce(&topic, &records);
-    let path = format!("/api/topics/{topic}/messages?contains=needle&patience_ms=1");
+    let path = format!("/api/topics/{topic}/messages?contains=needle&timeout_ms=1");
     let mut page = ui.get_json(&path).await;
     let (mut looked_at, mut questions) = (0, 0);
     while page["ended"] == "time" {

@@ -18,7 +18,7 @@ async fn every_mistake_in_a_question_has_its_sentence() {
         ("before=7", "use positions such as 0:120,1:77"),
         ("after=0:1,", "use positions such as 0:120,1:77"),
         ("before=0:1&after=0:1", "more than one of from, before and after"),
-        ("patience_ms=-1", "use a number of milliseconds"),
+        ("timeout_ms=-1", "use a number of milliseconds"),
         ("form=newest", "`form` is not a parameter of this URL"),
     ] {
         let (status, said) = ui.get_error(&format!("/api/topics/t/messages?{query}")).await;

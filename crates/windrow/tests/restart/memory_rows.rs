@@ -201,7 +201,7 @@ impl Sink for MemorySink {
         std::mem::take(&mut self.lost)
     }
 
-    fn wait_for_ticket(&mut self, ticket: FlushTicket, patience: Duration) -> Result<bool, Halt> {
-        self.json.wait_for_ticket(ticket, patience)
+    fn wait_for_ticket(&mut self, ticket: FlushTicket, timeout: Duration) -> Result<bool, Halt> {
+        self.json.wait_for_ticket(ticket, timeout)
     }
 }

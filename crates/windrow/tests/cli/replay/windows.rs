@@ -150,13 +150,13 @@ fn windows_before_1970_begin_at_multiples_of_the_slide_too() {
 }
 
 #[test]
-fn a_watermark_without_patience_makes_late_what_is_a_millisecond_behind() {
+fn a_watermark_without_out_of_orderness_makes_late_what_is_a_millisecond_behind() {
     // Tumbling, because an event that is late for one sliding window may still be in time for others.
     let event = |time: i64| format!("{{\"event_time\":{time},\"user_id\":\"a\"}}\n");
-    let late = |patience: &str| {
-        let patience = format!("watermark.max_out_of_orderness={patience}");
+    let late = |max_out_of_orderness: &str| {
+        let setting = format!("watermark.max_out_of_orderness={max_out_of_orderness}");
         let slide = "feature_view.user_features.window.sliding.slide=1h";
-        let args = ["replay", "--input", "-", "--output", "-", "--set", &patience, "--set", slide];
+        let args = ["replay", "--input", "-", "--output", "-", "--set", &setting, "--set", slide];
         let replayed = run_with_input(args, [event(HOUR), event(HOUR - 1)].concat()).expect(0);
         rows_of(&replayed, "user_features").iter().filter(|row| row["late"] == true).count()
     };
