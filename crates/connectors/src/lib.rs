@@ -79,7 +79,6 @@
 //! | `kafka/group/refusal_reason.rs` | why Kafka refuses a member |
 //! | `kafka/group/session_timeout.rs` | asks Kafka for the session timeout of a group |
 //! | `kafka/halts.rs` | the halts of this connector |
-//! | `kafka/mock_group.rs` | a group at a mock broker, for tests |
 //! | `kafka/produce.rs` | writing to topics |
 //! | `kafka/produce/dead_letters.rs` | sending dead letters |
 //! | `kafka/produce/delivery_errors.rs` | the first record that Kafka refused |
