@@ -67,18 +67,6 @@ FAULTS = [
         "                rows_before_numbering: owned.row_numbering.rows_before_numbering.clone(),",
     ),
     PlantedFault(
-        "an overtaken checkpoint counts",
-        f"{ENGINE}/checkpoint/find_checkpoint.rs",
-        "ids.iter().copied().filter(|id| !overtaken.contains(id)).collect();",
-        "ids.iter().copied().filter(|id| !overtaken.contains(id) || true).collect();",
-    ),
-    PlantedFault(
-        "the epoch is not read again after the manifest",
-        f"{ENGINE}/checkpoint/checkpoint_thread.rs",
-        "find_largest_listed_epoch(&listed).filter(|newest| *newest > epoch)",
-        "find_largest_listed_epoch(&listed).filter(|newest| *newest > epoch && false)",
-    ),
-    PlantedFault(
         "retention deletes objects of a kept checkpoint",
         f"{ENGINE}/checkpoint/retention.rs",
         "let needed: BTreeSet<&str> = kept\n        .iter()",
@@ -141,6 +129,18 @@ FAULTS = [
         "                owned.snapshot_schedule.last_completed_savepoint_id",
         "owned.shard.end_snapshot(SnapshotStorageOutcome::Stored);\n"
         "                owned.snapshot_schedule.last_completed_savepoint_id",
+    ),
+    PlantedFault(
+        "an overtaken checkpoint counts",
+        f"{ENGINE}/checkpoint/find_checkpoint.rs",
+        "ids.iter().copied().filter(|id| !overtaken.contains(id)).collect();",
+        "ids.iter().copied().filter(|id| !overtaken.contains(id) || true).collect();",
+    ),
+    PlantedFault(
+        "the epoch is not read again after the manifest",
+        f"{ENGINE}/checkpoint/checkpoint_thread.rs",
+        "find_largest_listed_epoch(&listed).filter(|newest| *newest > epoch)",
+        "find_largest_listed_epoch(&listed).filter(|newest| *newest > epoch && false)",
     ),
 ]
 

@@ -436,6 +436,22 @@ impl RowOracle {
         }
     }
 
+    /// Returns whether each owner of `partition` counts the checkpoint: it is whole, and was created in time.
+    pub(crate) fn is_counted_checkpoint(&self, partition: Partition, checkpoint_id: CheckpointId) -> bool {
+        let mut known = self.manifests.get(&partition).into_iter().flatten();
+        let is_in_time = |known: &ObservedManifest| {
+            known.checkpoint_id == checkpoint_id && !known.is_gone && known.timing == WriteTiming::InTime
+        };
+        known.any(is_in_time) && !self.is_overtaken(partition, checkpoint_id)
+    }
+
+    /// Returns whether the owner of a larger epoch has used the number of the checkpoint, because it did not know it.
+    fn is_overtaken(&self, partition: Partition, checkpoint_id: CheckpointId) -> bool {
+        let CheckpointId { epoch, checkpoint_number } = checkpoint_id;
+        let mut known = self.manifests.get(&partition).into_iter().flatten().map(|known| known.checkpoint_id);
+        known.any(|known| known.epoch > epoch && known.checkpoint_number <= checkpoint_number)
+    }
+
     /// Notes that a fault has damaged an object of `partition`.
     pub(crate) fn observe_damaged_object(&mut self, partition: Partition, name: &str) {
         self.damaged_objects.insert(name.to_owned());
@@ -617,12 +633,6 @@ impl RowOracle {
             object_names,
             last_row_numbers: manifest.views.iter().map(|view| view.last_row_number).collect(),
         });
-    }
-
-    /// Returns whether the checkpoint was created too late: its owner did not know it, and deleted its objects.
-    pub(crate) fn was_created_late(&self, partition: Partition, checkpoint_id: CheckpointId) -> bool {
-        let mut known = self.manifests.get(&partition).into_iter().flatten();
-        known.any(|manifest| manifest.checkpoint_id == checkpoint_id && manifest.timing == WriteTiming::Late)
     }
 
     /// Returns whether a newer checkpoint exists. Its owner may have deleted the objects of `manifest`, which a former

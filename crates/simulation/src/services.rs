@@ -264,7 +264,7 @@ impl SimulatedServices {
             }
             for name in existing.iter().filter(|name| name.contains("/checkpoint/")) {
                 let Some((partition, checkpoint_id)) = parse_manifest_name(name) else { continue };
-                if self.oracle.lock().was_created_late(partition, checkpoint_id) {
+                if !self.oracle.lock().is_counted_checkpoint(partition, checkpoint_id) {
                     continue;
                 }
                 let Some(Ok(manifest)) = self.objects.read_object(name).map(|bytes| CheckpointManifest::decode(&bytes))

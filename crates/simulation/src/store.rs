@@ -20,6 +20,8 @@ struct DelayedWrite {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum WriteTiming {
     InTime,
+    /// The answer will be lost.
+    Unanswered,
     Late,
 }
 

@@ -27,12 +27,13 @@ pub(crate) struct SimulatedStore {
 struct UnansweredWrite<'a> {
     store: &'a SimulatedStore,
     write: Option<StoreWrite>,
+    timing: WriteTiming,
 }
 
 impl UnansweredWrite<'_> {
     fn apply(&mut self) -> Result<(), StoreFault> {
         let services = &self.store.services;
-        self.write.take().map_or(Ok(()), |write| services.apply_store_write(&write, WriteTiming::InTime))
+        self.write.take().map_or(Ok(()), |write| services.apply_store_write(&write, self.timing))
     }
 
     fn discard(&mut self) {
@@ -78,7 +79,7 @@ impl SimulatedStore {
         answer: impl FnOnce(&mut UnansweredWrite<'_>) -> Result<T, StoreFault>,
     ) -> Result<T, StoreFault> {
         let core = &self.services.core;
-        let mut unanswered = UnansweredWrite { store: self, write };
+        let mut unanswered = UnansweredWrite { store: self, write, timing: WriteTiming::InTime };
         let latency = core.duration_between_ms(1, 15);
         core.pause(latency);
         let fault = self.services.faults.choose_store_fault(core, self.instance);
@@ -100,6 +101,7 @@ impl SimulatedStore {
                 failed()
             }
             Some(StoreFaultKind::FailsWithEffect) => {
+                unanswered.timing = WriteTiming::Unanswered;
                 let _unheard = answer(&mut unanswered);
                 unanswered.discard();
                 core.pause(latency);
