@@ -3,12 +3,13 @@
 //! Owns: the panes, the watermark at which each window fires, and the removal of panes. Does not own: the arithmetic of
 //! accumulators, the watermark.
 //! Invariants: (1) An event changes exactly one pane. (2) A pane is kept until its last window has fired. So an event
-//! that is late for its first windows still counts in its later windows. (3) Windows fire in the order of their ends,
+//! that is late for its first windows still counts in its later windows. Panes that are not needed any more are removed
+//! together when they are an eighth of the entity's panes, because each removal moves the others. (3) Windows fire in the order of their ends,
 //! and only for entities that have a pane in the window.
 //! Why panes: in Flink's DataStream API, an event changes every window that contains it, so the cost of an event grows
 //! with size divided by slide. Here, an event changes one pane, which overlapping windows share. The length of a pane
-//! is the greatest common divisor of size and slide. A window that fires merges its panes one by one: a typical window
-//! has six panes, so a tree of merged panes would save no time.
+//! is the greatest common divisor of size and slide. A window that fires merges its panes one by one if the entity has
+//! few of them. Otherwise windows share merges of many panes ([`crate::merged_panes`]).
 
 use std::collections::BTreeMap;
 
@@ -17,6 +18,7 @@ use crate::entity_accumulators::{EntityAccumulators, PaneOrSessionSpan};
 use crate::entity_slot::EntitySlot;
 use crate::entity_table::EntityTable;
 use crate::event::Event;
+use crate::merged_panes::{MergedPanes, WindowPanes};
 use crate::row::{Row, ShardOutput, ViewId};
 use crate::snapshot::encoding::{DamagedSnapshot, SnapshotReader};
 use crate::snapshot::slots::{RestorePermit, SlotRecordBlock, SlotState, SlotTable};
@@ -26,6 +28,9 @@ use crate::view::pane_size_ms;
 /// The largest distance, in milliseconds, between the start of a pane and 1970-01-01T00:00:00Z, in either direction. A
 /// restore rejects a pane beyond this limit as damaged, because no valid event belongs to such a pane.
 const MAX_PANE_START_MS: i64 = 2 * EventTime::EARLIEST.ms().abs();
+
+/// The number of panes up to which a window merges the panes of an entity one by one.
+const MAX_PANES_MERGED_ONE_BY_ONE: usize = 8;
 
 /// Computes where the windows and panes of a view start and end in event time.
 #[derive(Clone, Copy, Debug)]
@@ -97,6 +102,9 @@ pub(crate) struct SlidingViewState {
     entity_count_by_pane: BTreeMap<i64, u32>,
     /// The end, in epoch milliseconds, of the next window to fire. `None` while no pane is stored.
     next_firing_window_end_ms: Option<i64>,
+    /// The merges that windows share, by slot; `None` for a slot that has never had more than
+    /// [`MAX_PANES_MERGED_ONE_BY_ONE`] panes in a window. The last slots may be missing.
+    merged_panes_by_slot: Vec<Option<Box<MergedPanes>>>,
     merge_buffer_words: Vec<u64>,
     merge_buffer_variable: Vec<VariableAccumulator>,
     entity_count: usize,
@@ -109,6 +117,7 @@ impl SlidingViewState {
             panes_by_slot: SlotTable::default(),
             entity_count_by_pane: BTreeMap::new(),
             next_firing_window_end_ms: None,
+            merged_panes_by_slot: Vec::new(),
             merge_buffer_words: vec![0; aggregators.fixed_size_word_count()],
             merge_buffer_variable: vec![VariableAccumulator::Empty; aggregators.variable_accumulator_count()],
             entity_count: 0,
@@ -141,9 +150,15 @@ impl SlidingViewState {
             self.entity_count += 1;
         }
         let entry = panes.find_first_entry_from(aggregators, pane);
-        let is_new = entry == panes.entry_count(aggregators) || panes.entry_span(aggregators, entry).span_start != pane;
+        let is_new = !panes.has_entry_at(aggregators, entry, pane);
         if is_new {
             panes.insert_entry(aggregators, entry, PaneOrSessionSpan { span_start: pane, span_end: pane });
+        }
+        // Stored merges contain only panes of windows that have fired.
+        if event.time <= watermark
+            && let Some(Some(merged_panes)) = self.merged_panes_by_slot.get_mut(slot.index())
+        {
+            merged_panes.forget_changed_pane(aggregators, pane);
         }
         aggregators.fold_event(&mut panes.entry_accumulators_mut(aggregators, entry), event);
         if is_new {
@@ -191,6 +206,7 @@ impl SlidingViewState {
             window_grid: grid,
             panes_by_slot: slots,
             entity_count_by_pane: pane_holders,
+            merged_panes_by_slot,
             merge_buffer_words: merged_words,
             merge_buffer_variable: merged_variable,
             entity_count,
@@ -198,55 +214,61 @@ impl SlidingViewState {
         } = self;
         let window = Window { start: EventTime::from_ms(end - grid.size_ms), end: EventTime::from_ms(end) };
         let (first_pane, end_pane) = (grid.pane_index_at(window.start.ms()), grid.pane_index_at(end));
+        let first_pane_of_next_window = grid.pane_index_at(window.start.ms() + grid.slide_ms);
         slots.visit_slots_with_state(|panes| {
             let slot = panes.slot();
-            let from = panes.find_first_entry_from(aggregators, first_pane);
             let to = panes.find_first_entry_from(aggregators, end_pane);
+            let from = panes.find_first_entry_within(aggregators, 0..to, first_pane);
             if from < to {
-                let key = entities.entity_key(slot);
-                if to - from == 1 {
-                    let accumulators = panes.entry_accumulators(aggregators, from);
-                    out.emit_row(Row {
-                        view_id: view,
-                        entity_key: key,
-                        window,
-                        row_number: 0,
-                        feature_aggregators: aggregators,
-                        accumulators,
-                    });
+                let accumulators = if to - from == 1 {
+                    panes.entry_accumulators(aggregators, from)
                 } else {
                     merged_words.fill(0);
                     merged_variable.fill(VariableAccumulator::Empty);
-                    for entry in from..to {
-                        let mut merged = EntryAccumulatorsMut {
-                            fixed_size_words: merged_words,
-                            variable_accumulators: merged_variable,
-                        };
-                        aggregators.merge_newer_entry(&mut merged, panes.entry_accumulators(aggregators, entry));
+                    let mut merged =
+                        EntryAccumulatorsMut { fixed_size_words: merged_words, variable_accumulators: merged_variable };
+                    if to - from <= MAX_PANES_MERGED_ONE_BY_ONE {
+                        for entry in from..to {
+                            aggregators.merge_newer_entry(&mut merged, panes.entry_accumulators(aggregators, entry));
+                        }
+                    } else {
+                        if merged_panes_by_slot.len() <= slot.index() {
+                            merged_panes_by_slot.resize_with(slot.index() + 1, || None);
+                        }
+                        let merged_panes = merged_panes_by_slot[slot.index()].get_or_insert_default();
+                        let window_panes =
+                            WindowPanes { panes: &panes, entries: from..to, window: first_pane..end_pane };
+                        merged_panes.merge_window(aggregators, &window_panes, &mut merged);
                     }
-                    let accumulators =
-                        EntryAccumulators { fixed_size_words: merged_words, variable_accumulators: merged_variable };
-                    out.emit_row(Row {
-                        view_id: view,
-                        entity_key: key,
-                        window,
-                        row_number: 0,
-                        feature_aggregators: aggregators,
-                        accumulators,
-                    });
+                    EntryAccumulators { fixed_size_words: merged_words, variable_accumulators: merged_variable }
+                };
+                out.emit_row(Row {
+                    view_id: view,
+                    entity_key: entities.entity_key(slot),
+                    window,
+                    row_number: 0,
+                    feature_aggregators: aggregators,
+                    accumulators,
+                });
+            }
+            let kept_from = panes.find_first_entry_within(aggregators, 0..to, first_pane_of_next_window);
+            let mut unneeded = kept_from;
+            while unneeded > 0 {
+                let pane = panes.entry_span(aggregators, unneeded - 1).span_start;
+                if grid.pane_last_window_end_ms(pane).is_some_and(|last_end| last_end < end) {
+                    break;
                 }
+                decrement_pane_entity_count(pane_holders, pane);
+                unneeded -= 1;
             }
-            let is_done = |pane| grid.pane_last_window_end_ms(pane).is_none_or(|last| last <= end);
-            let mut done = 0;
-            while done < to && is_done(panes.entry_span(aggregators, done).span_start) {
-                decrement_pane_entity_count(pane_holders, panes.entry_span(aggregators, done).span_start);
-                done += 1;
-            }
-            if done > 0 {
-                let panes = panes.expire_oldest_entries(aggregators, done);
+            if kept_from > 0 && kept_from * 8 >= panes.entry_count(aggregators) {
+                let panes = panes.expire_oldest_entries(aggregators, kept_from);
                 if panes.is_empty() {
                     entities.remove_view_from_slot(slot);
                     *entity_count -= 1;
+                    if let Some(merged_panes) = merged_panes_by_slot.get_mut(slot.index()) {
+                        *merged_panes = None;
+                    }
                 }
             }
         });

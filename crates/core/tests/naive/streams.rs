@@ -40,8 +40,18 @@ pub(crate) fn schema() -> EventSchema {
 }
 
 /// Generates streams around the epoch, where negative times occur, or in 2024. Most steps go forward; some are disordered,
-/// far behind, leaps, repeated times, or whole duplicates.
+/// far behind, leaps, repeated times, or whole duplicates. Streams of one or two users give windows with many panes. Sums
+/// of prices are exact in any order, so they can be compared with those of the reference.
 pub(crate) fn stream() -> impl Strategy<Value = Vec<SampleEvent>> {
+    stream_with_price_unit(0.25)
+}
+
+/// Generates streams as [`stream`] does, in which the sum of prices depends on the order of the additions.
+pub(crate) fn stream_with_inexact_sums() -> impl Strategy<Value = Vec<SampleEvent>> {
+    stream_with_price_unit(0.1)
+}
+
+fn stream_with_price_unit(price_unit: f64) -> impl Strategy<Value = Vec<SampleEvent>> {
     let step = prop_oneof![
         6 => 0_i64..40,
         3 => -60_i64..0,
@@ -51,16 +61,15 @@ pub(crate) fn stream() -> impl Strategy<Value = Vec<SampleEvent>> {
     ];
     let sample = (
         step,
-        0_u8..6,
+        0_u8..60,
         prop::option::weighted(0.9, 0_u8..3),
-        // Sums of quarters are exact in any order, so values can be compared for equality.
-        prop::option::weighted(0.8, (-400_i32..4_000).prop_map(|quarters| f64::from(quarters) / 4.0)),
+        prop::option::weighted(0.8, (-400_i32..4_000).prop_map(move |count| f64::from(count) * price_unit)),
         prop::option::weighted(0.7, prop_oneof![-5_i64..5, Just(i64::MAX), Just(i64::MIN)]),
         prop::option::weighted(0.7, any::<bool>()),
         prop::bool::weighted(0.05),
     );
     let start = prop_oneof![Just(-700_i64), Just(1_704_103_200_000_i64)];
-    (start, prop::collection::vec(sample, 0..250)).prop_map(|(start, steps)| {
+    (start, 1_u8..=6, prop::collection::vec(sample, 0..250)).prop_map(|(start, user_count, steps)| {
         let mut clock = start;
         let mut events: Vec<SampleEvent> = Vec::new();
         for (step, user, kind, price, quantity, member, duplicate) in steps {
@@ -72,7 +81,7 @@ pub(crate) fn stream() -> impl Strategy<Value = Vec<SampleEvent>> {
                 events.push(last);
             }
             events.push(SampleEvent {
-                key: ["", "111", "한국", "u:1", "b", "c"][usize::from(user)].to_owned(),
+                key: ["", "111", "한국", "u:1", "b", "c"][usize::from(user % user_count)].to_owned(),
                 time: EventTime::from_ms(time),
                 kind: kind.map(|kind| ["view", "cart", "purchase"][usize::from(kind)].to_owned()),
                 price,
