@@ -126,6 +126,40 @@ fn a_check_of_idle_partitions_finds_a_newer_owner_and_costs_three_commands_per_p
     assert_eq!(sink.take_lost_partitions(), [lost]);
 }
 
+/// A worker without new rows would otherwise stand still while other workers have filled the queue.
+#[test]
+fn a_check_of_idle_partitions_waits_for_no_room_in_the_queue() {
+    let (server, pipeline) = (RedisServer::start(&[]), pipeline());
+    let small_queue = RedisWriterSettings { queue_bytes_max: 64 * 1024, ..settings() };
+    let writer = start_owning_writer(&server.url(), &pipeline, small_queue);
+    claim(&writer, &new_claim(1, 1, &[("latest", 1, 0)]));
+    server.signal("STOP");
+    let (mut busy, mut idle) = (writer.create_worker_sink(), writer.create_worker_sink());
+    let blocked_ns = busy.blocked_ns_counter();
+    std::thread::scope(|scope| {
+        let writing = scope.spawn(|| {
+            let users: Vec<String> = (0..5_000).map(|number| format!("user-{number}")).collect();
+            let mut feed = RowFeed::new(&pipeline);
+            feed.write_round(&mut busy, users.iter().map(|user| (user.as_str(), only_count(1))));
+            flush_and_wait(&mut busy);
+        });
+        eventually("the full queue", || (blocked_ns.get() > 100_000_000).then_some(()));
+        let checking = scope.spawn(|| {
+            idle.verify_rows_at_next_flush(OTHER);
+            idle.start_flush().expect("no fault")
+        });
+        let patience = std::time::Instant::now();
+        while !checking.is_finished() && patience.elapsed() < Duration::from_secs(10) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let has_waited = !checking.is_finished();
+        server.signal("CONT");
+        checking.join().expect("no panic");
+        writing.join().expect("no panic");
+        assert!(!has_waited, "the check has waited for room");
+    });
+}
+
 /// Returns how many commands the server has processed.
 fn count_processed_commands(client: &mut redis::Connection) -> u32 {
     let info: String = redis::cmd("INFO").arg("stats").query(client).expect("INFO");

@@ -14,8 +14,8 @@ use super::state::{FenceCheckSchedule, Worker};
 use crate::checkpoint::CheckpointCommand;
 use crate::halt::ContestedPartition;
 use crate::{
-    DeadLetterSink, Epoch, FenceToken, FlushTicket, Halt, HeldOffsets, LostPartition, Offset, Partition,
-    PartitionLossReason, PartitionOffsets, Sink, Source,
+    DeadLetterSink, Epoch, FenceToken, Halt, HeldOffsets, LostPartition, Offset, Partition, PartitionLossReason,
+    PartitionOffsets, Sink, Source,
 };
 
 /// The time that the worker waits for the consumer group to revoke a fenced partition. The time is enough for a

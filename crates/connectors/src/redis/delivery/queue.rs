@@ -147,7 +147,8 @@ impl WriteQueue {
         &self.statistics
     }
 
-    /// Waits for room in the queue, and then queues the batch `encoded`. Fails if the writer has ended. After a stop
+    /// Waits for room in the queue, and then queues the batch `encoded`. A batch that only checks fences does not wait: it is
+    /// small, and a worker has few of them. Fails if the writer has ended. After a stop
     /// request, also fails if Redis gives no answer during `no_answer_timeout_at_stop`, except while it waits for
     /// replicas or disks ([`Self::expect_answer_within`]). Adds the waiting time to `blocked_ns`, in nanoseconds.
     pub(crate) fn push_batch_when_room(
@@ -158,13 +159,15 @@ impl WriteQueue {
         blocked_ns: &Counter,
     ) -> Result<(), BatchNotQueued> {
         let cost = encoded.row_batch.queue_cost_bytes();
+        let needs_room = encoded.row_batch.row_count() > 0;
         let mut state = self.state.lock();
         let mut stopping_since = None;
         loop {
             if state.writer_ended || state.halt.is_some() {
                 return Err(BatchNotQueued);
             }
-            if state.unacknowledged_bytes == 0 || state.unacknowledged_bytes + cost <= self.memory_limit_bytes {
+            let has_room = state.unacknowledged_bytes + cost <= self.memory_limit_bytes;
+            if !needs_room || has_room || state.unacknowledged_bytes == 0 {
                 break;
             }
             if stop.is_requested() {
