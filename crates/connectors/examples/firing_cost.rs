@@ -1,4 +1,4 @@
-//! Measures the cost of a row by the number of panes in its window:
+//! Measures the cost of a row by the number of panes in its window, and of a firing in a shard that has had many users:
 //! `cargo run --release -p windrow-connectors --example firing_cost [USERS]`.
 //!
 //! Every user has one event in every pane, so a window that fires gives a row for each user. The time contains the events
@@ -47,11 +47,31 @@ fn main() -> Result<(), Box<dyn Error>> {
         let ratio = cost / *first_cost.get_or_insert(cost);
         println!("{pane_count:>16}  {cost:>12.0}  {ratio:>22.2}");
     }
+    println!();
+    println!("{:>16}  {:>12}", "users before", "us per firing");
+    for former_user_count in [0, 10_000, 1_000_000] {
+        println!("{former_user_count:>16}  {:>12.1}", measure_firing_us(&keys, former_user_count));
+    }
     Ok(())
+}
+
+/// Returns the microseconds for one window that fires for `keys`, and their events, in a shard that had state of
+/// `former_user_count` users at once.
+fn measure_firing_us(keys: &[String], former_user_count: u32) -> f64 {
+    let mut shard = new_shard(6);
+    let mut rows = RowCounter::default();
+    for user in 0..former_user_count {
+        send_event(&mut shard, &mut rows, &format!("former-user-{user}"), 0);
+    }
+    measure_panes(keys, 6, shard) * keys.len() as f64 / 1_000.0
 }
 
 /// Returns the nanoseconds for one row and one event.
 fn measure_row_ns(keys: &[String], pane_count: i64) -> f64 {
+    measure_panes(keys, pane_count, new_shard(pane_count))
+}
+
+fn new_shard(pane_count: i64) -> Shard {
     let schema = EventSchema::new("user_id", [EventField { name: "price".into(), field_type: FieldType::Double }]);
     let feature =
         |name: &str, aggregate| Feature { name: name.into(), aggregate, condition: None, default_value: None };
@@ -66,14 +86,21 @@ fn measure_row_ns(keys: &[String], pane_count: i64) -> f64 {
             feature("last", Aggregate::Last(PRICE)),
         ],
     };
-    let mut shard = Shard::new([&view], &schema, 0, [7; 16]);
-    let mut pane = 0;
+    Shard::new([&view], &schema, 0, [7; 16])
+}
+
+fn send_event(shard: &mut Shard, rows: &mut RowCounter, key: &str, pane: i64) {
+    let fields = [Value::String(key), Value::Double(0.1)];
+    let time = EventTime::from_ms(pane * MINUTE_MS);
+    shard.process_event(&Event { entity_key: key, time, field_values: &fields }, rows);
+}
+
+/// Sends an event of each user for each pane, and returns the nanoseconds per row once the windows of `pane_count` panes
+/// are full.
+fn measure_panes(keys: &[String], pane_count: i64, mut shard: Shard) -> f64 {
+    let mut pane = 1;
     let mut send_pane = |shard: &mut Shard, rows: &mut RowCounter| {
-        for key in keys {
-            let fields = [Value::String(key), Value::Double(0.1)];
-            let time = EventTime::from_ms(pane * MINUTE_MS);
-            shard.process_event(&Event { entity_key: key, time, field_values: &fields }, rows);
-        }
+        keys.iter().for_each(|key| send_event(shard, rows, key, pane));
         pane += 1;
     };
     // The windows of a shard are full only after one window size.

@@ -13,6 +13,8 @@
 
 use std::collections::BTreeMap;
 
+use fixedbitset::FixedBitSet;
+
 use crate::aggregate::{EntryAccumulators, EntryAccumulatorsMut, FeatureAggregators, VariableAccumulator};
 use crate::entity_accumulators::{EntityAccumulators, PaneOrSessionSpan};
 use crate::entity_slot::EntitySlot;
@@ -98,6 +100,8 @@ impl SlotState for EntityAccumulators {
 pub(crate) struct SlidingViewState {
     window_grid: WindowGrid,
     pub(crate) panes_by_slot: SlotTable<EntityAccumulators>,
+    /// The slots that have panes. A window that fires visits these alone: a shard may have had many more entities once.
+    slots_with_panes: FixedBitSet,
     /// For each pane that is still stored, the number of entities with events in the pane.
     entity_count_by_pane: BTreeMap<i64, u32>,
     /// The end, in epoch milliseconds, of the next window to fire. `None` while no pane is stored.
@@ -115,6 +119,7 @@ impl SlidingViewState {
         Self {
             window_grid: WindowGrid::new(size_ms, slide_ms),
             panes_by_slot: SlotTable::default(),
+            slots_with_panes: FixedBitSet::new(),
             entity_count_by_pane: BTreeMap::new(),
             next_firing_window_end_ms: None,
             merged_panes_by_slot: Vec::new(),
@@ -147,6 +152,7 @@ impl SlidingViewState {
         let panes = self.panes_by_slot.open_for_change(slot, aggregators);
         if panes.is_empty() {
             entities.add_view_to_slot(slot);
+            self.slots_with_panes.grow_and_insert(slot.index());
             self.entity_count += 1;
         }
         let entry = panes.find_first_entry_from(aggregators, pane);
@@ -205,6 +211,7 @@ impl SlidingViewState {
         let Self {
             window_grid: grid,
             panes_by_slot: slots,
+            slots_with_panes,
             entity_count_by_pane: pane_holders,
             merged_panes_by_slot,
             merge_buffer_words: merged_words,
@@ -215,8 +222,9 @@ impl SlidingViewState {
         let window = Window { start: EventTime::from_ms(end - grid.size_ms), end: EventTime::from_ms(end) };
         let (first_pane, end_pane) = (grid.pane_index_at(window.start.ms()), grid.pane_index_at(end));
         let first_pane_of_next_window = grid.pane_index_at(window.start.ms() + grid.slide_ms);
-        slots.visit_slots_with_state(|panes| {
-            let slot = panes.slot();
+        let mut emptied_slots = Vec::new();
+        for slot in slots_with_panes.ones().map(EntitySlot::from_index) {
+            let panes = slots.open_for_expiry(slot);
             let to = panes.find_first_entry_from(aggregators, end_pane);
             let from = panes.find_first_entry_within(aggregators, 0..to, first_pane);
             if from < to {
@@ -269,9 +277,11 @@ impl SlidingViewState {
                     if let Some(merged_panes) = merged_panes_by_slot.get_mut(slot.index()) {
                         *merged_panes = None;
                     }
+                    emptied_slots.push(slot);
                 }
             }
-        });
+        }
+        emptied_slots.iter().for_each(|slot| slots_with_panes.remove(slot.index()));
     }
 
     pub(crate) fn entity_count(&self) -> usize {
@@ -317,6 +327,7 @@ impl SlidingViewState {
             panes.remove_entries(aggregators, 0, passed);
             if !panes.is_empty() {
                 entities.add_view_to_restored_slot(slot);
+                self.slots_with_panes.grow_and_insert(slot.index());
                 self.entity_count += 1;
             }
             for entry in 0..panes.entry_count(aggregators) {

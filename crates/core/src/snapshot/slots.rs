@@ -103,27 +103,17 @@ impl<S: SlotState> SlotTable<S> {
     /// repeats the removal, so the next delta (a snapshot of changes) need not include the slot.
     #[inline]
     pub(crate) fn expire_oldest_entries(&mut self, slot: EntitySlot, context: &S::EncodingContext, count: usize) -> &S {
+        self.open_for_expiry(slot).expire_oldest_entries(context, count)
+    }
+
+    /// Returns `slot`, which may remove its oldest entries.
+    #[inline]
+    pub(crate) fn open_for_expiry(&mut self, slot: EntitySlot) -> ReadOnlySlot<'_, S> {
         ReadOnlySlot {
             slot,
             state: &mut self.slots[slot.index()],
             snapshot_progress: &self.snapshot_progress,
             expired_entries: &mut self.expired_entries,
-        }
-        .expire_oldest_entries(context, count)
-    }
-
-    /// Calls `visit` with every slot that holds state, in ascending order of the slots.
-    #[inline]
-    pub(crate) fn visit_slots_with_state(&mut self, mut visit: impl FnMut(ReadOnlySlot<'_, S>)) {
-        for (index, state) in self.slots.iter_mut().enumerate() {
-            if !state.is_empty() {
-                visit(ReadOnlySlot {
-                    slot: EntitySlot::from_index(index),
-                    state,
-                    snapshot_progress: &self.snapshot_progress,
-                    expired_entries: &mut self.expired_entries,
-                });
-            }
         }
     }
 
@@ -239,10 +229,6 @@ pub(crate) struct ReadOnlySlot<'a, S> {
 }
 
 impl<'a, S: SlotState> ReadOnlySlot<'a, S> {
-    pub(crate) fn slot(&self) -> EntitySlot {
-        self.slot
-    }
-
     /// Removes the `count` oldest entries of the slot, as [`SlotTable::expire_oldest_entries`] does.
     #[inline]
     pub(crate) fn expire_oldest_entries(self, context: &S::EncodingContext, count: usize) -> &'a S {
