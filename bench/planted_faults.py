@@ -145,7 +145,6 @@ FAULTS = [
         f"{ENGINE}/checkpoint/find_checkpoint.rs",
         "ids.iter().copied().filter(|id| !overtaken.contains(id)).collect();",
         "ids.iter().copied().filter(|id| !overtaken.contains(id) || true).collect();",
-        "harmless for rows: its objects are missing, so the checkpoint before it is used. One kept checkpoint fewer is whole",
     ),
     PlantedFault(
         "the epoch is not read again after the manifest",
