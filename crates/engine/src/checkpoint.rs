@@ -36,7 +36,8 @@
 //!    a manifest after a new owner has claimed the partition. Such a manifest holds correct state, because the shard is
 //!    deterministic. Checkpoints of the new owner count as newer, because their epoch is larger.
 //! 3. The objects that a kept manifest names are never deleted. The object that claims the largest epoch of a partition
-//!    is never deleted.
+//!    is never deleted. The store may execute a deletion late. So a new manifest never names an object that an earlier
+//!    deletion may contain.
 //! 4. An unreadable checkpoint is logged, and the next older checkpoint is used. If all checkpoints of a partition are
 //!    unreadable, the job halts. Only a partition without any checkpoint begins with empty state.
 //! 5. Windrow still reads the objects that older versions wrote (`tests/fixtures`). The checksum of an object covers
@@ -51,6 +52,7 @@ mod checkpoint_thread_handle;
 mod checksummed_text;
 mod claim_partition;
 pub(crate) mod config;
+mod copy_state_objects;
 mod create_object;
 mod epoch_claim;
 mod find_checkpoint;

@@ -66,6 +66,7 @@
 //! | `checkpoint/checksummed_text.rs` | the form of manifests, summaries and requests: title, checksum, body |
 //! | `checkpoint/claim_partition.rs` | opening a partition: claim an epoch, restore, claim the fence |
 //! | `checkpoint/config.rs` | the settings of checkpoints and the services that they use |
+//! | `checkpoint/copy_state_objects.rs` | copies of an older checkpoint's state, which no earlier deletion contains |
 //! | `checkpoint/create_object.rs` | creates an object, also if an earlier attempt may have succeeded |
 //! | `checkpoint/epoch_claim.rs` | which epoch owns a partition |
 //! | `checkpoint/find_checkpoint.rs` | the newest readable checkpoint of a partition |

@@ -3,20 +3,23 @@
 //!
 //! The state at the lost offset includes lost records, and the offsets after the end of the log will identify other
 //! records. So the partition continues from a checkpoint whose offset still exists, or begins anew.
-//! Owns: this choice, and making it durable. Invariant: the choice is stored as a manifest of the new epoch before the
-//! fence is claimed, unless another worker has claimed the partition meanwhile. So a later start continues from the same state, although the log may then reach beyond the offsets
-//! of the discarded checkpoints. The manifest numbers rows in a new way, so that the fence skips no row of the new
-//! records.
+//! Owns: this choice, and making it durable. Invariants: (1) The choice is stored as a manifest of the new epoch before
+//! the fence is claimed, unless another worker has claimed the partition meanwhile. So a later start continues from the
+//! same state, although the log may then reach beyond the offsets of the discarded checkpoints. (2) The manifest numbers
+//! rows in a new way, so that the fence skips no row of the new records. (3) The manifest names only state objects of
+//! its own epoch (`copy_state_objects`). A deletion of the older checkpoint's objects may still be under way.
 
 use tracing::warn;
 
 use super::checkpoint_limits::CheckpointLimits;
+use super::copy_state_objects::StateObjectCopies;
 use super::create_object::create_or_compare_object;
 use super::epoch_claim;
 use super::find_checkpoint::restore_initial_shard;
-use super::manifest::{CheckpointId, CheckpointManifest, FormerNumbering, StoredView};
+use super::manifest::{CheckpointId, CheckpointLayer, CheckpointManifest, FormerNumbering, StoredView};
 use super::object_names;
 use super::opened_partition::{RestoredPartition, RestoredShard};
+use super::restore_shard::CheckpointReadOutcome;
 use super::row_numbering_fingerprint::derive_fingerprint_after_restart;
 use super::store::StoreFault;
 use super::store_retry::StoreRetry;
@@ -36,17 +39,9 @@ pub(super) fn restore_behind_truncation(
     let held_offsets = held_offsets.ending_no_later_than(known);
     let stored_rows = opening.checkpoint_limits.stored_rows.take();
     opening.checkpoint_limits = CheckpointLimits { held_offsets: Some(held_offsets), stored_rows };
-    // State of a restore source cannot be continued here: its objects are in another store.
-    let has_own_checkpoints = !opening.restored_shard.kept_manifests.is_empty();
     // The worker needs only one of the two shards in memory.
     opening.restored_shard.shard = job.new_shard();
-    let mut restored = if has_own_checkpoints {
-        restore_initial_shard(retry, job, partition, &opening.checkpoint_limits, None)?
-    } else {
-        let origin_savepoint_place = opening.restored_shard.origin_savepoint_place;
-        let next_checkpoint_number = opening.restored_shard.next_checkpoint_number;
-        RestoredShard { origin_savepoint_place, ..RestoredShard::without_checkpoint(job, next_checkpoint_number) }
-    };
+    let RestoredCopy { shard: mut restored, layers } = restore_and_copy_state(retry, job, &opening)?;
     let discarded = opening.restored_shard.manifest.take();
     let id = CheckpointId { epoch, checkpoint_number: restored.next_checkpoint_number };
     let manifest = match &restored.manifest {
@@ -57,7 +52,7 @@ pub(super) fn restore_behind_truncation(
                 offset = continued.offset,
                 "the source has lost records that were already read; going back to an older checkpoint"
             );
-            continue_manifest(continued, discarded.as_ref(), id)
+            CheckpointManifest { layers, ..continue_manifest(continued, discarded.as_ref(), id) }
         }
         None => {
             let offset = held_offsets.first_offset;
@@ -86,6 +81,46 @@ pub(super) fn restore_behind_truncation(
     restored.manifest = Some(manifest);
     opening.restored_shard = restored;
     Ok(opening)
+}
+
+/// A restored shard, and its state in objects of the new epoch.
+struct RestoredCopy {
+    shard: RestoredShard,
+    /// The copied layers; empty if the partition begins anew.
+    layers: Vec<CheckpointLayer>,
+}
+
+/// Restores the shard of the best checkpoint within the limits of `opening`, and copies the state objects of this
+/// checkpoint. If an object disappears in between, restores the best one of the checkpoints that are still readable.
+fn restore_and_copy_state(
+    retry: &StoreRetry<'_>,
+    job: &JobDefinition,
+    opening: &RestoredPartition,
+) -> Result<RestoredCopy, Halt> {
+    // State of a restore source cannot be continued here: its objects are in another store.
+    if opening.restored_shard.kept_manifests.is_empty() {
+        let RestoredShard { next_checkpoint_number, ref origin_savepoint_place, .. } = opening.restored_shard;
+        let shard = RestoredShard {
+            origin_savepoint_place: origin_savepoint_place.clone(),
+            ..RestoredShard::without_checkpoint(job, next_checkpoint_number)
+        };
+        return Ok(RestoredCopy { shard, layers: Vec::new() });
+    }
+    let mut copies = StateObjectCopies::default();
+    loop {
+        let shard = restore_initial_shard(retry, job, opening.partition, &opening.checkpoint_limits, None)?;
+        let Some(continued) = &shard.manifest else { return Ok(RestoredCopy { shard, layers: Vec::new() }) };
+        let id = CheckpointId { epoch: opening.epoch, checkpoint_number: shard.next_checkpoint_number };
+        match copies.copy_layers(retry, continued, id)? {
+            CheckpointReadOutcome::Whole(layers) => return Ok(RestoredCopy { shard, layers }),
+            CheckpointReadOutcome::Damaged(unusable_object) => warn!(
+                partition = opening.partition,
+                checkpoint = %continued.checkpoint_id,
+                reason = %unusable_object,
+                "a state object has disappeared while it was copied; searching for another checkpoint"
+            ),
+        }
+    }
 }
 
 /// Returns a manifest with the state of `continued`. Its rows are numbered in a new way from there on. The row store may

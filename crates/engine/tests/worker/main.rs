@@ -1,6 +1,7 @@
 //! Whole workers: scripted sources, stores in memory, and a clock that only the test advances.
 
 mod idle_partitions;
+mod late_store_writes;
 mod openings;
 mod overdue_checkpoints;
 mod parking;

@@ -34,6 +34,8 @@ pub(crate) struct TopicState {
     /// The first event times of the rows of each partition, in the order of writing.
     pub(crate) row_starts: BTreeMap<Partition, Vec<i64>>,
     pub(crate) polls: u32,
+    /// Whether the pipeline allows that the log has lost records which were already read.
+    pub(crate) allows_lost_offsets: bool,
 }
 
 impl TopicState {
@@ -48,6 +50,7 @@ impl TopicState {
             outcomes: VecDeque::new(),
             row_starts: BTreeMap::new(),
             polls: 0,
+            allows_lost_offsets: false,
         }
     }
 
@@ -167,6 +170,8 @@ impl Source for TopicSource {
             let offset = offsets.get(partition).copied().unwrap_or(held.first_offset);
             if held.contains_offset(offset) {
                 starts.start_by_partition.insert(*partition, StartOffset { offset, held_offsets: Some(held) });
+            } else if state.allows_lost_offsets && offset > held.end_offset {
+                starts.truncated_partitions.insert(*partition, held);
             } else {
                 starts.lost_offsets.insert(*partition, describe_loss(*partition, offset, held));
             }

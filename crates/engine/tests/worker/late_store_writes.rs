@@ -1,0 +1,56 @@
+//! The store executes a deletion or a creation long after its caller has given up.
+
+use std::collections::BTreeSet;
+
+use windrow_engine::checkpoint::CheckpointManifest;
+use windrow_engine::{HeldOffsets, WorkerMetrics, WorkerOutcome};
+
+use crate::support::parking_job::{FaultyStore, ParkingJob, TopicState, step};
+
+/// Returns the manifests of partition 0 with the names of their objects, oldest first.
+fn read_manifests(store: &FaultyStore) -> Vec<(String, CheckpointManifest)> {
+    let read = |name: String| {
+        let manifest = CheckpointManifest::decode(&store.objects.lock()[&name]).expect("a manifest");
+        (name, manifest)
+    };
+    store.list_names("partition-0/checkpoint/").into_iter().map(read).collect()
+}
+
+fn list_state_objects(manifest: &CheckpointManifest) -> BTreeSet<String> {
+    manifest.layers.iter().flat_map(|layer| &layer.parts).map(|part| part.object_name.clone()).collect()
+}
+
+fn is_whole(store: &FaultyStore, manifest: &CheckpointManifest) -> bool {
+    list_state_objects(manifest).iter().all(|name| store.objects.lock().contains_key(name))
+}
+
+/// The oldest kept checkpoint may have been deleted by an earlier owner, whose call has not taken effect yet. A partition
+/// that goes back to this checkpoint must not depend on its objects.
+#[test]
+fn a_late_deletion_leaves_the_checkpoint_behind_lost_records_readable() {
+    let job = ParkingJob { assigned: vec![0], ..ParkingJob::new() };
+    let is_read = |state: &TopicState, _: &WorkerMetrics| state.committed_offset(0) >= 20;
+    job.run(vec![step("several checkpoints", is_read, |_, _| {})]).expect("no halt");
+    let (oldest_name, oldest) = read_manifests(&job.store).swap_remove(0);
+    let mut deleted_later = list_state_objects(&oldest);
+    deleted_later.insert(oldest_name);
+    {
+        let mut state = job.state.lock();
+        let end_offset = oldest.offset;
+        state.held_offsets.insert(0, HeldOffsets { first_offset: 0, end_offset });
+        state.allows_lost_offsets = true;
+        state.row_starts.clear();
+    }
+    let is_open = |state: &TopicState, _: &WorkerMetrics| state.positions.contains_key(&0);
+    let lose_store = |_: &mut TopicState, store: &FaultyStore| store.refuse_folder(Some("partition-0"));
+    let outcome = job.run(vec![step("the partition is open", is_open, lose_store)]);
+    assert_eq!(outcome.expect("no halt"), WorkerOutcome::StoppedWithoutCheckpoint);
+    job.store.refuse_folder(None);
+    let newest = read_manifests(&job.store).pop().expect("a checkpoint").1;
+    assert_eq!(newest.offset, oldest.offset, "the partition went back to the oldest checkpoint");
+    job.store.objects.lock().retain(|name, _| !deleted_later.contains(name));
+    assert!(is_whole(&job.store, &newest), "{newest:?}");
+    let continues = |state: &TopicState, _: &WorkerMetrics| state.row_count(0) > 20;
+    let outcome = job.run(vec![step("the partition continues", continues, |_, _| {})]);
+    assert_eq!(outcome.expect("no halt"), WorkerOutcome::Stopped);
+}
