@@ -44,7 +44,8 @@
 //!    the format version, so a damaged version number is never mistaken for another version.
 //!
 //! A crash can leave state objects that no manifest names. The next complete checkpoint of the same partition deletes
-//! these objects.
+//! these objects. The manifest of a failed checkpoint may appear after this deletion. An owner that restores the
+//! partition then does not count it among the kept checkpoints, and the next complete checkpoint deletes it.
 
 mod checkpoint_limits;
 mod checkpoint_thread;

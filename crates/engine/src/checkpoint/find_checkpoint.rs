@@ -4,6 +4,9 @@
 //! (`checkpoint_limits`), how a shard is restored from its state objects (`restore_shard`).
 //! Invariants: (1) An unreadable checkpoint is logged, and the next best checkpoint is used. (2) A partition is not opened
 //! if all its checkpoints are unreadable. (3) The job halts if the state belongs to another job.
+//! (4) A manifest whose state objects are missing takes no place of a readable checkpoint.
+
+use std::collections::BTreeSet;
 
 use tracing::{error, warn};
 use windrow_core::BaseOrDelta;
@@ -49,19 +52,22 @@ pub(super) fn restore_initial_shard(
     listed_objects: Option<&[ListedObject]>,
 ) -> Result<RestoredShard, Halt> {
     let own = &*retry.checkpoint_config.checkpoint_store;
-    let ids = match listed_objects {
-        Some(listed) => find_checkpoint_ids(listed),
-        None => retry.retry_while_unreachable(|| list_checkpoint_ids(own, partition))?,
+    let listed_now: Vec<ListedObject>;
+    let listed_objects = if let Some(listed) = listed_objects {
+        listed
+    } else {
+        listed_now = list_partition_objects(retry, own, partition)?;
+        &listed_now
     };
+    let listed = PartitionListing { partition, objects: listed_objects };
+    let ids = find_checkpoint_ids(listed_objects);
     let Some(source) = &retry.checkpoint_config.restore_source else {
-        return Ok(
-            match restore_best_checkpoint(retry, own, job, limits, ListedCheckpoints { partition, ids: &ids })? {
-                CheckpointSearchOutcome::Restored(restored) => *restored,
-                CheckpointSearchOutcome::NoCheckpoint { next_checkpoint_number: next_number } => {
-                    RestoredShard::without_checkpoint(job, next_number)
-                }
-            },
-        );
+        return Ok(match restore_best_checkpoint(retry, own, job, limits, listed)? {
+            CheckpointSearchOutcome::Restored(restored) => *restored,
+            CheckpointSearchOutcome::NoCheckpoint { next_checkpoint_number: next_number } => {
+                RestoredShard::without_checkpoint(job, next_number)
+            }
+        });
     };
     let place = source.source_store.place();
     let mut has_begun = false;
@@ -75,21 +81,19 @@ pub(super) fn restore_initial_shard(
     // continues from its own checkpoint, which is newer than the restore source. If none is within the limits, it begins
     // anew: the objects of the restore source are in another store.
     if has_begun {
-        return Ok(
-            match restore_best_checkpoint(retry, own, job, limits, ListedCheckpoints { partition, ids: &ids })? {
-                CheckpointSearchOutcome::Restored(restored) => *restored,
-                CheckpointSearchOutcome::NoCheckpoint { next_checkpoint_number } => RestoredShard {
-                    origin_savepoint_place: Some(place.to_owned()),
-                    ..RestoredShard::without_checkpoint(job, next_checkpoint_number)
-                },
+        return Ok(match restore_best_checkpoint(retry, own, job, limits, listed)? {
+            CheckpointSearchOutcome::Restored(restored) => *restored,
+            CheckpointSearchOutcome::NoCheckpoint { next_checkpoint_number } => RestoredShard {
+                origin_savepoint_place: Some(place.to_owned()),
+                ..RestoredShard::without_checkpoint(job, next_checkpoint_number)
             },
-        );
+        });
     }
     // The job begins from the restore source for the first time. It does not read state from its own store, so damaged
     // checkpoints there do not halt the job.
     let source_store = &*source.source_store;
-    let source_ids = retry.retry_while_unreachable(|| list_checkpoint_ids(source_store, partition))?;
-    let listed = ListedCheckpoints { partition, ids: &source_ids };
+    let source_objects = list_partition_objects(retry, source_store, partition)?;
+    let listed = PartitionListing { partition, objects: &source_objects };
     match restore_best_checkpoint(retry, source_store, job, limits, listed)? {
         CheckpointSearchOutcome::Restored(restored) => {
             let mut restored = *restored;
@@ -113,31 +117,48 @@ fn restore_best_checkpoint(
     store: &dyn CheckpointStore,
     job: &JobDefinition,
     limits: &CheckpointLimits,
-    listed: ListedCheckpoints<'_>,
+    listed: PartitionListing<'_>,
 ) -> Result<CheckpointSearchOutcome, Halt> {
-    let ListedCheckpoints { partition, ids } = listed;
-    let mut ids = ids.to_vec();
+    let PartitionListing { partition, objects } = listed;
+    let mut objects = objects.to_vec();
     loop {
-        let found =
-            restore_best_listed_checkpoint(retry, store, job, limits, ListedCheckpoints { partition, ids: &ids });
+        let listed = PartitionListing { partition, objects: &objects };
+        let found = restore_best_listed_checkpoint(retry, store, job, limits, listed);
         if !matches!(found, Err(Halt::DamagedState(_))) {
             return found;
         }
-        let ids_now = retry.retry_while_unreachable(|| list_checkpoint_ids(store, partition))?;
+        let objects_now = list_partition_objects(retry, store, partition)?;
+        let ids_now = find_checkpoint_ids(&objects_now);
         // No owner deletes its newest checkpoint, so an empty list never means a partition without state.
-        if ids_now == ids || ids_now.is_empty() {
+        if ids_now == find_checkpoint_ids(&objects) || ids_now.is_empty() {
             return found;
         }
         warn!(partition, "another worker has replaced the checkpoints that were being read; searching again");
-        ids = ids_now;
+        objects = objects_now;
     }
 }
 
-/// The checkpoints of a partition that a search found in the store, oldest first.
+/// The objects of a partition that the store listed.
 #[derive(Clone, Copy)]
-struct ListedCheckpoints<'a> {
+struct PartitionListing<'a> {
     partition: Partition,
-    ids: &'a [CheckpointId],
+    objects: &'a [ListedObject],
+}
+
+impl PartitionListing<'_> {
+    /// Returns the names of the state objects.
+    fn state_object_names(&self) -> BTreeSet<&str> {
+        let is_state = |name: &&str| matches!(object_names::parse_object_name(name), ParsedObjectName::State(..));
+        self.objects.iter().map(|object| object.object_name.as_str()).filter(is_state).collect()
+    }
+}
+
+fn list_partition_objects(
+    retry: &StoreRetry<'_>,
+    store: &dyn CheckpointStore,
+    partition: Partition,
+) -> Result<Vec<ListedObject>, Halt> {
+    retry.retry_while_unreachable(|| store.list_objects(&object_names::partition_folder(partition)))
 }
 
 /// Restores the shard from the best readable one of the `listed` checkpoints in `store`.
@@ -146,10 +167,11 @@ fn restore_best_listed_checkpoint(
     store: &dyn CheckpointStore,
     job: &JobDefinition,
     limits: &CheckpointLimits,
-    listed: ListedCheckpoints<'_>,
+    listed: PartitionListing<'_>,
 ) -> Result<CheckpointSearchOutcome, Halt> {
-    let ListedCheckpoints { partition, ids } = listed;
-    let next_number = next_checkpoint_number(ids);
+    let PartitionListing { partition, objects } = listed;
+    let ids = find_checkpoint_ids(objects);
+    let next_number = next_checkpoint_number(&ids);
     let overtaken = find_overtaken_checkpoints(ids.iter().copied());
     let ids: Vec<CheckpointId> = ids.iter().copied().filter(|id| !overtaken.contains(id)).collect();
     let (mut manifests, mut damaged) = (Vec::new(), Vec::new());
@@ -181,11 +203,18 @@ fn restore_best_listed_checkpoint(
                 let is_damaged = |id: CheckpointId| damaged.iter().any(|one| one.checkpoint_id == id);
                 // The next delta continues the restored checkpoint, so this is the newest of the kept ones. The next
                 // complete checkpoint replaces those that are newer.
-                let mut kept_manifests: Vec<_> = manifests
-                    .iter()
-                    .filter(|other| other.checkpoint_id <= id && !is_damaged(other.checkpoint_id))
-                    .cloned()
-                    .collect();
+                let state_objects = listed.state_object_names();
+                let has_all_parts = |other: &CheckpointManifest| {
+                    let mut parts = other.layers.iter().flat_map(|layer| &layer.parts);
+                    parts.all(|part| state_objects.contains(part.object_name.as_str()))
+                };
+                // A store may create the manifest of a failed checkpoint after the state objects of this checkpoint were
+                // deleted. Such a manifest takes no place of a readable checkpoint.
+                let is_readable = |other: &CheckpointManifest| {
+                    other.checkpoint_id == id
+                        || (other.checkpoint_id < id && !is_damaged(other.checkpoint_id) && has_all_parts(other))
+                };
+                let mut kept_manifests: Vec<_> = manifests.iter().filter(|other| is_readable(other)).cloned().collect();
                 kept_manifests.reverse();
                 return Ok(CheckpointSearchOutcome::Restored(Box::new(RestoredShard {
                     shard,

@@ -54,3 +54,31 @@ fn a_late_deletion_leaves_the_checkpoint_behind_lost_records_readable() {
     let outcome = job.run(vec![step("the partition continues", continues, |_, _| {})]);
     assert_eq!(outcome.expect("no halt"), WorkerOutcome::Stopped);
 }
+
+/// The creation of a manifest has failed, and takes effect after the next checkpoint has deleted its state. It must not
+/// replace a readable checkpoint.
+#[test]
+fn a_late_manifest_replaces_no_readable_checkpoint() {
+    let mut job = ParkingJob { assigned: vec![0], ..ParkingJob::new() };
+    // More than the checkpoints of the second run, so it does not delete the late manifest as too old.
+    job.config.kept_checkpoints_per_partition = 10;
+    let is_read = |state: &TopicState, _: &WorkerMetrics| state.committed_offset(0) >= 80;
+    let refuse = |_: &mut TopicState, store: &FaultyStore| store.refuse_folder(Some("partition-0/checkpoint"));
+    let fails = |_: &TopicState, metrics: &WorkerMetrics| metrics.checkpoint_metrics.failed_checkpoints.get() > 0;
+    let outcome = job.run(vec![
+        step("several checkpoints", is_read, refuse),
+        step("a checkpoint fails", fails, |_, store| store.refuse_folder(None)),
+    ]);
+    assert_eq!(outcome.expect("no halt"), WorkerOutcome::Stopped);
+    job.store.objects.lock().append(&mut job.store.handler.uncreated.lock());
+    let is_damaged = |(_, manifest): &(String, CheckpointManifest)| !is_whole(&job.store, manifest);
+    assert!(read_manifests(&job.store).iter().any(is_damaged), "the late manifest names deleted state");
+
+    let committed = job.state.lock().committed_offset(0);
+    let is_continued = move |state: &TopicState, _: &WorkerMetrics| state.committed_offset(0) > committed;
+    let outcome = job.run(vec![step("the next checkpoint", is_continued, |_, _| {})]);
+    assert_eq!(outcome.expect("no halt"), WorkerOutcome::Stopped);
+    let kept = read_manifests(&job.store);
+    assert_eq!(kept.len(), job.config.kept_checkpoints_per_partition);
+    assert!(!kept.iter().any(is_damaged), "{kept:?}");
+}

@@ -26,6 +26,9 @@ pub(crate) trait StoreCallHandler: Send + Sync + Debug {
         Ok(())
     }
 
+    /// Takes note of a creation that has failed.
+    fn note_failed_creation(&self, _name: &str, _bytes: Vec<u8>) {}
+
     /// Takes note of a call that lists or deletes objects and has taken effect.
     fn note_end_of_call(&self, _objects: &MemoryObjects, _call: StoreCall) {}
 }
@@ -45,7 +48,10 @@ impl<Handler> MemoryStore<Handler> {
 
 impl<Handler: StoreCallHandler> CheckpointStore for MemoryStore<Handler> {
     fn create_object(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreFault> {
-        self.handler.handle_call(&self.objects, StoreCall::Create, name)?;
+        if let Err(fault) = self.handler.handle_call(&self.objects, StoreCall::Create, name) {
+            self.handler.note_failed_creation(name, bytes);
+            return Err(fault);
+        }
         let mut objects = self.objects.lock();
         if objects.contains_key(name) {
             return Err(StoreFault::Exists);

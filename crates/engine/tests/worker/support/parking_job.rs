@@ -241,6 +241,8 @@ pub(crate) struct StoreFaults {
     pub(crate) undamaged: Mutex<BTreeMap<String, Vec<u8>>>,
     /// The store refuses each call for an object whose name begins so.
     pub(crate) refused_folder: Mutex<Option<String>>,
+    /// The objects whose creation has failed.
+    pub(crate) uncreated: Mutex<BTreeMap<String, Vec<u8>>>,
 }
 
 impl StoreCallHandler for StoreFaults {
@@ -249,6 +251,10 @@ impl StoreCallHandler for StoreFaults {
             Some(folder) if name.starts_with(folder) => Err(StoreFault::Refused(share_error("permission denied"))),
             _ => Ok(()),
         }
+    }
+
+    fn note_failed_creation(&self, name: &str, bytes: Vec<u8>) {
+        self.uncreated.lock().insert(name.to_owned(), bytes);
     }
 }
 
