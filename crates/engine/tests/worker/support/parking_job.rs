@@ -241,12 +241,20 @@ pub(crate) struct StoreFaults {
     pub(crate) undamaged: Mutex<BTreeMap<String, Vec<u8>>>,
     /// The store refuses each call for an object whose name begins so.
     pub(crate) refused_folder: Mutex<Option<String>>,
+    /// An object that disappears when the first state object of epoch 2 is created.
+    pub(crate) deleted_in_epoch_2: Mutex<Option<String>>,
     /// The objects whose creation has failed.
     pub(crate) uncreated: Mutex<BTreeMap<String, Vec<u8>>>,
 }
 
 impl StoreCallHandler for StoreFaults {
-    fn handle_call(&self, _: &MemoryObjects, _: StoreCall, name: &str) -> Result<(), StoreFault> {
+    fn handle_call(&self, objects: &MemoryObjects, call: StoreCall, name: &str) -> Result<(), StoreFault> {
+        if call == StoreCall::Create
+            && name.contains("/state/0000000002-")
+            && let Some(deleted) = self.deleted_in_epoch_2.lock().take()
+        {
+            objects.lock().remove(&deleted);
+        }
         match &*self.refused_folder.lock() {
             Some(folder) if name.starts_with(folder) => Err(StoreFault::Refused(share_error("permission denied"))),
             _ => Ok(()),
