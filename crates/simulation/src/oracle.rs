@@ -544,7 +544,10 @@ impl RowOracle {
             let kept = read(after.get(key));
             self.fence_epochs.insert(key.clone(), kept.as_ref().map_or(0, |kept| kept.epoch));
             for (view, count) in counts.views.iter().enumerate() {
-                let kept = kept.as_ref().and_then(|kept| kept.views.get(view)).map_or(0, |kept| kept.last_row_number);
+                // Rows of another numbering are other rows.
+                let kept = kept.as_ref().and_then(|kept| kept.views.get(view));
+                let kept = kept.filter(|kept| kept.fingerprint == count.fingerprint);
+                let kept = kept.map_or(0, |kept| kept.last_row_number);
                 if kept < count.last_row_number {
                     let (first_number, last_number) = (kept + 1, count.last_row_number);
                     core.record(|| {
