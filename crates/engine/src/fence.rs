@@ -12,7 +12,7 @@
 //! for them. So the next owner notices rows of records that the log has lost since.
 
 use crate::identifiers::{Epoch, FenceToken, Partition};
-use crate::row_counts::{CountedRows, ViewRowCount};
+use crate::row_counts::{CountedRows, StoredRows, ViewRowCount};
 use crate::{Halt, LogPosition, OpeningAbandonment};
 
 /// A worker's request to become the only writer of a partition's rows.
@@ -43,10 +43,10 @@ pub enum MissingRowsPolicy {
 }
 
 impl PartitionClaim {
-    /// Returns how many of the rows that the checkpoint counts are missing in the row store. `stored` holds the row
-    /// counts of the partition's fence; `None` if there is no fence.
+    /// Returns how many of the rows that the checkpoint counts are missing in the row store. `stored` is what the
+    /// partition's fence tells; `None` if there is no fence.
     #[must_use]
-    pub fn count_missing_rows(&self, stored: Option<&[ViewRowCount]>) -> u64 {
+    pub fn count_missing_rows(&self, stored: Option<&StoredRows>) -> u64 {
         self.checkpoint_rows.iter().map(|rows| rows.count_missing_in(stored)).sum()
     }
 }
@@ -72,8 +72,8 @@ pub enum ClaimOutcome {
     /// The row store refuses the claim, because it lacks rows that the claim counts
     /// ([`MissingRowsPolicy::RefuseClaim`]). The fence is unchanged.
     RowsMissing {
-        /// The row counts of the fence; `None` if there is no fence.
-        stored_row_counts: Option<Vec<ViewRowCount>>,
+        /// What the fence tells; `None` if there is no fence.
+        stored_rows: Option<StoredRows>,
     },
 }
 

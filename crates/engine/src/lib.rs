@@ -275,7 +275,7 @@ pub use metrics::{
 pub use opening_abandonment::OpeningAbandonment;
 pub use record_key::RecordPlacementRules;
 pub use retry_backoff::RetryBackoff;
-pub use row_counts::{CountedRows, ViewRowCount};
+pub use row_counts::{CountedRows, EarlierRowCount, StoredRows, ViewRowCount};
 pub use sink::{FlushTicket, Sink, TriggerRecord};
 pub use source::{CommitWait, GroupDeparture, PollOutcome, Source, SourceRecord, StartOffset, StartOffsets};
 pub use stop_signal::StopSignal;

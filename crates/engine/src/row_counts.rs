@@ -1,6 +1,8 @@
 //! The rows that a partition has produced, counted for each view. A checkpoint and the fence of a row store have such
 //! counts. Their comparison shows which rows the row store has, and which it lacks.
 
+use crate::identifiers::Offset;
+
 /// The number of rows that a partition has produced for one feature view.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ViewRowCount {
@@ -13,30 +15,65 @@ pub struct ViewRowCount {
     pub last_row_number: u64,
 }
 
+/// The rows of a partition that a row store has, as its fence tells them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StoredRows {
+    /// For each view, the last row that the row store has.
+    pub row_counts: Vec<ViewRowCount>,
+    /// The rows of all records before this offset have been written, in the numbering of the fence; `None` if unknown.
+    pub read_offset: Option<Offset>,
+}
+
 /// The rows of one view that a checkpoint counts, with all numberings by which the row store may know them.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CountedRows {
+    /// The offset of the first record that the checkpoint does not include.
+    pub checkpoint_offset: Offset,
     /// The row count of the checkpoint.
     pub newest_numbering: ViewRowCount,
     /// The numberings before, newest first. Each has the number of the last row that the checkpoint includes of it.
     pub former_numberings: Vec<ViewRowCount>,
+    /// The row counts of earlier checkpoints in the newest numbering, oldest first.
+    pub earlier_counts: Vec<EarlierRowCount>,
+}
+
+/// The rows of a view before an earlier checkpoint.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct EarlierRowCount {
+    /// The offset of the first record that the earlier checkpoint did not include.
+    pub offset: Offset,
+    /// The number of the last row before it.
+    pub last_row_number: u64,
 }
 
 impl CountedRows {
-    /// Returns how many of these rows are missing in the row store. `stored` holds the row counts of the partition's
-    /// fence. Without a fence, all rows are missing: the row store may have removed some of them before, because their
-    /// time to live had ended. Returns 0 if the row store knows none of the numberings, because nothing is known about
-    /// the rows then.
+    /// Returns how many of these rows are missing in the row store. Without a fence (`None`), all rows are missing: the row
+    /// store may have removed some of them before, because their time to live had ended.
+    ///
+    /// The row store may know none of the numberings: an owner began a new one, and completed no checkpoint. Then the
+    /// rows up to the position of the fence have been written in that numbering. If the position lies before the
+    /// checkpoint, that owner had gone back because of lost rows, and all rows behind the position may be missing.
     #[must_use]
-    pub fn count_missing_in(&self, stored: Option<&[ViewRowCount]>) -> u64 {
+    pub fn count_missing_in(&self, stored: Option<&StoredRows>) -> u64 {
         let last = self.newest_numbering.last_row_number;
         let Some(stored) = stored else { return last };
         let mut numberings = std::iter::once(&self.newest_numbering).chain(&self.former_numberings);
         let known = numberings.find_map(|numbering| {
-            let stored = numbering.find_comparable_count(stored)?;
+            let stored = numbering.find_comparable_count(&stored.row_counts)?;
             Some(stored.last_row_number.min(numbering.last_row_number))
         });
-        known.map_or(0, |known| last.saturating_sub(known))
+        let known = known.unwrap_or_else(|| match stored.read_offset {
+            Some(read_offset) if read_offset < self.checkpoint_offset => self.last_row_number_before(read_offset),
+            _ => last,
+        });
+        last.saturating_sub(known)
+    }
+
+    /// Returns the number of a row that was certainly written before the record at `offset` was read, the largest that is
+    /// known; 0 if none is.
+    fn last_row_number_before(&self, offset: Offset) -> u64 {
+        let earlier = self.earlier_counts.iter().rev().find(|earlier| earlier.offset <= offset);
+        earlier.map_or(0, |earlier| earlier.last_row_number)
     }
 }
 

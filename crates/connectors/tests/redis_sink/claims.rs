@@ -7,7 +7,7 @@ use redis::Connection;
 use windrow_connectors::redis::RedisWriterSettings;
 use windrow_engine::halt::{NoAnswerReason, OutputFault, ServiceRefusal, UnreachableService};
 use windrow_engine::{
-    ClaimOutcome, Halt, MissingRowsPolicy, OpeningAbandonment, PartitionClaim, RowFence, Sink, StopSignal,
+    ClaimOutcome, Halt, MissingRowsPolicy, OpeningAbandonment, PartitionClaim, RowFence, Sink, StopSignal, StoredRows,
 };
 use windrow_test_support::HANG_TIMEOUT;
 
@@ -65,14 +65,15 @@ fn a_claim_that_counts_rows_which_redis_lacks_is_refused() {
         ..new_claim(0, epoch, &[("latest", 1, rows)])
     };
 
-    let stored_row_counts = Some(new_claim(0, 1, &[("latest", 1, 3)]).row_counts);
-    assert_eq!(claim(&writer, &refusing(2, 4)), ClaimOutcome::RowsMissing { stored_row_counts });
+    let row_counts = new_claim(0, 1, &[("latest", 1, 3)]).row_counts;
+    let stored_rows = Some(StoredRows { row_counts, read_offset: None });
+    assert_eq!(claim(&writer, &refusing(2, 4)), ClaimOutcome::RowsMissing { stored_rows });
     assert_eq!(fence(&mut client), "1 epoch=1 latest=1:3", "a refused claim changes nothing");
     assert_eq!(claim(&writer, &refusing(1, 4)), ClaimOutcome::Stale(1), "the epoch decides first");
     assert_eq!(claim(&writer, &refusing(2, 3)), granted_rows(vec![3]));
 
     run_command(&mut client, "FLUSHALL");
-    assert_eq!(claim(&writer, &refusing(3, 1)), ClaimOutcome::RowsMissing { stored_row_counts: None });
+    assert_eq!(claim(&writer, &refusing(3, 1)), ClaimOutcome::RowsMissing { stored_rows: None });
     assert_eq!(claim(&writer, &refusing(3, 0)), granted_rows(vec![0]));
 }
 

@@ -122,7 +122,12 @@ pub(crate) fn new_claim(partition: Partition, epoch: Epoch, counts: &[(&str, Epo
         last_row_number: rows,
     };
     let row_counts: Vec<ViewRowCount> = counts.iter().map(count).collect();
-    let counted = |count: &ViewRowCount| CountedRows { newest_numbering: count.clone(), former_numberings: Vec::new() };
+    let counted = |count: &ViewRowCount| CountedRows {
+        checkpoint_offset: 0,
+        newest_numbering: count.clone(),
+        former_numberings: Vec::new(),
+        earlier_counts: Vec::new(),
+    };
     PartitionClaim {
         partition,
         epoch,

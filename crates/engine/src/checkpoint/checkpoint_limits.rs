@@ -4,8 +4,7 @@
 //! lost rows is best. If the source has lost records, the checkpoint must begin at an offset that the source still holds.
 
 use super::manifest::CheckpointManifest;
-use crate::HeldOffsets;
-use crate::ViewRowCount;
+use crate::{HeldOffsets, StoredRows};
 
 /// What the checkpoint that a partition continues from must fulfil. Without limits, the newest checkpoint is best.
 #[derive(Clone, Default, Debug)]
@@ -14,20 +13,20 @@ pub(super) struct CheckpointLimits {
     pub(super) held_offsets: Option<HeldOffsets>,
     /// The rows that the row store holds; `None` if it was not asked. A checkpoint that counts no other rows is better.
     /// If there is none, the oldest checkpoint is best, because the fewest rows are missing then.
+    pub(super) row_store_answer: Option<RowStoreAnswer>,
+}
+
+/// What the row store answered when it was asked for the rows of a partition.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct RowStoreAnswer {
+    /// What the partition's fence tells; `None` if there is no fence.
     pub(super) stored_rows: Option<StoredRows>,
 }
 
-/// The rows of a partition that the row store holds.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct StoredRows {
-    /// The row counts of the partition's fence; `None` if there is no fence.
-    pub(super) row_counts: Option<Vec<ViewRowCount>>,
-}
-
-impl StoredRows {
+impl RowStoreAnswer {
     /// Returns whether the row store holds all rows that `manifest` counts, as far as is known.
     pub(super) fn include_rows_of(&self, manifest: &CheckpointManifest) -> bool {
-        manifest.counted_rows().all(|rows| rows.count_missing_in(self.row_counts.as_deref()) == 0)
+        manifest.counted_rows().all(|rows| rows.count_missing_in(self.stored_rows.as_ref()) == 0)
     }
 }
 
@@ -40,7 +39,7 @@ impl CheckpointLimits {
         let (mut best, others): (Vec<_>, Vec<_>) = manifests
             .iter()
             .filter(is_held)
-            .partition(|manifest| self.stored_rows.as_ref().is_none_or(|rows| rows.include_rows_of(manifest)));
+            .partition(|manifest| self.row_store_answer.as_ref().is_none_or(|answer| answer.include_rows_of(manifest)));
         best.extend(others.into_iter().rev());
         best
     }

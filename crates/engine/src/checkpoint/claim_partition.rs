@@ -7,7 +7,7 @@
 
 use tracing::{error, warn};
 
-use super::checkpoint_limits::{CheckpointLimits, StoredRows};
+use super::checkpoint_limits::{CheckpointLimits, RowStoreAnswer};
 use super::epoch_claim::{self, EpochClaim};
 use super::find_checkpoint::restore_initial_shard;
 use super::manifest::CheckpointManifest;
@@ -125,13 +125,13 @@ pub(super) fn claim_partition_at_fence(
                 };
                 return Ok(FenceClaimOutcome::Opened(Box::new(opening.open_with_granted_claim(granted, start_offset))));
             }
-            ClaimOutcome::RowsMissing { stored_row_counts } => {
+            ClaimOutcome::RowsMissing { stored_rows } => {
                 let known = opening.checkpoint_limits.held_offsets;
                 let limits = CheckpointLimits {
                     held_offsets: held_now
                         .map(|held| known.map_or(held, |known| held.ending_no_later_than(known)))
                         .or(known),
-                    stored_rows: Some(StoredRows { row_counts: stored_row_counts }),
+                    row_store_answer: Some(RowStoreAnswer { stored_rows }),
                 };
                 match restore_older_checkpoint(retry, job, opening, limits)? {
                     OlderCheckpoint::Restored(older) => return Ok(FenceClaimOutcome::RestoredOlder(older)),
@@ -277,8 +277,8 @@ fn restore_older_checkpoint(
         offset = older.checkpoint_offset(),
         "the row store has lost rows that the checkpoint counts; going back to an older checkpoint to write them again"
     );
-    let has_all_rows = match (&older.manifest, &opening.checkpoint_limits.stored_rows) {
-        (Some(manifest), Some(stored)) => stored.include_rows_of(manifest),
+    let has_all_rows = match (&older.manifest, &opening.checkpoint_limits.row_store_answer) {
+        (Some(manifest), Some(answer)) => answer.include_rows_of(manifest),
         _ => true,
     };
     let restore_duration = opening.restore_duration + retry.clock.monotonic_now().saturating_sub(started);

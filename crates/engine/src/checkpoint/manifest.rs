@@ -11,7 +11,7 @@ use super::checksummed_text::{decode_checksummed_text, encode_checksummed_text};
 use super::object_errors::{ObjectDamage, ObjectFault};
 use super::state_object::compute_object_checksum;
 use crate::identifiers::{Epoch, LeaderEpoch, Offset, Partition};
-use crate::{CountedRows, LogPosition, ViewRowCount};
+use crate::{CountedRows, EarlierRowCount, LogPosition, ViewRowCount};
 
 const MANIFEST_FORMAT_VERSION: u32 = 1;
 /// The maximum number of earlier cuts in a manifest. If there are more, every second one of the older half is dropped.
@@ -212,16 +212,22 @@ impl CheckpointManifest {
 
     /// Returns the rows of all views before the cut.
     pub(crate) fn counted_rows(&self) -> impl Iterator<Item = CountedRows> {
-        self.views.iter().map(|view| {
+        self.views.iter().enumerate().map(|(index, view)| {
             let count = |row_numbering_fingerprint, last_row_number| ViewRowCount {
                 view: view.view_name.clone(),
                 row_numbering_fingerprint,
                 last_row_number,
             };
             let former = |one: &FormerNumbering| count(one.row_numbering_fingerprint, one.last_row_number);
+            let earlier = |cut: &EarlierCut| {
+                let last_row_number = *cut.last_row_number_by_view.get(index)?;
+                Some(EarlierRowCount { offset: cut.offset, last_row_number })
+            };
             CountedRows {
+                checkpoint_offset: self.offset,
                 newest_numbering: count(view.row_numbering_fingerprint, view.last_row_number),
                 former_numberings: view.former_numberings.iter().map(former).collect(),
+                earlier_counts: self.earlier_cuts.iter().filter_map(earlier).collect(),
             }
         })
     }

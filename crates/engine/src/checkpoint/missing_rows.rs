@@ -8,7 +8,7 @@ use std::fmt;
 use windrow_core::EventTime;
 
 use super::manifest::{CheckpointManifest, EarlierCut};
-use crate::{CountedRows, Offset, Partition, ViewRowCount};
+use crate::{CountedRows, Offset, Partition, StoredRows};
 
 /// Consecutive rows of one feature view that the row store has lost. They fired before the oldest checkpoint from which
 /// the partition can continue, so the job does not write them again. The fence does not tell when a row was written. So
@@ -58,12 +58,9 @@ impl fmt::Display for MissingRows {
     }
 }
 
-/// Returns the rows that `manifest` counts and that the row store lacks. `stored` holds the row counts of the
-/// partition's fence; `None` if there is no fence.
-pub(super) fn describe_missing_rows(
-    manifest: &CheckpointManifest,
-    stored: Option<&[ViewRowCount]>,
-) -> Vec<MissingRows> {
+/// Returns the rows that `manifest` counts and that the row store lacks. `stored` is what the partition's fence
+/// tells; `None` if there is no fence.
+pub(super) fn describe_missing_rows(manifest: &CheckpointManifest, stored: Option<&StoredRows>) -> Vec<MissingRows> {
     let describe = |(view_index, rows): (usize, CountedRows)| {
         let missing = rows.count_missing_in(stored);
         let count = rows.newest_numbering;

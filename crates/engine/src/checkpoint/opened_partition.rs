@@ -138,8 +138,8 @@ pub(super) struct GrantedFenceClaim {
 impl RestoredPartition {
     /// Returns the rows that the checkpoint counts and that the row store lacks.
     pub(super) fn describe_missing_rows(&self) -> Vec<MissingRows> {
-        match (&self.restored_shard.manifest, &self.checkpoint_limits.stored_rows) {
-            (Some(manifest), Some(stored)) => describe_missing_rows(manifest, stored.row_counts.as_deref()),
+        match (&self.restored_shard.manifest, &self.checkpoint_limits.row_store_answer) {
+            (Some(manifest), Some(answer)) => describe_missing_rows(manifest, answer.stored_rows.as_ref()),
             _ => Vec::new(),
         }
     }

@@ -37,8 +37,8 @@ pub(super) fn restore_behind_truncation(
     let (partition, epoch) = (opening.partition, opening.epoch);
     let known = opening.checkpoint_limits.held_offsets.unwrap_or(held_offsets);
     let held_offsets = held_offsets.ending_no_later_than(known);
-    let stored_rows = opening.checkpoint_limits.stored_rows.take();
-    opening.checkpoint_limits = CheckpointLimits { held_offsets: Some(held_offsets), stored_rows };
+    let row_store_answer = opening.checkpoint_limits.row_store_answer.take();
+    opening.checkpoint_limits = CheckpointLimits { held_offsets: Some(held_offsets), row_store_answer };
     // The worker needs only one of the two shards in memory.
     opening.restored_shard.shard = job.new_shard();
     let RestoredCopy { shard: mut restored, layers } = restore_and_copy_state(retry, job, &opening)?;

@@ -10,7 +10,7 @@ use windrow_connectors::file::JsonLinesSink;
 use windrow_core::{FeatureView, Row, Window};
 use windrow_engine::{
     ClaimOutcome, Epoch, FenceToken, FlushTicket, GrantedClaim, Halt, LostPartition, MissingRowsPolicy,
-    OpeningAbandonment, Partition, PartitionClaim, PartitionLossReason, RowFence, Sink, ViewRowCount,
+    OpeningAbandonment, Partition, PartitionClaim, PartitionLossReason, RowFence, Sink, StoredRows, ViewRowCount,
 };
 
 /// The rows and fences that all workers share.
@@ -95,11 +95,9 @@ impl RowFence for MemoryRowStore {
         {
             return Ok(ClaimOutcome::Stale(*epoch));
         }
-        let stored_counts = stored.map(|(_, counts)| counts);
-        if claim.missing_rows == MissingRowsPolicy::RefuseClaim
-            && claim.count_missing_rows(stored_counts.map(Vec::as_slice)) > 0
-        {
-            return Ok(ClaimOutcome::RowsMissing { stored_row_counts: stored_counts.cloned() });
+        let stored_rows = stored.map(|(_, counts)| StoredRows { row_counts: counts.clone(), read_offset: None });
+        if claim.missing_rows == MissingRowsPolicy::RefuseClaim && claim.count_missing_rows(stored_rows.as_ref()) > 0 {
+            return Ok(ClaimOutcome::RowsMissing { stored_rows });
         }
         let count = |wanted: &ViewRowCount| {
             let there = stored.and_then(|(_, counts)| counts.iter().find(|count| count.view == wanted.view));

@@ -8,7 +8,7 @@
 
 use redis::Value;
 use windrow_core::{EventSchema, EventTime, Window};
-use windrow_engine::{Epoch, FenceToken, LostPartition, PartitionClaim, ViewRowCount};
+use windrow_engine::{Epoch, FenceToken, LostPartition, PartitionClaim, StoredRows};
 use windrow_spec::RedisViewSpec;
 
 use super::command_list::CommandList;
@@ -70,9 +70,9 @@ pub(crate) enum FenceClaimResult {
     /// The claim was refused. The value is the epoch of the stored fence, which is equal to or larger than the epoch of
     /// the claim.
     Stale(Epoch),
-    /// The claim was refused, because Redis lacks rows that the claim counts. The row counts are those of the stored
-    /// fence; `None` if there is no fence.
-    RowsMissing { stored_row_counts: Option<Vec<ViewRowCount>> },
+    /// The claim was refused, because Redis lacks rows that the claim counts. `stored_rows` is what the stored fence
+    /// tells; `None` if there is no fence.
+    RowsMissing { stored_rows: Option<StoredRows> },
 }
 
 /// The meaning of the reply to a command that is sent before `MULTI`.
@@ -309,10 +309,9 @@ impl TransactionClient {
                     transaction.send_and_discard_transaction(writes)?;
                     return Ok(AttemptOutcome::Done(FenceClaimResult::Stale(epoch)));
                 }
-                ClaimDecision::RowsMissing => {
+                ClaimDecision::RowsMissing { stored_rows } => {
                     transaction.send_and_discard_transaction(writes)?;
-                    let stored_row_counts = stored.map(|stored| stored.row_counts);
-                    return Ok(AttemptOutcome::Done(FenceClaimResult::RowsMissing { stored_row_counts }));
+                    return Ok(AttemptOutcome::Done(FenceClaimResult::RowsMissing { stored_rows }));
                 }
             },
         };

@@ -162,7 +162,7 @@ impl WriterThread {
         let ExecutedClaim { pending, result, .. } = executed;
         let outcome = match result {
             FenceClaimResult::Stale(epoch) => ClaimOutcome::Stale(epoch),
-            FenceClaimResult::RowsMissing { stored_row_counts } => ClaimOutcome::RowsMissing { stored_row_counts },
+            FenceClaimResult::RowsMissing { stored_rows } => ClaimOutcome::RowsMissing { stored_rows },
             FenceClaimResult::Granted(value) => {
                 let granted = GrantedClaim {
                     last_written_row_number_by_view: value

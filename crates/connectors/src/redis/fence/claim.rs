@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
-use windrow_engine::{ClaimOutcome, Epoch, LogPosition, MissingRowsPolicy, PartitionClaim};
+use windrow_engine::{ClaimOutcome, Epoch, LogPosition, MissingRowsPolicy, PartitionClaim, StoredRows};
 
 use super::value::FenceValue;
 
@@ -48,7 +48,10 @@ pub(crate) enum ClaimDecision {
     /// the claim.
     Stale(Epoch),
     /// The claim is refused, because Redis lacks rows that the claim counts.
-    RowsMissing,
+    RowsMissing {
+        /// What the stored fence tells; `None` if there is no fence.
+        stored_rows: Option<StoredRows>,
+    },
 }
 
 /// Decides whether the fence `stored` permits `claim`, and computes the new fence. For each view, the new fence has the
@@ -58,9 +61,9 @@ pub(crate) fn decide_claim(stored: Option<&FenceValue>, claim: &PartitionClaim) 
     if let Some(stored) = stored.filter(|stored| stored.epoch >= claim.epoch) {
         return ClaimDecision::Stale(stored.epoch);
     }
-    let stored_counts = stored.map(|stored| &stored.row_counts[..]);
-    if claim.missing_rows == MissingRowsPolicy::RefuseClaim && claim.count_missing_rows(stored_counts) > 0 {
-        return ClaimDecision::RowsMissing;
+    let stored_rows = stored.map(FenceValue::stored_rows);
+    if claim.missing_rows == MissingRowsPolicy::RefuseClaim && claim.count_missing_rows(stored_rows.as_ref()) > 0 {
+        return ClaimDecision::RowsMissing { stored_rows };
     }
     let (mut row_counts, mut read_position) = (claim.row_counts.clone(), claim.read_position);
     for count in &mut row_counts {
@@ -77,7 +80,7 @@ pub(crate) fn decide_claim(stored: Option<&FenceValue>, claim: &PartitionClaim) 
 
 #[cfg(test)]
 mod tests {
-    use windrow_engine::{CountedRows, ViewRowCount};
+    use windrow_engine::{CountedRows, EarlierRowCount, ViewRowCount};
 
     use super::*;
 
@@ -85,21 +88,41 @@ mod tests {
         ViewRowCount { view: view.to_owned(), row_numbering_fingerprint: beginning, last_row_number: rows }
     }
 
+    /// The rows of a checkpoint at offset 28, which follows one at offset 7 with a single row.
+    fn counted_rows(newest_numbering: ViewRowCount, former_numberings: Vec<ViewRowCount>) -> CountedRows {
+        let earlier_counts = vec![EarlierRowCount { offset: 7, last_row_number: 1 }];
+        CountedRows { checkpoint_offset: 28, newest_numbering, former_numberings, earlier_counts }
+    }
+
+    fn stored_rows(count: &ViewRowCount, read_offset: Option<i64>) -> StoredRows {
+        StoredRows { row_counts: vec![count.clone()], read_offset }
+    }
+
     /// The rows of a checkpoint with the numbering of `row_counts`, and none before.
     fn counted(row_counts: &[ViewRowCount]) -> Vec<CountedRows> {
-        let rows =
-            |count: &ViewRowCount| CountedRows { newest_numbering: count.clone(), former_numberings: Vec::new() };
-        row_counts.iter().map(rows).collect()
+        row_counts.iter().map(|count| counted_rows(count.clone(), Vec::new())).collect()
     }
 
     /// The row store has gone back to a time before the rows were numbered in a new way.
     #[test]
     fn rows_are_missing_across_a_change_of_numbering() {
         for (stored, missing) in [(count("a", 2, 120), 0), (count("a", 1, 100), 20), (count("a", 1, 115), 10)] {
-            let rows =
-                CountedRows { newest_numbering: count("a", 2, 120), former_numberings: vec![count("a", 1, 110)] };
-            assert_eq!(rows.count_missing_in(Some(std::slice::from_ref(&stored))), missing, "{stored:?}");
+            let rows = counted_rows(count("a", 2, 120), vec![count("a", 1, 110)]);
+            assert_eq!(rows.count_missing_in(Some(&stored_rows(&stored, Some(3)))), missing, "{stored:?}");
         }
+    }
+
+    /// An owner went back to an older checkpoint because of lost rows, with a new numbering, and completed no checkpoint.
+    /// Its fence hides the loss, unless its position is compared.
+    #[test]
+    fn an_unknown_numbering_tells_by_its_position_which_rows_may_be_missing() {
+        let rows = counted_rows(count("a", 1, 13), Vec::new());
+        for (read_offset, missing) in [(Some(28), 0), (Some(40), 0), (Some(27), 12), (Some(7), 12), (Some(6), 13)] {
+            let stored = stored_rows(&count("a", 2, 1), read_offset);
+            assert_eq!(rows.count_missing_in(Some(&stored)), missing, "read to {read_offset:?}");
+        }
+        // A fence of an older version has no position.
+        assert_eq!(rows.count_missing_in(Some(&stored_rows(&count("a", 2, 1), None))), 0);
     }
 
     #[test]
@@ -122,7 +145,7 @@ mod tests {
             ClaimDecision::Grant(FenceValue { epoch: 6, read_position: position(9), row_counts: granted })
         );
         let unowned = FenceValue { epoch: 6, read_position: position(7), row_counts: claim.row_counts.clone() };
-        assert_eq!(decide_claim(None, &claim), ClaimDecision::RowsMissing);
+        assert_eq!(decide_claim(None, &claim), ClaimDecision::RowsMissing { stored_rows: None });
         claim.missing_rows = MissingRowsPolicy::GrantClaim;
         assert_eq!(decide_claim(None, &claim), ClaimDecision::Grant(unowned));
         for epoch in [4, 5] {
@@ -151,8 +174,9 @@ mod tests {
                 read_position: None,
                 missing_rows: refuse,
             };
-            assert_eq!(claim.count_missing_rows(Some(&stored.row_counts)), missing);
-            assert_eq!(decide_claim(Some(&stored), &claim) == ClaimDecision::RowsMissing, missing > 0, "{claim:?}");
+            assert_eq!(claim.count_missing_rows(Some(&stored.stored_rows())), missing);
+            let is_refused = matches!(decide_claim(Some(&stored), &claim), ClaimDecision::RowsMissing { .. });
+            assert_eq!(is_refused, missing > 0, "{claim:?}");
         }
     }
 }

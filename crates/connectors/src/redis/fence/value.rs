@@ -16,7 +16,7 @@ use std::fmt::Write;
 
 use percent_encoding::{percent_decode_str, utf8_percent_encode};
 use windrow_core::text::first_chars;
-use windrow_engine::{Epoch, LogPosition, ViewRowCount};
+use windrow_engine::{Epoch, LogPosition, StoredRows, ViewRowCount};
 
 use super::key::PERCENT_ENCODED_CHARS;
 use crate::redis::fault::RedisFault;
@@ -38,6 +38,12 @@ pub(crate) struct FenceValue {
 }
 
 impl FenceValue {
+    /// Returns which rows Redis has, for the owner of a claim.
+    pub(crate) fn stored_rows(&self) -> StoredRows {
+        let read_offset = self.read_position.map(|position| position.offset);
+        StoredRows { row_counts: self.row_counts.clone(), read_offset }
+    }
+
     pub(crate) fn to_canonical_text(&self) -> String {
         let mut text = format!("1 epoch={}", self.epoch);
         // Writing to a `String` cannot fail.
