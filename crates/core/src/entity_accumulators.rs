@@ -91,8 +91,8 @@ impl EntityAccumulators {
         if low == high {
             return high;
         }
-        // No two entries have the same start. So `from` lies at most as many entries behind the first as their starts
-        // differ, and exactly so many if there is an entry for each pane. Then no further entries are read.
+        // No two entries have the same start, so at most `distance` entries start before `from`. If every pane has an
+        // entry, these are exactly `distance` entries, and no search is necessary.
         let distance = from.saturating_sub(self.entry_span(aggregators, low).span_start);
         high = high.min(low.saturating_add(usize::try_from(distance).unwrap_or(0)));
         if low < high && self.entry_span(aggregators, high - 1).span_start < from {
@@ -243,16 +243,16 @@ impl EntityAccumulators {
     /// Merges the accumulators of the entry at index `newer` into another entry, the one at index `older`. The newer entry
     /// remains unchanged.
     pub(crate) fn merge_entry_into_older(&mut self, aggregators: &FeatureAggregators, older: usize, newer: usize) {
-        let words_of = |entry: usize| {
+        let word_range = |entry: usize| {
             let at = entry * words_per_entry(aggregators) + SPAN_WORD_COUNT;
             at..at + aggregators.fixed_size_word_count()
         };
         let variable_count = aggregators.variable_accumulator_count();
-        let variable_of = |entry: usize| entry * variable_count..(entry + 1) * variable_count;
+        let variable_range = |entry: usize| entry * variable_count..(entry + 1) * variable_count;
         // Two entries never overlap.
-        if let Ok([older_words, newer_words]) = self.entry_words.get_disjoint_mut([older, newer].map(words_of))
+        if let Ok([older_words, newer_words]) = self.entry_words.get_disjoint_mut([older, newer].map(word_range))
             && let Ok([older_variable, newer_variable]) =
-                self.variable_accumulators.get_disjoint_mut([older, newer].map(variable_of))
+                self.variable_accumulators.get_disjoint_mut([older, newer].map(variable_range))
         {
             aggregators.merge_newer_entry(
                 &mut EntryAccumulatorsMut { fixed_size_words: older_words, variable_accumulators: older_variable },

@@ -106,8 +106,8 @@ pub(crate) struct SlidingViewState {
     entity_count_by_pane: BTreeMap<i64, u32>,
     /// The end, in epoch milliseconds, of the next window to fire. `None` while no pane is stored.
     next_firing_window_end_ms: Option<i64>,
-    /// The merges that windows share, by slot; `None` for a slot that has never had more than
-    /// [`MAX_PANES_MERGED_ONE_BY_ONE`] panes in a window. The last slots may be missing.
+    /// The merges that windows share, by slot; `None` for a slot that has at most [`MAX_PANES_MERGED_ONE_BY_ONE`] panes in
+    /// the last window. The last slots may be missing.
     merged_panes_by_slot: Vec<Option<Box<MergedPanes>>>,
     merge_buffer_words: Vec<u64>,
     merge_buffer_variable: Vec<VariableAccumulator>,
@@ -236,6 +236,9 @@ impl SlidingViewState {
                     let mut merged =
                         EntryAccumulatorsMut { fixed_size_words: merged_words, variable_accumulators: merged_variable };
                     if to - from <= MAX_PANES_MERGED_ONE_BY_ONE {
+                        if let Some(merged_panes) = merged_panes_by_slot.get_mut(slot.index()) {
+                            *merged_panes = None;
+                        }
                         for entry in from..to {
                             aggregators.merge_newer_entry(&mut merged, panes.entry_accumulators(aggregators, entry));
                         }

@@ -1,6 +1,7 @@
 //! The rows that a partition has produced, counted for each view. A checkpoint and the fence of a row store have such
 //! counts. Their comparison shows which rows the row store has, and which it lacks.
 
+use crate::LogPosition;
 use crate::identifiers::Offset;
 
 /// The number of rows that a partition has produced for one feature view.
@@ -20,15 +21,15 @@ pub struct ViewRowCount {
 pub struct StoredRows {
     /// For each view, the last row that the row store has.
     pub row_counts: Vec<ViewRowCount>,
-    /// The rows of all records before this offset have been written, in the numbering of the fence; `None` if unknown.
-    pub read_offset: Option<Offset>,
+    /// The rows of all records before this position have been written, in the numbering of the fence; `None` if unknown.
+    pub read_position: Option<LogPosition>,
 }
 
 /// The rows of one view that a checkpoint counts, with all numberings by which the row store may know them.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CountedRows {
-    /// The offset of the first record that the checkpoint does not include.
-    pub checkpoint_offset: Offset,
+    /// The position of the first record that the checkpoint does not include.
+    pub checkpoint_position: LogPosition,
     /// The row count of the checkpoint.
     pub newest_numbering: ViewRowCount,
     /// The numberings before, newest first. Each has the number of the last row that the checkpoint includes of it.
@@ -52,7 +53,8 @@ impl CountedRows {
     ///
     /// The row store may know none of the numberings: an owner began a new one, and completed no checkpoint. Then the
     /// rows up to the position of the fence have been written in that numbering. If the position lies before the
-    /// checkpoint, that owner had gone back because of lost rows, and all rows behind the position may be missing.
+    /// checkpoint, that owner had gone back because of lost rows, and all rows behind the position may be missing. If its
+    /// records have been lost, all rows may be missing.
     #[must_use]
     pub fn count_missing_in(&self, stored: Option<&StoredRows>) -> u64 {
         let last = self.newest_numbering.last_row_number;
@@ -62,11 +64,26 @@ impl CountedRows {
             let stored = numbering.find_comparable_count(&stored.row_counts)?;
             Some(stored.last_row_number.min(numbering.last_row_number))
         });
-        let known = known.unwrap_or_else(|| match stored.read_offset {
-            Some(read_offset) if read_offset < self.checkpoint_offset => self.last_row_number_before(read_offset),
-            _ => last,
-        });
-        last.saturating_sub(known)
+        let known = known.or_else(|| Some(self.last_row_number_written_before(stored.read_position?)));
+        known.map_or(0, |known| last.saturating_sub(known))
+    }
+
+    /// Returns the number of the last row that has been written if the rows of all records before `read_position` have
+    /// been written in another numbering.
+    fn last_row_number_written_before(&self, read_position: LogPosition) -> u64 {
+        let LogPosition { offset, leader_epoch } = self.checkpoint_position;
+        if let (Some(read_epoch), Some(checkpoint_epoch)) = (read_position.leader_epoch, leader_epoch)
+            && read_epoch < checkpoint_epoch
+        {
+            // Leader epochs never fall from one record to the next. If the position lies behind the checkpoint, its
+            // records were lost, and others have their offsets now. If it lies before, they may have been lost.
+            return 0;
+        }
+        if read_position.offset < offset {
+            self.last_row_number_before(read_position.offset)
+        } else {
+            self.newest_numbering.last_row_number
+        }
     }
 
     /// Returns the number of a row that was certainly written before the record at `offset` was read, the largest that is

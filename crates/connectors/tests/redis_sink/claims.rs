@@ -66,7 +66,7 @@ fn a_claim_that_counts_rows_which_redis_lacks_is_refused() {
     };
 
     let row_counts = new_claim(0, 1, &[("latest", 1, 3)]).row_counts;
-    let stored_rows = Some(StoredRows { row_counts, read_offset: None });
+    let stored_rows = Some(StoredRows { row_counts, read_position: None });
     assert_eq!(claim(&writer, &refusing(2, 4)), ClaimOutcome::RowsMissing { stored_rows });
     assert_eq!(fence(&mut client), "1 epoch=1 latest=1:3", "a refused claim changes nothing");
     assert_eq!(claim(&writer, &refusing(1, 4)), ClaimOutcome::Stale(1), "the epoch decides first");

@@ -123,7 +123,7 @@ pub(crate) fn new_claim(partition: Partition, epoch: Epoch, counts: &[(&str, Epo
     };
     let row_counts: Vec<ViewRowCount> = counts.iter().map(count).collect();
     let counted = |count: &ViewRowCount| CountedRows {
-        checkpoint_offset: 0,
+        checkpoint_position: LogPosition { offset: 0, leader_epoch: None },
         newest_numbering: count.clone(),
         former_numberings: Vec::new(),
         earlier_counts: Vec::new(),

@@ -10,7 +10,10 @@ mod streams;
 use proptest::prelude::*;
 use reference::{ObservedOutput, ReferenceShard};
 use streams::{SampleEvent, stream, views};
-use windrow_core::{Event, EventSchema, FeatureView, LateEvent, Row, Shard, ShardOutput, Value};
+use windrow_core::{
+    Aggregate, Event, EventSchema, EventTime, Feature, FeatureView, LateEvent, Row, Shard, ShardOutput, Value,
+    WindowKind,
+};
 
 /// Collects what a shard emits in the reference's form.
 #[derive(Default)]
@@ -80,6 +83,36 @@ fn run_reference(
     }
     reference.finish_input();
     reference.observed
+}
+
+/// Each second event has the time of the watermark, at which a window has just fired. It changes a pane that later windows
+/// share.
+#[test]
+fn events_at_the_watermark_count_in_later_windows() {
+    let view = FeatureView {
+        name: "many panes".into(),
+        window: WindowKind::Sliding { size_ms: 64, slide_ms: 1 },
+        features: vec![Feature {
+            name: "events".into(),
+            aggregate: Aggregate::Count,
+            condition: None,
+            default_value: None,
+        }],
+    };
+    let event_at = |ms| SampleEvent {
+        key: "a".to_owned(),
+        time: EventTime::from_ms(ms),
+        kind: None,
+        price: None,
+        quantity: None,
+        member: None,
+    };
+    let events: Vec<SampleEvent> = (1..300).flat_map(|ms| [event_at(ms), event_at(ms - 1)]).collect();
+    let (views, schema) = (vec![view], streams::schema());
+    let (mut got, mut want) = (run_shard(&views, &schema, 0, &events), run_reference(&views, &schema, 0, &events));
+    got.sort();
+    want.sort();
+    assert_eq!(got, want);
 }
 
 proptest! {

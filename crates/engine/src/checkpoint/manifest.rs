@@ -224,7 +224,7 @@ impl CheckpointManifest {
                 Some(EarlierRowCount { offset: cut.offset, last_row_number })
             };
             CountedRows {
-                checkpoint_offset: self.offset,
+                checkpoint_position: self.log_position(),
                 newest_numbering: count(view.row_numbering_fingerprint, view.last_row_number),
                 former_numberings: view.former_numberings.iter().map(former).collect(),
                 earlier_counts: self.earlier_cuts.iter().filter_map(earlier).collect(),

@@ -131,7 +131,9 @@ fn a_topic_that_refuses_dead_letters_halts_the_job() {
     let log = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(5), "{log}");
     assert!(log.contains(&format!("cannot write dead letters to topic `{dead}`")), "{log}");
-    assert_eq!(kafka.committed_offsets(&run.group, &topic, 1), [-1]);
+    // The first checkpoint, at offset 0, may have been complete before.
+    let committed = kafka.committed_offsets(&run.group, &topic, 1);
+    assert!(committed[0] <= 0, "the record without a stored dead letter was committed: {committed:?}");
 }
 
 /// A key that holds another type is left unchanged and is named in a dead letter; all other rows are written (fault row 20).

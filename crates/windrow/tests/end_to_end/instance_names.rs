@@ -69,10 +69,12 @@ fn count_in_log(log: &Path, what: &str) -> usize {
     read_log(log).matches(what).count()
 }
 
-/// Returns whether the process with this log has begun to read partitions since it last lost or released some.
+/// Returns whether the process with this log has begun to read partitions since it last lost or released some. The loss
+/// is logged first, then the release.
 fn holds_partitions(log: &Path) -> bool {
     let log_text = read_log(log);
-    log_text.rfind("started reading partitions") > log_text.rfind("releasing partitions")
+    let last_departure = log_text.rfind("releasing partitions").max(log_text.rfind("were lost"));
+    log_text.rfind("started reading partitions") > last_departure
 }
 
 /// The group removes a suspended process. When the process continues, it joins again under its name.

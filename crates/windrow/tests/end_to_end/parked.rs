@@ -1,6 +1,7 @@
 //! One partition has a fault of its own. It is parked, the other partitions continue, and it continues after the repair.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::Value;
 use windrow_test_support::{free_port, wait_until};
@@ -84,7 +85,16 @@ fn a_partition_with_damaged_checkpoints_is_parked_until_they_are_repaired() {
         std::fs::write(path, "damaged").expect("written");
     }
 
-    for arguments in [&["--bounded"][..], &["--set", "source.kafka.on_partition_fault=halt"]] {
+    // A bounded job may fire the windows of partition 1 before it halts, so it gets a store and a Redis of its own.
+    let (other_redis, other_state) = (Redis::start(), tempfile::tempdir().expect("a folder"));
+    let copied = Command::new("cp").arg("-a").arg(run.state.path().join(".")).arg(other_state.path()).status();
+    assert!(copied.expect("cp runs").success());
+    let bounded = [
+        "--bounded".to_owned(),
+        format!("--set=sink.redis.url={}", other_redis.url()),
+        format!("--set=checkpoint.store=file:{}", other_state.path().display()),
+    ];
+    for arguments in [&bounded.each_ref().map(String::as_str)[..], &["--set", "source.kafka.on_partition_fault=halt"]] {
         let output = run.run_to_end(arguments);
         assert_eq!(output.status.code(), Some(16), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     }

@@ -95,7 +95,7 @@ impl RowFence for MemoryRowStore {
         {
             return Ok(ClaimOutcome::Stale(*epoch));
         }
-        let stored_rows = stored.map(|(_, counts)| StoredRows { row_counts: counts.clone(), read_offset: None });
+        let stored_rows = stored.map(|(_, counts)| StoredRows { row_counts: counts.clone(), read_position: None });
         if claim.missing_rows == MissingRowsPolicy::RefuseClaim && claim.count_missing_rows(stored_rows.as_ref()) > 0 {
             return Ok(ClaimOutcome::RowsMissing { stored_rows });
         }

@@ -137,12 +137,18 @@ impl TopicMonitor {
     /// on connections of its own: Kafka answers the requests of a connection one after another, and the connection of a
     /// consumer that has read all records always has a fetch that waits for new ones.
     pub(crate) fn fetch_partition_bounds(&self, partitions: &[Partition]) -> BTreeMap<Partition, HeldOffsets> {
+        if partitions.is_empty() || !self.refresh_leaders() {
+            return BTreeMap::new();
+        }
         partition_bounds::fetch_partition_bounds(&self.consumer, &self.expected.name, partitions)
     }
 
     /// Fetches the end offsets of all partitions, with one request to each broker. If Kafka does not report the end
     /// offset of a partition, the monitor keeps the previous end offset. Takes some seconds if no broker answers.
     pub fn refresh_end_offsets(&self) {
+        if !self.refresh_leaders() {
+            return;
+        }
         let partitions: Vec<Partition> = (0..self.last_partition_count()).collect();
         let found = partition_bounds::fetch_end_offsets(
             &self.consumer,
@@ -151,6 +157,12 @@ impl TopicMonitor {
             TOPIC_REQUEST_TIMEOUT,
         );
         self.last_end_offsets.lock().extend(found.unwrap_or_default());
+    }
+
+    /// Asks for the leaders of the topic's partitions. librdkafka notices a new leader only where it reads records, and this
+    /// consumer reads none: without this request, it would ask a former leader for ever. Returns `false` without an answer.
+    fn refresh_leaders(&self) -> bool {
+        lookup::fetch_partition_count(&self.consumer, &self.expected.name, TOPIC_REQUEST_TIMEOUT).is_ok()
     }
 
     /// Returns the number of partitions when the job began.

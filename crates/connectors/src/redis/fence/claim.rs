@@ -91,11 +91,12 @@ mod tests {
     /// The rows of a checkpoint at offset 28, which follows one at offset 7 with a single row.
     fn counted_rows(newest_numbering: ViewRowCount, former_numberings: Vec<ViewRowCount>) -> CountedRows {
         let earlier_counts = vec![EarlierRowCount { offset: 7, last_row_number: 1 }];
-        CountedRows { checkpoint_offset: 28, newest_numbering, former_numberings, earlier_counts }
+        let checkpoint_position = LogPosition { offset: 28, leader_epoch: Some(3) };
+        CountedRows { checkpoint_position, newest_numbering, former_numberings, earlier_counts }
     }
 
-    fn stored_rows(count: &ViewRowCount, read_offset: Option<i64>) -> StoredRows {
-        StoredRows { row_counts: vec![count.clone()], read_offset }
+    fn stored_rows(count: &ViewRowCount, read_position: Option<LogPosition>) -> StoredRows {
+        StoredRows { row_counts: vec![count.clone()], read_position }
     }
 
     /// The rows of a checkpoint with the numbering of `row_counts`, and none before.
@@ -108,18 +109,29 @@ mod tests {
     fn rows_are_missing_across_a_change_of_numbering() {
         for (stored, missing) in [(count("a", 2, 120), 0), (count("a", 1, 100), 20), (count("a", 1, 115), 10)] {
             let rows = counted_rows(count("a", 2, 120), vec![count("a", 1, 110)]);
-            assert_eq!(rows.count_missing_in(Some(&stored_rows(&stored, Some(3)))), missing, "{stored:?}");
+            assert_eq!(rows.count_missing_in(Some(&stored_rows(&stored, None))), missing, "{stored:?}");
         }
     }
 
     /// An owner went back to an older checkpoint because of lost rows, with a new numbering, and completed no checkpoint.
-    /// Its fence hides the loss, unless its position is compared.
+    /// Its fence hides the loss, unless its position is compared. Records of an older leader epoch at the same offsets were
+    /// lost.
     #[test]
     fn an_unknown_numbering_tells_by_its_position_which_rows_may_be_missing() {
         let rows = counted_rows(count("a", 1, 13), Vec::new());
-        for (read_offset, missing) in [(Some(28), 0), (Some(40), 0), (Some(27), 12), (Some(7), 12), (Some(6), 13)] {
-            let stored = stored_rows(&count("a", 2, 1), read_offset);
-            assert_eq!(rows.count_missing_in(Some(&stored)), missing, "read to {read_offset:?}");
+        for (offset, leader_epoch, missing) in [
+            (28, Some(3), 0),
+            (40, Some(4), 0),
+            (40, None, 0),
+            (27, Some(3), 12),
+            (7, None, 12),
+            (6, Some(3), 13),
+            (40, Some(2), 13),
+            (27, Some(2), 13),
+        ] {
+            let read_position = LogPosition { offset, leader_epoch };
+            let stored = stored_rows(&count("a", 2, 1), Some(read_position));
+            assert_eq!(rows.count_missing_in(Some(&stored)), missing, "{read_position:?}");
         }
         // A fence of an older version has no position.
         assert_eq!(rows.count_missing_in(Some(&stored_rows(&count("a", 2, 1), None))), 0);

@@ -40,8 +40,7 @@ pub(crate) struct FenceValue {
 impl FenceValue {
     /// Returns which rows Redis has, for the owner of a claim.
     pub(crate) fn stored_rows(&self) -> StoredRows {
-        let read_offset = self.read_position.map(|position| position.offset);
-        StoredRows { row_counts: self.row_counts.clone(), read_offset }
+        StoredRows { row_counts: self.row_counts.clone(), read_position: self.read_position }
     }
 
     pub(crate) fn to_canonical_text(&self) -> String {
