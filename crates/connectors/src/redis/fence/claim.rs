@@ -99,9 +99,13 @@ mod tests {
         StoredRows { row_counts: vec![count.clone()], read_position }
     }
 
-    /// The rows of a checkpoint with the numbering of `row_counts`, and none before.
+    /// The rows of a checkpoint at offset 7 with the numbering of `row_counts`, and none before.
     fn counted(row_counts: &[ViewRowCount]) -> Vec<CountedRows> {
-        row_counts.iter().map(|count| counted_rows(count.clone(), Vec::new())).collect()
+        let rows = |count: &ViewRowCount| CountedRows {
+            checkpoint_position: LogPosition { offset: 7, leader_epoch: Some(1) },
+            ..counted_rows(count.clone(), Vec::new())
+        };
+        row_counts.iter().map(rows).collect()
     }
 
     /// The row store has gone back to a time before the rows were numbered in a new way.
