@@ -62,6 +62,12 @@ pub trait Sink {
     /// When the row store has a fault that no retry resolves.
     fn start_flush(&mut self) -> Result<FlushTicket, Halt>;
 
+    /// Returns the newest flush with rows, if it is older than `flush`; otherwise `flush`. The flushes between
+    /// the two only verify rows. Sinks that verify nothing return `flush`.
+    fn newest_flush_with_rows(&self, flush: FlushTicket) -> FlushTicket {
+        flush
+    }
+
     /// Returns the ticket of the newest acknowledged flush.
     fn newest_acknowledged_flush(&self) -> FlushTicket;
 

@@ -29,6 +29,8 @@ pub struct RedisSink {
     unfinished_batch: RowBatch,
     feedback: Arc<WorkerFeedback>,
     handed_over_batch_count: u64,
+    /// The flush with the last batch that has rows. Later batches only check fences.
+    newest_flush_with_rows: FlushTicket,
     has_dropped_rows: bool,
     /// The total nanoseconds that this worker has waited for room in the queue.
     blocked_ns: Arc<Counter>,
@@ -49,6 +51,7 @@ impl RedisSink {
             unfinished_batch: RowBatch::default(),
             feedback: Arc::default(),
             handed_over_batch_count: 0,
+            newest_flush_with_rows: FlushTicket(0),
             has_dropped_rows: false,
             blocked_ns: Arc::default(),
         }
@@ -69,11 +72,15 @@ impl RedisSink {
         self.handed_over_batch_count += 1;
         let next = self.unfinished_batch.new_with_same_capacity();
         let batch = std::mem::replace(&mut self.unfinished_batch, next);
+        let has_rows = batch.row_count() > 0;
+        if has_rows {
+            self.newest_flush_with_rows = FlushTicket(self.handed_over_batch_count);
+        }
         if !self.has_dropped_rows {
             let encoded = QueuedBatch { row_batch: batch, worker_feedback: Arc::clone(&self.feedback) };
             let pushed =
                 self.queue.push_batch_when_room(encoded, &self.stop, self.no_answer_timeout_at_stop, &self.blocked_ns);
-            self.has_dropped_rows = pushed.is_err();
+            self.has_dropped_rows = has_rows && pushed.is_err();
         }
     }
 }
@@ -104,6 +111,10 @@ impl Sink for RedisSink {
             Some(halt) => Err(halt),
             None => Ok(FlushTicket(self.handed_over_batch_count)),
         }
+    }
+
+    fn newest_flush_with_rows(&self, flush: FlushTicket) -> FlushTicket {
+        flush.min(self.newest_flush_with_rows)
     }
 
     fn newest_acknowledged_flush(&self) -> FlushTicket {

@@ -163,6 +163,20 @@ fn closing_does_not_wait_for_a_missing_replica() {
     replica.signal("CONT");
 }
 
+#[test]
+fn a_fence_check_that_no_replica_confirms_does_not_count_as_unwritten_rows() {
+    let ReplicatedWriter { master: _master, replica, writer, mut sink, mut feed } = ReplicatedWriter::start();
+    let with_rows = write_one_row(&mut sink, &mut feed, 1);
+    flush_and_wait(&mut sink);
+    replica.signal("STOP");
+    sink.verify_rows_at_next_flush(feed.fence_token);
+    let check = sink.start_flush().expect("the sink works");
+    assert_eq!(sink.newest_flush_with_rows(check), with_rows);
+    let closed = writer.close(Duration::from_millis(500));
+    assert_eq!(closed, windrow_connectors::redis::WriterCloseOutcome::Drained);
+    replica.signal("CONT");
+}
+
 fn refusal_message(server: &RedisServer, pipeline: &Pipeline) -> String {
     match crate::feed::start_writer(&server.url(), pipeline, settings(), StopSignal::default()).err() {
         Some(halt @ Halt::Refused(_)) => ErrorChain(&halt).to_string(),

@@ -250,3 +250,23 @@ fn closing_brings_what_was_flushed_or_says_what_is_left() {
     assert!(waiting_bytes > 0 && began.elapsed() < HANG_TIMEOUT);
     assert!(sink.newest_acknowledged_flush() < ticket);
 }
+
+/// A worker without new rows asks every ten seconds whether it still owns its partitions. Without an answer, no row is
+/// missing.
+#[test]
+fn a_fence_check_without_an_answer_does_not_count_as_unwritten_rows() {
+    for signal in ["KILL", "STOP"] {
+        let (server, pipeline) = (RedisServer::start(&[]), pipeline());
+        let writer = start_owning_writer(&server.url(), &pipeline, settings());
+        let (mut sink, mut feed) = (writer.create_worker_sink(), RowFeed::new(&pipeline));
+        feed.write_round(&mut sink, users().iter().map(|user| (user.as_str(), only_count(1))));
+        let with_rows = flush_and_wait(&mut sink);
+        server.signal(signal);
+        sink.verify_rows_at_next_flush(feed.fence_token);
+        let check = sink.start_flush().expect("an outage is no fault beyond repair");
+        assert_eq!(sink.newest_flush_with_rows(check), with_rows, "{signal}");
+        assert!(sink.wait_for_ticket(with_rows, Duration::ZERO).expect("no fault"), "{signal}");
+        assert_eq!(writer.close(Duration::from_millis(300)), WriterCloseOutcome::Drained, "{signal}");
+        assert!(sink.newest_acknowledged_flush() < check, "{signal}: the check has no answer");
+    }
+}

@@ -335,7 +335,8 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
     /// Flushes all output, takes the last checkpoints and releases all partitions.
     fn shut_down(&mut self, outcome: WorkerOutcome) -> Result<WorkerOutcome, Halt> {
         self.dead_letter_sink.flush()?;
-        let ticket = self.sink.start_flush()?;
+        let last_flush = self.sink.start_flush()?;
+        let ticket = self.sink.newest_flush_with_rows(last_flush);
         let deadline = self.clock.monotonic_now() + STOP_TIMEOUT;
         let written = self.wait_for_acknowledged_rows(ticket)?;
         self.write_refused_rows_as_dead_letters()?;

@@ -9,6 +9,7 @@ use crate::support::kafka::{TestKafka, kafka_or_skip, key_events_by_user};
 use crate::support::redis::{Redis, RowsByKey};
 use crate::support::rows::{assert_same_rows, last_row_per_key};
 use crate::support::windrow::{STOP_GRACE_PERIOD, TestJob, run_generate, shipped_pipeline};
+use crate::web::send_request;
 
 fn replay_rows(kafka: &TestKafka, topic: &str, partitions: i32) -> RowsByKey {
     replay_expected_rows(kafka, topic, partitions, &shipped_pipeline()).contents
@@ -106,6 +107,34 @@ fn what_a_stop_left_unwritten_is_computed_again() {
     assert!(text.contains("stopped before Redis acknowledged the last rows"), "{text}");
     run.run_bounded(&[]);
     assert_same_rows(&last_row_per_key(answers.lines()), &redis.read_rows(), &name);
+}
+
+/// A job without new records still asks Redis whether it owns its partitions. A stop does not wait for the answer, and
+/// nothing is computed again.
+#[test]
+fn an_idle_job_stops_without_a_warning_while_redis_is_paused() {
+    let kafka = kafka_or_skip!();
+    let redis = Redis::start();
+    let topic = kafka.create_unique_topic(1, &[]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let (log, port) = (folder.path().join("log"), free_port());
+    let run = TestJob::new(&kafka.brokers, &redis.url(), &topic);
+    let mut running = run.start(&["--workers", "1", "--listen", &format!("127.0.0.1:{port}")], &log);
+    let event = r#"{"event_time":"2024-01-01T09:00:00","event_type":"view","user_id":"0","price":1}"#;
+    kafka.produce(&topic, &key_events_by_user(&[event.to_owned()], Some(0)));
+    wait_until("the event is in a checkpoint", || kafka.committed_offsets(&run.group, &topic, 1) == [1]);
+    redis.pause();
+    wait_until("Redis has not answered a fence check", || {
+        let metrics = send_request(port, "GET", "/metrics", "").map(|(_, metrics)| metrics).unwrap_or_default();
+        let mut values = metrics.lines().filter_map(|line| line.strip_prefix("windrow_redis_waiting_bytes "));
+        values.any(|bytes| bytes != "0")
+    });
+    running.send_signal("-TERM");
+    let exit_code = running.wait_for_exit();
+    redis.resume();
+    let text = std::fs::read_to_string(&log).expect("a log");
+    assert_eq!(exit_code, Some(0), "{text}");
+    assert!(!text.contains("stopped before"), "{text}");
 }
 
 /// A stopped bounded run commits only offsets of complete checkpoints. The next run resumes there or starts again, and the

@@ -40,7 +40,8 @@ pub(crate) enum WriterTask {
 /// Whether Redis had acknowledged all rows when the writer was closed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum WriterCloseOutcome {
-    /// Every row that entered the queue has been written, refused or dropped.
+    /// Every row that entered the queue has been written, refused or dropped. A batch that only checks fences may lack an
+    /// answer.
     Drained,
     /// Redis had not yet acknowledged all rows when the deadline passed or a fault ended the writer.
     Abandoned {
@@ -68,8 +69,10 @@ pub(crate) struct WriteQueue {
 
 struct WriteQueueState {
     queued: VecDeque<QueuedItem>,
-    /// The number of bytes of the rows that are queued, in flight or executed without an acknowledgement.
+    /// The number of bytes of the batches that are queued, in flight or executed without an acknowledgement.
     unacknowledged_bytes: usize,
+    /// The number of rows in these batches.
+    unacknowledged_row_count: usize,
     /// The monotonic time at which the writer must end. `None` until the queue is closed.
     close_deadline: Option<Duration>,
     writer_ended: bool,
@@ -107,6 +110,7 @@ impl WriteQueue {
         let state = WriteQueueState {
             queued: VecDeque::new(),
             unacknowledged_bytes: 0,
+            unacknowledged_row_count: 0,
             close_deadline: None,
             writer_ended: false,
             halt: None,
@@ -159,7 +163,7 @@ impl WriteQueue {
         blocked_ns: &Counter,
     ) -> Result<(), BatchNotQueued> {
         let cost = encoded.row_batch.queue_cost_bytes();
-        let needs_room = encoded.row_batch.row_count() > 0;
+        let row_count = encoded.row_batch.row_count();
         let mut state = self.state.lock();
         let mut stopping_since = None;
         loop {
@@ -167,7 +171,7 @@ impl WriteQueue {
                 return Err(BatchNotQueued);
             }
             let has_room = state.unacknowledged_bytes + cost <= self.memory_limit_bytes;
-            if !needs_room || has_room || state.unacknowledged_bytes == 0 {
+            if row_count == 0 || has_room || state.unacknowledged_bytes == 0 {
                 break;
             }
             if stop.is_requested() {
@@ -185,6 +189,7 @@ impl WriteQueue {
         }
         state.queued.push_back(QueuedItem::Batch(encoded));
         state.unacknowledged_bytes += cost;
+        state.unacknowledged_row_count += row_count;
         self.statistics.set_unacknowledged_bytes(state.unacknowledged_bytes);
         drop(state);
         self.writer_wakeup.notify();
@@ -308,7 +313,7 @@ impl WriteQueue {
                     .add_refused_row(RefusedRow { row_key: row.redis_key().to_vec(), reason: refusal.refusal_reason });
             }
         }
-        let memory_cost = in_flight.queue_cost_bytes();
+        let (memory_cost, row_count) = (in_flight.queue_cost_bytes(), in_flight.row_count());
         let feedbacks: Vec<_> =
             in_flight.batches().iter().map(|encoded| Arc::clone(&encoded.worker_feedback)).collect();
         self.statistics.record_completed_batch(in_flight, &result);
@@ -317,6 +322,7 @@ impl WriteQueue {
         feedbacks.iter().for_each(|feedback| feedback.increment_acknowledged_batch_count());
         state.last_answer_at = self.clock.monotonic_now();
         state.unacknowledged_bytes -= memory_cost;
+        state.unacknowledged_row_count -= row_count;
         self.statistics.set_unacknowledged_bytes(state.unacknowledged_bytes);
         drop(state);
         self.worker_wakeup.notify();
@@ -369,15 +375,15 @@ impl WriteQueue {
         self.writer_wakeup.notify();
     }
 
-    /// Waits until the writer has ended, at most until `deadline`.
+    /// Waits until the writer has ended, at most until `deadline`. Returns whether rows are left.
     pub(crate) fn wait_for_writer_end(&self, deadline: Duration) -> WriterCloseOutcome {
         let mut state = self.state.lock();
         while !state.writer_ended && self.clock.monotonic_now() < deadline {
             state = self.wait_unlocked(state, &self.worker_wakeup, deadline);
         }
-        match (state.writer_ended, state.unacknowledged_bytes) {
-            (true, 0) => WriterCloseOutcome::Drained,
-            (_, unacknowledged_bytes) => WriterCloseOutcome::Abandoned { unacknowledged_bytes },
+        match state.unacknowledged_row_count {
+            0 => WriterCloseOutcome::Drained,
+            _ => WriterCloseOutcome::Abandoned { unacknowledged_bytes: state.unacknowledged_bytes },
         }
     }
 }
