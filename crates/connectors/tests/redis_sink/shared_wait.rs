@@ -10,6 +10,7 @@ use windrow_engine::{
     StopSignal,
 };
 use windrow_spec::Pipeline;
+use windrow_test_support::HANG_TIMEOUT;
 
 use crate::acknowledgement::{NEWER_SERVER_VARIABLE, await_link, pipeline_with, start_master, start_replica};
 use crate::feed::{
@@ -333,17 +334,68 @@ fn a_stop_waits_for_room_while_redis_waits_for_a_replica() {
     let writer = start_writer(&master.url(), &pipeline, settings, stop.clone()).expect("a writer");
     claim(&writer, &new_claim(0, 1, &[("latest", 1, 0)]));
     let (mut sink, mut feed) = (writer.create_worker_sink(), RowFeed::new(&pipeline));
+    let blocked_ns = sink.blocked_ns_counter();
     replica.signal("STOP");
-    stop.request();
     thread::scope(|scope| {
         scope.spawn(|| {
-            // Ten times the limit without an answer.
-            thread::sleep(Duration::from_secs(2));
+            await_blocked_wait(&master);
+            stop.request();
+            let blocked_ns_at_stop = blocked_ns.get();
+            eventually("ten times the limit without an answer", || {
+                (blocked_ns.get() - blocked_ns_at_stop > 2_000_000_000).then_some(())
+            });
             replica.signal("CONT");
         });
         let ticket = write_full_batches(&mut sink, &mut feed, 20);
         assert!(!sink.has_dropped_rows(), "rows are dropped, although Redis has answered in time");
         assert!(sink.wait_for_ticket(ticket, Duration::from_secs(60)).expect("no fault"), "the replica has the rows");
+    });
+}
+
+/// Only a wait that Redis executes is no silence. An attempt to connect is no wait.
+#[test]
+fn a_stop_frees_a_worker_if_redis_dies_amid_the_wait_for_a_replica() {
+    let wait = Duration::from_secs(5);
+    let settings = RedisWriterSettings {
+        no_answer_timeout_at_stop: Duration::from_millis(200),
+        min_acknowledgement_wait: wait,
+        max_acknowledgement_wait: wait,
+        response_timeout: 4 * wait,
+        queue_bytes_max: 256 * 1024,
+        ..settings()
+    };
+    let (mut master, pipeline) = (start_master(), pipeline_with(1, false));
+    let replica = start_replica(&master);
+    let stop = StopSignal::default();
+    let writer = start_writer(&master.url(), &pipeline, settings, stop.clone()).expect("a writer");
+    claim(&writer, &new_claim(0, 1, &[("latest", 1, 0)]));
+    let (mut sink, mut feed) = (writer.create_worker_sink(), RowFeed::new(&pipeline));
+    replica.signal("STOP");
+    thread::scope(|scope| {
+        let worker = scope.spawn(|| write_full_batches(&mut sink, &mut feed, 20));
+        await_blocked_wait(&master);
+        master.kill();
+        stop.request();
+        let began = std::time::Instant::now();
+        while !worker.is_finished() && began.elapsed() < HANG_TIMEOUT {
+            thread::sleep(Duration::from_millis(10));
+        }
+        let is_free = worker.is_finished();
+        println!("waited {:?}", began.elapsed());
+        writer.close(Duration::ZERO);
+        worker.join().expect("no panic");
+        assert!(is_free, "the worker waits although Redis is gone");
+    });
+    assert!(sink.has_dropped_rows());
+    replica.signal("CONT");
+}
+
+/// Waits until the master executes the `WAIT` of the writer.
+fn await_blocked_wait(master: &RedisServer) {
+    let mut client = master.connect();
+    eventually("the wait for the replica", || {
+        let info: String = redis::cmd("INFO").arg("clients").query(&mut client).expect("INFO");
+        info.lines().any(|line| line == "blocked_clients:1").then_some(())
     });
 }
 

@@ -183,10 +183,11 @@ impl WriterThread {
     /// tasks.
     fn wait_for_acknowledgement(&mut self) -> Result<(), WriterMustEnd> {
         let (acknowledgement, wait_time) = (self.acknowledgement, self.unacknowledged.next_wait());
-        if !self.unacknowledged.is_overdue() {
-            self.queue.expect_answer_within(wait_time);
-        }
+        let (queue, is_overdue) = (Arc::clone(&self.queue), self.unacknowledged.is_overdue());
         let mut wait = |client: &mut TransactionClient, _: &mut GrantedFences| {
+            if !is_overdue {
+                queue.expect_answer_within(wait_time);
+            }
             acknowledgement.wait_once(client.connection(), wait_time).map(AttemptOutcome::Done)
         };
         let pause = match self.attempt_with_open_client(&mut wait) {
