@@ -148,8 +148,8 @@ fn a_check_of_idle_partitions_waits_for_no_room_in_the_queue() {
             idle.verify_rows_at_next_flush(OTHER);
             idle.start_flush().expect("no fault")
         });
-        let patience = std::time::Instant::now();
-        while !checking.is_finished() && patience.elapsed() < Duration::from_secs(10) {
+        let began = std::time::Instant::now();
+        while !checking.is_finished() && began.elapsed() < Duration::from_secs(10) {
             std::thread::sleep(Duration::from_millis(5));
         }
         let has_waited = !checking.is_finished();
