@@ -265,8 +265,13 @@ fn restore_older_checkpoint(
     // The process needs only one of the two shards in memory.
     opening.restored_shard.shard = job.new_shard();
     let older = restore_initial_shard(retry, job, opening.partition, &opening.checkpoint_limits, None)?;
-    let Some(to) = restored_id(&older).filter(|to| *to < from) else {
+    if restored_id(&older) == Some(from) {
         // The older checkpoints cannot be read.
+        opening.restored_shard = older;
+        return Ok(OlderCheckpoint::None(Box::new(opening)));
+    }
+    let Some(to) = restored_id(&older).filter(|to| *to < from) else {
+        // No checkpoint within the new limits can be read.
         opening.restored_shard = restore_initial_shard(retry, job, opening.partition, &earlier_limits, None)?;
         return Ok(OlderCheckpoint::None(Box::new(opening)));
     };

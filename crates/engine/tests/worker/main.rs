@@ -2,6 +2,7 @@
 
 mod idle_partitions;
 mod late_store_writes;
+mod lost_rows;
 mod openings;
 mod overdue_checkpoints;
 mod parking;

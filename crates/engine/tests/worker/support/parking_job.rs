@@ -17,12 +17,14 @@ use crate::support::HANG_TIMEOUT;
 use crate::support::memory_store::{MemoryObjects, MemoryStore, StoreCall, StoreCallHandler};
 use crate::support::test_job::{checkpoint_config, counting_job, record_without_key};
 
-/// The virtual time that passes with each poll.
+/// The virtual time that normally passes with each poll.
 pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// The log of the topic and what the worker has done, which the script of a test sees and changes.
 pub(crate) struct TopicState {
     pub(crate) clock: ManualClock,
+    /// The virtual time that passes with each poll.
+    pub(crate) poll_interval: Duration,
     /// The offsets that each partition holds.
     pub(crate) held_offsets: BTreeMap<Partition, HeldOffsets>,
     /// The partitions that the worker reads, with the next offset of each.
@@ -43,6 +45,7 @@ impl TopicState {
         let held = HeldOffsets { first_offset: 0, end_offset: 0 };
         Self {
             clock: ManualClock::starting_at(0),
+            poll_interval: POLL_INTERVAL,
             held_offsets: BTreeMap::from([(0, held), (1, held)]),
             positions: PartitionOffsets::new(),
             committed: PartitionOffsets::new(),
@@ -130,7 +133,7 @@ impl Source for TopicSource {
         self.real_clock.sleep(Duration::from_millis(1));
         let mut state = self.state.lock();
         state.polls += 1;
-        state.clock.advance(POLL_INTERVAL);
+        state.clock.advance(state.poll_interval);
         match self.steps.front_mut().map(|step| (step.is_due)(&state, &self.metrics)) {
             Some(true) => {
                 let step = self.steps.pop_front().expect("it is there");
@@ -245,10 +248,13 @@ pub(crate) struct StoreFaults {
     pub(crate) deleted_in_epoch_2: Mutex<Option<String>>,
     /// The objects whose creation has failed.
     pub(crate) uncreated: Mutex<BTreeMap<String, Vec<u8>>>,
+    /// How often the store got each kind of call for each object or folder.
+    pub(crate) call_counts: Mutex<BTreeMap<(StoreCall, String), usize>>,
 }
 
 impl StoreCallHandler for StoreFaults {
     fn handle_call(&self, objects: &MemoryObjects, call: StoreCall, name: &str) -> Result<(), StoreFault> {
+        *self.call_counts.lock().entry((call, name.to_owned())).or_default() += 1;
         if call == StoreCall::Create
             && name.contains("/state/0000000002-")
             && let Some(deleted) = self.deleted_in_epoch_2.lock().take()
@@ -271,12 +277,22 @@ pub(crate) type FaultyStore = MemoryStore<StoreFaults>;
 impl FaultyStore {
     /// Damages all checkpoints of `partition`.
     pub(crate) fn damage_checkpoints(&self, partition: Partition) {
-        let folder = format!("partition-{partition}/checkpoint/");
+        self.damage_objects(&self.list_names(&format!("partition-{partition}/checkpoint/")));
+    }
+
+    /// Damages the checkpoints of `partition` before the newest.
+    pub(crate) fn damage_older_checkpoints(&self, partition: Partition) {
+        let mut names = self.list_names(&format!("partition-{partition}/checkpoint/"));
+        names.pop();
+        self.damage_objects(&names);
+    }
+
+    fn damage_objects(&self, names: &[String]) {
+        assert!(!names.is_empty(), "there are checkpoints");
         let (mut objects, mut undamaged) = (self.objects.lock(), self.handler.undamaged.lock());
-        for (name, bytes) in objects.iter_mut().filter(|(name, _)| name.starts_with(&folder)) {
+        for (name, bytes) in objects.iter_mut().filter(|(name, _)| names.contains(name)) {
             undamaged.insert(name.clone(), std::mem::replace(bytes, b"damaged".to_vec()));
         }
-        assert!(!undamaged.is_empty(), "there are checkpoints");
     }
 
     pub(crate) fn repair_checkpoints(&self) {
@@ -286,6 +302,13 @@ impl FaultyStore {
     /// Refuses all calls for objects whose names begin with `folder`; `None` refuses none.
     pub(crate) fn refuse_folder(&self, folder: Option<&str>) {
         *self.handler.refused_folder.lock() = folder.map(str::to_owned);
+    }
+
+    /// Returns how often the store got the `call` for each object or folder whose name contains `part`.
+    pub(crate) fn count_calls(&self, call: StoreCall, part: &str) -> BTreeMap<String, usize> {
+        let counts = self.handler.call_counts.lock();
+        let counted = counts.iter().filter(|((counted, name), _)| *counted == call && name.contains(part));
+        counted.map(|((_, name), &count)| (name.clone(), count)).collect()
     }
 
     /// Returns the checkpoints and the state of `partition`, without epochs.
