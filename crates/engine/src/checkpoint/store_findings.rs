@@ -1,5 +1,5 @@
-//! What the workers of a process have found out about the checkpoint store: which partitions it lets them open, and whether
-//! it refuses to create an object twice.
+//! What the workers of a process have found out about the checkpoint store: which partitions it lets them open, of which it
+//! holds no checkpoint, and whether it refuses to create an object twice.
 //!
 //! A store that refuses a partition, or holds no checkpoint of it, may have a fault that concerns this partition alone, or
 //! every partition: wrong credentials, a wrong bucket, a disk that is not mounted. The fault itself does not show which.
@@ -20,6 +20,10 @@ use crate::Partition;
 /// The time after the last partition was open during which a fault still counts as one of a single partition. It is longer
 /// than a rebalance of the group, between whose steps a healthy partition belongs to no worker.
 const MOVING_TIME: Duration = Duration::from_secs(60);
+/// The time for which all openings use the finding that the store holds no checkpoint of a partition. Then the store is
+/// asked again, because it may have been mounted. It is not longer than [`MOVING_TIME`]. So the findings from
+/// before a partition was open expire while it still counts as open.
+const MISSING_CHECKPOINTS_AGE: Duration = Duration::from_secs(60);
 
 /// What is known of a partition that the group has assigned to a worker of the process.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -72,9 +76,22 @@ pub struct StoreFindings {
     standings: Arc<Mutex<PartitionStandings>>,
     last_worker_number: Arc<AtomicU64>,
     refuses_second_creation: Arc<AtomicBool>,
+    /// For each partition without checkpoints, the monotonic time at which the store was last asked.
+    missing_checkpoints: Arc<Mutex<BTreeMap<Partition, Duration>>>,
 }
 
 impl StoreFindings {
+    /// Returns whether the store held no checkpoint of `partition` when it was last asked, not long before `now`.
+    pub(crate) fn lacked_checkpoints_lately(&self, partition: Partition, now: Duration) -> bool {
+        let missing = self.missing_checkpoints.lock();
+        missing.get(&partition).is_some_and(|&asked_at| now.saturating_sub(asked_at) < MISSING_CHECKPOINTS_AGE)
+    }
+
+    /// Notes that the store holds no checkpoint of `partition` at the time `now`.
+    pub(crate) fn note_missing_checkpoints(&self, partition: Partition, now: Duration) {
+        self.missing_checkpoints.lock().insert(partition, now);
+    }
+
     /// Returns whether the store is known to refuse the creation of an object that exists.
     pub(crate) fn refuses_second_creation(&self) -> bool {
         self.refuses_second_creation.load(Ordering::Relaxed)
@@ -188,6 +205,19 @@ mod tests {
         worker.note_released(1, at(100));
         assert_eq!(note_refused_store(&worker, 0, at(159)), StoreFaultExtent::OnePartition);
         assert_eq!(note_refused_store(&worker, 0, at(161)), StoreFaultExtent::WholeStore);
+    }
+
+    /// The operator may have mounted the store since.
+    #[test]
+    fn a_store_without_checkpoints_is_asked_again_after_a_minute() {
+        let findings = StoreFindings::default();
+        let findings_of_opening = findings.clone();
+        assert!(!findings.lacked_checkpoints_lately(1, at(0)));
+        findings_of_opening.note_missing_checkpoints(1, at(10));
+        assert!(findings.lacked_checkpoints_lately(1, at(69)));
+        assert!(findings.lacked_checkpoints_lately(1, at(9)), "noted during a search that began before");
+        assert!(!findings.lacked_checkpoints_lately(1, at(70)));
+        assert!(!findings.lacked_checkpoints_lately(2, at(10)));
     }
 
     /// A worker that was slow releases a partition after its next owner has opened it.

@@ -1,13 +1,15 @@
 //! The checkpoint store refuses partitions or has lost their checkpoints: they are parked, or the job halts.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use windrow_engine::halt::{CheckpointStoreFault, DamagedState};
 use windrow_engine::{
-    ClaimOutcome, Halt, NoRowFence, OpeningAbandonment, Partition, PartitionClaim, PollOutcome, RowFence,
+    ClaimOutcome, Halt, HeldOffsets, NoRowFence, OpeningAbandonment, Partition, PartitionClaim, PollOutcome, RowFence,
     WorkerMetrics, WorkerOutcome,
 };
 
+use crate::support::memory_store::StoreCall;
 use crate::support::parking_job::{FaultyStore, ParkingJob, TopicState, is_parked, step};
 
 #[test]
@@ -116,6 +118,29 @@ fn a_store_without_the_checkpoints_of_every_partition_halts_the_job() {
         let halt = job.run_until_halt();
         assert!(matches!(halt, Halt::DamagedState(DamagedState::MissingCheckpoint { .. })), "{halt}");
     }
+}
+
+/// A wrong bucket or prefix. The clock stands still, so each partition is opened once.
+#[test]
+fn a_store_without_any_checkpoint_is_listed_a_few_times_per_partition() {
+    const PARTITION_COUNT: Partition = 32;
+    /// As many openings of one worker list a folder at the same time.
+    const MAX_LISTS_PER_PARTITION: usize = 8;
+    let mut job = ParkingJob::new();
+    job.assigned = (0..PARTITION_COUNT).collect();
+    job.config.state_identity.partition_count = PARTITION_COUNT;
+    job.config.row_fence = Arc::new(FenceOfEarlierRuns { partitions: job.assigned.clone() });
+    {
+        let mut state = job.state.lock();
+        state.poll_interval = Duration::ZERO;
+        let held = HeldOffsets { first_offset: 0, end_offset: 0 };
+        state.held_offsets = job.assigned.iter().map(|&partition| (partition, held)).collect();
+    }
+    let halt = job.run_until_halt();
+    assert!(matches!(halt, Halt::DamagedState(DamagedState::MissingCheckpoint { .. })), "{halt}");
+    let list_counts = job.store.count_calls(StoreCall::List, "/checkpoint/");
+    assert_eq!(list_counts.len(), job.assigned.len(), "each partition is searched: {list_counts:?}");
+    assert!(list_counts.values().all(|&count| count <= MAX_LISTS_PER_PARTITION), "{list_counts:?}");
 }
 
 /// The store holds checkpoints of a partition that another process owns, so it is the right store.

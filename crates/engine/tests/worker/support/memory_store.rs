@@ -66,12 +66,14 @@ impl<Handler: StoreCallHandler> CheckpointStore for MemoryStore<Handler> {
     }
 
     fn list_objects(&self, folder: &str) -> Result<Vec<ListedObject>, StoreFault> {
-        self.handler.handle_call(&self.objects, StoreCall::List, &format!("{folder}/"))?;
+        let prefix = format!("{folder}/");
+        self.handler.handle_call(&self.objects, StoreCall::List, &prefix)?;
         let describe = |(name, bytes): (&String, &Vec<u8>)| ListedObject {
             object_name: name.clone(),
             object_byte_count: bytes.len() as u64,
         };
-        let listed = self.objects.lock().iter().filter(|(name, _)| name.starts_with(folder)).map(describe).collect();
+        let is_in_folder = |name: &str| folder.is_empty() || name.starts_with(&prefix);
+        let listed = self.objects.lock().iter().filter(|(name, _)| is_in_folder(name)).map(describe).collect();
         self.handler.note_end_of_call(&self.objects, StoreCall::List);
         Ok(listed)
     }
