@@ -528,7 +528,7 @@ fn the_time_outside_of_the_group_grows_until_a_partition_is_open() {
         ScriptStep::Await(SourceCall::Started(vec![0])),
         ScriptStep::Deliver(0),
         ScriptStep::Return(PollOutcome::Revoked(vec![0])),
-        ScriptStep::Poll(5),
+        ScriptStep::AwaitNext(SourceCall::Released(vec![0])),
     ];
     let steps =
         [1, 2, 4].map(leave_and_rejoin_after).into_iter().flatten().chain(open).chain(leave_and_rejoin_after(1));
