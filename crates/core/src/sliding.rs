@@ -4,8 +4,8 @@
 //! accumulators, the watermark.
 //! Invariants: (1) An event changes exactly one pane. (2) A pane is kept until its last window has fired. So an event
 //! that is late for its first windows still counts in its later windows. Panes that are not needed any more are removed
-//! together when they are an eighth of the entity's panes, because each removal moves the others. (3) Windows fire in the order of their ends,
-//! and only for entities that have a pane in the window.
+//! together when they are an eighth of the entity's panes, because each removal moves the others. (3) Windows fire in
+//! the order of their ends, and only for entities that have a pane in the window.
 //! Why panes: in Flink's DataStream API, an event changes every window that contains it, so the cost of an event grows
 //! with size divided by slide. Here, an event changes one pane, which overlapping windows share. The length of a pane
 //! is the greatest common divisor of size and slide. A window that fires merges its panes one by one if the entity has
@@ -227,6 +227,11 @@ impl SlidingViewState {
             let panes = slots.open_for_expiry(slot);
             let to = panes.find_first_entry_from(aggregators, end_pane);
             let from = panes.find_first_entry_within(aggregators, 0..to, first_pane);
+            if to - from <= MAX_PANES_MERGED_ONE_BY_ONE
+                && let Some(merged_panes) = merged_panes_by_slot.get_mut(slot.index())
+            {
+                *merged_panes = None;
+            }
             if from < to {
                 let accumulators = if to - from == 1 {
                     panes.entry_accumulators(aggregators, from)
@@ -236,9 +241,6 @@ impl SlidingViewState {
                     let mut merged =
                         EntryAccumulatorsMut { fixed_size_words: merged_words, variable_accumulators: merged_variable };
                     if to - from <= MAX_PANES_MERGED_ONE_BY_ONE {
-                        if let Some(merged_panes) = merged_panes_by_slot.get_mut(slot.index()) {
-                            *merged_panes = None;
-                        }
                         for entry in from..to {
                             aggregators.merge_newer_entry(&mut merged, panes.entry_accumulators(aggregators, entry));
                         }

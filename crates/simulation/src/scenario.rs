@@ -40,14 +40,14 @@ pub(crate) enum SavepointUse {
 
 /// The additions of one simulation.
 #[derive(Clone, Debug)]
-pub(crate) struct Scenario {
+pub(crate) struct SimulationScenario {
     pub(crate) required_copies: RequiredCopies,
     pub(crate) savepoint_use: SavepointUse,
     pub(crate) deleted_records: DeletedRecords,
     random: SeededRandom,
 }
 
-impl Scenario {
+impl SimulationScenario {
     pub(crate) fn choose(seed: u64) -> Self {
         let mut random = SeededRandom::new(seed ^ SCENARIO_SALT);
         let required_copies = if random.happens(REQUIRED_COPIES_PER_MILLE) {

@@ -16,7 +16,7 @@ use crate::oracle::RowOracle;
 use crate::pipelines::PipelineVersions;
 use crate::redis_server::{ServerSurroundings, SimulatedRedisServer};
 use crate::savepoint_log::{CompletedSavepoint, SavepointLog};
-use crate::scenario::Scenario;
+use crate::scenario::SimulationScenario;
 use crate::simulation_core::{InstanceIndex, InstanceProcess, SimulationCore};
 use crate::store::{SimulatedObjects, StoreWrite, WriteTiming};
 use crate::topic::{SimulatedTopic, TopicChange};
@@ -74,7 +74,7 @@ pub(crate) struct SimulatedServices {
     pub(crate) redis: SimulatedRedisServer,
     pub(crate) faults: ActiveFaults,
     pub(crate) oracle: Mutex<RowOracle>,
-    pub(crate) scenario: Scenario,
+    pub(crate) scenario: SimulationScenario,
     pub(crate) savepoints: SavepointLog,
     pub(crate) instances: Vec<Mutex<SimulatedInstance>>,
     /// The faults that begin as soon as the running coroutine gives up control.
@@ -91,7 +91,7 @@ impl SimulatedServices {
     /// Creates the services. Fails with the mistakes of the pipeline.
     pub(crate) fn new(
         core: Arc<SimulationCore>,
-        scenario: Scenario,
+        scenario: SimulationScenario,
         partition_count: Partition,
         instance_count: usize,
     ) -> Result<Arc<Self>, String> {

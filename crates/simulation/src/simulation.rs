@@ -15,7 +15,7 @@ use crate::faults::{FaultBounds, plan_faults};
 use crate::oracle::SimulationCounts;
 use crate::producer::RecordProducer;
 use crate::redis_copies::RequiredCopies;
-use crate::scenario::{SavepointUse, Scenario};
+use crate::scenario::{SavepointUse, SimulationScenario};
 use crate::scheduler::Scheduler;
 use crate::services::{HaltKind, InstanceEnding, SavedState, SimulatedServices};
 use crate::simulation_core::SimulationCore;
@@ -73,7 +73,7 @@ fn run_phases(seed: u64, core: &Arc<SimulationCore>) -> Result<SimulationCounts,
     let instance_count = 1 + core.choose_at_random(|random| random.index_below(3));
     let partition_count = 1 + core.choose_at_random(|random| Partition::try_from(random.number_below(4)).unwrap_or(0));
     let heals_at = core.duration_between_ms(6_000, 30_000);
-    let mut scenario = Scenario::choose(seed);
+    let mut scenario = SimulationScenario::choose(seed);
     let services = SimulatedServices::new(Arc::clone(core), scenario.clone(), partition_count, instance_count)?;
     let bounds = FaultBounds { instance_count, heals_at };
     let plan = scenario.complete_plan(core.choose_at_random(|random| plan_faults(random, bounds)), bounds);

@@ -47,12 +47,12 @@ pub(crate) struct GroupMembership {
     /// The last events of consumers that have ended. The worker receives them before those of the present consumer.
     events_of_ended_consumers: VecDeque<RebalanceEvent>,
     name_refusals: NameRefusals,
-    departure: Departure,
+    departure: PendingDeparture,
 }
 
 /// Whether the member leaves the group.
 #[derive(Clone, Copy)]
-enum Departure {
+enum PendingDeparture {
     None,
     /// The member leaves when no commit is in flight.
     Due {
@@ -92,7 +92,7 @@ impl GroupMembership {
             consumer: ConsumerState::Open(MemberConsumer::begin_join(settings, static_member_name)?),
             events_of_ended_consumers: VecDeque::new(),
             name_refusals: NameRefusals::default(),
-            departure: Departure::None,
+            departure: PendingDeparture::None,
         })
     }
 
@@ -119,12 +119,13 @@ impl GroupMembership {
             return Ok(());
         }
         let rejoin_requested = || self.group_monitor.as_ref().is_some_and(|monitor| monitor.take_rejoin_request());
-        if matches!((&self.departure, &self.consumer), (Departure::None, ConsumerState::Open(_))) && rejoin_requested()
+        if matches!((&self.departure, &self.consumer), (PendingDeparture::None, ConsumerState::Open(_)))
+            && rejoin_requested()
         {
-            self.departure = Departure::Due { since: Instant::now(), rejoins: true };
+            self.departure = PendingDeparture::Due { since: Instant::now(), rejoins: true };
         }
         match (&self.consumer, self.departure) {
-            (ConsumerState::Open(consumer), Departure::Due { since, rejoins }) => {
+            (ConsumerState::Open(consumer), PendingDeparture::Due { since, rejoins }) => {
                 let events = consumer.rebalance_events();
                 if events.has_commits_in_flight() && since.elapsed() < COMMIT_ANSWER_TIMEOUT {
                     return Ok(());
@@ -133,23 +134,25 @@ impl GroupMembership {
                 consumer.unsubscribe();
                 if rejoins {
                     consumer.subscribe(&self.settings)?;
-                    self.departure = Departure::None;
+                    self.departure = PendingDeparture::None;
                 } else {
-                    self.departure = Departure::Left;
+                    self.departure = PendingDeparture::Left;
                 }
             }
-            (ConsumerState::Ended { .. }, Departure::Due { rejoins: false, .. }) => self.departure = Departure::Left,
+            (ConsumerState::Ended { .. }, PendingDeparture::Due { rejoins: false, .. }) => {
+                self.departure = PendingDeparture::Left
+            }
             (
                 ConsumerState::Ended { last_consumer, join_at },
-                Departure::None | Departure::Due { rejoins: true, .. },
+                PendingDeparture::None | PendingDeparture::Due { rejoins: true, .. },
             ) => {
                 if last_consumer.has_ended() && Instant::now() >= *join_at {
                     let consumer = MemberConsumer::begin_join(&self.settings, self.static_member_name.as_deref())?;
                     self.consumer = ConsumerState::Open(consumer);
-                    self.departure = Departure::None;
+                    self.departure = PendingDeparture::None;
                 }
             }
-            (ConsumerState::Open(_), Departure::None) | (_, Departure::Left) => {}
+            (ConsumerState::Open(_), PendingDeparture::None) | (_, PendingDeparture::Left) => {}
         }
         Ok(())
     }
@@ -160,7 +163,7 @@ impl GroupMembership {
         if self.has_unanswered_revocation() {
             return GroupDeparture::Stayed;
         }
-        self.departure = Departure::Due { since: Instant::now(), rejoins: false };
+        self.departure = PendingDeparture::Due { since: Instant::now(), rejoins: false };
         GroupDeparture::Left
     }
 
@@ -169,8 +172,8 @@ impl GroupMembership {
     /// # Errors
     /// When librdkafka refuses the subscription.
     pub(crate) fn rejoin(&mut self) -> Result<(), Halt> {
-        match (std::mem::replace(&mut self.departure, Departure::None), self.open_consumer()) {
-            (Departure::Left, Some(consumer)) => consumer.subscribe(&self.settings),
+        match (std::mem::replace(&mut self.departure, PendingDeparture::None), self.open_consumer()) {
+            (PendingDeparture::Left, Some(consumer)) => consumer.subscribe(&self.settings),
             // It has not left yet, or joins with a new consumer.
             _ => Ok(()),
         }
