@@ -140,7 +140,7 @@ impl GroupMembership {
                 }
             }
             (ConsumerState::Ended { .. }, PendingDeparture::Due { rejoins: false, .. }) => {
-                self.departure = PendingDeparture::Left
+                self.departure = PendingDeparture::Left;
             }
             (
                 ConsumerState::Ended { last_consumer, join_at },
