@@ -1,8 +1,8 @@
 //! Feature views: how events are divided into windows, and which features are computed for each window.
 
 use crate::condition::Condition;
-use crate::event::FieldId;
-use crate::value::Literal;
+use crate::event::{EventSchema, FieldId};
+use crate::value::{FieldType, Literal};
 
 /// The rule by which a view divides events into windows. Every length is a number of milliseconds between 1 and
 /// [`MAX_WINDOW_MS`].
@@ -88,6 +88,20 @@ pub enum Aggregate {
     CountDistinct(FieldId),
     /// Time from the earliest to the latest event, as a long in the given unit.
     Duration(DurationUnit),
+}
+
+impl Aggregate {
+    /// Returns the type of the values of the aggregate over events with the fields of `schema`.
+    #[must_use]
+    pub fn output_type(self, schema: &EventSchema) -> FieldType {
+        match self {
+            Self::Count | Self::CountField(_) | Self::CountDistinct(_) | Self::Duration(_) => FieldType::Long,
+            Self::Avg(_) => FieldType::Double,
+            Self::Sum(field) | Self::Min(field) | Self::Max(field) | Self::First(field) | Self::Last(field) => {
+                schema.field_type(field)
+            }
+        }
+    }
 }
 
 /// One feature of a view.

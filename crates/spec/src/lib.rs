@@ -47,6 +47,7 @@
 //! | `login_redaction.rs` | the rule what a login is; URLs and texts without logins |
 //! | `overrides.rs` | `--set`, which changes the document |
 //! | `pipeline.rs` | the content of a valid file; sources, sinks and formats are enums |
+//! | `pipeline_test.rs` | the content of a `[[test]]` |
 //! | `read.rs` | the sections in their order, one reader each |
 //! | `read/boolean.rs` | booleans |
 //! | `read/checkpoint.rs` | `[checkpoint]`: the interval and the store of checkpoints |
@@ -66,6 +67,10 @@
 //! | `read/key.rs` | `key`: the template of the Redis keys of a view's rows |
 //! | `read/name.rs` | reads and checks names in the pipeline file |
 //! | `read/named_entries.rs` | tables in which the author of the file chooses the names |
+//! | `read/pipeline_test.rs` | `[[test]]`: tests of the pipeline |
+//! | `read/pipeline_test/expected_rows.rs` | the rows and late events that a test expects |
+//! | `read/pipeline_test/test_events.rs` | the events of a test, from TOML to JSON |
+//! | `read/pipeline_test/test_times.rs` | times in expectations, and whether a view has such a window |
 //! | `read/savepoint_locations.rs` | `savepoints`: where savepoints that are requested over HTTP may go |
 //! | `read/secret.rs` | settings that may be secret: `${NAME}` and `{ file = "…" }` |
 //! | `read/section.rs` | the tables of settings: names, values, bounds, defaults |
@@ -110,10 +115,15 @@ mod key_template;
 pub mod login_redaction;
 mod overrides;
 mod pipeline;
+mod pipeline_test;
 mod read;
 mod schema;
 mod secrets;
 mod suggestion;
+
+use diagnostics::collector::DiagnosticCollector;
+use document::DocumentNode;
+use read::TestReading;
 
 pub use diagnostics::code::DiagnosticCode;
 pub use diagnostics::diagnostic::Diagnostic;
@@ -126,6 +136,7 @@ pub use pipeline::{
     CheckpointSpec, DeadLetterSpec, EventSpec, GroupProtocol, KafkaSourceSpec, LostOffsetPolicy, PartitionFaultSetting,
     Pipeline, RedisSinkSpec, RedisViewSpec, RowAcknowledgement, SinkSpec, SourceSpec, StartPosition, WatermarkSpec,
 };
+pub use pipeline_test::{ExpectedFeature, ExpectedLateEvent, ExpectedTestRow, ExpectedViewRows, PipelineTest};
 pub use schema::pipeline_file_schema;
 pub use secrets::{NoSecrets, SecretSource};
 pub use suggestion::find_similar_names;
@@ -143,7 +154,8 @@ pub fn parse(file_name: &str, text: &str, overrides: &[PipelineOverride]) -> Res
     parse_with_secrets(file_name, text, overrides, &NoSecrets)
 }
 
-/// Parses and validates a pipeline file as [`parse`] does. The values of secrets come from `secrets`.
+/// Parses and validates a pipeline file as [`parse`] does. The values of secrets come from `secrets`. If an override
+/// changes `event` or `feature_view`, the pipeline has no tests: those of the file are about other settings.
 ///
 /// # Errors
 /// Returns all mistakes of the file and of the overrides, sorted by their place. No mistake contains a secret.
@@ -153,11 +165,35 @@ pub fn parse_with_secrets(
     overrides: &[PipelineOverride],
     secrets: &dyn SecretSource,
 ) -> Result<Pipeline, Diagnostics> {
-    let mut mistakes = diagnostics::collector::DiagnosticCollector::new(text);
+    let changes_tested_settings = overrides.iter().any(overrides::changes_tested_settings);
+    let test_reading = if changes_tested_settings { TestReading::Skip } else { TestReading::Read };
+    parse_document(file_name, text, overrides, |document, mistakes| {
+        read::read_pipeline(document, test_reading, secrets, mistakes)
+    })
+}
+
+/// Parses and validates a pipeline file for running its tests. References to secrets are not resolved, because tests
+/// connect to nothing. Tests are read with all overrides.
+///
+/// # Errors
+/// Returns all mistakes of the file and of the overrides, sorted by their place.
+pub fn parse_for_tests(file_name: &str, text: &str, overrides: &[PipelineOverride]) -> Result<Pipeline, Diagnostics> {
+    parse_document(file_name, text, overrides, |document, mistakes| {
+        secrets::replace_secret_references(document);
+        read::read_pipeline(document, TestReading::Read, &NoSecrets, mistakes)
+    })
+}
+
+fn parse_document(
+    file_name: &str,
+    text: &str,
+    overrides: &[PipelineOverride],
+    read: impl FnOnce(&mut DocumentNode, &mut DiagnosticCollector<'_>) -> Option<Pipeline>,
+) -> Result<Pipeline, Diagnostics> {
+    let mut mistakes = DiagnosticCollector::new(text);
     let mut document = document::parse(text, &mut mistakes);
     overrides::apply_overrides(overrides, &mut document, &mut mistakes);
-    let pipeline = read::read_pipeline(&document, secrets, &mut mistakes);
-    match pipeline {
+    match read(&mut document, &mut mistakes) {
         Some(pipeline) if mistakes.is_empty() => Ok(pipeline),
         _ => Err(Diagnostics::new(file_name, text, overrides, mistakes)),
     }

@@ -63,6 +63,12 @@ fn split_override_path(path: &str) -> Option<Vec<String>> {
     }
 }
 
+/// Returns whether an override changes settings that tests depend on: the event or the feature views.
+pub(crate) fn changes_tested_settings(one: &PipelineOverride) -> bool {
+    let names = split_override_path(&one.path).unwrap_or_default();
+    names.first().is_some_and(|name| name == "event" || name == "feature_view")
+}
+
 /// Applies `overrides` to the document, one after the other.
 pub(crate) fn apply_overrides(
     overrides: &[PipelineOverride],

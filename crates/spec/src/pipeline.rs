@@ -14,6 +14,7 @@ use windrow_core::{
 
 use crate::key_template::KeyTemplate;
 use crate::login_redaction::redact_url_credentials_and_query;
+use crate::pipeline_test::PipelineTest;
 
 /// A pipeline: one source, one type of event, the feature views, and one sink.
 #[derive(Clone, Debug)]
@@ -36,6 +37,8 @@ pub struct Pipeline {
     pub dead_letters: Option<DeadLetterSpec>,
     /// The feature views in the order of the file; at least one.
     pub views: Vec<FeatureView>,
+    /// The tests of the pipeline, in the order of the file. Only `windrow test` runs them.
+    pub tests: Vec<PipelineTest>,
 }
 
 impl Pipeline {

@@ -17,6 +17,7 @@ mod integer;
 mod key;
 mod name;
 mod named_entries;
+mod pipeline_test;
 mod savepoint_locations;
 mod secret;
 mod section;
@@ -34,6 +35,7 @@ use crate::diagnostics::collector::DiagnosticCollector;
 use crate::document::DocumentNode;
 use crate::pipeline::{Pipeline, RedisSinkSpec, SinkSpec};
 use crate::read::name::SAFE_NAME_RULE;
+use crate::read::pipeline_test::TestedPipeline;
 use crate::read::section::{ReadableValue, SectionDefinition, SettingDefinition, SettingValue};
 use crate::read::setting::PipelineSetting;
 use crate::read::text::{TextDefinition, TextPattern};
@@ -51,6 +53,7 @@ static PIPELINE_FILE: &SectionDefinition = &SectionDefinition {
         &sink::SINK,
         &dead_letters::DEAD_LETTERS,
         &view::FEATURE_VIEW,
+        &pipeline_test::TESTS,
     ],
 };
 static NAME: SettingDefinition<TextDefinition> = SettingDefinition::required(
@@ -65,9 +68,18 @@ pub(crate) fn build_file_schema() -> serde_json::Value {
     PIPELINE_FILE.to_schema()
 }
 
+/// Whether the tests of the file are read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum TestReading {
+    Read,
+    /// The pipeline has no tests, and mistakes in them are not reported.
+    Skip,
+}
+
 /// Returns the pipeline, or `None` if a required part of it has a mistake.
 pub(crate) fn read_pipeline(
     document: &DocumentNode,
+    test_reading: TestReading,
     secrets: &dyn SecretSource,
     mistakes: &mut DiagnosticCollector<'_>,
 ) -> Option<Pipeline> {
@@ -81,8 +93,24 @@ pub(crate) fn read_pipeline(
     let source_topic = source.as_ref().map(|source| source.kafka().topic.as_str());
     let dead_letters = dead_letters::read_dead_letters(&mut root, source_topic, mistakes);
     let views = view::read_views(&mut root, &event_fields, mistakes);
+    let (views, redis_view_specs): (Option<Vec<_>>, Vec<_>) = match views {
+        Some(views) => {
+            let (views, specs) = views.into_iter().map(|view| (view.feature_view, view.redis_spec)).unzip();
+            (Some(views), specs)
+        }
+        None => (None, Vec::new()),
+    };
+    let tests = match test_reading {
+        TestReading::Read => {
+            let tested = TestedPipeline { event: event.as_ref(), views: views.as_deref() };
+            pipeline_test::read_tests(&mut root, &tested, mistakes)
+        }
+        TestReading::Skip => {
+            root.find_setting(&pipeline_test::TESTS);
+            Some(Vec::new())
+        }
+    };
     root.report_unknown_and_missing_fields(mistakes);
-    let (views, redis_view_specs) = views?.into_iter().map(|view| (view.feature_view, view.redis_spec)).unzip();
     let redis_sink = redis_sink?;
     let redis_address = redis_sink.address;
     Some(Pipeline {
@@ -100,6 +128,7 @@ pub(crate) fn read_pipeline(
             redis_view_specs,
         }),
         dead_letters: dead_letters.ok()?,
-        views,
+        views: views?,
+        tests: tests?,
     })
 }

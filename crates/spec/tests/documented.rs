@@ -63,6 +63,10 @@ impl PipelineSettings {
             settings.0.insert("feature_view.NAME.window.sliding.size".to_owned(), "\"1h\"".to_owned());
             settings.0.insert("feature_view.NAME.window.sliding.slide".to_owned(), "\"10m\"".to_owned());
         }
+        if path.starts_with("test.") {
+            settings.0.insert("test.name".to_owned(), "\"a test\"".to_owned());
+            settings.0.insert("test.events".to_owned(), "[]".to_owned());
+        }
         if path == "source.kafka.on_misplaced" {
             settings.0.insert("source.kafka.partitioner".to_owned(), "\"murmur2\"".to_owned());
         }
@@ -100,8 +104,16 @@ impl PipelineSettings {
     }
 
     fn read(&self) -> Result<Pipeline, Diagnostics> {
-        let text: String = self.0.iter().map(|(path, value)| format!("{path} = {value}\n")).collect();
-        parse_with_secrets("page.toml", &text, &[], &AnySecret)
+        let settings_of_test = self.0.iter().filter_map(|(path, value)| Some((path.strip_prefix("test.")?, value)));
+        let test: String = settings_of_test.map(|(path, value)| format!("{path} = {value}\n")).collect();
+        self.read_with_tests(&if test.is_empty() { test } else { format!("[[test]]\n{test}") })
+    }
+
+    /// Reads the settings, followed by tests.
+    fn read_with_tests(&self, tests: &str) -> Result<Pipeline, Diagnostics> {
+        let settings = self.0.iter().filter(|(path, _)| !path.starts_with("test."));
+        let text: String = settings.map(|(path, value)| format!("{path} = {value}\n")).collect();
+        parse_with_secrets("page.toml", &format!("{text}{tests}"), &[], &AnySecret)
     }
 
     fn read_mistakes(&self) -> Vec<Diagnostic> {
@@ -163,7 +175,7 @@ fn collect_known_settings(path: &str, known: &mut BTreeSet<String>) {
     let join = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
     let file = PipelineSettings::prepared_for(&join(""));
     let says = |text: &str| file.with(path, "true").read_mistakes().iter().any(|one| one.message.contains(text));
-    let is_table = path.is_empty() || says("must be a table");
+    let is_table = path.is_empty() || says("must be a table") || says("must be a list of tables");
     if !is_table {
         known.insert(path.to_owned());
     }
@@ -197,7 +209,7 @@ fn the_tables_name_exactly_the_settings_of_the_reader() {
 fn the_defaults_are_those_of_the_reader() {
     for DocumentedSetting { path, default, .. } in documented_settings() {
         let mut without = PipelineSettings::from_toml(SMALLEST_FILE);
-        if path.contains(".window.sliding.") || path.starts_with("event.time.") {
+        if path.contains(".window.sliding.") || path.starts_with("event.time.") || path.starts_with("test.") {
             without = PipelineSettings::prepared_for(&path);
         } else if path.contains(".window.session.") {
             without = PipelineSettings::prepared_for(&path).with(&path, "\"1h\"");
@@ -263,15 +275,20 @@ fn toml_blocks(page: &str) -> Vec<String> {
 
 #[test]
 fn every_example_is_a_valid_file_or_a_part_of_the_file_of_the_page() {
-    let blocks = toml_blocks(PAGE);
-    let whole = PipelineSettings::from_toml(&blocks[0]);
+    let is_whole_file = |block: &str| block.starts_with("name = ");
     let pages = OTHER_PAGES.into_iter().chain([("docs/pipeline.md", PAGE)]);
     for (page, text) in pages {
-        for block in toml_blocks(text) {
-            let read = if block.contains("\nname = ") || block.starts_with("name = ") {
+        let blocks = toml_blocks(text);
+        let whole =
+            blocks.iter().find(|block| is_whole_file(block)).unwrap_or_else(|| panic!("{page} has no whole file"));
+        let whole = PipelineSettings::from_toml(whole);
+        for block in blocks {
+            let read = if is_whole_file(&block) {
                 parse_with_secrets(page, &block, &[], &AnySecret)
             } else {
-                whole.clone().complete(PipelineSettings::from_toml(&block)).read()
+                let tests_start = block.find("[[test]]").unwrap_or(block.len());
+                let (settings, tests) = block.split_at(tests_start);
+                whole.clone().complete(PipelineSettings::from_toml(settings)).read_with_tests(tests)
             };
             read.unwrap_or_else(|mistakes| panic!("{page}: {mistakes}\n{block}"));
         }

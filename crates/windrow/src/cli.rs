@@ -57,6 +57,17 @@ Examples:
   windrow check my.toml
   windrow check my.toml --json | jq .feature_views")]
     Check(CheckArgs),
+    /// Run the tests of a pipeline file; no Kafka, no Redis, no secrets
+    #[command(after_help = "\
+Examples:
+  windrow test my.toml
+  windrow test my.toml --filter late
+      only the tests with `late` in their names
+  windrow test my.toml --json | jq '.tests[] | select(.passed | not)'
+
+A test is a block [[test]] of the pipeline file: events, and the rows, late events and dead letters that they must give.
+Exits with 0 if all tests pass, and with 20 if a test fails.")]
+    Test(TestArgs),
     /// Print the JSON Schema of the pipeline file, with which editors complete and check it
     #[command(after_help = "\
 Examples:
@@ -311,6 +322,18 @@ pub(crate) struct FeaturesArgs {
     pub(crate) pipeline_path: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) override_args: OverrideArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct TestArgs {
+    #[command(flatten)]
+    pub(crate) pipeline_args: PipelineArgs,
+    /// Run only the tests whose names contain this text
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) filter: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]

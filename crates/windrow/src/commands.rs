@@ -11,3 +11,4 @@ pub(crate) mod run;
 pub(crate) mod savepoint;
 pub(crate) mod schema;
 pub(crate) mod state;
+pub(crate) mod test;

@@ -50,6 +50,8 @@ pub(crate) enum ExitStatus {
     Fenced = 18,
     /// The running job answered that it is not healthy (`windrow health`).
     Unhealthy = 19,
+    /// A test of the pipeline file failed (`windrow test`).
+    FailedTests = 20,
 }
 
 /// The list of exit codes at the end of the text of `windrow --help`.
@@ -75,6 +77,7 @@ Exit codes:
  17  the checkpoint store failed or refused a request (*)
  18  another job has taken over a partition
  19  health: the running job answered that it is not healthy
+ 20  test: a test of the pipeline file failed
 (*) a fault of one partition parks it, and run continues without it, unless
     source.kafka.on_partition_fault is \"halt\" or the run is --bounded";
 

@@ -63,8 +63,16 @@
 //! | `commands/state/list.rs` | `windrow state list`: lists the checkpoints and savepoints of a job |
 //! | `commands/state/show.rs` | `windrow state show`: a savepoint or the newest checkpoints |
 //! | `commands/state/verify.rs` | `windrow state verify`: whether all of it can be used |
+//! | `commands/test.rs` | `windrow test`: runs the tests of a pipeline file |
 //! | `pipeline_file.rs` | loads a pipeline file, and creates the job of the workers |
 //! | `pipeline_plan.rs` | the plan of a pipeline as JSON |
+//! | `pipeline_test.rs` | the tests of a pipeline file |
+//! | `pipeline_test/comparison.rs` | what happened in a test against what it expects |
+//! | `pipeline_test/difference.rs` | a difference between the two |
+//! | `pipeline_test/missing_row.rs` | why an expected row is missing |
+//! | `pipeline_test/test_output.rs` | results as text and as JSON |
+//! | `pipeline_test/test_run.rs` | runs a test through decoder and shard |
+//! | `pipeline_test/test_texts.rs` | times, windows and values as texts |
 //! | `dead_letter_target.rs` | where dead letters go |
 //! | `job_state_folder.rs` | a job's folder in the checkpoint store |
 //!
@@ -132,6 +140,7 @@ mod logging;
 mod number_conversions;
 mod pipeline_file;
 mod pipeline_plan;
+mod pipeline_test;
 mod print;
 mod process_secrets;
 mod progress_bar;
@@ -161,6 +170,7 @@ fn main() -> ExitCode {
         WindrowCommand::Run(args) => commands::run::run(&args),
         WindrowCommand::Replay(args) => commands::replay::run(&args),
         WindrowCommand::Check(args) => commands::check::run(&args),
+        WindrowCommand::Test(args) => commands::test::run(&args),
         WindrowCommand::Schema => commands::schema::run(),
         WindrowCommand::Generate(args) => commands::generate::run(&args),
         WindrowCommand::Demo(args) => commands::demo::run(&args),

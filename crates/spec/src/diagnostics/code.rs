@@ -47,7 +47,8 @@ codes! {
     BadValue = "bad-value",
     /// A name that is too long, or that contains a character that is not allowed.
     BadName = "bad-name",
-    /// A name that is already taken: by the entity key, by the event time, or by other data in a row.
+    /// A name that is already taken: by the entity key, by the event time, by other data in a row, or by another
+    /// test.
     ReservedName = "reserved-name",
     /// A reference to an environment variable or a file that has no value.
     MissingSecret = "missing-secret",

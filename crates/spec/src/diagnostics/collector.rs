@@ -11,6 +11,8 @@ use crate::login_redaction::may_contain_login;
 #[derive(Debug)]
 pub(crate) struct DiagnosticCollector<'a> {
     file_text: &'a str,
+    /// The positions of all line breaks.
+    line_breaks: Vec<usize>,
     diagnostics: Vec<Diagnostic>,
     /// The locations of values that may be secret.
     secret_locations: Vec<DocumentLocation>,
@@ -18,7 +20,8 @@ pub(crate) struct DiagnosticCollector<'a> {
 
 impl<'a> DiagnosticCollector<'a> {
     pub(crate) fn new(file_text: &'a str) -> Self {
-        Self { file_text, diagnostics: Vec::new(), secret_locations: Vec::new() }
+        let line_breaks = file_text.match_indices('\n').map(|(position, _)| position).collect();
+        Self { file_text, line_breaks, diagnostics: Vec::new(), secret_locations: Vec::new() }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -33,7 +36,7 @@ impl<'a> DiagnosticCollector<'a> {
     /// Returns all mistakes, in the order in which they were reported. Messages omit each line that may contain a
     /// secret.
     pub(crate) fn into_diagnostics(self) -> Vec<Diagnostic> {
-        let Self { file_text, mut diagnostics, secret_locations } = self;
+        let Self { file_text, mut diagnostics, secret_locations, .. } = self;
         let protected: Vec<Range<usize>> =
             secret_locations.iter().filter_map(|location| extend_to_lines(file_text, [location])).collect();
         for diagnostic in &mut diagnostics {
@@ -91,6 +94,16 @@ impl<'a> DiagnosticCollector<'a> {
                 DocumentLocation::from_file_range(range.start + offset + part.start..range.start + offset + part.end)
             }
             None => location.clone(),
+        }
+    }
+
+    /// Returns the line of a location in the file, counted from 1. Returns `None` for a location in a `--set`.
+    pub(crate) fn find_line(&self, location: &DocumentLocation) -> Option<usize> {
+        match location {
+            DocumentLocation::File(range) => {
+                Some(self.line_breaks.partition_point(|position| *position < range.start) + 1)
+            }
+            DocumentLocation::Override(_) => None,
         }
     }
 

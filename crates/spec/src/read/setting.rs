@@ -91,6 +91,24 @@ impl<'a> PipelineSetting<'a> {
         }
     }
 
+    /// Returns the elements of the value if it is a list. Otherwise reports a mistake.
+    pub(crate) fn read_list(
+        &self,
+        expected: &str,
+        mistakes: &mut DiagnosticCollector<'_>,
+    ) -> Option<Vec<PipelineSetting<'a>>> {
+        let DocumentValue::Array(elements) = self.value else {
+            self.report_wrong_type("a list", expected, mistakes);
+            return None;
+        };
+        let element = |(index, node): (usize, &'a DocumentNode)| PipelineSetting {
+            path: format!("{}[{index}]", self.path),
+            location: &node.location,
+            value: &node.value,
+        };
+        Some(elements.iter().enumerate().map(element).collect())
+    }
+
     pub(crate) fn report_wrong_type(&self, wanted: &str, expected: &str, mistakes: &mut DiagnosticCollector<'_>) {
         if matches!(self.value, DocumentValue::Invalid) {
             return;

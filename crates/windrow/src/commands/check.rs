@@ -76,6 +76,7 @@ fn format_plan(pipeline: &Pipeline) -> String {
         ),
         ("sink", format!("Redis at {}", redact_url_credentials_and_query(&pipeline.sink.redis().redis_url))),
         ("dead letters", dead_letters),
+        ("tests", format_test_count(pipeline)),
     ];
     let mut out = String::new();
     for (name, what) in lines.iter().filter(|(_, what)| !what.is_empty()) {
@@ -99,6 +100,13 @@ fn format_plan(pipeline: &Pipeline) -> String {
         let _ = writeln!(out, "{features}");
     }
     out
+}
+
+fn format_test_count(pipeline: &Pipeline) -> String {
+    match pipeline.tests.len() {
+        0 => String::new(),
+        count => format!("{count}; windrow test runs them"),
+    }
 }
 
 /// Returns a note if a member of the event has a dot in its name, because the dot may be meant as a path.

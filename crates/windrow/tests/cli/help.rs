@@ -5,7 +5,7 @@ use crate::windrow::run;
 #[test]
 fn every_command_has_examples() {
     for command in
-        ["run", "replay", "check", "schema", "generate", "demo", "features", "kafka-ui", "savepoint", "health"]
+        ["run", "replay", "check", "test", "schema", "generate", "demo", "features", "kafka-ui", "savepoint", "health"]
     {
         let help = run([command, "--help"]).expect(0);
         let (_, examples) = help.text().split_once("\nExamples:\n").expect("examples");

@@ -17,6 +17,7 @@ mod help;
 mod kafka_ui;
 mod logging;
 mod outputs;
+mod pipeline_tests;
 mod readme;
 mod replay;
 mod savepoint;
