@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs Flink's own command line for the tests of Windrow's Flink REST, without a cluster. Fetched once from Maven Central.
+# Runs Flink's own command line for the tests of Windrow's Flink REST, and its window operators, without a cluster. Fetched
+# once from Maven Central.
 # shellcheck source-path=SCRIPTDIR
 set -euo pipefail
 
@@ -20,6 +21,9 @@ usage: dev/flink.sh fetch                 fetch the jars (once; run does it too 
        dev/flink.sh run [--] ARGUMENT…    run the command line, such as: dev/flink.sh run -- list -m localhost:8081
        dev/flink.sh read HOST:PORT JOB [TRIGGER]…
                                           read every answer of that server with Flink's own client
+       dev/flink.sh windows EVENTS SIZE SLIDE LATENESS GAP LATENESS
+                                          print what Flink's window operators make of a file of events (all lengths in ms):
+                                          user_features with SIZE, SLIDE and LATENESS, session_features with GAP and LATENESS
        dev/flink.sh version               the Flink version
 
 environment:
@@ -61,10 +65,27 @@ read_all() {
     ready && java_flink "$HERE/flink/Read.java" "$@"
 }
 
+# Flink finds the classes of a job only on the class path, so the program is compiled first.
+windows() {
+    (($# == 6)) || { usage >&2; exit 2; }
+    ready || return
+    local classes code=0 javac
+    javac=$(dirname "$(java_path)")/javac
+    [[ -x $javac ]] || { say_error "$javac is missing: a JDK is needed"; return 3; }
+    classes=$(mktemp -d)
+    "$javac" -d "$classes" -cp "$LIBS/*" "$HERE/flink/Windows.java" || code=$?
+    ((code)) || "$(java_path)" -Xmx1g -Dlog4j2.configurationFile="$HERE/log4j2.xml" -Dkafka.log.level=error \
+        --add-opens=java.base/java.lang=ALL-UNNAMED --add-opens=java.base/java.util=ALL-UNNAMED \
+        -cp "$classes:$LIBS/*" Windows "$@" || code=$?
+    rm -rf "$classes"
+    return "$code"
+}
+
 case ${1:-} in
     fetch) fetch ;;
     run) shift; run "$@" ;;
     read) shift; read_all "$@" ;;
+    windows) shift; windows "$@" ;;
     version) printf '%s\n' "$VERSION" ;;
     -h | --help) usage ;;
     *) usage >&2; exit 2 ;;

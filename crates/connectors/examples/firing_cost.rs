@@ -78,6 +78,7 @@ fn new_shard(pane_count: i64) -> Shard {
     let view = FeatureView {
         name: "view".into(),
         window: WindowKind::Sliding { size_ms: pane_count * MINUTE_MS, slide_ms: MINUTE_MS },
+        allowed_lateness_ms: 0,
         features: vec![
             feature("events", Aggregate::Count),
             feature("sum", Aggregate::Sum(PRICE)),

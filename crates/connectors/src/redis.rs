@@ -63,7 +63,8 @@
 //! The Redis user of the URL needs access to the keys of the rows and to `~windrow:fence:*`. This user needs the
 //! commands `+hlen +hset +hdel +pexpire +watch +get +set +multi +exec +discard`. To kill the old connection (invariant
 //! 2), the user also needs `+client|info +client|kill`. For `wait_replicas` the user also needs `+wait`, for `wait_aof`
-//! `+waitaof`, and for [`read_features`] `+hgetall +pttl +type +scan`.
+//! `+waitaof`, and for [`read_features`] `+hgetall +pttl +type +scan`. Rows of sessions with allowed lateness delete the
+//! keys of the rows that they supersede: the user also needs `+del`.
 //!
 //! Why no script: an `EVAL` per row costs Redis 1.6 to 1.8 times as much as the single commands (measured). Why no
 //! Redis Cluster: a cluster refuses a transaction with keys of several hash slots. [`RedisWriter::start`] fails if the

@@ -11,7 +11,8 @@ use crate::value::Literal;
 use crate::view::{Aggregate, DurationUnit, FeatureView, WindowKind};
 
 impl FeatureView {
-    /// Returns a text with everything that the view's state depends on: the entity key, the window and the features.
+    /// Returns a text with everything that the view's state depends on: the entity key, the window, the
+    /// allowed lateness and the features.
     /// For every feature, the text contains the name, the aggregate, the type of the aggregated field, and the
     /// condition. The text omits the view's name, the defaults and the sink settings, because the state does not depend
     /// on them.
@@ -20,6 +21,11 @@ impl FeatureView {
         let window = match self.window {
             WindowKind::Sliding { size_ms, slide_ms } => format!("sliding({size_ms}, {slide_ms})"),
             WindowKind::Session { gap_ms } => format!("session({gap_ms})"),
+        };
+        // A view without allowed lateness has the text of the versions before this setting.
+        let lateness = match self.allowed_lateness_ms {
+            0 => String::new(),
+            lateness_ms => format!(" with lateness({lateness_ms})"),
         };
         let features = self.features.iter().map(|feature| {
             let aggregate = feature.aggregate.format_aggregate_as_sql(schema);
@@ -35,7 +41,7 @@ impl FeatureView {
             format!("{}: {field_type}{aggregate}{}", feature.name, condition.unwrap_or_default())
         });
         let features: Vec<_> = features.collect();
-        format!("{window} of {} [{}]", quote_identifier(schema.entity_key_name()), features.join("; "))
+        format!("{window}{lateness} of {} [{}]", quote_identifier(schema.entity_key_name()), features.join("; "))
     }
 }
 

@@ -43,6 +43,7 @@
 //! | `entity_slot.rs` | an entity's index in every table of a shard |
 //! | `entity_table.rs` | the entities with state: from entity key to slot and back |
 //! | `event.rs` | events, their schema and format |
+//! | `late_firing.rs` | windows that fire again because of late events |
 //! | `merged_panes.rs` | merges of many panes, shared by several windows of an entity |
 //! | `record_placement.rs` | partitioners of producers, and what happens with misplaced records |
 //! | `row.rs` | the output of a shard: rows and late events |
@@ -88,6 +89,7 @@ mod entity_accumulators;
 mod entity_slot;
 mod entity_table;
 mod event;
+mod late_firing;
 mod merged_panes;
 mod record_placement;
 mod row;

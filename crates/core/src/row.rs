@@ -23,6 +23,12 @@ pub struct Row<'a> {
     /// same numbers in every run, also in a run that resumes from a checkpoint. The number is 0 if the window fired
     /// only because bounded input ended: such a row would differ in a run with more input.
     pub row_number: u64,
+    /// The windows whose rows this row replaces: sessions that have fired before, and that late events have extended or
+    /// merged into `window`. Without allowed lateness, there are none (window rule 16).
+    pub superseded_windows: &'a [Window],
+    /// Whether a later window of the entity has fired already, or fires again because of the same late event. Only a late
+    /// event fires an earlier window, if the view allows lateness (window rule 15).
+    pub has_newer_row: bool,
     pub(crate) feature_aggregators: &'a FeatureAggregators,
     pub(crate) accumulators: EntryAccumulators<'a>,
 }

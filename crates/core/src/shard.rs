@@ -10,6 +10,7 @@
 use crate::aggregate::FeatureAggregators;
 use crate::entity_table::{EntityTable, SipHashKey};
 use crate::event::{Event, EventSchema};
+use crate::late_firing::{JoinOutcome, LateJoin};
 use crate::row::{FeatureOverflow, LateEvent, Row, ShardOutput, ViewId};
 use crate::session::SessionViewState;
 use crate::sliding::SlidingViewState;
@@ -62,9 +63,12 @@ impl Shard {
                 let aggregators = FeatureAggregators::new(&view.features, schema);
                 let windows = match view.window {
                     WindowKind::Sliding { size_ms, slide_ms } => {
-                        WindowState::Sliding(SlidingViewState::new(size_ms, slide_ms, &aggregators))
+                        let lateness_ms = view.allowed_lateness_ms;
+                        WindowState::Sliding(SlidingViewState::new(size_ms, slide_ms, lateness_ms, &aggregators))
                     }
-                    WindowKind::Session { gap_ms } => WindowState::Session(SessionViewState::new(gap_ms)),
+                    WindowKind::Session { gap_ms } => {
+                        WindowState::Session(SessionViewState::new(gap_ms, view.allowed_lateness_ms))
+                    }
                 };
                 ViewState { aggregators, windows, emitted_row_count: 0 }
             })
@@ -72,23 +76,26 @@ impl Shard {
         Self { watermark: Watermark::new(max_out_of_orderness_ms), entity_table: EntityTable::new(hash_key), views }
     }
 
-    /// Adds one event to the windows that contain its event time, and advances the watermark. Then fires every window
-    /// whose last millisecond the watermark has reached.
+    /// Adds one event to the windows that contain its event time. Fires those of them again that have fired before. Then
+    /// advances the watermark, and fires every window whose last millisecond the watermark has reached.
     pub fn process_event(&mut self, event: &Event<'_>, out: &mut impl ShardOutput) {
         let slot = self.entity_table.find_or_assign_slot(event.entity_key);
         let watermark = self.watermark.time();
         for (index, view) in self.views.iter_mut().enumerate() {
             let (aggregators, entities) = (&view.aggregators, &mut self.entity_table);
-            let on_time = match &mut view.windows {
+            let (view_id, entity_key) = (ViewId(index), event.entity_key);
+            let outcome = match &mut view.windows {
                 WindowState::Sliding(state) => state.add_event(aggregators, entities, slot, event, watermark),
                 WindowState::Session(state) => state.add_event(aggregators, entities, slot, event, watermark),
             };
-            if !on_time {
-                out.emit_late_event(LateEvent {
-                    view_id: ViewId(index),
-                    entity_key: event.entity_key,
-                    event_time: event.time,
-                });
+            match outcome {
+                JoinOutcome::JoinedOpenWindows => {}
+                JoinOutcome::JoinedAfterWatermark => {
+                    view.fire_again(&LateJoin { view_id, entity_key, slot, event_time: event.time, watermark }, out);
+                }
+                JoinOutcome::Late => {
+                    out.emit_late_event(LateEvent { view_id, entity_key, event_time: event.time });
+                }
             }
         }
         self.entity_table.release_slot_if_unused(slot);
@@ -232,6 +239,16 @@ impl Shard {
 }
 
 impl ViewState {
+    /// Fires the windows that a late event has joined after they had fired.
+    #[cold]
+    fn fire_again(&mut self, late_join: &LateJoin<'_>, out: &mut impl ShardOutput) {
+        let out = &mut RowNumberingOutput { wrapped_output: out, emitted_row_count: &mut self.emitted_row_count };
+        match &mut self.windows {
+            WindowState::Sliding(state) => state.fire_again(&self.aggregators, late_join, out),
+            WindowState::Session(state) => state.fire_again(&self.aggregators, late_join, out),
+        }
+    }
+
     /// Saves slots of the view, as [`crate::snapshot::slots::SlotTable::continue_snapshot`] does.
     fn continue_snapshot(&mut self, table: u64, full_length: usize, out: &mut Vec<u8>) -> bool {
         let aggregators = &self.aggregators;

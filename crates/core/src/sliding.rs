@@ -2,16 +2,18 @@
 //!
 //! Owns: the panes, the watermark at which each window fires, and the removal of panes. Does not own: the arithmetic of
 //! accumulators, the watermark.
-//! Invariants: (1) An event changes exactly one pane. (2) A pane is kept until its last window has fired. So an event
-//! that is late for its first windows still counts in its later windows. Panes that are not needed any more are removed
-//! together when they are an eighth of the entity's panes, because each removal moves the others. (3) Windows fire in
-//! the order of their ends, and only for entities that have a pane in the window.
+//! Invariants: (1) An event changes exactly one pane. (2) A pane is kept until its last window has fired and the allowed
+//! lateness has passed. So an event that is late for its first windows still counts in its later windows. Panes that are
+//! not needed any more are removed together when they are an eighth of the entity's panes, because each removal moves the
+//! others. (3) Windows fire in the order of their ends, and only for entities that have a pane in the window. The windows
+//! that fire again because of an event fire in this order too, before the others.
 //! Why panes: in Flink's DataStream API, an event changes every window that contains it, so the cost of an event grows
 //! with size divided by slide. Here, an event changes one pane, which overlapping windows share. The length of a pane
 //! is the greatest common divisor of size and slide. A window that fires merges its panes one by one if the entity has
 //! few of them. Otherwise windows share merges of many panes ([`crate::merged_panes`]).
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use fixedbitset::FixedBitSet;
 
@@ -20,16 +22,20 @@ use crate::entity_accumulators::{EntityAccumulators, PaneOrSessionSpan};
 use crate::entity_slot::EntitySlot;
 use crate::entity_table::EntityTable;
 use crate::event::Event;
+use crate::late_firing::{JoinOutcome, LateJoin};
 use crate::merged_panes::{MergedPanes, WindowPanes};
 use crate::row::{Row, ShardOutput, ViewId};
 use crate::snapshot::encoding::{DamagedSnapshot, SnapshotReader};
 use crate::snapshot::slots::{RestorePermit, SlotRecordBlock, SlotState, SlotTable};
 use crate::time::{EventTime, Window};
-use crate::view::pane_size_ms;
+use crate::view::{MAX_WINDOW_MS, pane_size_ms};
 
 /// The largest distance, in milliseconds, between the start of a pane and 1970-01-01T00:00:00Z, in either direction. A
 /// restore rejects a pane beyond this limit as damaged, because no valid event belongs to such a pane.
 const MAX_PANE_START_MS: i64 = 2 * EventTime::EARLIEST.ms().abs();
+
+/// A watermark, in epoch milliseconds, at which no window of a valid event may take another event.
+const MAX_PURGE_WATERMARK_MS: i64 = EventTime::LATEST.ms() + 2 * MAX_WINDOW_MS;
 
 /// The number of panes up to which a window merges the panes of an entity one by one.
 const MAX_PANES_MERGED_ONE_BY_ONE: usize = 8;
@@ -63,6 +69,20 @@ impl WindowGrid {
     /// contain this pane.
     fn pane_first_window_end_ms(self, pane: i64) -> i64 {
         self.next_window_end_ms((pane + 1) * self.pane_length_ms - 1)
+    }
+
+    fn window_ending_at(self, end_ms: i64) -> Window {
+        Window { start: EventTime::from_ms(end_ms - self.size_ms), end: EventTime::from_ms(end_ms) }
+    }
+
+    /// Returns the indexes of the panes of the window that ends at `end_ms`.
+    fn window_panes(self, end_ms: i64) -> Range<i64> {
+        self.pane_index_at(end_ms - self.size_ms)..self.pane_index_at(end_ms)
+    }
+
+    /// Returns the index of the first pane whose last window ends after `time_ms`.
+    fn first_pane_with_window_end_after(self, time_ms: i64) -> i64 {
+        self.pane_index_at(((time_ms - self.size_ms).div_euclid(self.slide_ms) + 1) * self.slide_ms)
     }
 
     /// Returns the earliest window end that is later than `time_ms`.
@@ -99,13 +119,17 @@ impl SlotState for EntityAccumulators {
 #[derive(Debug)]
 pub(crate) struct SlidingViewState {
     window_grid: WindowGrid,
+    allowed_lateness_ms: i64,
     pub(crate) panes_by_slot: SlotTable<EntityAccumulators>,
     /// The slots that have panes. A window that fires visits these alone: a shard may have had many more entities once.
     slots_with_panes: FixedBitSet,
-    /// For each pane that is still stored, the number of entities with events in the pane.
+    /// For each pane that is still needed, the number of entities with events in the pane.
     entity_count_by_pane: BTreeMap<i64, u32>,
-    /// The end, in epoch milliseconds, of the next window to fire. `None` while no pane is stored.
+    /// The end, in epoch milliseconds, of the next window to fire. `None` while no stored pane has such a window.
     next_firing_window_end_ms: Option<i64>,
+    /// The watermark, in epoch milliseconds, at which the next window fires or panes are removed after the allowed
+    /// lateness. The largest number while no pane is stored.
+    next_due_ms: i64,
     /// The merges that windows share, by slot; `None` for a slot that has at most [`MAX_PANES_MERGED_ONE_BY_ONE`] panes in
     /// the last window. The last slots may be missing.
     merged_panes_by_slot: Vec<Option<Box<MergedPanes>>>,
@@ -115,13 +139,15 @@ pub(crate) struct SlidingViewState {
 }
 
 impl SlidingViewState {
-    pub(crate) fn new(size_ms: i64, slide_ms: i64, aggregators: &FeatureAggregators) -> Self {
+    pub(crate) fn new(size_ms: i64, slide_ms: i64, allowed_lateness_ms: i64, aggregators: &FeatureAggregators) -> Self {
         Self {
             window_grid: WindowGrid::new(size_ms, slide_ms),
+            allowed_lateness_ms,
             panes_by_slot: SlotTable::default(),
             slots_with_panes: FixedBitSet::new(),
             entity_count_by_pane: BTreeMap::new(),
             next_firing_window_end_ms: None,
+            next_due_ms: i64::MAX,
             merged_panes_by_slot: Vec::new(),
             merge_buffer_words: vec![0; aggregators.fixed_size_word_count()],
             merge_buffer_variable: vec![VariableAccumulator::Empty; aggregators.variable_accumulator_count()],
@@ -129,8 +155,7 @@ impl SlidingViewState {
         }
     }
 
-    /// Folds `event` into the pane that contains it. Returns `false` and changes nothing if the event is late for this
-    /// view.
+    /// Folds `event` into the pane that contains it. Changes nothing if the event is late for this view.
     pub(crate) fn add_event(
         &mut self,
         aggregators: &FeatureAggregators,
@@ -138,15 +163,17 @@ impl SlidingViewState {
         slot: EntitySlot,
         event: &Event<'_>,
         watermark: EventTime,
-    ) -> bool {
+    ) -> JoinOutcome {
+        let lateness_ms = self.allowed_lateness_ms;
         let pane = self.window_grid.pane_index_at(event.time.ms());
         let Some(last_end) = self.window_grid.pane_last_window_end_ms(pane) else {
             // No window contains the event, because the slide is longer than the size. As in Flink, such an event
-            // counts as late only if the watermark has reached its event time.
-            return event.time > watermark;
+            // counts as late only if the watermark has reached its event time and the allowed lateness after it.
+            let is_late = event.time.ms() + lateness_ms <= watermark.ms();
+            return if is_late { JoinOutcome::Late } else { JoinOutcome::JoinedOpenWindows };
         };
-        if last_end - 1 <= watermark.ms() {
-            return false;
+        if last_end - 1 + lateness_ms <= watermark.ms() {
+            return JoinOutcome::Late;
         }
         self.panes_by_slot.grow_to_include(slot);
         let panes = self.panes_by_slot.open_for_change(slot, aggregators);
@@ -174,16 +201,79 @@ impl SlidingViewState {
                 self.plan_next_firing_window(watermark);
             }
         }
-        true
+        if lateness_ms > 0 && event.time <= watermark {
+            JoinOutcome::JoinedAfterWatermark
+        } else {
+            JoinOutcome::JoinedOpenWindows
+        }
     }
 
-    /// Returns the watermark at which the next window fires, or the largest possible time if no pane is stored.
+    /// Returns the watermark at which [`Self::fire_due_windows`] has work, or the largest possible time if no pane is
+    /// stored.
     pub(crate) fn next_due_watermark(&self) -> EventTime {
-        EventTime::from_ms(self.next_firing_window_end_ms.map_or(i64::MAX, |end| end - 1))
+        EventTime::from_ms(self.next_due_ms)
     }
 
-    /// Fires every window whose last millisecond the watermark has reached. Removes the panes that no later window
-    /// needs.
+    /// Fires the windows that contain a late event and have fired, the oldest first. Windows whose allowed lateness has
+    /// passed do not fire again.
+    pub(crate) fn fire_again(
+        &mut self,
+        aggregators: &FeatureAggregators,
+        late_join: &LateJoin<'_>,
+        out: &mut impl ShardOutput,
+    ) {
+        let grid = self.window_grid;
+        let LateJoin { view_id, entity_key, slot, event_time, watermark } = *late_join;
+        let newest_fired_end = self.find_newest_fired_window_end(aggregators, slot, watermark);
+        let last_fired_end = grid.next_window_end_ms(watermark.ms() + 1) - grid.slide_ms;
+        let pane = grid.pane_index_at(event_time.ms());
+        let last_end = grid.pane_last_window_end_ms(pane).map_or(i64::MIN, |end| end.min(last_fired_end));
+        let mut end = grid
+            .pane_first_window_end_ms(pane)
+            .max(grid.next_window_end_ms(watermark.ms() + 1 - self.allowed_lateness_ms));
+        // The stored merges belong to windows that have not fired yet. These windows are older.
+        let mut merged_panes = MergedPanes::default();
+        while end <= last_end {
+            let span = grid.window_panes(end);
+            let panes = &self.panes_by_slot[slot];
+            let to = panes.find_first_entry_from(aggregators, span.end);
+            let from = panes.find_first_entry_within(aggregators, 0..to, span.start);
+            let window_panes = WindowPanes { panes, entries: from..to, window: span };
+            let buffers = (&mut *self.merge_buffer_words, &mut *self.merge_buffer_variable);
+            let accumulators = merge_window_panes(aggregators, &window_panes, buffers, || &mut merged_panes);
+            out.emit_row(Row {
+                view_id,
+                entity_key,
+                window: grid.window_ending_at(end),
+                row_number: 0,
+                superseded_windows: &[],
+                has_newer_row: newest_fired_end > end,
+                feature_aggregators: aggregators,
+                accumulators,
+            });
+            end += grid.slide_ms;
+        }
+    }
+
+    /// Returns the end, in epoch milliseconds, of the newest window of the slot that has fired; the smallest number if
+    /// none has.
+    fn find_newest_fired_window_end(
+        &self,
+        aggregators: &FeatureAggregators,
+        slot: EntitySlot,
+        watermark: EventTime,
+    ) -> i64 {
+        let grid = self.window_grid;
+        let last_fired_end = grid.next_window_end_ms(watermark.ms() + 1) - grid.slide_ms;
+        let panes = &self.panes_by_slot[slot];
+        let to = panes.find_first_entry_from(aggregators, grid.pane_index_at(last_fired_end));
+        let newest = to.checked_sub(1).map(|entry| panes.entry_span(aggregators, entry).span_start);
+        let last_end = newest.and_then(|pane| grid.pane_last_window_end_ms(pane));
+        last_end.map_or(i64::MIN, |end| end.min(last_fired_end))
+    }
+
+    /// Fires every window whose last millisecond the watermark has reached. Removes the panes that no window needs any
+    /// more.
     pub(crate) fn fire_due_windows(
         &mut self,
         view: ViewId,
@@ -198,6 +288,40 @@ impl SlidingViewState {
             self.fire_window(view, aggregators, entities, end, out);
             self.plan_next_firing_window(EventTime::from_ms(end - 1));
         }
+        if self.next_due_ms <= watermark.ms() {
+            self.remove_panes_after_lateness(aggregators, entities, watermark);
+            self.plan_next_firing_window(watermark);
+        }
+    }
+
+    /// Removes the panes whose last window has fired so long ago that no late event may join it.
+    fn remove_panes_after_lateness(
+        &mut self,
+        aggregators: &FeatureAggregators,
+        entities: &mut EntityTable,
+        watermark: EventTime,
+    ) {
+        let first_kept_pane = self.window_grid.first_pane_with_window_end_after(
+            // At the end of bounded input, the watermark is the largest number.
+            watermark.ms().min(MAX_PURGE_WATERMARK_MS) - self.allowed_lateness_ms + 1,
+        );
+        self.entity_count_by_pane = self.entity_count_by_pane.split_off(&first_kept_pane);
+        let mut emptied_slots = Vec::new();
+        for slot in self.slots_with_panes.ones().map(EntitySlot::from_index) {
+            let panes = self.panes_by_slot.open_for_expiry(slot);
+            let unneeded = panes.find_first_entry_from(aggregators, first_kept_pane);
+            if is_worth_removing(unneeded, panes.entry_count(aggregators))
+                && panes.expire_oldest_entries(aggregators, unneeded).is_empty()
+            {
+                entities.remove_view_from_slot(slot);
+                self.entity_count -= 1;
+                if let Some(merged_panes) = self.merged_panes_by_slot.get_mut(slot.index()) {
+                    *merged_panes = None;
+                }
+                emptied_slots.push(slot);
+            }
+        }
+        emptied_slots.iter().for_each(|slot| self.slots_with_panes.remove(slot.index()));
     }
 
     fn fire_window(
@@ -210,6 +334,7 @@ impl SlidingViewState {
     ) {
         let Self {
             window_grid: grid,
+            allowed_lateness_ms,
             panes_by_slot: slots,
             slots_with_panes,
             entity_count_by_pane: pane_holders,
@@ -219,8 +344,8 @@ impl SlidingViewState {
             entity_count,
             ..
         } = self;
-        let window = Window { start: EventTime::from_ms(end - grid.size_ms), end: EventTime::from_ms(end) };
-        let (first_pane, end_pane) = (grid.pane_index_at(window.start.ms()), grid.pane_index_at(end));
+        let window = grid.window_ending_at(end);
+        let Range { start: first_pane, end: end_pane } = grid.window_panes(end);
         let first_pane_of_next_window = grid.pane_index_at(window.start.ms() + grid.slide_ms);
         let mut emptied_slots = Vec::new();
         for slot in slots_with_panes.ones().map(EntitySlot::from_index) {
@@ -233,36 +358,27 @@ impl SlidingViewState {
                 *merged_panes = None;
             }
             if from < to {
-                let accumulators = if to - from == 1 {
-                    panes.entry_accumulators(aggregators, from)
-                } else {
-                    merged_words.fill(0);
-                    merged_variable.fill(VariableAccumulator::Empty);
-                    let mut merged =
-                        EntryAccumulatorsMut { fixed_size_words: merged_words, variable_accumulators: merged_variable };
-                    if to - from <= MAX_PANES_MERGED_ONE_BY_ONE {
-                        for entry in from..to {
-                            aggregators.merge_newer_entry(&mut merged, panes.entry_accumulators(aggregators, entry));
-                        }
-                    } else {
-                        if merged_panes_by_slot.len() <= slot.index() {
-                            merged_panes_by_slot.resize_with(slot.index() + 1, || None);
-                        }
-                        let merged_panes = merged_panes_by_slot[slot.index()].get_or_insert_default();
-                        let window_panes =
-                            WindowPanes { panes: &panes, entries: from..to, window: first_pane..end_pane };
-                        merged_panes.merge_window(aggregators, &window_panes, &mut merged);
+                let window_panes = WindowPanes { panes: &panes, entries: from..to, window: first_pane..end_pane };
+                let buffers = (&mut **merged_words, &mut **merged_variable);
+                let accumulators = merge_window_panes(aggregators, &window_panes, buffers, || {
+                    if merged_panes_by_slot.len() <= slot.index() {
+                        merged_panes_by_slot.resize_with(slot.index() + 1, || None);
                     }
-                    EntryAccumulators { fixed_size_words: merged_words, variable_accumulators: merged_variable }
-                };
+                    merged_panes_by_slot[slot.index()].get_or_insert_default()
+                });
                 out.emit_row(Row {
                     view_id: view,
                     entity_key: entities.entity_key(slot),
                     window,
                     row_number: 0,
+                    superseded_windows: &[],
+                    has_newer_row: false,
                     feature_aggregators: aggregators,
                     accumulators,
                 });
+            }
+            if *allowed_lateness_ms > 0 {
+                continue; // the panes are removed later
             }
             let kept_from = panes.find_first_entry_within(aggregators, 0..to, first_pane_of_next_window);
             let mut unneeded = kept_from;
@@ -274,7 +390,7 @@ impl SlidingViewState {
                 decrement_pane_entity_count(pane_holders, pane);
                 unneeded -= 1;
             }
-            if kept_from > 0 && kept_from * 8 >= panes.entry_count(aggregators) {
+            if is_worth_removing(kept_from, panes.entry_count(aggregators)) {
                 let panes = panes.expire_oldest_entries(aggregators, kept_from);
                 if panes.is_empty() {
                     entities.remove_view_from_slot(slot);
@@ -313,8 +429,8 @@ impl SlidingViewState {
         })
     }
 
-    /// Ends a restore. Drops the panes whose last window had already fired when the newest loaded snapshot began. Then
-    /// finds the next window to fire.
+    /// Ends a restore. Drops the panes that no window needed any more when the newest loaded snapshot began. Then finds
+    /// the next window to fire.
     pub(crate) fn finish_restore(
         &mut self,
         aggregators: &FeatureAggregators,
@@ -322,9 +438,10 @@ impl SlidingViewState {
         watermark: EventTime,
         permit: &RestorePermit,
     ) {
-        let grid = self.window_grid;
-        let has_passed =
-            |pane| grid.pane_last_window_end_ms(pane).is_none_or(|last_end| last_end - 1 <= watermark.ms());
+        let (grid, lateness_ms) = (self.window_grid, self.allowed_lateness_ms);
+        let has_passed = |pane| {
+            grid.pane_last_window_end_ms(pane).is_none_or(|last_end| last_end - 1 + lateness_ms <= watermark.ms())
+        };
         for (slot, panes) in self.panes_by_slot.iter_restored_slots(permit).filter(|(_, panes)| !panes.is_empty()) {
             let entries = 0..panes.entry_count(aggregators);
             let passed =
@@ -345,11 +462,61 @@ impl SlidingViewState {
     /// Finds the next window to fire: the earliest window that contains a stored pane and has not fired yet. Windows
     /// whose last millisecond is at or before `fired` have fired already.
     fn plan_next_firing_window(&mut self, fired: EventTime) {
-        self.next_firing_window_end_ms = self.entity_count_by_pane.first_key_value().map(|(&pane, _)| {
-            let first = self.window_grid.pane_first_window_end_ms(pane);
-            if first - 1 > fired.ms() { first } else { self.window_grid.next_window_end_ms(fired.ms() + 1) }
-        });
+        let (grid, lateness_ms) = (self.window_grid, self.allowed_lateness_ms);
+        let Some((&oldest_pane, _)) = self.entity_count_by_pane.first_key_value() else {
+            (self.next_firing_window_end_ms, self.next_due_ms) = (None, i64::MAX);
+            return;
+        };
+        let first = grid.pane_first_window_end_ms(oldest_pane);
+        self.next_firing_window_end_ms = if first - 1 > fired.ms() {
+            Some(first)
+        } else {
+            let next = grid.next_window_end_ms(fired.ms() + 1);
+            if lateness_ms == 0 {
+                Some(next)
+            } else {
+                // All windows of the oldest panes may have fired.
+                let pane = self.entity_count_by_pane.range(grid.window_panes(next).start..).next();
+                pane.map(|(&pane, _)| grid.pane_first_window_end_ms(pane).max(next))
+            }
+        };
+        self.next_due_ms = self.next_firing_window_end_ms.map_or(i64::MAX, |end| end - 1);
+        if lateness_ms > 0
+            && let Some(last_end) = grid.pane_last_window_end_ms(oldest_pane)
+        {
+            self.next_due_ms = self.next_due_ms.min(last_end - 1 + lateness_ms);
+        }
     }
+}
+
+/// Merges the panes of a window, which has at least one. `stored_merges` returns the merges that the windows of the entity
+/// share; it is called only for a window of many panes.
+fn merge_window_panes<'a, 'm>(
+    aggregators: &FeatureAggregators,
+    window_panes: &WindowPanes<'a>,
+    (merged_words, merged_variable): (&'a mut [u64], &'a mut [VariableAccumulator]),
+    stored_merges: impl FnOnce() -> &'m mut MergedPanes,
+) -> EntryAccumulators<'a> {
+    let WindowPanes { panes, entries, .. } = window_panes;
+    if entries.len() == 1 {
+        return panes.entry_accumulators(aggregators, entries.start);
+    }
+    merged_words.fill(0);
+    merged_variable.fill(VariableAccumulator::Empty);
+    let mut merged = EntryAccumulatorsMut { fixed_size_words: merged_words, variable_accumulators: merged_variable };
+    if entries.len() <= MAX_PANES_MERGED_ONE_BY_ONE {
+        for entry in entries.clone() {
+            aggregators.merge_newer_entry(&mut merged, panes.entry_accumulators(aggregators, entry));
+        }
+    } else {
+        stored_merges().merge_window(aggregators, window_panes, &mut merged);
+    }
+    EntryAccumulators { fixed_size_words: merged_words, variable_accumulators: merged_variable }
+}
+
+/// Returns whether `unneeded_count` of `entry_count` panes are enough to remove them. Each removal moves the other panes.
+fn is_worth_removing(unneeded_count: usize, entry_count: usize) -> bool {
+    unneeded_count > 0 && unneeded_count * 8 >= entry_count
 }
 
 /// Subtracts one from the number of entities with events in `pane`. Removes the pane from the map when the number

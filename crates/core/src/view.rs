@@ -24,7 +24,7 @@ pub enum WindowKind {
     },
 }
 
-/// The largest allowed window size, slide, gap or out-of-orderness: 1,000 days. A larger value is probably a mistake.
+/// The largest allowed window size, slide, gap, lateness or out-of-orderness: 1,000 days. A larger value is probably a mistake.
 /// Together with [`crate::EventTime::LATEST`], the limit also prevents overflow when lengths are added to event times.
 pub const MAX_WINDOW_MS: i64 = 1_000 * 24 * 60 * 60 * 1_000;
 
@@ -124,6 +124,9 @@ pub struct FeatureView {
     pub name: Box<str>,
     /// The rule that defines the windows.
     pub window: WindowKind,
+    /// How long after its end a window still takes late events, from 0 to [`MAX_WINDOW_MS`]. Each of them makes the
+    /// window fire again (window rule 15).
+    pub allowed_lateness_ms: i64,
     /// The features, in the order of their values in the row.
     pub features: Vec<Feature>,
 }

@@ -56,6 +56,26 @@ fn definitions_are_for_ever() {
     );
 }
 
+/// A view without allowed lateness keeps the text of the versions before this setting. Another lateness is another view.
+#[test]
+fn allowed_lateness_is_part_of_the_definition() {
+    let definitions = |lateness: &str| -> Vec<String> {
+        let lateness = ["user_features", "session_features"]
+            .map(|view| format!("feature_view.{view}.allowed_lateness=\"{lateness}\"").parse().expect("an override"));
+        let pipeline = parse("lateness", SHIPPED_PIPELINE, &lateness).expect("a lateness");
+        pipeline.views.iter().map(|view| view.definition_text(&pipeline.event.schema)).collect()
+    };
+    let without = parse("shipped", SHIPPED_PIPELINE, &[]).expect("the shipped pipeline");
+    let without = without.views.iter().map(|view| view.definition_text(&without.event.schema));
+    assert_eq!(definitions("0s"), without.collect::<Vec<_>>());
+    let with = definitions("1h");
+    assert!(
+        with[0].starts_with("sliding(3600000, 600000) with lateness(3600000) of user_id [view_count_1h: "),
+        "{with:?}"
+    );
+    assert!(with[1].starts_with("session(600000) with lateness(3600000) of user_id [event_count: "), "{with:?}");
+}
+
 fn compile_condition(text: &str) -> (Condition, EventSchema) {
     let feature = format!("feature_view.user_features.features.view_count_1h={{ count = \"*\", where = {text:?} }}");
     let pipeline = parse("test", SHIPPED_PIPELINE, &[feature.parse().expect("an override")]).expect(text);

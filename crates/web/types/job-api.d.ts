@@ -438,6 +438,7 @@ export interface FeaturePlan {
 export interface FeatureViewPlan {
 	name: string;
 	window: WindowPlan;
+	allowed_lateness_ms: number;
 	key: string;
 	ttl_ms: number | null;
 	features: FeaturePlan[];

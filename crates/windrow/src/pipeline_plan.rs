@@ -42,6 +42,7 @@ pub(crate) fn plan_as_json(pipeline: &Pipeline) -> serde_json::Value {
         json!({
             "name": view.name,
             "window": window,
+            "allowed_lateness_ms": view.allowed_lateness_ms,
             "key": redis.key_template.to_string(),
             "ttl_ms": redis.ttl_ms,
             "features": view.features.iter().map(feature).collect::<Vec<_>>(),

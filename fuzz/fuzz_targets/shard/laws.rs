@@ -1,10 +1,12 @@
 //! Laws that hold for a shard with any events.
 //!
-//! The watermark is the greatest event time less the out-of-orderness, and never moves back. A window fires once, with at
-//! least one event, exactly when the watermark reaches its last millisecond. A window lies on its view's grid. Only an event
-//! that the watermark has passed is late. In views whose windows share no event, every event is in one row or late.
+//! The watermark is the greatest event time less the out-of-orderness, and never moves back. A window fires with at least
+//! one event, exactly when the watermark reaches its last millisecond. After that, it fires only because of a late event,
+//! within the allowed lateness, and then with one event more than before. A window lies on its view's grid. Only an event that
+//! the watermark has passed is late. In views whose windows share no event, every event is in the last row of one window or
+//! late.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use windrow_core::{Event, EventTime, FeatureView, LateEvent, Row, ShardOutput, Value, Window, WindowKind};
 
@@ -24,20 +26,21 @@ pub(crate) struct LawChecker {
 
 struct ViewCounts {
     window: WindowKind,
+    allowed_lateness_ms: i64,
     events: i64,
-    in_rows: i64,
     late: i64,
-    fired: BTreeSet<(String, i64)>,
+    /// The number of events in the last row of each window that no other window has superseded.
+    counts: BTreeMap<(String, Window), i64>,
 }
 
 impl LawChecker {
     pub(crate) fn new(views: &[FeatureView], max_out_of_orderness_ms: i64) -> Self {
         let counted = |view: &FeatureView| ViewCounts {
             window: view.window,
+            allowed_lateness_ms: view.allowed_lateness_ms,
             events: 0,
-            in_rows: 0,
             late: 0,
-            fired: BTreeSet::new(),
+            counts: BTreeMap::new(),
         };
         Self {
             views: views.iter().map(counted).collect(),
@@ -69,7 +72,8 @@ impl LawChecker {
 
     pub(crate) fn assert_conserved(&self) {
         for view in &self.views {
-            let ViewCounts { window, events, in_rows, late, .. } = view;
+            let ViewCounts { window, events, counts, late, .. } = view;
+            let in_rows: i64 = counts.values().sum();
             match window {
                 WindowKind::Sliding { size_ms, slide_ms } if slide_ms > size_ms => assert!(in_rows + late <= *events),
                 WindowKind::Sliding { size_ms, slide_ms } if slide_ms < size_ms => assert!(in_rows + late >= *events),
@@ -84,21 +88,42 @@ impl ShardOutput for LawChecker {
         let Window { start, end } = row.window;
         let view = &mut self.views[row.view_id.0];
         assert!(row.window.last_ms().ms() <= self.watermark, "fired too early");
-        // An event that merges a session with an older one may delay it; a window on a grid is never delayed.
-        let grid = matches!(view.window, WindowKind::Sliding { .. });
-        assert!(row.window.last_ms().ms() > self.watermark_before || !grid, "fired too late");
+        // The watermark had passed a window that a late event makes fire.
+        let is_due = row.window.last_ms().ms() > self.watermark_before;
+        let lateness_ms = view.allowed_lateness_ms;
+        assert!(is_due || row.window.last_ms().ms() + lateness_ms > self.watermark_before, "fired too late");
+        let key = |window| (row.entity_key.to_owned(), window);
+        let before = view.counts.remove(&key(row.window));
+        let mut superseded_count = 0;
+        for window in row.superseded_windows {
+            assert!(start <= window.start && window.end <= end && *window != row.window, "supersedes a foreign window");
+            superseded_count += view.counts.remove(&key(*window)).expect("a superseded window has a row");
+        }
         match view.window {
             WindowKind::Sliding { size_ms, slide_ms } => {
                 assert_eq!(end.ms() - start.ms(), size_ms);
                 assert_eq!(start.ms().rem_euclid(slide_ms), 0);
-                assert!(view.fired.insert((row.entity_key.to_owned(), start.ms())), "fired twice");
+                assert!(before.is_none() || !is_due, "fired twice");
+                assert!(row.superseded_windows.is_empty());
             }
-            WindowKind::Session { gap_ms } => assert!(end.ms() - start.ms() >= gap_ms),
+            WindowKind::Session { gap_ms } => {
+                assert!(end.ms() - start.ms() >= gap_ms);
+                let inside = |((key, other), _): (&(String, Window), &i64)| {
+                    let is_stored = other.last_ms().ms() + lateness_ms > self.watermark_before;
+                    key == row.entity_key && is_stored && other.start < end && start < other.end
+                };
+                assert!(!view.counts.iter().any(inside), "a row of a part of the session is not superseded");
+            }
         }
         let features: Vec<Value<'_>> = row.feature_values().collect();
         let Value::Long(count) = features[0] else { panic!("the first feature counts events: {features:?}") };
         assert!(count >= 1, "a window without events");
-        view.in_rows += count;
+        if is_due {
+            assert!(count > superseded_count && !row.has_newer_row);
+        } else {
+            assert_eq!(count, before.unwrap_or(0) + superseded_count + 1, "one late event more");
+        }
+        view.counts.insert(key(row.window), count);
         self.emitted.push(format!("{} {} {start} {end} {features:?}", row.view_id.0, row.entity_key));
     }
 

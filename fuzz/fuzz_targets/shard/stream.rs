@@ -53,6 +53,8 @@ impl FuzzedLength {
 #[derive(Arbitrary, Debug)]
 struct ViewChoice {
     window: WindowChoice,
+    /// No lateness in every second choice.
+    lateness: Option<FuzzedLength>,
     features: [FeatureChoice; 3],
 }
 
@@ -158,7 +160,8 @@ impl ViewChoice {
     fn view(&self) -> FeatureView {
         let count = Feature { name: "n".into(), aggregate: Aggregate::Count, condition: None, default_value: None };
         let features = std::iter::once(count).chain(self.features.iter().map(FeatureChoice::feature)).collect();
-        FeatureView { name: "v".into(), window: self.window.kind(), features }
+        let allowed_lateness_ms = self.lateness.map_or(0, |lateness| lateness.ms(0));
+        FeatureView { name: "v".into(), window: self.window.kind(), allowed_lateness_ms, features }
     }
 }
 

@@ -108,6 +108,7 @@ const PLAN = {
 				sliding: { size_ms: 3600000, slide_ms: 600000, pane_ms: 600000 },
 			},
 			key: "user_features:{user_id}",
+			allowed_lateness_ms: 0,
 			ttl_ms: 7200000,
 			features: [
 				feature("view_count_1h", "count(*)", "event_type = 'view'"),
@@ -125,6 +126,7 @@ const PLAN = {
 			name: "session_features",
 			window: { session: { gap_ms: 600000 } },
 			key: "session_features:{user_id}:{window_start}",
+			allowed_lateness_ms: 0,
 			ttl_ms: 3600000,
 			features: [
 				feature("event_count", "count(*)"),

@@ -2,6 +2,8 @@
 //!
 //! A row becomes a line with these fields: `feature_view`, the entity key, `window_start`, `window_end`, and the
 //! features.
+//! In front of a row, each superseded row becomes a line with the fields `feature_view`, the entity key, `window_start`,
+//! `window_end`, and `"superseded": true`.
 //! A late event becomes a line with these fields: `feature_view`, the entity key, `"late": true`, and `event_time`.
 //! Times are epoch milliseconds; window ends are exclusive.
 //! A double becomes the shortest text that parses to the same double. NaN and the infinities become the texts `"NaN"`,
@@ -10,7 +12,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use windrow_core::{FeatureView, LateEvent, Row, Value};
+use windrow_core::{FeatureView, LateEvent, Row, Value, Window};
 use windrow_engine::halt::{OutputFault, share_error};
 use windrow_engine::{FenceToken, FlushTicket, Halt, Sink};
 
@@ -86,16 +88,25 @@ impl<W: Write> JsonLinesSink<W> {
     }
 }
 
+/// Appends the beginning of a line: the view, the entity key and the window.
+fn append_row_head(buffer: &mut Vec<u8>, prefixes: &ViewLinePrefixes, entity_key: &str, window: Window) {
+    buffer.extend_from_slice(&prefixes.prefix_before_key_value);
+    value_text::append_json_string(buffer, entity_key);
+    buffer.extend_from_slice(b",\"window_start\":");
+    value_text::append_decimal_integer(buffer, window.start.ms());
+    buffer.extend_from_slice(b",\"window_end\":");
+    value_text::append_decimal_integer(buffer, window.end.ms());
+}
+
 impl<W: Write> Sink for JsonLinesSink<W> {
     fn write_row(&mut self, _: FenceToken, row: Row<'_>) {
         let Self { view_line_prefixes: views, buffer, .. } = self;
         let prefixes = &views[row.view_id.0];
-        buffer.extend_from_slice(&prefixes.prefix_before_key_value);
-        value_text::append_json_string(buffer, row.entity_key);
-        buffer.extend_from_slice(b",\"window_start\":");
-        value_text::append_decimal_integer(buffer, row.window.start.ms());
-        buffer.extend_from_slice(b",\"window_end\":");
-        value_text::append_decimal_integer(buffer, row.window.end.ms());
+        for window in row.superseded_windows {
+            append_row_head(buffer, prefixes, row.entity_key, *window);
+            buffer.extend_from_slice(b",\"superseded\":true}\n");
+        }
+        append_row_head(buffer, prefixes, row.entity_key, row.window);
         for (prefix, value) in prefixes.feature_prefixes.iter().zip(row.feature_values()) {
             buffer.extend_from_slice(prefix);
             match value {

@@ -183,6 +183,35 @@ fn a_missing_permission_is_refused_before_the_first_row() {
     assert_eq!(size, 0, "asking has written nothing");
 }
 
+/// Only rows that can supersede others need the permission to delete keys.
+#[test]
+fn sessions_with_allowed_lateness_need_the_permission_to_delete_keys() {
+    let server = RedisServer::start(&[]);
+    let mut client = server.connect();
+    let url = format!("redis://me:pw@127.0.0.1:{}", server.port);
+    run_command(
+        &mut client,
+        "ACL SETUSER me on >pw ~* +hlen +hset +hdel +pexpire +watch +get +set +multi +exec +discard",
+    );
+    let session = |key, lateness| {
+        let view = format!(
+            "[feature_view.visits]\nwindow.session.gap = \"1s\"\nkey = \"{key}\"\nttl = \"1h\"\n\
+             allowed_lateness = \"{lateness}\"\nfeatures.events = {{ count = \"*\" }}\n"
+        );
+        windrow_spec::parse("test.toml", &format!("{}{view}", crate::feed::PIPELINE), &[]).expect("a pipeline")
+    };
+    let start = |pipeline| crate::feed::start_writer(&url, &pipeline, settings(), StopSignal::default());
+    start(session("visits:{user_id}:{window_start}", "0s")).expect("no row supersedes another");
+    start(session("visits:{user_id}", "1h")).expect("a row replaces the one before it");
+    let refused = match start(session("visits:{user_id}:{window_start}", "1h")).err() {
+        Some(halt @ Halt::Refused(_)) => ErrorChain(&halt).to_string(),
+        other => unreachable!("not refused: {other:?}"),
+    };
+    assert!(refused.contains("NOPERM") && refused.contains("del"), "{refused}");
+    run_command(&mut client, "ACL SETUSER me +del");
+    start(session("visits:{user_id}:{window_start}", "1h")).expect("it may delete keys");
+}
+
 #[test]
 fn a_cluster_is_refused() {
     let server = RedisServer::start(&["--cluster-enabled", "yes"]);

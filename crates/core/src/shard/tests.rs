@@ -51,8 +51,12 @@ fn schema() -> EventSchema {
 
 fn new_shard() -> Shard {
     let feature = |aggregate| Feature { name: "f".into(), aggregate, condition: None, default_value: None };
-    let view =
-        |name: &str, window, aggregate| FeatureView { name: name.into(), window, features: vec![feature(aggregate)] };
+    let view = |name: &str, window, aggregate| FeatureView {
+        name: name.into(),
+        window,
+        allowed_lateness_ms: 0,
+        features: vec![feature(aggregate)],
+    };
     let views = [
         view("tumbling", WindowKind::Sliding { size_ms: 100, slide_ms: 100 }, Aggregate::Last(TEXT)),
         view("sliding", WindowKind::Sliding { size_ms: 120, slide_ms: 40 }, Aggregate::First(TEXT)),

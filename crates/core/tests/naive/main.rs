@@ -27,6 +27,8 @@ impl ShardOutput for CollectedOutput {
             key: row.entity_key.to_owned(),
             window: row.window,
             features,
+            superseded_windows: row.superseded_windows.to_vec(),
+            has_newer_row: row.has_newer_row,
         });
     }
 
@@ -92,6 +94,7 @@ fn events_at_the_watermark_count_in_later_windows() {
     let view = FeatureView {
         name: "many panes".into(),
         window: WindowKind::Sliding { size_ms: 64, slide_ms: 1 },
+        allowed_lateness_ms: 0,
         features: vec![Feature {
             name: "events".into(),
             aggregate: Aggregate::Count,

@@ -1,6 +1,7 @@
-//! The naive reference: it keeps every event in every window it belongs to, and checks every window after every event.
+//! The naive reference: it keeps every event in every window it belongs to, and checks every window after every event. For
+//! each session it keeps the windows of its rows, so it knows which rows a new one supersedes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use windrow_core::{
     Aggregate, DurationUnit, EventField, EventSchema, EventTime, FeatureView, FieldId, FieldType, Value, Window,
@@ -12,8 +13,19 @@ use crate::streams::{MAX_FIELD_BYTES, SampleEvent};
 /// A row or a late event, in a form that can be compared and sorted.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum ObservedOutput {
-    Row { view: usize, key: String, window: Window, features: Vec<String> },
-    Late { view: usize, key: String, time: EventTime },
+    Row {
+        view: usize,
+        key: String,
+        window: Window,
+        features: Vec<String>,
+        superseded_windows: Vec<Window>,
+        has_newer_row: bool,
+    },
+    Late {
+        view: usize,
+        key: String,
+        time: EventTime,
+    },
 }
 
 struct OpenWindow {
@@ -22,6 +34,15 @@ struct OpenWindow {
     start: i64,
     end: i64,
     events: Vec<SampleEvent>,
+    /// The windows under which rows of these events exist.
+    written: Vec<Window>,
+    has_fired: bool,
+}
+
+impl OpenWindow {
+    fn window(&self) -> Window {
+        Window { start: EventTime::from_ms(self.start), end: EventTime::from_ms(self.end) }
+    }
 }
 
 pub(crate) struct ReferenceShard<'a> {
@@ -30,6 +51,8 @@ pub(crate) struct ReferenceShard<'a> {
     max_out_of_orderness_ms: i128,
     max_time: Option<i64>,
     open_windows: Vec<OpenWindow>,
+    /// The latest end of all rows of an entity in a view.
+    newest_row_ends: BTreeMap<(usize, String), i64>,
     pub(crate) observed: Vec<ObservedOutput>,
 }
 
@@ -41,6 +64,7 @@ impl<'a> ReferenceShard<'a> {
             max_out_of_orderness_ms: max_out_of_orderness_ms.into(),
             max_time: None,
             open_windows: Vec::new(),
+            newest_row_ends: BTreeMap::new(),
             observed: Vec::new(),
         }
     }
@@ -53,19 +77,25 @@ impl<'a> ReferenceShard<'a> {
         i128::from(end) - 1 <= self.watermark()
     }
 
+    fn is_too_late(&self, view: usize, end: i64) -> bool {
+        i128::from(end) - 1 + i128::from(self.views[view].allowed_lateness_ms) <= self.watermark()
+    }
+
     pub(crate) fn process_event(&mut self, sample: &SampleEvent) {
         for (view, definition) in self.views.iter().enumerate() {
             let joined = match definition.window {
                 WindowKind::Sliding { size_ms, slide_ms } => self.join_sliding(view, sample, size_ms, slide_ms),
                 WindowKind::Session { gap_ms } => self.join_session(view, sample, gap_ms),
             };
-            if !joined && i128::from(sample.time.ms()) <= self.watermark() {
+            if !joined && self.is_too_late(view, sample.time.ms() + 1) {
                 self.observed.push(ObservedOutput::Late { view, key: sample.key.clone(), time: sample.time });
             }
         }
         self.max_time = Some(self.max_time.map_or(sample.time.ms(), |max| max.max(sample.time.ms())));
         let watermark = self.watermark();
         self.fire_due_windows(|end| i128::from(end) - 1 <= watermark);
+        let kept = std::mem::take(&mut self.open_windows);
+        self.open_windows = kept.into_iter().filter(|open| !self.is_too_late(open.view, open.end)).collect();
     }
 
     pub(crate) fn finish_input(&mut self) {
@@ -77,7 +107,7 @@ impl<'a> ReferenceShard<'a> {
         let mut joined = false;
         let mut start = time.div_euclid(slide) * slide;
         while start > time - size {
-            if !self.has_passed(start + size) {
+            if !self.is_too_late(view, start + size) {
                 joined = true;
                 let end = start + size;
                 let at =
@@ -89,10 +119,15 @@ impl<'a> ReferenceShard<'a> {
                         start,
                         end,
                         events: Vec::new(),
+                        written: Vec::new(),
+                        has_fired: false,
                     });
                     self.open_windows.len() - 1
                 });
                 self.open_windows[at].events.push(sample.clone());
+                if self.has_passed(end) {
+                    self.fire(at);
+                }
             }
             start -= slide;
         }
@@ -105,34 +140,62 @@ impl<'a> ReferenceShard<'a> {
             .into_iter()
             .partition(|o| o.view == view && o.key == sample.key && o.start <= time + gap && time <= o.end);
         self.open_windows = others;
-        let mut merged = OpenWindow { view, key: sample.key.clone(), start: time, end: time + gap, events: vec![] };
+        let mut merged = OpenWindow {
+            view,
+            key: sample.key.clone(),
+            start: time,
+            end: time + gap,
+            events: vec![],
+            written: vec![],
+            has_fired: false,
+        };
         for session in mine {
             merged.start = merged.start.min(session.start);
             merged.end = merged.end.max(session.end);
             merged.events.extend(session.events);
+            merged.written.extend(session.written);
         }
-        if self.has_passed(merged.end) {
+        if self.is_too_late(view, merged.end) {
             assert!(merged.events.is_empty(), "a live session is never late");
             return false;
         }
         merged.events.push(sample.clone());
+        let has_passed = self.has_passed(merged.end);
         self.open_windows.push(merged);
+        if has_passed {
+            self.fire(self.open_windows.len() - 1);
+        }
         true
     }
 
     fn fire_due_windows(&mut self, due: impl Fn(i64) -> bool) {
-        let (fired, open): (Vec<OpenWindow>, Vec<OpenWindow>) =
-            std::mem::take(&mut self.open_windows).into_iter().partition(|o| due(o.end));
-        self.open_windows = open;
-        for window in fired {
-            let features = self.feature_values(&window);
-            self.observed.push(ObservedOutput::Row {
-                view: window.view,
-                key: window.key,
-                window: Window { start: EventTime::from_ms(window.start), end: EventTime::from_ms(window.end) },
-                features,
-            });
+        self.open_windows.sort_by_key(|open| open.end);
+        for at in 0..self.open_windows.len() {
+            if !self.open_windows[at].has_fired && due(self.open_windows[at].end) {
+                self.fire(at);
+            }
         }
+    }
+
+    fn fire(&mut self, at: usize) {
+        let features = self.feature_values(&self.open_windows[at]);
+        let open = &mut self.open_windows[at];
+        open.has_fired = true;
+        let window = open.window();
+        let mut superseded_windows = std::mem::replace(&mut open.written, vec![window]);
+        superseded_windows.retain(|written| *written != window);
+        superseded_windows.sort();
+        let newest = self.newest_row_ends.entry((open.view, open.key.clone())).or_insert(open.end);
+        let has_newer_row = *newest > open.end;
+        *newest = open.end.max(*newest);
+        self.observed.push(ObservedOutput::Row {
+            view: open.view,
+            key: open.key.clone(),
+            window,
+            features,
+            superseded_windows,
+            has_newer_row,
+        });
     }
 
     fn feature_values(&self, window: &OpenWindow) -> Vec<String> {

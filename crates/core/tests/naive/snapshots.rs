@@ -18,8 +18,14 @@ struct NumberedOutput(Vec<(Option<u64>, ObservedOutput)>);
 impl ShardOutput for NumberedOutput {
     fn emit_row(&mut self, row: Row<'_>) {
         let features = row.feature_values().map(|value| format!("{value:?}")).collect();
-        let seen =
-            ObservedOutput::Row { view: row.view_id.0, key: row.entity_key.to_owned(), window: row.window, features };
+        let seen = ObservedOutput::Row {
+            view: row.view_id.0,
+            key: row.entity_key.to_owned(),
+            window: row.window,
+            features,
+            superseded_windows: row.superseded_windows.to_vec(),
+            has_newer_row: row.has_newer_row,
+        };
         self.0.push((Some(row.row_number), seen));
     }
 
@@ -190,7 +196,9 @@ proptest! {
         shard.finish_input(&mut all);
         restored.finish_input(&mut some);
         let expected: Vec<_> = all.0.into_iter().filter_map(|(number, seen)| match seen {
-            ObservedOutput::Row { view, key, window, features } => map[view].map(|view| (number, ObservedOutput::Row { view, key, window, features })),
+            ObservedOutput::Row { view, key, window, features, superseded_windows, has_newer_row } => map[view].map(|view| {
+                (number, ObservedOutput::Row { view, key, window, features, superseded_windows, has_newer_row })
+            }),
             late @ ObservedOutput::Late { .. } => Some((number, late)),
         }).collect();
         prop_assert_eq!(some.0, expected);

@@ -133,7 +133,7 @@ fn test_job() -> JobDefinition {
     let schema = EventSchema::new("user_id", [text_field("title"), text_field("unused")]);
     let view = |name: &str, window| {
         let features = vec![feature("n", Aggregate::Count), feature("title", Aggregate::Last(FieldId(1)))];
-        FeatureView { name: name.into(), window, features }
+        FeatureView { name: name.into(), window, allowed_lateness_ms: 0, features }
     };
     let views = vec![view("second", ONE_SECOND_WINDOW), view("session", WindowKind::Session { gap_ms: 60_000 })];
     JobDefinition { max_out_of_orderness_ms: 10, ..job_with_views(schema, "at", views) }
@@ -519,7 +519,7 @@ fn job_with_sums() -> JobDefinition {
         feature("price", Aggregate::Sum(FieldId(2))),
         feature("mean", Aggregate::Avg(FieldId(2))),
     ];
-    let view = FeatureView { name: "second".into(), window: ONE_SECOND_WINDOW, features };
+    let view = FeatureView { name: "second".into(), window: ONE_SECOND_WINDOW, allowed_lateness_ms: 0, features };
     JobDefinition { max_out_of_orderness_ms: 10, ..job_with_views(schema, "at", vec![view]) }
 }
 

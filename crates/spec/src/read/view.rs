@@ -1,6 +1,6 @@
 //! `[feature_view.NAME]`: a window, a Redis key, a TTL and features.
 
-use windrow_core::FeatureView;
+use windrow_core::{FeatureView, MAX_WINDOW_MS, WindowKind};
 
 use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
@@ -26,8 +26,13 @@ pub(super) static FEATURE_VIEW: SettingDefinition<NamedEntries> = SettingDefinit
 static VIEW: &SectionDefinition = &SectionDefinition {
     expected: "a table with `window`, `key`, `ttl` and `features`",
     alternatives: &[],
-    settings: &[&WINDOW, &KEY, &TTL, &FEATURES],
+    settings: &[&WINDOW, &ALLOWED_LATENESS, &KEY, &TTL, &FEATURES],
 };
+static ALLOWED_LATENESS: SettingDefinition<DurationRange> = SettingDefinition::optional(
+    "allowed_lateness",
+    DurationRange::with_default(0, MAX_WINDOW_MS, 0),
+    "How long after its end a window still takes late events. Each of them makes the window fire again.",
+);
 static KEY: SettingDefinition<TextDefinition> = SettingDefinition::required(
     "key",
     "key = \"NAME:{user_id}\"",
@@ -91,6 +96,7 @@ fn read_view<'a>(
         return (None, None);
     };
     let window = view.find_setting(&WINDOW).and_then(|setting| read_window(&setting, mistakes));
+    let allowed_lateness_ms = view.read_setting(&ALLOWED_LATENESS, mistakes);
     let key = view.find_setting(&KEY);
     let key =
         key.and_then(|setting| read_key_template(name, &setting, event_fields.entity_key_name.as_deref(), mistakes));
@@ -101,8 +107,18 @@ fn read_view<'a>(
 
     let template = key.as_ref().map(|key| key.template.clone());
     let view = || {
-        let feature_view = FeatureView { name: name.into(), window: window?, features: features? };
-        Some(ViewWithRedisSpec { feature_view, redis_spec: RedisViewSpec { key_template: template?, ttl_ms: ttl? } })
+        let feature_view = FeatureView {
+            name: name.into(),
+            window: window?,
+            allowed_lateness_ms: allowed_lateness_ms?,
+            features: features?,
+        };
+        let key_template = template?;
+        let deletes_superseded_keys = matches!(feature_view.window, WindowKind::Session { .. })
+            && feature_view.allowed_lateness_ms > 0
+            && key_template.has_window_placeholder();
+        let redis_spec = RedisViewSpec { key_template, ttl_ms: ttl?, deletes_superseded_keys };
+        Some(ViewWithRedisSpec { feature_view, redis_spec })
     };
     (view(), key)
 }

@@ -1,6 +1,7 @@
 //! The vertices of the job: source, decoding, feature views, sink.
 
 use windrow_core::WindowKind;
+use windrow_core::text::format_duration_ms;
 use windrow_spec::Pipeline;
 
 /// A stage of the job, in Flink's terms.
@@ -46,6 +47,10 @@ impl Vertex {
             WindowKind::Sliding { .. } => "sliding windows",
             WindowKind::Session { .. } => "session windows",
         };
-        format!("{}: {} features of {window}", view.name, view.features.len())
+        let lateness = match view.allowed_lateness_ms {
+            0 => String::new(),
+            lateness_ms => format!(", allowed lateness {}", format_duration_ms(lateness_ms)),
+        };
+        format!("{}: {} features of {window}{lateness}", view.name, view.features.len())
     }
 }

@@ -86,6 +86,9 @@ fn format_plan(pipeline: &Pipeline) -> String {
     for (view, redis) in pipeline.views_with_redis_specs() {
         let _ = writeln!(out, "\nfeature view {}", view.name);
         let _ = writeln!(out, "{:<13} {}", "  window", format_window_with_panes(view.window));
+        if view.allowed_lateness_ms > 0 {
+            let _ = writeln!(out, "{:<13} {}", "  lateness", format_duration_ms(view.allowed_lateness_ms));
+        }
         let _ = writeln!(out, "{:<13} {}", "  key", redis.key_template);
         let _ = writeln!(out, "{:<13} {}", "  ttl", format_duration_ms(redis.ttl_ms));
         let mut features = table::create_borderless_table(["  feature", "aggregate", "where", "default"]);

@@ -20,6 +20,7 @@ mod flink_cli;
 mod input;
 mod instance_names;
 mod kill;
+mod late_firings;
 mod live;
 mod lost_offset;
 mod lost_rows;

@@ -112,7 +112,7 @@ impl RecentBatch {
             }
             let field_values =
                 values.chunks_exact(2).map(|pair| (decode_utf8_lossy(&pair[0]), decode_utf8_lossy(&pair[1]))).collect();
-            let pexpire = commands.last()?;
+            let pexpire = commands.filter(|command| command.first().is_some_and(|name| name == b"PEXPIRE")).last()?;
             let ttl_ms = std::str::from_utf8(pexpire.last()?).ok()?.parse().ok()?;
             let (acknowledged_at_ms, redis_key) = (self.acknowledged_at_ms, decode_utf8_lossy(redis_key));
             Some(WrittenRow { acknowledged_at_ms, view: run.view, redis_key, field_values, ttl_ms })

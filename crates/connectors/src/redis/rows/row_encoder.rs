@@ -1,7 +1,8 @@
 //! Encoding of rows as Redis commands.
 //!
 //! Owns: the commands that write a row, and the texts of feature values in these commands. Does not own: transactions.
-//! Invariant: encoding a row allocates no memory if the buffers are already large enough.
+//! Invariants: (1) Encoding a row allocates no memory if the buffers are already large enough. (2) All commands of a row
+//! are in one transaction, so a superseded row disappears when the new row appears.
 
 use windrow_core::{Row, Value};
 use windrow_engine::FenceToken;
@@ -15,6 +16,8 @@ use crate::value_text::{append_decimal_integer, append_double_text};
 #[derive(Clone, Debug)]
 struct ViewEncoding {
     key_template: KeyTemplate,
+    /// Whether rows of different windows of an entity have different keys.
+    has_key_per_window: bool,
     encoded_feature_names: Vec<Vec<u8>>,
     encoded_ttl: Vec<u8>,
 }
@@ -25,6 +28,7 @@ pub(crate) struct RowEncoder {
     encoded_entity_field_name: Vec<u8>,
     view_encodings: Vec<ViewEncoding>,
     redis_key_buffer: Vec<u8>,
+    superseded_key_buffer: Vec<u8>,
     present_fields_buffer: Vec<u8>,
     absent_fields_buffer: Vec<u8>,
     value_text_buffer: Vec<u8>,
@@ -34,6 +38,7 @@ impl RowEncoder {
     pub(crate) fn new(pipeline: &Pipeline) -> Self {
         let view_encodings = pipeline.views_with_redis_specs().map(|(view, redis)| ViewEncoding {
             key_template: redis.key_template.clone(),
+            has_key_per_window: redis.key_template.has_window_placeholder(),
             encoded_feature_names: view
                 .features
                 .iter()
@@ -45,6 +50,7 @@ impl RowEncoder {
             encoded_entity_field_name: encode_bulk_string(pipeline.event.schema.entity_key_name().as_bytes()),
             view_encodings: view_encodings.collect(),
             redis_key_buffer: Vec::new(),
+            superseded_key_buffer: Vec::new(),
             present_fields_buffer: Vec::new(),
             absent_fields_buffer: Vec::new(),
             value_text_buffer: Vec::new(),
@@ -52,12 +58,14 @@ impl RowEncoder {
     }
 
     /// Appends the commands of `row` to `batch`: `HSET` with the entity key and the features that have a value, `HDEL`
-    /// with the NULL features, and `PEXPIRE`.
+    /// with the NULL features, and `PEXPIRE`. Then `DEL` with the keys of the superseded rows. If a newer window of the
+    /// entity has a row with the same key, appends only `HLEN`, which changes nothing: the fence must still count the row.
     pub(crate) fn encode_row(&mut self, fence_token: FenceToken, row: &Row<'_>, batch: &mut RowBatch) {
         let Self {
             encoded_entity_field_name: entity_field,
             view_encodings,
             redis_key_buffer: redis_key,
+            superseded_key_buffer: superseded_key,
             present_fields_buffer: present_fields,
             absent_fields_buffer: absent_fields,
             value_text_buffer: value_text,
@@ -65,6 +73,15 @@ impl RowEncoder {
         let Some(encoding) = view_encodings.get(row.view_id.0) else { return };
         redis_key.clear();
         encoding.key_template.append_redis_key(redis_key, row.entity_key, row.window);
+        if row.has_newer_row && !encoding.has_key_per_window {
+            let commands = batch.commands_mut();
+            let start = commands.end_position();
+            commands.start_command(b"HLEN", 1);
+            let redis_key_byte_range = commands.append_argument(redis_key);
+            let encoded = EncodedRowSpan { redis_key_byte_range, command_span: commands.command_span_since(start) };
+            batch.push_row(encoded, fence_token, row.view_id, row.row_number);
+            return;
+        }
         present_fields.clear();
         absent_fields.clear();
         let (mut present_count, mut absent_count) = (0, 0);
@@ -92,6 +109,14 @@ impl RowEncoder {
         commands.start_command(b"PEXPIRE", 2);
         commands.append_argument(redis_key);
         commands.append_encoded_arguments(&encoding.encoded_ttl);
+        for window in row.superseded_windows {
+            superseded_key.clear();
+            encoding.key_template.append_redis_key(superseded_key, row.entity_key, *window);
+            if superseded_key != redis_key {
+                commands.start_command(b"DEL", 1);
+                commands.append_argument(superseded_key);
+            }
+        }
         let encoded = EncodedRowSpan { redis_key_byte_range, command_span: commands.command_span_since(start) };
         batch.push_row(encoded, fence_token, row.view_id, row.row_number);
     }

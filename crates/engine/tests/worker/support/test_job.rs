@@ -33,7 +33,7 @@ pub(crate) fn job_with_views(schema: EventSchema, time_field: &str, views: Vec<F
 /// Returns a job that counts the events of each user in windows of one second.
 pub(crate) fn counting_job() -> JobDefinition {
     let features = vec![feature("n", Aggregate::Count)];
-    let view = FeatureView { name: "v".into(), window: ONE_SECOND_WINDOW, features };
+    let view = FeatureView { name: "v".into(), window: ONE_SECOND_WINDOW, allowed_lateness_ms: 0, features };
     job_with_views(EventSchema::new("user_id", []), "event_time", vec![view])
 }
 

@@ -87,6 +87,10 @@ function featureViewSection(view) {
 		factList([
 			["key in Redis", code(view.key)],
 			["kept for", view.ttl_ms ? formatSetting(view.ttl_ms) : "ever"],
+			[
+				"allowed lateness",
+				view.allowed_lateness_ms ? formatSetting(view.allowed_lateness_ms) : null,
+			],
 			["panes", sliding ? `${formatSetting(sliding.pane_ms)} each` : null],
 		]),
 		featureTable(view),

@@ -44,6 +44,34 @@ fn members_are_in_the_order_of_the_pipeline_file() {
     assert!(replayed.text().contains(&row), "{}", replayed.text());
 }
 
+/// The example of `docs/windows.md`. The numbers are minutes after 10:00.
+#[test]
+fn late_events_make_sessions_fire_again_and_supersede_rows() {
+    let minute = |minutes: i64| 1_704_103_200_000 + minutes * 60_000;
+    let event = |(user, minutes): (&str, i64)| format!("{{\"user\":\"{user}\",\"at\":{}}}\n", minute(minutes));
+    let events =
+        [("u", 0), ("u", 2), ("other", 30), ("u", 1), ("u", -5), ("u", 12), ("u", 21), ("u", -55), ("other", 80)];
+    let args = ["replay", "crates/windrow/tests/cli/windows/lateness.toml", "--input", "-", "--output", "-"];
+    let replayed = run_with_input(args, events.map(event).concat()).expect(0);
+    let line = |start, end, rest: &str| {
+        let window = format!("\"window_start\":{},\"window_end\":{}", minute(start), minute(end));
+        format!("{{\"feature_view\":\"sessions\",\"user\":\"u\",{window},{rest}}}")
+    };
+    let expected = [
+        line(0, 12, "\"events\":2"),
+        line(0, 12, "\"events\":3"),
+        line(0, 12, "\"superseded\":true"),
+        line(-5, 12, "\"events\":4"),
+        line(-5, 12, "\"superseded\":true"),
+        line(-5, 22, "\"events\":5"),
+        format!("{{\"feature_view\":\"sessions\",\"user\":\"u\",\"late\":true,\"event_time\":{}}}", minute(-55)),
+        line(-5, 22, "\"superseded\":true"),
+        line(-5, 31, "\"events\":6"),
+    ];
+    let lines: Vec<&str> = replayed.text().lines().filter(|line| line.contains("\"u\"")).collect();
+    assert_eq!(lines, expected);
+}
+
 /// A text that is longer than `max_field_bytes` is NULL to `last`, so its default applies.
 #[test]
 fn texts_that_are_too_long_are_null_to_the_aggregates_that_would_keep_them() {
