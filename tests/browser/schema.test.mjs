@@ -224,7 +224,7 @@ const REFUSALS = {
 	"tests_list.toml": ["test: type"],
 	"views.toml": [
 		"feature_view.a view.features: minProperties",
-		'feature_view.a view: additionalProperties "allowed_lateness"',
+		'feature_view.a view: additionalProperties "early_firings"',
 		"feature_view.features_as_list.features: type",
 		'feature_view.nothing: required "features"',
 		'feature_view.nothing: required "key"',

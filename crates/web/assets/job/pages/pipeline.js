@@ -89,7 +89,9 @@ function featureViewSection(view) {
 			["kept for", view.ttl_ms ? formatSetting(view.ttl_ms) : "ever"],
 			[
 				"allowed lateness",
-				view.allowed_lateness_ms ? formatSetting(view.allowed_lateness_ms) : null,
+				view.allowed_lateness_ms
+					? formatSetting(view.allowed_lateness_ms)
+					: null,
 			],
 			["panes", sliding ? `${formatSetting(sliding.pane_ms)} each` : null],
 		]),
