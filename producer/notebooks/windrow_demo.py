@@ -24,9 +24,9 @@ store = redis.Redis.from_url(REDIS_URL, decode_responses=True)
 
 
 def time_reached() -> datetime:
-    """The latest event time in the topic, to the full second: no partition's watermark is beyond it.
+    """The latest event time in the topic, or the wall clock if it is later: no partition's watermark is beyond it.
 
-    In an empty topic time has not begun; there it is three hours ago, so that nothing need be dated in the future.
+    The watermark of a partition without new records follows the wall clock.
     """
     consumer = Consumer({"bootstrap.servers": BROKERS, "group.id": "notebooks", "enable.auto.commit": False})
     try:
@@ -36,7 +36,7 @@ def time_reached() -> datetime:
             if first < end:
                 unread[partition] = (max(first, end - NEWEST_RECORDS), end)
         consumer.assign([TopicPartition(TOPIC, partition, first) for partition, (first, _) in unread.items()])
-        latest = datetime.now(timezone.utc) - timedelta(hours=3)
+        latest = datetime.now(timezone.utc)
         while unread:
             for message in consumer.consume(10_000, timeout=1):
                 latest = max(latest, _event_time(message.value()) or latest)

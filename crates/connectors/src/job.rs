@@ -1,9 +1,13 @@
 //! Turns a pipeline into the job that a worker runs. The engine does not know the pipeline file, and the crate of the
 //! pipeline file does not know the engine.
 
+use std::time::Duration;
+
 use windrow_core::{MisplacedRecordPolicy, SipHashKey};
-use windrow_engine::{DecodeRules, EventDecoder, JobDefinition, Partition, RecordPlacementRules};
-use windrow_spec::Pipeline;
+use windrow_engine::{
+    ClockRules, DecodeRules, EventDecoder, IdleTimeout, JobDefinition, Partition, RecordPlacementRules,
+};
+use windrow_spec::{IdleTimeoutSpec, Pipeline};
 
 use crate::kafka::PartitionGrowthPolicy;
 
@@ -26,17 +30,35 @@ impl<'a> JobInput<'a> {
     }
 }
 
-/// Creates the job of `pipeline` over `input`. Hash tables hash entity keys with `sip_hash_key`.
+/// Creates the job of `pipeline` over `input`. The wall clock decides nothing in it: see [`define_clock_rules`]. Hash tables hash entity keys with `sip_hash_key`.
 #[must_use]
 pub fn define_job(pipeline: &Pipeline, input: JobInput<'_>, sip_hash_key: SipHashKey) -> JobDefinition {
     JobDefinition {
         views: pipeline.views.iter().cloned().collect(),
         schema: pipeline.event.schema.clone(),
         max_out_of_orderness_ms: pipeline.watermark.max_out_of_orderness_ms,
+        clock_rules: ClockRules::default(),
         decoder: create_event_decoder(pipeline),
         topic: input.name.into(),
         sip_hash_key,
         record_placement: define_record_placement(pipeline, input),
+    }
+}
+
+/// Returns what the wall clock decides in a live job of `pipeline`. Jobs over files and bounded jobs have no wall clock.
+#[must_use]
+pub fn define_clock_rules(pipeline: &Pipeline) -> ClockRules {
+    let idle = |timeout_ms: i64, includes_history| IdleTimeout {
+        duration: Duration::from_millis(timeout_ms.unsigned_abs()),
+        includes_history,
+    };
+    ClockRules {
+        idle_timeout: match pipeline.watermark.idle_timeout {
+            IdleTimeoutSpec::Off => None,
+            IdleTimeoutSpec::LivePartitions { timeout_ms } => Some(idle(timeout_ms, false)),
+            IdleTimeoutSpec::AllPartitions { timeout_ms } => Some(idle(timeout_ms, true)),
+        },
+        max_future_ms: pipeline.watermark.future_limit.max_future_ms(),
     }
 }
 

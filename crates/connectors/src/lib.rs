@@ -87,6 +87,8 @@
 //! | `kafka/source.rs` | how a record arrives from Kafka, with its invariants |
 //! | `kafka/source/assignment_mode.rs` | which partitions are read |
 //! | `kafka/source/bounded_partitions.rs` | how far bounded reading has come |
+//! | `kafka/source/end_check.rs` | where partitions end, asked in a thread of its own |
+//! | `kafka/source/fetch_statistics.rs` | how far partitions were fetched, also behind the ends of transactions |
 //! | `kafka/source/kafka_source.rs` | the source: the calls of the worker |
 //! | `kafka/source/leader_epoch.rs` | leader epochs of records and start positions |
 //! | `kafka/source/offset_commit.rs` | commits in bounded time |

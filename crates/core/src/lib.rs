@@ -110,7 +110,7 @@ pub use event::{
     TypeConversion,
 };
 pub use record_placement::{MisplacedRecordPolicy, Partitioner};
-pub use row::{FeatureOverflow, LateEvent, Row, ShardOutput, ViewId};
+pub use row::{FeatureOverflow, LateEvent, LatenessCause, Row, ShardOutput, ViewId};
 pub use shard::Shard;
 pub use snapshot::encoding::DamagedSnapshot;
 pub use snapshot::format::{BaseOrDelta, ShardMetadata, SnapshotStorageOutcome};

@@ -51,6 +51,17 @@ pub struct LateEvent<'a> {
     pub entity_key: &'a str,
     /// The event time of the event.
     pub event_time: EventTime,
+    /// Why the watermark had passed the windows of the event.
+    pub cause: LatenessCause,
+}
+
+/// Why the watermark had passed all windows of a late event.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum LatenessCause {
+    /// Events with later times had arrived before.
+    LaterEvents,
+    /// The partition was idle, and the watermark followed the wall clock. Without that, the event would not be late.
+    IdlePartition,
 }
 
 /// How often the sum of a feature has overflowed.

@@ -174,7 +174,7 @@ impl SessionViewState {
             from -= 1;
         }
         if from == to {
-            if time + gap_ms - 1 + lateness_ms <= watermark.ms() {
+            if is_late_session_end(time + gap_ms, lateness_ms, watermark) {
                 return JoinOutcome::Late;
             }
             if table.is_empty() {
@@ -248,6 +248,11 @@ impl SessionViewState {
             });
         }
         self.replaced_windows_buffer.clear();
+    }
+
+    /// Returns whether an event at `time` that joins no session is late at `watermark`.
+    pub(crate) fn is_late_at(&self, time: EventTime, watermark: EventTime) -> bool {
+        is_late_session_end(time.ms() + self.gap_ms, self.allowed_lateness_ms, watermark)
     }
 
     /// Returns the watermark at which the next timer comes due, or the largest possible time if no timer is set.
@@ -419,4 +424,9 @@ fn first_open_session_start(
 ) -> EventTime {
     let open = find_first_session_ending_from(aggregators, table, gap_ms, watermark.ms().saturating_add(1));
     EventTime::from_ms(open.map_or(i64::MAX, |entry| table.entry_span(aggregators, entry).span_start))
+}
+
+/// Returns whether an event is late that belongs to a session with the end `end_ms` (window rules 4 and 15).
+const fn is_late_session_end(end_ms: i64, allowed_lateness_ms: i64, watermark: EventTime) -> bool {
+    end_ms - 1 + allowed_lateness_ms <= watermark.ms()
 }

@@ -11,7 +11,7 @@ use crate::aggregate::FeatureAggregators;
 use crate::entity_table::{EntityTable, SipHashKey};
 use crate::event::{Event, EventSchema};
 use crate::late_firing::{JoinOutcome, LateJoin};
-use crate::row::{FeatureOverflow, LateEvent, Row, ShardOutput, ViewId};
+use crate::row::{FeatureOverflow, LateEvent, LatenessCause, Row, ShardOutput, ViewId};
 use crate::session::SessionViewState;
 use crate::sliding::SlidingViewState;
 use crate::snapshot::encoding::DamagedSnapshot;
@@ -80,7 +80,7 @@ impl Shard {
     /// advances the watermark, and fires every window whose last millisecond the watermark has reached.
     pub fn process_event(&mut self, event: &Event<'_>, out: &mut impl ShardOutput) {
         let slot = self.entity_table.find_or_assign_slot(event.entity_key);
-        let watermark = self.watermark.time();
+        let (watermark, watermark_by_events) = (self.watermark.time(), self.watermark.time_by_events());
         for (index, view) in self.views.iter_mut().enumerate() {
             let (aggregators, entities) = (&view.aggregators, &mut self.entity_table);
             let (view_id, entity_key) = (ViewId(index), event.entity_key);
@@ -94,12 +94,26 @@ impl Shard {
                     view.fire_again(&LateJoin { view_id, entity_key, slot, event_time: event.time, watermark }, out);
                 }
                 JoinOutcome::Late => {
-                    out.emit_late_event(LateEvent { view_id, entity_key, event_time: event.time });
+                    let is_late_by_events = view.windows.is_late_at(event.time, watermark_by_events);
+                    let cause =
+                        if is_late_by_events { LatenessCause::LaterEvents } else { LatenessCause::IdlePartition };
+                    out.emit_late_event(LateEvent { view_id, entity_key, event_time: event.time, cause });
                 }
             }
         }
         self.entity_table.release_slot_if_unused(slot);
         self.watermark.advance_by_event_time(event.time);
+        self.fire_due_windows(out);
+    }
+
+    /// Advances the watermark to `time` without an event, because the partition is idle (window rule 17). Then fires every
+    /// window whose last millisecond the watermark has reached. Does nothing if the watermark is already there.
+    ///
+    /// The rows depend on `time`, which is not in the log. A caller that processes the events again must repeat the call
+    /// with the same time after the same event. Of several calls between two events, the last is enough: the rows of each
+    /// view, their order and their numbers are the same.
+    pub fn advance_watermark(&mut self, time: EventTime, out: &mut impl ShardOutput) {
+        self.watermark.advance_to(time);
         self.fire_due_windows(out);
     }
 
@@ -115,13 +129,20 @@ impl Shard {
     /// continue. The next snapshot must be a base. A delta does not record the state that [`Self::finish_input`]
     /// removed, so a restore from a delta would bring the removed state back.
     pub fn reset_watermark_after_input_end(&mut self) {
-        self.watermark.set_time(Watermark::BEFORE_ALL_EVENTS);
+        self.watermark.set_time(Watermark::BEFORE_ALL_EVENTS, Watermark::BEFORE_ALL_EVENTS);
     }
 
     /// Returns the watermark, or `None` before the first event.
     #[must_use]
     pub fn watermark(&self) -> Option<EventTime> {
         (self.watermark.time() != Watermark::BEFORE_ALL_EVENTS).then_some(self.watermark.time())
+    }
+
+    /// Returns what the watermark would be if only events had advanced it, or `None` before the first event.
+    #[must_use]
+    pub fn watermark_by_events(&self) -> Option<EventTime> {
+        let time = self.watermark.time_by_events();
+        (time != Watermark::BEFORE_ALL_EVENTS).then_some(time)
     }
 
     /// Returns the number of entities with state in at least one view.
@@ -156,6 +177,7 @@ impl Shard {
         #[expect(clippy::cast_possible_truncation, reason = "slot indexes have 32 bits")]
         ShardMetadata {
             watermark: self.watermark(),
+            watermark_by_events: self.watermark_by_events(),
             slot_count: self.entity_table.entities_by_slot.len() as u32,
             entity_count: self.entity_count(),
             emitted_row_counts: self.views.iter().map(|view| view.emitted_row_count).collect(),
@@ -234,6 +256,16 @@ impl Shard {
                 }
                 WindowState::Sliding(_) | WindowState::Session(_) => {}
             }
+        }
+    }
+}
+
+impl WindowState {
+    /// Returns whether an event at `time` is late at `watermark`, if it joins no session.
+    fn is_late_at(&self, time: EventTime, watermark: EventTime) -> bool {
+        match self {
+            Self::Sliding(state) => state.is_late_at(time, watermark),
+            Self::Session(state) => state.is_late_at(time, watermark),
         }
     }
 }

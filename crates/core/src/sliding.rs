@@ -165,15 +165,12 @@ impl SlidingViewState {
         watermark: EventTime,
     ) -> JoinOutcome {
         let lateness_ms = self.allowed_lateness_ms;
-        let pane = self.window_grid.pane_index_at(event.time.ms());
-        let Some(last_end) = self.window_grid.pane_last_window_end_ms(pane) else {
-            // No window contains the event, because the slide is longer than the size. As in Flink, such an event
-            // counts as late only if the watermark has reached its event time and the allowed lateness after it.
-            let is_late = event.time.ms() + lateness_ms <= watermark.ms();
-            return if is_late { JoinOutcome::Late } else { JoinOutcome::JoinedOpenWindows };
-        };
-        if last_end - 1 + lateness_ms <= watermark.ms() {
+        if self.is_late_at(event.time, watermark) {
             return JoinOutcome::Late;
+        }
+        let pane = self.window_grid.pane_index_at(event.time.ms());
+        if self.window_grid.pane_last_window_end_ms(pane).is_none() {
+            return JoinOutcome::JoinedOpenWindows; // no window contains the event, because the slide is longer than the size
         }
         self.panes_by_slot.grow_to_include(slot);
         let panes = self.panes_by_slot.open_for_change(slot, aggregators);
@@ -206,6 +203,15 @@ impl SlidingViewState {
         } else {
             JoinOutcome::JoinedOpenWindows
         }
+    }
+
+    /// Returns whether an event at `time` is late at `watermark`: all windows that contain it have ended, and the allowed
+    /// lateness after them. If the slide is longer than the size, no window may contain the event. As in Flink, such an event
+    /// counts as late only if the watermark has reached its event time and the allowed lateness after it.
+    pub(crate) fn is_late_at(&self, time: EventTime, watermark: EventTime) -> bool {
+        let pane = self.window_grid.pane_index_at(time.ms());
+        let last_end = self.window_grid.pane_last_window_end_ms(pane);
+        last_end.map_or(time.ms(), |last_end| last_end - 1) + self.allowed_lateness_ms <= watermark.ms()
     }
 
     /// Returns the watermark at which [`Self::fire_due_windows`] has work, or the largest possible time if no pane is

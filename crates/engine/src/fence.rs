@@ -9,11 +9,12 @@
 //! are already written, and does not write these rows again. So an older row never replaces a newer row. (3) The row store
 //! may lose acknowledged rows, for example by a failover to a replica that lags. Then the fence is as old as the rows, so
 //! a claim shows which rows are missing. (4) The row store saves with the rows the position up to which records were read
-//! for them. So the next owner notices rows of records that the log has lost since.
+//! for them. So the next owner notices rows of records that the log has lost since. (5) It
+//! also saves the decisions of the wall clock on which the rows may depend, so the next owner repeats them.
 
 use crate::identifiers::{Epoch, FenceToken, Partition};
 use crate::row_counts::{CountedRows, StoredRows, ViewRowCount};
-use crate::{Halt, LogPosition, OpeningAbandonment};
+use crate::{ClockDecisions, Halt, LogPosition, OpeningAbandonment};
 
 /// A worker's request to become the only writer of a partition's rows.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -59,6 +60,8 @@ pub struct GrantedClaim {
     pub last_written_row_number_by_view: Vec<u64>,
     /// The position after the record that caused the last of these rows; `None` if unknown.
     pub read_position: Option<LogPosition>,
+    /// The decisions of the wall clock on which rows in the row store may depend.
+    pub clock_decisions: ClockDecisions,
 }
 
 /// The row store's answer to a [`PartitionClaim`].
@@ -97,6 +100,7 @@ impl RowFence for NoRowFence {
         Ok(ClaimOutcome::Granted(GrantedClaim {
             last_written_row_number_by_view: claim.row_counts.iter().map(|count| count.last_row_number).collect(),
             read_position: claim.read_position,
+            clock_decisions: ClockDecisions::default(),
         }))
     }
 }

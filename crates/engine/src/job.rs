@@ -1,6 +1,7 @@
 //! The definition of the job that a worker runs.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use windrow_core::{Aggregate, Event, EventSchema, FeatureView, FieldId, Shard, SipHashKey, Value};
 
@@ -15,6 +16,8 @@ pub struct JobDefinition {
     pub schema: EventSchema,
     /// The maximum out-of-orderness of event times, in milliseconds.
     pub max_out_of_orderness_ms: i64,
+    /// What the wall clock decides.
+    pub clock_rules: ClockRules,
     /// The decoder that turns records into events.
     pub decoder: EventDecoder,
     /// The name of the topic or file that the records come from. Dead letters contain this name.
@@ -24,6 +27,24 @@ pub struct JobDefinition {
     pub sip_hash_key: SipHashKey,
     /// What is known about the partitions of records, and what happens with misplaced records.
     pub record_placement: RecordPlacementRules,
+}
+
+/// What the wall clock decides about the records of a job. By default nothing: rows depend on the records alone.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct ClockRules {
+    /// When a partition is idle; `None` if its watermark never follows the wall clock.
+    pub idle_timeout: Option<IdleTimeout>,
+    /// How much later than the wall clock an event may be, in milliseconds; `None` if it may have any time.
+    pub max_future_ms: Option<i64>,
+}
+
+/// When a partition is idle.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct IdleTimeout {
+    /// The time for which no record has come.
+    pub duration: Duration,
+    /// Whether the timeout also concerns partitions whose newest events were already a day old when they were processed.
+    pub includes_history: bool,
 }
 
 impl JobDefinition {

@@ -36,14 +36,18 @@
 //! |---|---|
 //! | `worker.rs` | a worker, with its parts and invariants |
 //! | `worker/active_snapshot.rs` | the data of the snapshot that is being taken |
+//! | `worker/clock_reading.rs` | both clocks at the same moment |
+//! | `worker/end_check_state.rs` | the question whether partitions were read to their ends |
 //! | `worker/event_recorder.rs` | the log line and the counter of whatever is logged |
 //! | `worker/fencing.rs` | partitions that another worker has claimed, or whose rows are lost |
 //! | `worker/group_presence.rs` | leaves the consumer group while the store does not answer |
 //! | `worker/membership_state.rs` | whether the worker is a member of its group |
+//! | `worker/idle_partitions.rs` | partitions without new records, whose watermarks follow the wall clock |
 //! | `worker/key_text.rs` | the text of keys in messages |
 //! | `worker/owned_partition.rs` | the data of an opened partition |
 //! | `worker/parking.rs` | partitions with a fault of their own, which are parked and opened again later |
 //! | `worker/partition_change_queue.rs` | the pending changes of partitions, in order |
+//! | `worker/partition_clock.rs` | the decisions of the wall clock about a partition, made and repeated |
 //! | `worker/partition_changes.rs` | partitions that are assigned or revoked |
 //! | `worker/partition_openings.rs` | partitions that are opened, each on its own |
 //! | `worker/partition_phase.rs` | the phases of a partition, and all transitions |
@@ -137,6 +141,7 @@
 //!
 //! | file | content |
 //! |---|---|
+//! | `clock_decisions.rs` | what the wall clock has decided about a partition |
 //! | `source.rs` | the interface to the input: records, offsets, changes of partitions |
 //! | `sink.rs` | the interface to the output: rows and flushes |
 //! | `log_history.rs` | whether the log still holds the records before a position |
@@ -228,6 +233,7 @@
 
 pub mod checkpoint;
 mod clock;
+mod clock_decisions;
 mod dead_letters;
 mod decode;
 mod fault_class;
@@ -253,6 +259,7 @@ mod worker;
 
 pub use checkpoint::{CheckpointConfig, CheckpointStore, CheckpointStoreOpener, ListedObject, StoreFault};
 pub use clock::{Clock, SystemClock};
+pub use clock_decisions::{ClockDecision, ClockDecisions, ClockEffect};
 pub use dead_letters::{DeadLetter, DeadLetterSink, NoDeadLetterSink, RefusedRow};
 pub use decode::{DecodeError, DecodeRules, EventDecoder, MAX_RECORD_BYTES};
 pub use fault_class::FaultClass;
@@ -262,7 +269,7 @@ pub use fence::{
 };
 pub use halt::Halt;
 pub use identifiers::{Epoch, FenceToken, LeaderEpoch, Offset, Partition, PartitionOffsets};
-pub use job::JobDefinition;
+pub use job::{ClockRules, IdleTimeout, JobDefinition};
 pub use log_history::{LogHistory, LogHistoryFault, UnknownLogHistory};
 pub use log_position::{HeldOffsets, LogPosition};
 pub use manual_clock::ManualClock;

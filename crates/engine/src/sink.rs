@@ -12,23 +12,31 @@ use std::time::Duration;
 use windrow_core::{LateEvent, Row};
 
 use crate::identifiers::FenceToken;
-use crate::{Counter, Halt, LogPosition, LostPartition, RefusedRow};
+use crate::{ClockDecisions, Counter, Halt, LogPosition, LostPartition, RefusedRow};
 
 /// Identifies a flush of a sink. A flush includes all rows that the sink accepted before the flush started. A later
 /// flush never has a smaller ticket.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct FlushTicket(pub u64);
 
-/// A record whose processing made windows fire and produce rows.
+/// What made windows fire and produce rows: a record, or the wall clock after the last record of an idle partition.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TriggerRecord {
-    /// The event time of the record, in epoch milliseconds.
-    pub event_time_ms: i64,
+    /// The event time of the record, in epoch milliseconds. `None` if the wall clock made the windows fire.
+    pub event_time_ms: Option<i64>,
     /// The Kafka timestamp of the record (`CreateTime` or `LogAppendTime`), in epoch milliseconds. `None` if the source
     /// has no timestamps.
     pub record_timestamp_ms: Option<i64>,
     /// The position after the record.
     pub next_position: LogPosition,
+}
+
+impl TriggerRecord {
+    /// Creates the trigger of rows that the wall clock causes after all records before `next_position`.
+    #[must_use]
+    pub const fn without_record(next_position: LogPosition) -> Self {
+        Self { event_time_ms: None, record_timestamp_ms: None, next_position }
+    }
 }
 
 /// A worker's interface to the row store.
@@ -40,6 +48,11 @@ pub trait Sink {
     /// Tells the sink which record caused the rows that the worker writes next. `None` means that the end of the input
     /// caused them. Sinks measure with it how fresh the rows are, and fences store its position.
     fn set_trigger_record(&mut self, _trigger: Option<TriggerRecord>) {}
+
+    /// Tells the sink what the wall clock has decided about the partition in `_fence_token`. The rows that the worker
+    /// writes next may depend on it. So the row store saves these decisions together with the first of these rows, in place
+    /// of earlier ones ([`crate::RowFence`]). Sinks without a fence ignore this.
+    fn set_clock_decisions(&mut self, _fence_token: FenceToken, _decisions: &ClockDecisions) {}
 
     /// Returns a counter of the nanoseconds for which [`Self::write_row`] has blocked. The counter already grows while
     /// a call is still blocked.

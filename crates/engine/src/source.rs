@@ -163,6 +163,17 @@ pub trait Source {
         offsets: &PartitionOffsets,
     ) -> Result<StartOffsets, Halt>;
 
+    /// Asks whether all records of `partitions` that exist now have been delivered. Does not wait: the answer is that of
+    /// [`Self::take_end_check`]. Sources that cannot tell ignore this.
+    fn request_end_check(&mut self, _partitions: &[Partition]) {}
+
+    /// Returns the answer to the last [`Self::request_end_check`], once: the partitions of which [`Self::poll`] has
+    /// delivered every record that existed when the question was asked. Returns `None` while there is no answer. A
+    /// partition whose broker does not answer is not in the list.
+    fn take_end_check(&mut self) -> Option<Vec<Partition>> {
+        None
+    }
+
     /// Begins to leave the consumer group, so that other members get the partitions of this worker. The worker stays
     /// outside until [`Self::rejoin_group`].
     fn leave_group(&mut self) -> GroupDeparture {

@@ -5,7 +5,8 @@
 //! event, and `row_emitter` passes the rows to the sink. `partition_changes` answers the consumer group,
 //! `partition_openings` opens partitions, `group_presence` leaves the group while no partition can be opened. `fencing`
 //! handles partitions that another worker has claimed, `parking` those with a fault of their own, and `snapshots` saves
-//! the state of partitions. `partition_phase`
+//! the state of partitions. `idle_partitions` closes
+//! the windows of partitions without new records, and `partition_clock` repeats this after a restart. `partition_phase`
 //! and `owned_partition` hold the data of each phase of a partition.
 //!
 //! Does not own: threads (the binary starts one per worker), Kafka, Redis, the checkpoint store (only the checkpoint
@@ -19,15 +20,19 @@
 //! computes some rows again, but does not write those that the row store already has.
 
 mod active_snapshot;
+mod clock_reading;
+mod end_check_state;
 mod event_recorder;
 mod fencing;
 mod group_presence;
+mod idle_partitions;
 mod key_text;
 mod membership_state;
 mod owned_partition;
 mod parking;
 mod partition_change_queue;
 mod partition_changes;
+mod partition_clock;
 mod partition_openings;
 mod partition_phase;
 mod record_key_check;

@@ -59,6 +59,7 @@
 //! | `read/condition/tokens.rs` | from text to tokens |
 //! | `read/dead_letters.rs` | `[dead_letters]`: the destination of dead letters |
 //! | `read/duration.rs` | durations such as `"10s"` |
+//! | `read/duration_or_word.rs` | durations, or words such as `"off"` |
 //! | `read/event.rs` | `[event]`, `[event.fields]`: format, key, fields |
 //! | `read/event_time.rs` | `time` and `time_zone` of `[event]` |
 //! | `read/feature.rs` | `[feature_view.NAME.features]`: the features of a view |
@@ -133,8 +134,9 @@ pub use diagnostics::render::RenderStyle;
 pub use key_template::{KeySegment, KeyTemplate, RedisKeyWindow};
 pub use overrides::{OverrideSyntaxError, PipelineOverride};
 pub use pipeline::{
-    CheckpointSpec, DeadLetterSpec, EventSpec, GroupProtocol, KafkaSourceSpec, LostOffsetPolicy, PartitionFaultSetting,
-    Pipeline, RedisSinkSpec, RedisViewSpec, RowAcknowledgement, SinkSpec, SourceSpec, StartPosition, WatermarkSpec,
+    CheckpointSpec, DeadLetterSpec, EventSpec, FutureLimitSpec, GroupProtocol, IdleTimeoutSpec, KafkaSourceSpec,
+    LostOffsetPolicy, PartitionFaultSetting, Pipeline, RedisSinkSpec, RedisViewSpec, RowAcknowledgement, SinkSpec,
+    SourceSpec, StartPosition, WatermarkSpec,
 };
 pub use pipeline_test::{ExpectedFeature, ExpectedLateEvent, ExpectedTestRow, ExpectedViewRows, PipelineTest};
 pub use schema::pipeline_file_schema;

@@ -178,13 +178,58 @@ impl EventSpec {
     }
 }
 
-/// `[watermark]`: how far the event times of a partition may be out of order.
+/// `[watermark]`: how far the event times of a partition may be out of order, and what the wall clock decides.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct WatermarkSpec {
     /// The out-of-orderness that the pipeline tolerates; at least 0. The watermark of a partition stays this time plus
     /// 1 ms behind the latest event time. An event that is older than the latest event by at most this time is never
     /// late.
     pub max_out_of_orderness_ms: i64,
+    /// When a partition is idle, so that its watermark follows the wall clock.
+    pub idle_timeout: IdleTimeoutSpec,
+    /// How much later than the wall clock the time of an event may be.
+    pub future_limit: FutureLimitSpec,
+}
+
+/// How much later than the wall clock the time of an event may be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FutureLimitSpec {
+    /// An event may have any time.
+    Off,
+    /// A later event is a dead letter.
+    Within {
+        /// The largest difference, in milliseconds; at least 0.
+        max_future_ms: i64,
+    },
+}
+
+impl FutureLimitSpec {
+    /// Returns the largest difference in milliseconds; `None` if an event may have any time.
+    #[must_use]
+    pub const fn max_future_ms(self) -> Option<i64> {
+        match self {
+            Self::Off => None,
+            Self::Within { max_future_ms } => Some(max_future_ms),
+        }
+    }
+}
+
+/// When a partition is idle. Timeouts are in milliseconds, at least 1,000.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum IdleTimeoutSpec {
+    /// Never: the watermark follows events alone, as Flink's does by default.
+    Off,
+    /// The word `auto`, the default: without a record for the timeout, unless the events of the partition are more than a day
+    /// old.
+    LivePartitions {
+        /// The time without a record.
+        timeout_ms: i64,
+    },
+    /// A stated timeout: without a record for this time, whatever the age of the events.
+    AllPartitions {
+        /// The time without a record.
+        timeout_ms: i64,
+    },
 }
 
 /// `[checkpoint]`: the interval and the store of checkpoints.

@@ -9,6 +9,7 @@ mod checkpoint;
 mod condition;
 mod dead_letters;
 mod duration;
+mod duration_or_word;
 mod event;
 mod event_time;
 mod feature;

@@ -52,7 +52,7 @@ fn a_redis_address_is_never_shown() {
     let found = windrow_spec::parse("p.toml", &text, &[]).expect_err("http is not Redis");
     assert_eq!(found.len(), 1);
     let rendered = found.render(RenderStyle::Plain);
-    assert!(rendered.contains("--> p.toml:28:7"), "{rendered}");
+    assert!(rendered.contains("--> p.toml:30:7"), "{rendered}");
     assert!(!rendered.contains("hunter2"), "{rendered}");
 }
 

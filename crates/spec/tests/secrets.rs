@@ -61,13 +61,13 @@ fn references_are_replaced_and_the_login_joins_the_url() {
 #[test]
 fn a_missing_secret_is_a_mistake_at_its_place() {
     for (settings, place, message) in [
-        ("url = \"redis://${HOST}\"", "28:16", "the environment variable `HOST` is not set"),
-        ("url = \"${BLANK}\"", "28:8", "the environment variable `BLANK` is empty"),
-        ("url = \"redis://h\"\npassword = { file = \"/no\" }", "29:21", "the file `/no` does not exist"),
-        ("url = \"redis://h\"\npassword = { file = \"/blank\" }", "29:21", "the file `/blank` is empty"),
-        ("url = \"redis://h/${\"", "28:18", "this is not a reference to an environment variable"),
-        ("url = \"redis://h/${URL:-x}\"", "28:18", "this is not a reference to an environment variable"),
-        ("url = \"redis://h\"\nuser = \"me\"", "29:8", "`sink.redis.user` needs a password"),
+        ("url = \"redis://${HOST}\"", "30:16", "the environment variable `HOST` is not set"),
+        ("url = \"${BLANK}\"", "30:8", "the environment variable `BLANK` is empty"),
+        ("url = \"redis://h\"\npassword = { file = \"/no\" }", "31:21", "the file `/no` does not exist"),
+        ("url = \"redis://h\"\npassword = { file = \"/blank\" }", "31:21", "the file `/blank` is empty"),
+        ("url = \"redis://h/${\"", "30:18", "this is not a reference to an environment variable"),
+        ("url = \"redis://h/${URL:-x}\"", "30:18", "this is not a reference to an environment variable"),
+        ("url = \"redis://h\"\nuser = \"me\"", "31:8", "`sink.redis.user` needs a password"),
     ] {
         let mistakes = parse_sink(settings).expect_err(settings);
         let found: Vec<_> = mistakes.iter().map(|one| (one.place.to_string(), one.message.as_str())).collect();

@@ -8,6 +8,8 @@ mod topics;
 
 pub use dedicated_kafka::DedicatedKafka;
 pub use group::IdleMember;
-pub use records::{ConsumedRecord, OutgoingRecord, TestProducer, TestTransaction, TransactionOutcome};
+pub use records::{
+    ConsumedRecord, OutgoingRecord, TestProducer, TestTransaction, TransactionOutcome, UncommittedTransaction,
+};
 pub use test_kafka::TestKafka;
 pub use topics::PartitionReplicas;

@@ -182,6 +182,7 @@ export interface OwnedPartition extends ReportSource {
 	watermark_ms: number | null;
 	event_time_ms: number | null;
 	idle: boolean;
+	follows_clock: boolean;
 	last_record_at_ms: number | null;
 	last_appended_ms: number | null;
 	records: number;
@@ -335,6 +336,7 @@ export interface FeatureView {
 	rows: number;
 	rows_per_s: number;
 	late_events: number;
+	late_after_idle: number;
 	entities: number;
 	ttl_ms: number | null;
 	current: CurrentRow[];
@@ -466,7 +468,12 @@ export interface PipelinePlan {
 		types: "lenient" | "strict";
 		fields: { name: string; type: string }[];
 	};
-	watermark: { max_out_of_orderness_ms: number };
+	watermark: {
+		max_out_of_orderness_ms: number;
+		idle_timeout_ms: number | null;
+		idle_timeout_includes_history: boolean;
+		max_future_ms: number | null;
+	};
 	checkpoint: {
 		every_ms: number;
 		store: string;

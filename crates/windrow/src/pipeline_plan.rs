@@ -5,7 +5,7 @@ use windrow_core::{
     EpochUnit, EventSchema, Feature, FeatureView, Partitioner, TypeConversion, WindowKind, pane_size_ms,
 };
 use windrow_spec::login_redaction::redact_url_credentials_and_query;
-use windrow_spec::{GroupProtocol, LostOffsetPolicy, Pipeline, RedisViewSpec};
+use windrow_spec::{GroupProtocol, IdleTimeoutSpec, LostOffsetPolicy, Pipeline, RedisViewSpec, WatermarkSpec};
 
 pub(crate) fn condition_sql(feature: &Feature, schema: &EventSchema) -> Option<String> {
     feature.condition.as_ref().map(|condition| condition.format_condition_as_sql(schema))
@@ -18,6 +18,20 @@ pub(crate) fn feature_default_as_json(feature: &Feature) -> Option<serde_json::V
         Literal::Double(number) => json!(number),
         Literal::Long(number) => json!(number),
         Literal::Boolean(truth) => json!(truth),
+    })
+}
+
+fn describe_watermark(watermark: &WatermarkSpec) -> serde_json::Value {
+    let (idle_timeout_ms, includes_history) = match watermark.idle_timeout {
+        IdleTimeoutSpec::Off => (None, false),
+        IdleTimeoutSpec::LivePartitions { timeout_ms } => (Some(timeout_ms), false),
+        IdleTimeoutSpec::AllPartitions { timeout_ms } => (Some(timeout_ms), true),
+    };
+    json!({
+        "max_out_of_orderness_ms": watermark.max_out_of_orderness_ms,
+        "idle_timeout_ms": idle_timeout_ms,
+        "idle_timeout_includes_history": includes_history,
+        "max_future_ms": watermark.future_limit.max_future_ms(),
     })
 }
 
@@ -83,7 +97,7 @@ pub(crate) fn plan_as_json(pipeline: &Pipeline) -> serde_json::Value {
             },
             "fields": schema.fields()[1..].iter().map(field).collect::<Vec<_>>(),
         },
-        "watermark": { "max_out_of_orderness_ms": pipeline.watermark.max_out_of_orderness_ms },
+        "watermark": describe_watermark(&pipeline.watermark),
         "checkpoint": {
             "every_ms": pipeline.checkpoint.checkpoint_interval_ms,
             "store": pipeline.checkpoint.checkpoint_store_url,

@@ -11,7 +11,7 @@ use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use tracing::info;
-use windrow_connectors::job::JobInput;
+use windrow_connectors::job::{JobInput, define_clock_rules};
 use windrow_connectors::kafka::{
     KafkaSource, PartitionGrowthPolicy, TopicIdentity, TopicMonitor, UnassignedPartitionMonitor,
 };
@@ -68,7 +68,10 @@ impl WorkerPool<'_> {
     ) -> Result<WorkerOutcome, CommandFailure> {
         let TopicIdentity { name, partition_count, .. } = self.topic_identity;
         let input = JobInput { name, partition_count: *partition_count, growth_policy: self.growth_policy };
-        let job = pipeline_file::create_job_definition(self.pipeline, input)?;
+        let mut job = pipeline_file::create_job_definition(self.pipeline, input)?;
+        if self.bounded_end_offsets.is_none() {
+            job.clock_rules = define_clock_rules(self.pipeline);
+        }
         let group_monitor = self.create_unassigned_partition_monitor()?;
         let mut workers = self.create_workers(&job, group_monitor.as_ref(), create_worker_sink)?;
         let started = Instant::now();

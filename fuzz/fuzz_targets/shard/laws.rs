@@ -1,7 +1,7 @@
 //! Laws that hold for a shard with any events.
 //!
-//! The watermark is the greatest event time less the out-of-orderness, and never moves back. A window fires with at least
-//! one event, exactly when the watermark reaches its last millisecond. After that, it fires only because of a late event,
+//! The watermark is the greatest event time less the out-of-orderness, or the time to which it was advanced without an event.
+//! It never moves back. A window fires with at least one event, exactly when the watermark reaches its last millisecond. After that, it fires only because of a late event,
 //! within the allowed lateness, and then with one event more than before. A window lies on its view's grid. Only an event that
 //! the watermark has passed is late. In views whose windows share no event, every event is in the last row of one window or
 //! late.
@@ -52,11 +52,16 @@ impl LawChecker {
         }
     }
 
+    pub(crate) fn before_idle_advance(&mut self, time: EventTime) {
+        self.watermark_before = self.watermark;
+        self.watermark = self.watermark.max(time.ms());
+    }
+
     pub(crate) fn before_event(&mut self, event: &Event<'_>) {
         let latest = self.latest.map_or(event.time.ms(), |latest| latest.max(event.time.ms()));
         self.latest = Some(latest);
         self.watermark_before = self.watermark;
-        self.watermark = latest - self.max_out_of_orderness_ms - 1;
+        self.watermark = self.watermark.max(latest - self.max_out_of_orderness_ms - 1);
         self.views.iter_mut().for_each(|view| view.events += 1);
     }
 

@@ -28,6 +28,10 @@ fn run(input: &FuzzedInput, hash_key: [u8; 16]) -> Vec<String> {
     for sample in input.samples() {
         let fields = sample.fields();
         let event = sample.event(&fields);
+        if let Some(time) = sample.idle_watermark {
+            checker.before_idle_advance(time);
+            shard.advance_watermark(time, &mut checker);
+        }
         checker.before_event(&event);
         shard.process_event(&event, &mut checker);
         checker.after_event(shard.watermark(), shard.entity_count());

@@ -76,6 +76,8 @@ struct FeatureChoice {
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
 struct EventChoice {
+    /// How far beyond the last event time the watermark advances before the event, in milliseconds.
+    idle_advance: Option<u16>,
     key: u8,
     time: TimeChoice,
     kind: Option<u8>,
@@ -97,6 +99,8 @@ enum TimeChoice {
 pub(crate) struct SampleEvent {
     step: EventChoice,
     time: EventTime,
+    /// The time to which the watermark advances before the event.
+    pub(crate) idle_watermark: Option<EventTime>,
 }
 
 impl FuzzedInput {
@@ -117,8 +121,16 @@ impl FuzzedInput {
                 TimeChoice::Leap(ms) => clock + i64::from(ms),
                 TimeChoice::At(ms) => ms,
             };
+            let idle_watermark = step.idle_advance.map(|ms| {
+                let time_ms = (clock + i64::from(ms)).min(EventTime::LATEST.ms());
+                EventTime::checked_from_ms(time_ms).expect("within the limits")
+            });
             clock = wished.clamp(EventTime::EARLIEST.ms(), EventTime::LATEST.ms());
-            SampleEvent { step: *step, time: EventTime::checked_from_ms(clock).expect("within the limits") }
+            SampleEvent {
+                step: *step,
+                time: EventTime::checked_from_ms(clock).expect("within the limits"),
+                idle_watermark,
+            }
         });
         samples.collect()
     }

@@ -53,6 +53,7 @@ function partitionRow(state, partition) {
 		watermark_ms: now - 10_400 - partition * 300,
 		event_time_ms: now - 400,
 		idle,
+		follows_clock: idle,
 		last_record_at_ms: now - 20,
 		last_appended_ms: now - 40,
 		records: 1_000_000,

@@ -93,7 +93,12 @@ const PLAN = {
 			{ name: "price", type: "double" },
 		],
 	},
-	watermark: { max_out_of_orderness_ms: 10000 },
+	watermark: {
+		max_out_of_orderness_ms: 10000,
+		idle_timeout_ms: 30000,
+		idle_timeout_includes_history: false,
+		max_future_ms: 3600000,
+	},
 	checkpoint: {
 		every_ms: 30000,
 		store: "file:./.windrow/checkpoints",

@@ -24,6 +24,13 @@ pub(super) fn base_config(brokers: &str) -> ClientConfig {
     config
 }
 
+/// Returns the settings of the consumer that asks where partitions end, including the records of open transactions.
+pub(super) fn log_end_config(brokers: &str) -> ClientConfig {
+    let mut config = base_config(brokers);
+    config.set("isolation.level", "read_uncommitted");
+    config
+}
+
 /// Returns the settings of the consumer that reads a worker's records. This consumer never joins the consumer group.
 /// The settings contain the name of the group for two reasons: librdkafka requires a name, and a bounded job commits
 /// its offsets through this consumer.
@@ -37,6 +44,8 @@ pub(super) fn record_consumer_config(settings: &KafkaSourceSpec) -> ClientConfig
         // skip deleted records silently.
         .set("auto.offset.reset", "error")
         .set("enable.partition.eof", "true")
+        // The statistics tell how far a partition was fetched, also behind the ends of transactions.
+        .set("statistics.interval.ms", "1000")
         // If librdkafka's queue of fetched records is full, librdkafka waits this many milliseconds before the next
         // fetch. The default of 1 s would stall reading.
         .set("fetch.queue.backoff.ms", "10")

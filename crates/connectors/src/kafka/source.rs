@@ -9,6 +9,8 @@
 
 mod assignment_mode;
 mod bounded_partitions;
+mod end_check;
+mod fetch_statistics;
 mod kafka_source;
 mod leader_epoch;
 mod offset_commit;

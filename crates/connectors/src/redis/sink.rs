@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use windrow_core::Row;
 use windrow_engine::{
-    Counter, FenceToken, FlushTicket, Halt, LostPartition, RefusedRow, Sink, StopSignal, TriggerRecord,
+    ClockDecisions, Counter, FenceToken, FlushTicket, Halt, LostPartition, RefusedRow, Sink, StopSignal, TriggerRecord,
 };
 
 use super::delivery::queue::WriteQueue;
@@ -95,6 +95,10 @@ impl Sink for RedisSink {
 
     fn set_trigger_record(&mut self, trigger: Option<TriggerRecord>) {
         self.unfinished_batch.set_next_trigger_record(trigger);
+    }
+
+    fn set_clock_decisions(&mut self, fence_token: FenceToken, decisions: &ClockDecisions) {
+        self.unfinished_batch.set_clock_decisions(fence_token, decisions.clone());
     }
 
     fn blocked_ns_counter(&self) -> Arc<Counter> {

@@ -106,11 +106,12 @@ pub(crate) fn start_owning_writer(url: &str, pipeline: &Pipeline, settings: Redi
 
 /// The answer to a claim without a known position; for each view how many rows there are.
 pub(crate) fn granted_rows(last_written_row_number_by_view: Vec<u64>) -> ClaimOutcome {
-    ClaimOutcome::Granted(GrantedClaim { last_written_row_number_by_view, read_position: None })
+    ClaimOutcome::Granted(GrantedClaim { last_written_row_number_by_view, ..GrantedClaim::default() })
 }
 
 /// A record at an unknown place.
 pub(crate) fn trigger_record(event_time_ms: i64, record_timestamp_ms: Option<i64>) -> TriggerRecord {
+    let event_time_ms = Some(event_time_ms);
     TriggerRecord { event_time_ms, record_timestamp_ms, next_position: LogPosition { offset: 1, leader_epoch: None } }
 }
 

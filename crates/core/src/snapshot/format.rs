@@ -25,6 +25,8 @@ pub enum SnapshotStorageOutcome {
 pub struct ShardMetadata {
     /// The watermark; `None` before the first event.
     pub watermark: Option<EventTime>,
+    /// What the watermark would be if only events had advanced it; `None` before the first event.
+    pub watermark_by_events: Option<EventTime>,
     /// The number of slots in the table of entity keys, including free slots.
     pub slot_count: u32,
     /// Number of entities with state.

@@ -66,7 +66,7 @@ impl ShardRestore {
         self.layer_blocks.finish_layer()?;
         let permit = RestorePermit::new();
         let watermark = metadata.watermark.unwrap_or(Watermark::BEFORE_ALL_EVENTS);
-        self.shard.watermark.set_time(watermark);
+        self.shard.watermark.set_time(watermark, metadata.watermark_by_events.unwrap_or(Watermark::BEFORE_ALL_EVENTS));
         for (view, &rows) in self.shard.views.iter_mut().zip(&metadata.emitted_row_counts) {
             view.finish_restore(&mut self.shard.entity_table, rows, watermark, &permit);
         }

@@ -37,6 +37,7 @@ impl ShardOutput for CollectedOutput {
             view: late.view_id.0,
             key: late.entity_key.to_owned(),
             time: late.event_time,
+            cause: late.cause,
         });
     }
 }
@@ -52,6 +53,14 @@ fn with_event<T>(sample: &SampleEvent, run: impl FnOnce(&Event<'_>) -> T) -> T {
     run(&Event { entity_key: &sample.key, time: sample.time, field_values: &fields })
 }
 
+/// Advances the watermark of the shard if the partition was idle before the event, and then passes the event.
+fn process_sample(shard: &mut Shard, sample: &SampleEvent, out: &mut impl ShardOutput) {
+    if let Some(time) = sample.idle_watermark {
+        shard.advance_watermark(time, out);
+    }
+    with_event(sample, |event| shard.process_event(event, out));
+}
+
 fn run_shard(
     views: &[FeatureView],
     schema: &EventSchema,
@@ -61,7 +70,7 @@ fn run_shard(
     let mut shard = Shard::new(views, schema, max_out_of_orderness_ms, [7; 16]);
     let mut out = CollectedOutput::default();
     for sample in events {
-        with_event(sample, |event| shard.process_event(event, &mut out));
+        process_sample(&mut shard, sample, &mut out);
         let by_view: Vec<usize> = shard.entity_counts_by_view().collect();
         // Each entity is in some view, and none twice in one.
         assert!(by_view.iter().max() <= Some(&shard.entity_count()), "{by_view:?}");
@@ -103,6 +112,7 @@ fn events_at_the_watermark_count_in_later_windows() {
         }],
     };
     let event_at = |ms| SampleEvent {
+        idle_watermark: None,
         key: "a".to_owned(),
         time: EventTime::from_ms(ms),
         kind: None,

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use windrow_core::{
-    Aggregate, DurationUnit, EventField, EventSchema, EventTime, FeatureView, FieldId, FieldType, Value, Window,
-    WindowKind,
+    Aggregate, DurationUnit, EventField, EventSchema, EventTime, FeatureView, FieldId, FieldType, LatenessCause, Value,
+    Window, WindowKind,
 };
 
 use crate::streams::{MAX_FIELD_BYTES, SampleEvent};
@@ -25,6 +25,7 @@ pub(crate) enum ObservedOutput {
         view: usize,
         key: String,
         time: EventTime,
+        cause: LatenessCause,
     },
 }
 
@@ -50,6 +51,8 @@ pub(crate) struct ReferenceShard<'a> {
     fields: &'a [EventField],
     max_out_of_orderness_ms: i128,
     max_time: Option<i64>,
+    /// The latest time to which the watermark has advanced without an event.
+    idle_watermark: Option<i64>,
     open_windows: Vec<OpenWindow>,
     /// The latest end of all rows of an entity in a view.
     newest_row_ends: BTreeMap<(usize, String), i64>,
@@ -63,6 +66,7 @@ impl<'a> ReferenceShard<'a> {
             fields: schema.fields(),
             max_out_of_orderness_ms: max_out_of_orderness_ms.into(),
             max_time: None,
+            idle_watermark: None,
             open_windows: Vec::new(),
             newest_row_ends: BTreeMap::new(),
             observed: Vec::new(),
@@ -70,6 +74,10 @@ impl<'a> ReferenceShard<'a> {
     }
 
     fn watermark(&self) -> i128 {
+        self.watermark_by_events().max(self.idle_watermark.map_or(i128::MIN, i128::from))
+    }
+
+    fn watermark_by_events(&self) -> i128 {
         self.max_time.map_or(i128::MIN, |max| i128::from(max) - self.max_out_of_orderness_ms - 1)
     }
 
@@ -82,16 +90,42 @@ impl<'a> ReferenceShard<'a> {
     }
 
     pub(crate) fn process_event(&mut self, sample: &SampleEvent) {
+        if let Some(time) = sample.idle_watermark {
+            self.idle_watermark = self.idle_watermark.max(Some(time.ms()));
+            self.fire_passed_windows();
+        }
         for (view, definition) in self.views.iter().enumerate() {
             let joined = match definition.window {
                 WindowKind::Sliding { size_ms, slide_ms } => self.join_sliding(view, sample, size_ms, slide_ms),
                 WindowKind::Session { gap_ms } => self.join_session(view, sample, gap_ms),
             };
             if !joined && self.is_too_late(view, sample.time.ms() + 1) {
-                self.observed.push(ObservedOutput::Late { view, key: sample.key.clone(), time: sample.time });
+                let first_late_watermark = Self::first_late_watermark(definition, sample.time.ms());
+                let cause = if i128::from(first_late_watermark) <= self.watermark_by_events() {
+                    LatenessCause::LaterEvents
+                } else {
+                    LatenessCause::IdlePartition
+                };
+                self.observed.push(ObservedOutput::Late { view, key: sample.key.clone(), time: sample.time, cause });
             }
         }
         self.max_time = Some(self.max_time.map_or(sample.time.ms(), |max| max.max(sample.time.ms())));
+        self.fire_passed_windows();
+    }
+
+    /// Returns the first watermark at which an event at `time` that joins no open session is late.
+    fn first_late_watermark(view: &FeatureView, time: i64) -> i64 {
+        let last_moment = match view.window {
+            WindowKind::Session { gap_ms } => time + gap_ms - 1,
+            WindowKind::Sliding { size_ms, slide_ms } => {
+                let start = time.div_euclid(slide_ms) * slide_ms;
+                if start + size_ms > time { start + size_ms - 1 } else { time }
+            }
+        };
+        last_moment + view.allowed_lateness_ms
+    }
+
+    fn fire_passed_windows(&mut self) {
         let watermark = self.watermark();
         self.fire_due_windows(|end| i128::from(end) - 1 <= watermark);
         let kept = std::mem::take(&mut self.open_windows);

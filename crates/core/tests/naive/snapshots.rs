@@ -7,9 +7,9 @@ use windrow_core::{
     BaseOrDelta, FeatureView, LateEvent, Row, Shard, ShardMetadata, ShardOutput, ShardRestore, SnapshotStorageOutcome,
 };
 
+use crate::process_sample;
 use crate::reference::ObservedOutput;
 use crate::streams::{SampleEvent, schema, stream_with_inexact_sums, views};
-use crate::with_event;
 
 /// Everything a shard emitted: rows with their number, late events with none.
 #[derive(Default)]
@@ -32,7 +32,12 @@ impl ShardOutput for NumberedOutput {
     fn emit_late_event(&mut self, late: LateEvent<'_>) {
         self.0.push((
             None,
-            ObservedOutput::Late { view: late.view_id.0, key: late.entity_key.to_owned(), time: late.event_time },
+            ObservedOutput::Late {
+                view: late.view_id.0,
+                key: late.entity_key.to_owned(),
+                time: late.event_time,
+                cause: late.cause,
+            },
         ));
     }
 }
@@ -117,7 +122,7 @@ proptest! {
         while position < events.len() {
             outputs.resize_with(events.len().max(position + 1), NumberedOutput::default);
             let mut out = NumberedOutput::default();
-            with_event(&events[position], |event| shard.process_event(event, &mut out));
+            process_sample(&mut shard, &events[position], &mut out);
             if !outputs[position].0.is_empty() {
                 prop_assert_eq!(&outputs[position].0, &out.0, "other rows the second time, at event {}", position);
             }
@@ -175,7 +180,7 @@ proptest! {
         let schema = schema();
         let mut shard = Shard::new(&views, &schema, max_out_of_orderness_ms, [7; 16]);
         for sample in &events {
-            with_event(sample, |event| shard.process_event(event, &mut NumberedOutput::default()));
+            process_sample(&mut shard, sample, &mut NumberedOutput::default());
         }
         let (mut layer, facts) = (Vec::new(), shard.snapshot_metadata());
         shard.begin_snapshot(BaseOrDelta::Base);
@@ -214,7 +219,7 @@ proptest! {
         let schema = schema();
         let mut shard = Shard::new(&views, &schema, max_out_of_orderness_ms, [7; 16]);
         for sample in &events {
-            with_event(sample, |event| shard.process_event(event, &mut NumberedOutput::default()));
+            process_sample(&mut shard, sample, &mut NumberedOutput::default());
         }
         let (mut layer, facts) = (Vec::new(), shard.snapshot_metadata());
         shard.begin_snapshot(BaseOrDelta::Base);
@@ -237,7 +242,7 @@ proptest! {
 fn run_without_snapshots(mut shard: Shard, events: &[SampleEvent]) -> Vec<(Option<u64>, ObservedOutput)> {
     let mut out = NumberedOutput::default();
     for sample in events {
-        with_event(sample, |event| shard.process_event(event, &mut out));
+        process_sample(&mut shard, sample, &mut out);
     }
     let counted = out.0.len();
     shard.finish_input(&mut out);

@@ -9,6 +9,8 @@ use windrow_core::{
 /// One event, owning its values.
 #[derive(Clone, Debug)]
 pub(crate) struct SampleEvent {
+    /// The time to which the watermark advances before the event, because the partition was idle; `None` if it was not.
+    pub(crate) idle_watermark: Option<EventTime>,
     pub(crate) key: String,
     pub(crate) time: EventTime,
     pub(crate) kind: Option<String>,
@@ -40,7 +42,7 @@ pub(crate) fn schema() -> EventSchema {
 }
 
 /// Generates streams around the epoch, where negative times occur, or in 2024. Most steps go forward; some are disordered,
-/// far behind, leaps, repeated times, or whole duplicates. Streams of one or two users give windows with many panes. Sums
+/// far behind, leaps, repeated times, or whole duplicates. Before some events, the watermark advances without an event. Streams of one or two users give windows with many panes. Sums
 /// of prices are exact in any order, so they can be compared with those of the reference.
 pub(crate) fn stream() -> impl Strategy<Value = Vec<SampleEvent>> {
     stream_with_price_unit(0.25)
@@ -67,12 +69,14 @@ fn stream_with_price_unit(price_unit: f64) -> impl Strategy<Value = Vec<SampleEv
         prop::option::weighted(0.7, prop_oneof![-5_i64..5, Just(i64::MAX), Just(i64::MIN)]),
         prop::option::weighted(0.7, any::<bool>()),
         prop::bool::weighted(0.05),
+        prop::option::weighted(0.05, prop_oneof![-500_i64..0, 0_i64..300]),
     );
     let start = prop_oneof![Just(-700_i64), Just(1_704_103_200_000_i64)];
     (start, 1_u8..=6, prop::collection::vec(sample, 0..250)).prop_map(|(start, user_count, steps)| {
         let mut clock = start;
         let mut events: Vec<SampleEvent> = Vec::new();
-        for (step, user, kind, price, quantity, member, duplicate) in steps {
+        for (step, user, kind, price, quantity, member, duplicate, idle_step) in steps {
+            let idle_watermark = idle_step.map(|step| EventTime::from_ms(clock + step));
             let time = clock + step;
             if step > 0 {
                 clock = time;
@@ -81,6 +85,7 @@ fn stream_with_price_unit(price_unit: f64) -> impl Strategy<Value = Vec<SampleEv
                 events.push(last);
             }
             events.push(SampleEvent {
+                idle_watermark,
                 key: ["", "111", "한국", "u:1", "b", "c"][usize::from(user % user_count)].to_owned(),
                 time: EventTime::from_ms(time),
                 kind: kind.map(|kind| ["view", "cart", "purchase"][usize::from(kind)].to_owned()),

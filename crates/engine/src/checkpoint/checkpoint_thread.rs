@@ -193,7 +193,8 @@ impl CheckpointThread {
         if let SnapshotPurpose::Savepoint(request) = &completion.snapshot_purpose {
             savepoint_request::confirm_saved_partition(&*own, request, partition)?;
             let next_base_or_delta = self.partition_checkpoints_mut(partition).choose_base_or_delta();
-            return Ok(SnapshotOutcome::Complete { id, size, next_base_or_delta });
+            let oldest_kept_offset = completion.position.offset;
+            return Ok(SnapshotOutcome::Complete { id, size, next_base_or_delta, oldest_kept_offset });
         }
         let listed = own.list_objects(&object_names::partition_folder(partition))?;
         if let Some(newest) = epoch_claim::find_largest_listed_epoch(&listed).filter(|newest| *newest > epoch) {
@@ -201,6 +202,7 @@ impl CheckpointThread {
         }
         let generations = self.config.kept_checkpoints_per_partition;
         let kept = self.partition_checkpoints_mut(partition).add_completed_manifest(manifest, generations);
+        let oldest_kept_offset = kept.first().map_or(completion.position.offset, |oldest| oldest.offset);
         let unneeded = retention::find_unneeded_objects(partition, &listed, kept, id);
         if let Err(fault) = own.delete_objects(&unneeded) {
             warn!(partition, %fault, "objects of old checkpoints cannot be deleted; the next checkpoint tries again");
@@ -210,6 +212,7 @@ impl CheckpointThread {
             id,
             size,
             next_base_or_delta: self.partition_checkpoints_mut(partition).choose_base_or_delta(),
+            oldest_kept_offset,
         })
     }
 
@@ -264,6 +267,8 @@ impl CheckpointThread {
             offset: completion.position.offset,
             leader_epoch: completion.position.leader_epoch,
             watermark_ms: facts.watermark.map(EventTime::ms),
+            watermark_by_events_ms: facts.watermark_by_events.map(EventTime::ms),
+            event_time_limit_ms: completion.event_time_limit.map(EventTime::ms),
             entity_count: facts.entity_count as u64,
             slot_count: facts.slot_count,
             decoding_and_lateness_description: job.describe_decoding_and_lateness(),

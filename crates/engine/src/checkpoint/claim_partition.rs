@@ -106,7 +106,7 @@ pub(super) fn claim_partition_at_fence(
             missing_rows: opening.missing_rows_policy,
         };
         let stored = match config.row_fence.claim_partition(&claim, retry.abandonment)? {
-            ClaimOutcome::Granted(GrantedClaim { last_written_row_number_by_view, read_position }) => {
+            ClaimOutcome::Granted(GrantedClaim { last_written_row_number_by_view, read_position, clock_decisions }) => {
                 let mut written_and_counted = last_written_row_number_by_view.iter().zip(&claim.row_counts);
                 let skips_rows = written_and_counted.any(|(written, counted)| *written > counted.last_row_number);
                 if let Some(position) = read_position.filter(|_| skips_rows)
@@ -122,6 +122,8 @@ pub(super) fn claim_partition_at_fence(
                     fence_token: FenceToken { partition, epoch },
                     row_numbering_fingerprints: fingerprints,
                     last_written_row_number_by_view,
+                    clock_decisions,
+                    written_position: read_position,
                 };
                 return Ok(FenceClaimOutcome::Opened(Box::new(opening.open_with_granted_claim(granted, start_offset))));
             }

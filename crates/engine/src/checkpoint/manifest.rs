@@ -69,6 +69,14 @@ pub struct CheckpointManifest {
     pub leader_epoch: Option<LeaderEpoch>,
     /// The watermark in epoch milliseconds; `None` before the first event.
     pub watermark_ms: Option<i64>,
+    /// What the watermark would be if only events had advanced it, in epoch milliseconds. `None` before the first event, and
+    /// in manifests of older versions, in which only events advanced it.
+    #[serde(default)]
+    pub watermark_by_events_ms: Option<i64>,
+    /// The latest event time that was accepted at the cut, in epoch milliseconds. `None` if the wall clock limited no event
+    /// times. Manifests of older versions have none.
+    #[serde(default)]
+    pub event_time_limit_ms: Option<i64>,
     /// The number of entities that have state.
     #[serde(rename = "entities")]
     pub entity_count: u64,
@@ -301,6 +309,8 @@ mod tests {
             offset: 99,
             leader_epoch: Some(3),
             watermark_ms: None,
+            watermark_by_events_ms: None,
+            event_time_limit_ms: None,
             entity_count: 5,
             slot_count: 6,
             decoding_and_lateness_description: "r".to_owned(),

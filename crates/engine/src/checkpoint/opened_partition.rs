@@ -3,14 +3,15 @@
 
 use std::time::Duration;
 
-use windrow_core::{BaseOrDelta, Shard};
+use windrow_core::{BaseOrDelta, EventTime, Shard};
 
 use super::checkpoint_limits::CheckpointLimits;
 use super::manifest::{CheckpointId, CheckpointManifest};
 use super::missing_rows::{MissingRows, describe_missing_rows};
 use super::partition_checkpoints::PartitionCheckpoints;
 use crate::{
-    CountedRows, Epoch, FenceToken, JobDefinition, LeaderEpoch, LogPosition, MissingRowsPolicy, Offset, Partition,
+    ClockDecisions, CountedRows, Epoch, FenceToken, JobDefinition, LeaderEpoch, LogPosition, MissingRowsPolicy, Offset,
+    Partition,
 };
 
 /// A partition that a worker has claimed in the checkpoint store and at the fence. The worker may now read the
@@ -32,6 +33,12 @@ pub(crate) struct OpenedPartition {
     pub(crate) row_numbering_fingerprints: Vec<u64>,
     /// For each feature view, the number of the last row that the row store already holds.
     pub(crate) last_written_row_number_by_view: Vec<u64>,
+    /// What the wall clock has decided about the partition, as the row store knows it.
+    pub(crate) clock_decisions: ClockDecisions,
+    /// The position after the record that caused the last row in the row store; `None` if unknown.
+    pub(crate) written_position: Option<LogPosition>,
+    /// The latest event time that was accepted at the restored checkpoint; `None` if all were.
+    pub(crate) event_time_limit: Option<EventTime>,
     /// The data with which the checkpoint thread continues the partition's checkpoints.
     pub(crate) partition_checkpoints: PartitionCheckpoints,
     /// Whether the partition's next snapshot is a base or a delta.
@@ -133,6 +140,10 @@ pub(super) struct GrantedFenceClaim {
     pub(super) row_numbering_fingerprints: Vec<u64>,
     /// For each feature view, the number of the last row that the row store already holds.
     pub(super) last_written_row_number_by_view: Vec<u64>,
+    /// What the wall clock has decided about the partition, as the row store knows it.
+    pub(super) clock_decisions: ClockDecisions,
+    /// The position after the record that caused the last row in the row store; `None` if unknown.
+    pub(super) written_position: Option<LogPosition>,
 }
 
 impl RestoredPartition {
@@ -169,7 +180,11 @@ impl RestoredPartition {
             restore_duration: duration,
             origin_savepoint_place: restored.origin_savepoint_place.clone(),
         });
+        let event_time_limit = restored.manifest.as_ref().and_then(|manifest| manifest.event_time_limit_ms);
         OpenedPartition {
+            clock_decisions: granted.clock_decisions,
+            written_position: granted.written_position,
+            event_time_limit: event_time_limit.map(EventTime::from_ms),
             fence_token: granted.fence_token,
             next_offset: start.or(checkpoint_offset),
             leader_epoch,

@@ -203,6 +203,8 @@ fn describe_empty_state(
         offset: first.offset,
         leader_epoch: None,
         watermark_ms: None,
+        watermark_by_events_ms: None,
+        event_time_limit_ms: None,
         entity_count: 0,
         slot_count: 0,
         decoding_and_lateness_description: job.describe_decoding_and_lateness(),

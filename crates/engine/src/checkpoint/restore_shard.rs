@@ -103,6 +103,7 @@ pub(super) fn restore_shard(
         indexes.iter().map(|index| index.map_or(0, |stored| manifest.views[stored].last_row_number)).collect();
     let metadata = ShardMetadata {
         watermark: manifest.watermark_ms.map(EventTime::from_ms),
+        watermark_by_events: manifest.watermark_by_events_ms.or(manifest.watermark_ms).map(EventTime::from_ms),
         slot_count: manifest.slot_count,
         entity_count: 0,
         emitted_row_counts: emitted_rows,

@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use windrow_core::{BaseOrDelta, ShardMetadata};
+use windrow_core::{BaseOrDelta, EventTime, ShardMetadata};
 
 use super::manifest::CheckpointId;
 use super::partition_checkpoints::PartitionCheckpoints;
 use super::savepoint_request::SavepointRequest;
 use super::snapshot_failure::SnapshotFailure;
-use crate::{Epoch, FenceToken, Halt, HeldOffsets, LogPosition, Partition};
+use crate::{Epoch, FenceToken, Halt, HeldOffsets, LogPosition, Offset, Partition};
 
 /// What a snapshot becomes when it is complete.
 #[derive(Clone, Debug)]
@@ -46,6 +46,8 @@ pub(crate) struct SnapshotToComplete {
     pub(crate) base_or_delta: BaseOrDelta,
     pub(crate) position: LogPosition,
     pub(crate) shard_metadata: ShardMetadata,
+    /// The latest event time that was accepted at the cut; `None` if the wall clock limited no event times.
+    pub(crate) event_time_limit: Option<EventTime>,
     /// For each feature view, the fingerprint of everything that determines the numbers of the view's rows (see
     /// `row_numbering_fingerprint`).
     pub(crate) row_numbering_fingerprints: Vec<u64>,
@@ -74,6 +76,8 @@ pub(crate) enum SnapshotOutcome {
         size: CheckpointSize,
         /// Whether the partition's next snapshot is a base or a delta.
         next_base_or_delta: BaseOrDelta,
+        /// The offset of the oldest kept checkpoint of the partition.
+        oldest_kept_offset: Offset,
     },
     /// The snapshot was not completed. The next snapshot of the partition may succeed.
     Failed(SnapshotFailure),

@@ -19,6 +19,8 @@ pub struct PartitionStatus {
     pub watermark: Option<EventTime>,
     /// The largest event time among the processed events of the partition.
     pub max_event_time: Option<EventTime>,
+    /// Whether the watermark follows the wall clock, because no record has come for a while.
+    pub follows_clock: bool,
     /// The wall-clock time at which this worker opened the partition.
     pub opened_at_ms: i64,
     /// The approximate wall-clock time at which the worker processed the last record. The value is the time of the

@@ -22,6 +22,9 @@ pub struct ViewMetrics {
     pub fired_rows: Counter,
     /// The number of events that arrived after all their windows of the view had closed.
     pub late_events: Counter,
+    /// The number of these events that would not be late if the watermark had not followed the wall clock while the
+    /// partition was idle.
+    pub late_after_idle_events: Counter,
     /// The number of entities with state in the view, over all shards of the worker.
     pub entity_count: AtomicU64,
     /// How often the sums of the view's features have overflowed.
@@ -57,6 +60,8 @@ pub struct WorkerMetrics {
     pub bytes_read: Counter,
     /// The number of records that are not events.
     pub dead_letters: Counter,
+    /// The number of events that are later than the wall clock allows. They are dead letters.
+    pub future_events: Counter,
     /// The number of records in another partition than the other records of their entity.
     pub misplaced_records: Counter,
     /// The number of events whose time would be near the time of their record in another unit or format.
@@ -99,6 +104,7 @@ impl WorkerMetrics {
             records_read: Counter::default(),
             bytes_read: Counter::default(),
             dead_letters: Counter::default(),
+            future_events: Counter::default(),
             misplaced_records: Counter::default(),
             misread_event_times: Counter::default(),
             oversized_texts: Counter::default(),

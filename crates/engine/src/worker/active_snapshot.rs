@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use windrow_core::{BaseOrDelta, ShardMetadata};
+use windrow_core::{BaseOrDelta, EventTime, ShardMetadata};
 
 use crate::checkpoint::SnapshotPurpose;
 use crate::{FlushTicket, LeaderEpoch, Offset};
@@ -20,6 +20,8 @@ pub(super) struct ActiveSnapshot {
     /// The leader epoch of the record before `cut_offset`; `None` if unknown.
     pub(super) cut_leader_epoch: Option<LeaderEpoch>,
     pub(super) shard_metadata: ShardMetadata,
+    /// The latest event time that was accepted at the cut; `None` if all were.
+    pub(super) event_time_limit: Option<EventTime>,
     /// For each view, the fingerprint of the row numbering at the cut. The worker may begin another numbering while the
     /// snapshot is in progress.
     pub(super) row_numbering_fingerprints: Vec<u64>,

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use windrow_core::{BaseOrDelta, EventTime, Shard};
 
+use super::clock_reading::{ClockReading, LastActivity};
+use super::partition_clock::PartitionClock;
 use super::record_key_check::RecordKeyCheck;
 use crate::checkpoint::{OpenedPartition, derive_fingerprint_after_restart};
-use crate::{FenceToken, LeaderEpoch, Offset, PartitionStatus};
+use crate::{ClockDecisions, FenceToken, LeaderEpoch, Offset, PartitionStatus};
 
 /// The data of an opened partition.
 #[derive(Debug)]
@@ -20,6 +22,11 @@ pub(super) struct OwnedPartition {
     pub(super) leader_epoch: Option<LeaderEpoch>,
     /// Whether the bounded input of the partition has ended and all its windows have fired.
     pub(super) input_finished: bool,
+    /// What the wall clock has decided about the partition.
+    pub(super) clock: PartitionClock,
+    pub(super) last_activity: LastActivity,
+    /// Whether the watermark follows the wall clock, because no record has come for a while.
+    pub(super) follows_clock: bool,
     pub(super) row_numbering: RowNumbering,
     pub(super) checkpoint_progress: CheckpointProgress,
     pub(super) snapshot_schedule: SnapshotSchedule,
@@ -84,13 +91,6 @@ pub(super) struct PartitionReadStats {
     published_record_count: u64,
 }
 
-/// The values of the monotonic clock and the wall clock at the same moment.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct ClockReading {
-    pub(super) monotonic_now: Duration,
-    pub(super) wall_now_ms: i64,
-}
-
 impl OwnedPartition {
     /// Creates a partition from the state that the checkpoint thread has restored. A checkpoint of the partition is due
     /// every `interval`.
@@ -105,8 +105,13 @@ impl OwnedPartition {
             last_written_row_number_by_view: rows_written,
             next_base_or_delta,
             restored_checkpoint,
+            clock_decisions,
+            written_position,
+            event_time_limit,
             ..
         } = opened;
+        let begins_before_known_decisions = next_offset.is_some_and(|offset| offset < clock_decisions.known_from);
+        let partition_clock = PartitionClock::new(clock_decisions, next_offset, written_position, event_time_limit);
         let continues = next_base_or_delta == BaseOrDelta::Delta;
         // The first checkpoint of a partition is due at once, because it stores the start offset. Without that
         // checkpoint, a partition with the start position `latest` would start at another offset after a crash. The
@@ -116,8 +121,9 @@ impl OwnedPartition {
         let offset = checkpoint_offset.filter(|_| continues);
         let restored = restored_checkpoint.filter(|_| offset.is_some());
         let fresh = Self::new_without_checkpoints(shard, fence_token, next_offset, clock);
-        Self {
+        let mut owned = Self {
             leader_epoch,
+            clock: partition_clock,
             row_numbering: RowNumbering {
                 row_numbering_fingerprints: fingerprints,
                 rows_before_numbering: Vec::new(),
@@ -135,7 +141,12 @@ impl OwnedPartition {
                 ..fresh.snapshot_schedule
             },
             ..fresh
+        };
+        if begins_before_known_decisions {
+            // Stored fingerprints are hashes that include this text, so the text must never change.
+            owned.restart_row_counting("clock decisions are unknown");
         }
+        owned
     }
 
     /// Creates a partition of a job without checkpoints. The state of the partition is lost when the worker ends.
@@ -152,6 +163,9 @@ impl OwnedPartition {
             next_offset,
             leader_epoch: None,
             input_finished: false,
+            clock: PartitionClock::new(ClockDecisions::default(), next_offset, None, None),
+            last_activity: LastActivity { noticed_at: clock, processed_record_count: 0 },
+            follows_clock: false,
             row_numbering: RowNumbering::default(),
             checkpoint_progress: CheckpointProgress {
                 checkpoint_offset: None,
@@ -220,13 +234,15 @@ impl OwnedPartition {
             self.read_stats.last_record_processed_at_ms = Some(wall_now_ms);
         }
         let watermark = self.shard.watermark().filter(|_| !self.input_finished);
+        let watermark_by_events = self.shard.watermark_by_events();
         let largest = |watermark: EventTime| EventTime::from_ms(watermark.ms() + out_of_orderness_ms + 1);
         PartitionStatus {
             partition: self.fence_token.partition,
             epoch: self.fence_token.epoch,
             next_offset: self.next_offset,
             watermark,
-            max_event_time: watermark.map(largest),
+            max_event_time: watermark_by_events.filter(|_| watermark.is_some()).map(largest),
+            follows_clock: self.follows_clock,
             opened_at_ms: self.read_stats.opened_at_ms,
             last_record_processed_at_ms: self.read_stats.last_record_processed_at_ms,
             last_record_timestamp_ms: self.read_stats.last_record_timestamp_ms,
@@ -235,6 +251,15 @@ impl OwnedPartition {
             last_checkpoint_total_bytes: self.checkpoint_progress.checkpoint_total_bytes,
             last_checkpoint_offset: self.checkpoint_progress.checkpoint_offset,
             last_checkpoint_at_ms: self.checkpoint_progress.cut_at_ms,
+        }
+    }
+
+    /// Notes the time if the worker has processed records since the last call. Such a partition is not idle.
+    pub(super) fn note_activity(&mut self, now: ClockReading) {
+        let processed_record_count = self.read_stats.processed_record_count;
+        if processed_record_count != self.last_activity.processed_record_count {
+            self.last_activity = LastActivity { noticed_at: now, processed_record_count };
+            self.follows_clock = false;
         }
     }
 

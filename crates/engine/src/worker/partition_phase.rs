@@ -513,6 +513,14 @@ impl TrackedPartition {
 
     /// Returns the data of the partition while the worker processes its records: in the phases `Running` and
     /// `Snapshotting`.
+    pub(super) fn running_partition(&self) -> Option<&OwnedPartition> {
+        match &self.phase {
+            PartitionPhase::Running(owned) | PartitionPhase::Snapshotting(owned, _) => Some(owned),
+            _ => None,
+        }
+    }
+
+    /// Like [`Self::running_partition`].
     #[inline]
     pub(super) fn running_partition_mut(&mut self) -> Option<&mut OwnedPartition> {
         match &mut self.phase {

@@ -175,6 +175,7 @@ mod tests {
             decoder: EventDecoder::new(DecodeRules::new(schema.clone(), "at")),
             schema,
             max_out_of_orderness_ms: 0,
+            clock_rules: crate::ClockRules::default(),
             topic: "events".into(),
             sip_hash_key: [0; 16],
             record_placement: RecordPlacementRules {

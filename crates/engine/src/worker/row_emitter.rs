@@ -1,6 +1,8 @@
 //! Passes the output of a shard to the sink.
 
-use windrow_core::{LateEvent, Row, ShardOutput, ViewId};
+use windrow_core::{LateEvent, LatenessCause, Row, ShardOutput, ViewId};
+
+use super::partition_clock::PartitionClock;
 
 use crate::{FenceToken, Sink, TriggerRecord, WorkerMetrics};
 
@@ -12,10 +14,12 @@ pub(super) struct RowEmitter<'a, Output> {
     pub(super) last_written_row_number_by_view: &'a [u64],
     pub(super) sink: &'a mut Output,
     pub(super) metrics: &'a WorkerMetrics,
-    /// The record that the shard is processing; `None` at the end of the input.
+    /// What makes windows fire; `None` at the end of the input.
     pub(super) trigger_record: Option<TriggerRecord>,
     /// Whether the sink has received `trigger_record`.
     pub(super) sink_has_trigger_record: bool,
+    /// The decisions of the wall clock on which the rows may depend.
+    pub(super) clock: &'a mut PartitionClock,
     /// The views for which the current event was late.
     pub(super) late_views: &'a mut Vec<ViewId>,
 }
@@ -32,11 +36,16 @@ impl<Output: Sink> ShardOutput for RowEmitter<'_, Output> {
             self.sink_has_trigger_record = true;
             self.sink.set_trigger_record(self.trigger_record);
         }
+        self.clock.hand_unsent_decisions_to(self.sink, self.fence_token);
         self.sink.write_row(self.fence_token, row);
     }
 
     fn emit_late_event(&mut self, late: LateEvent<'_>) {
-        self.metrics.view_metrics[late.view_id.0].late_events.add(1);
+        let metrics = &self.metrics.view_metrics[late.view_id.0];
+        metrics.late_events.add(1);
+        if late.cause == LatenessCause::IdlePartition {
+            metrics.late_after_idle_events.add(1);
+        }
         self.late_views.push(late.view_id);
         self.sink.write_late_event(late);
     }

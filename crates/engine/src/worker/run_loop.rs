@@ -10,8 +10,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use windrow_core::EventTime;
 
+use super::clock_reading::ClockReading;
+use super::idle_partitions::advance_watermark;
 use super::partition_change_queue::PendingPartitionChange;
 use super::partition_phase::TrackedPartition;
 use super::record_key_check::RecordKeyOutcome;
@@ -128,6 +131,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                 PollOutcome::PartitionFinished(partition) => self.fire_remaining_windows(partition),
                 PollOutcome::InputExhausted => return self.shut_down(WorkerOutcome::InputExhausted),
             }
+            self.advance_idle_partitions(now);
             self.check_fences_of_open_partitions(now)?;
             self.handle_checkpoint_events()?;
             self.advance_snapshots()?;
@@ -193,6 +197,9 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
             else {
                 return Ok(()); // the source had read ahead, and the worker no longer processes the partition
             };
+            while let Some(time) = owned.clock.next_known_advance(record.offset) {
+                advance_watermark(owned, time, sink, metrics);
+            }
             metrics.records_read.add(1);
             metrics.bytes_read.add(record.payload.map_or(0, |payload| payload.len() as u64));
             arena.reset();
@@ -206,7 +213,16 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                     let earlier_records = owned.read_stats.processed_record_count;
                     let check = &mut owned.record_key_check;
                     match check.check_record_key(job, events, &record, event.entity_key, earlier_records)? {
-                        RecordKeyOutcome::Accepted => Ok(event),
+                        RecordKeyOutcome::Accepted => {
+                            let read_clocks = || ClockReading::read(&**clock);
+                            let max_future_ms = job.clock_rules.max_future_ms;
+                            if owned.clock.accepts_event_time(event.time, record.offset, max_future_ms, read_clocks) {
+                                Ok(event)
+                            } else {
+                                metrics.future_events.add(1);
+                                Err(describe_future_event(event.time, owned.clock.event_time_limit()))
+                            }
+                        }
                         RecordKeyOutcome::Refused { reason } => Err(reason),
                     }
                 }
@@ -225,7 +241,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                         events.record_misread_event_time(&record, event.time, &setting);
                     }
                     let trigger = TriggerRecord {
-                        event_time_ms,
+                        event_time_ms: Some(event_time_ms),
                         record_timestamp_ms: record.timestamp_ms,
                         next_position: LogPosition { offset: record.offset + 1, leader_epoch: record.leader_epoch },
                     };
@@ -238,6 +254,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                             metrics,
                             trigger_record: Some(trigger),
                             sink_has_trigger_record: false,
+                            clock: &mut owned.clock,
                             late_views: &mut late_views,
                         },
                     );
@@ -314,6 +331,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
             metrics,
             trigger_record: None,
             sink_has_trigger_record: false,
+            clock: &mut owned.clock,
             late_views: &mut Vec::new(),
         });
         owned.input_finished = true;
@@ -429,4 +447,13 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
             view.entity_count.store(entities, Ordering::Relaxed);
         }
     }
+}
+
+/// Returns the reason for which an event is refused whose time is later than `limit`.
+#[cold]
+fn describe_future_event(time: EventTime, limit: Option<EventTime>) -> String {
+    let text =
+        |time: EventTime| Timestamp::from_millisecond(time.ms()).map_or_else(|_| time.to_string(), |at| at.to_string());
+    let limit = limit.map_or_else(String::new, |limit| format!("; the latest accepted time is {} now", text(limit)));
+    format!("the event time {} is too far in the future (`max_future` in [watermark]){limit}", text(time))
 }

@@ -153,6 +153,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
             cut_offset: offset,
             cut_leader_epoch: owned.leader_epoch,
             shard_metadata: owned.shard.snapshot_metadata(),
+            event_time_limit: owned.clock.event_time_limit(),
             row_numbering_fingerprints: owned.row_numbering.row_numbering_fingerprints.clone(),
             rows_before_numbering: owned.row_numbering.rows_before_numbering.clone(),
             cut_at_ms: taken_at_ms,
@@ -220,6 +221,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                 base_or_delta: snapshot.base_or_delta,
                 position: LogPosition { offset: snapshot.cut_offset, leader_epoch: snapshot.cut_leader_epoch },
                 shard_metadata: snapshot.shard_metadata.clone(),
+                event_time_limit: snapshot.event_time_limit,
                 row_numbering_fingerprints: snapshot.row_numbering_fingerprints.clone(),
                 rows_before_numbering: snapshot.rows_before_numbering.clone(),
                 taken_at_ms: snapshot.cut_at_ms,
@@ -273,7 +275,10 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         };
         self.event_recorder.record_snapshot_ended(partition, number, checkpoint_state_from_outcome(&outcome));
         match (outcome, snapshot_purpose) {
-            (SnapshotOutcome::Complete { size, next_base_or_delta, .. }, SnapshotPurpose::Checkpoint) => {
+            (
+                SnapshotOutcome::Complete { size, next_base_or_delta, oldest_kept_offset, .. },
+                SnapshotPurpose::Checkpoint,
+            ) => {
                 owned.shard.end_snapshot(SnapshotStorageOutcome::Stored);
                 tracked.reset_park_delay();
                 let Some(snapshot) = tracked.end_snapshot(now)? else { return Ok(()) };
@@ -284,6 +289,7 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                     cut_at_ms: Some(snapshot.cut_at_ms),
                     checkpoint_total_bytes: size.all_layers_byte_count,
                 };
+                owned.clock.forget_decisions_before(oldest_kept_offset);
                 owned.snapshot_schedule.next_base_or_delta = next_base_or_delta;
                 owned.snapshot_schedule.checkpoint_due_at = (snapshot.cut_at + interval).max(now);
                 self.event_recorder.record_checkpoint_completed(size, now.saturating_sub(snapshot.cut_at));

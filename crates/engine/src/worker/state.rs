@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use bumpalo::Bump;
 
+use super::clock_reading::ClockReading;
+use super::end_check_state::IdlePartitionCheck;
 use super::event_recorder::WorkerEventRecorder;
 use super::membership_state::GroupPresence;
-use super::owned_partition::ClockReading;
 use super::partition_change_queue::{ActiveRelease, PendingPartitionChange};
 use super::partition_phase::TrackedPartition;
 use crate::checkpoint::{CheckpointConfig, CheckpointThreadHandle, PartitionOpener, WorkerStoreFindings};
@@ -57,6 +58,7 @@ pub struct Worker<Input, Output, Rejects> {
     pub(super) active_release: Option<ActiveRelease>,
     pub(super) group_presence: GroupPresence,
     pub(super) fence_check: FenceCheckSchedule,
+    pub(super) idle_check: IdlePartitionCheck,
     /// The number of the last barrier between the checkpoint thread and an opening.
     pub(super) last_barrier_number: u64,
     /// The monotonic time before which the worker does not ask the source where reading starts.
@@ -118,6 +120,7 @@ impl<Input, Output: crate::Sink, Rejects> Worker<Input, Output, Rejects> {
             active_release: None,
             group_presence: GroupPresence::default(),
             fence_check: FenceCheckSchedule::default(),
+            idle_check: IdlePartitionCheck::default(),
             last_barrier_number: 0,
             next_offset_lookup_at: Duration::ZERO,
             event_arena: Bump::new(),
@@ -128,7 +131,7 @@ impl<Input, Output: crate::Sink, Rejects> Worker<Input, Output, Rejects> {
     }
 
     pub(super) fn read_both_clocks(&self) -> ClockReading {
-        ClockReading { monotonic_now: self.clock.monotonic_now(), wall_now_ms: self.clock.wall_now_ms() }
+        ClockReading::read(&*self.clock)
     }
 
     /// Returns the time between two checkpoints of a partition.

@@ -1,5 +1,6 @@
 //! Whole workers: scripted sources, stores in memory, and a clock that only the test advances.
 
+mod clock_rules;
 mod idle_partitions;
 mod late_store_writes;
 mod lost_rows;

@@ -290,7 +290,7 @@ fn rows_are_due_to_the_record_that_made_their_window_fire() {
     run_worker(sink, [first, ScriptStep::Records(vec![stamped(2_100, None)])]);
     let due = |event_ms, appended_ms, next_offset| {
         Some(TriggerRecord {
-            event_time_ms: event_ms,
+            event_time_ms: Some(event_ms),
             record_timestamp_ms: appended_ms,
             next_position: LogPosition { offset: next_offset, leader_epoch: None },
         })

@@ -30,15 +30,17 @@ pub(crate) struct DurationRange {
     pub(crate) max_ms: i64,
     /// The default of an optional setting.
     pub(crate) default_ms: Option<i64>,
+    /// The other values of the setting, which messages name: the end of a sentence such as `, or "off"`.
+    pub(crate) other_values: &'static str,
 }
 
 impl DurationRange {
     pub(crate) const fn required(min_ms: i64, max_ms: i64) -> Self {
-        Self { min_ms, max_ms, default_ms: None }
+        Self { min_ms, max_ms, default_ms: None, other_values: "" }
     }
 
     pub(crate) const fn with_default(min_ms: i64, max_ms: i64, default_ms: i64) -> Self {
-        Self { min_ms, max_ms, default_ms: Some(default_ms) }
+        Self { min_ms, max_ms, default_ms: Some(default_ms), other_values: "" }
     }
 }
 
@@ -53,7 +55,7 @@ impl SettingValue for DurationRange {
 
     fn describe_values(&self) -> String {
         let (min, max) = (format_duration_bound(self.min_ms), format_duration_bound(self.max_ms));
-        format!("A duration with units, such as \"1h 30m\": {min} to {max}.")
+        format!("A duration with units, such as \"1h 30m\": {min} to {max}{}.", self.other_values)
     }
 }
 
@@ -75,28 +77,31 @@ fn read_duration_ms(
     range: &DurationRange,
     mistakes: &mut DiagnosticCollector<'_>,
 ) -> Option<i64> {
-    const EXPECTED_DURATION: &str = "a duration such as \"500ms\", \"10s\", \"1h 30m\" or \"7d\"";
-    let DurationRange { min_ms, max_ms, .. } = *range;
+    let DurationRange { min_ms, max_ms, other_values, .. } = *range;
+    let expected_duration = format!("a duration such as \"500ms\", \"10s\", \"1h 30m\" or \"7d\"{other_values}");
     if let DocumentValue::Integer(number) = setting.value {
         let message = format!("`{}` must be a duration with a unit, not a bare number", setting.path);
         mistakes
-            .report(DiagnosticCode::WrongType, setting.location, message, EXPECTED_DURATION)
+            .report(DiagnosticCode::WrongType, setting.location, message, expected_duration)
             .set_hint(format!("for seconds, write \"{number}s\""));
         return None;
     }
-    let text = setting.read_text(EXPECTED_DURATION, mistakes)?;
+    let text = setting.read_text(&expected_duration, mistakes)?;
     match parse_duration_ms(text) {
         Ok(ms) if (min_ms..=max_ms).contains(&ms) => Some(ms),
         Ok(ms) => {
             let message = format!("`{}` is too {}", setting.path, if ms < min_ms { "short" } else { "long" });
-            let expected =
-                format!("at least {} and at most {}", format_duration_bound(min_ms), format_duration_bound(max_ms));
+            let expected = format!(
+                "at least {} and at most {}{other_values}",
+                format_duration_bound(min_ms),
+                format_duration_bound(max_ms)
+            );
             mistakes.report(DiagnosticCode::OutOfRange, setting.location, message, expected);
             None
         }
         Err(reason) => {
             let message = format!("`{}` is not a valid duration: {reason}", setting.path);
-            mistakes.report(DiagnosticCode::BadDuration, setting.location, message, EXPECTED_DURATION);
+            mistakes.report(DiagnosticCode::BadDuration, setting.location, message, expected_duration);
             None
         }
     }

@@ -144,6 +144,16 @@ pub struct TestTransaction {
     pub transaction_outcome: TransactionOutcome,
 }
 
+/// A transaction whose records are sent. Consumers with `isolation.level=read_committed` do not receive them yet.
+pub struct UncommittedTransaction(TestProducer);
+
+impl UncommittedTransaction {
+    /// Commits the transaction.
+    pub fn commit(self) {
+        self.0.0.commit_transaction(KAFKA_TIMEOUT).expect("committed");
+    }
+}
+
 impl TestKafka {
     /// Sends `records` to `topic`, and waits until Kafka has stored the records.
     pub fn produce(&self, topic: &str, records: &[OutgoingRecord]) {
@@ -182,6 +192,20 @@ impl TestKafka {
                 TransactionOutcome::Abort => producer.0.abort_transaction(KAFKA_TIMEOUT).expect("aborted"),
             }
         }
+    }
+
+    /// Sends `records` to `topic` in a transaction that stays open.
+    #[must_use]
+    pub fn open_transaction(&self, topic: &str, records: &[OutgoingRecord]) -> UncommittedTransaction {
+        let id = Self::generate_unique_name("transactions");
+        let producer: BaseProducer =
+            self.client_config_with_settings(&[("transactional.id", &id)]).create().expect("a producer");
+        producer.init_transactions(KAFKA_TIMEOUT).expect("a transactional producer");
+        producer.begin_transaction().expect("begun");
+        let producer = TestProducer(producer);
+        producer.enqueue_records(topic, records);
+        producer.flush();
+        UncommittedTransaction(producer)
     }
 
     /// Returns all records of partition `partition` of `topic`, in the order of their offsets.

@@ -61,6 +61,11 @@ pub(super) fn add_partition_metrics(
         samples_by_partition(owned, |one| one.largest_event_time_ms.map(ms_as_seconds)),
     );
     families.add_gauge(
+        "windrow_partition_follows_clock",
+        "1 while the watermark follows the wall clock, because no record has come for the idle timeout; otherwise 0.",
+        samples_by_partition(owned, |one| Some(u64::from(one.follows_clock))),
+    );
+    families.add_gauge(
         "windrow_partition_idle",
         "1 while all records are read and none has arrived for ten seconds, otherwise 0.",
         samples_by_partition(owned, |one| Some(u64::from(one.is_idle))),

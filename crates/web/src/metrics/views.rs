@@ -17,6 +17,11 @@ pub(super) fn add_view_metrics(families: &mut MetricFamilies, views: &[ViewRepor
         "Events that arrived after all their windows in the view had closed, so no row contains them.",
         samples(|view| view.late_event_count),
     );
+    families.add_counter(
+        "windrow_feature_view_late_after_idle_events_total",
+        "Late events that would not be late if the watermark had not followed the wall clock while their partition was idle.",
+        samples(|view| view.late_after_idle_event_count),
+    );
     families.add_gauge(
         "windrow_feature_view_entities",
         "Entities (users) that have state in the view.",

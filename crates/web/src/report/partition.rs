@@ -29,6 +29,9 @@ pub struct PartitionReport {
     /// seconds. While Kafka is unreachable, the value is `false`.
     #[serde(rename = "idle")]
     pub is_idle: bool,
+    /// Whether the watermark follows the wall clock, because the partition was read to its end and no record has come for
+    /// the idle timeout of the pipeline.
+    pub follows_clock: bool,
     /// The time at which the worker last processed a record of the partition.
     #[serde(rename = "last_record_at_ms")]
     pub last_record_processed_at_ms: Option<i64>,

@@ -19,6 +19,10 @@ pub struct ViewReport {
     /// The number of events that arrived after all their windows of the view had closed.
     #[serde(rename = "late_events")]
     pub late_event_count: u64,
+    /// The number of these events that would not be late if the watermark had not followed the wall clock while their
+    /// partition was idle.
+    #[serde(rename = "late_after_idle")]
+    pub late_after_idle_event_count: u64,
     /// The number of entities for which the view holds state.
     #[serde(rename = "entities")]
     pub entity_count: u64,

@@ -74,6 +74,7 @@ fn worker_report(n: u32) -> WorkerReport {
         bytes_read: 250_000_000 * k,
         records_read_per_s: 48_200.0,
         undecodable_record_count: 10 + k,
+        future_event_count: 4,
         misplaced_record_count: 5,
         misread_event_time_count: 6,
         oversized_text_count: 3,
@@ -98,6 +99,7 @@ fn view_report(name: &str, n: u64) -> ViewReport {
         rows_fired: 1_000 * n,
         rows_fired_per_s: 3.5,
         late_event_count: 100 * n,
+        late_after_idle_event_count: 7 * n,
         entity_count: 10 * n,
         feature_overflows: vec![FeatureOverflowReport { feature_name: "spent".to_owned(), overflow_count: n }],
     }
@@ -115,6 +117,7 @@ fn partition_report(partition: i32, worker: usize) -> PartitionReport {
         watermark_ms: Some(NOW - 10_000 * n),
         largest_event_time_ms: Some(NOW - 9_000 * n),
         is_idle: partition == 7,
+        follows_clock: partition == 7,
         last_record_processed_at_ms: Some(NOW - 125 * n),
         last_record_kafka_timestamp_ms: Some(NOW - 225 * n),
         records_read: 900 * n.unsigned_abs(),

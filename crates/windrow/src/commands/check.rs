@@ -6,8 +6,8 @@ use serde_json::json;
 use windrow_core::{EpochUnit, WindowKind, pane_size_ms};
 use windrow_spec::login_redaction::redact_url_credentials_and_query;
 use windrow_spec::{
-    DeadLetterSpec, EventSpec, GroupProtocol, KafkaSourceSpec, LostOffsetPolicy, PartitionFaultSetting, Pipeline,
-    StartPosition,
+    DeadLetterSpec, EventSpec, GroupProtocol, IdleTimeoutSpec, KafkaSourceSpec, LostOffsetPolicy,
+    PartitionFaultSetting, Pipeline, StartPosition,
 };
 
 use crate::cli::CheckArgs;
@@ -65,6 +65,8 @@ fn format_plan(pipeline: &Pipeline) -> String {
             "watermark",
             format!("{} behind the latest event", format_duration_ms(pipeline.watermark.max_out_of_orderness_ms)),
         ),
+        ("", describe_idle_timeout(pipeline.watermark.idle_timeout)),
+        ("", describe_max_future(pipeline.watermark.future_limit.max_future_ms())),
         (
             "checkpoint",
             format!(
@@ -181,4 +183,24 @@ fn describe_event_time(event: &EventSpec) -> String {
     };
     let format = event.time_text_format.as_ref().map(|format| format!(" as {format:?}")).unwrap_or_default();
     format!("{}{unit}{format} (time zone: {})", event.time_field, event.time_zone_name())
+}
+
+fn describe_idle_timeout(idle_timeout: IdleTimeoutSpec) -> String {
+    match idle_timeout {
+        IdleTimeoutSpec::Off => "follows events alone; windows of an idle partition stay open".to_owned(),
+        IdleTimeoutSpec::AllPartitions { timeout_ms } => {
+            format!("follows the wall clock after {} without a record", format_duration_ms(timeout_ms))
+        }
+        IdleTimeoutSpec::LivePartitions { timeout_ms } => format!(
+            "follows the wall clock after {} without a record, unless events are more than a day old",
+            format_duration_ms(timeout_ms)
+        ),
+    }
+}
+
+fn describe_max_future(max_future_ms: Option<i64>) -> String {
+    match max_future_ms {
+        None => "accepts events of any time".to_owned(),
+        Some(ms) => format!("refuses events more than {} later than the wall clock", format_duration_ms(ms)),
+    }
 }

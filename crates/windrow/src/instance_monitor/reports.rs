@@ -39,6 +39,7 @@ pub(super) fn build_worker_report(
         bytes_read: worker.bytes_read.get(),
         records_read_per_s: rates.rate_per_second(|counters| count_as_f64(values(counters).records_read)),
         undecodable_record_count: worker.dead_letters.get(),
+        future_event_count: worker.future_events.get(),
         misplaced_record_count: worker.misplaced_records.get(),
         misread_event_time_count: worker.misread_event_times.get(),
         oversized_text_count: worker.oversized_texts.get(),
@@ -90,6 +91,7 @@ pub(super) fn build_view_report(
         rows_fired_per_s: rates
             .rate_per_second(|counters| count_as_f64(counters.fired_rows_by_view.get(index).copied().unwrap_or(0))),
         late_event_count: views().map(|view| view.late_events.get()).sum(),
+        late_after_idle_event_count: views().map(|view| view.late_after_idle_events.get()).sum(),
         entity_count: views().map(|view| view.entity_count.load(Ordering::Relaxed)).sum(),
         feature_overflows: names
             .summed_features
@@ -136,6 +138,7 @@ pub(super) fn build_partition_report(
         watermark_ms: status.watermark.map(windrow_core::EventTime::ms),
         largest_event_time_ms: status.max_event_time.map(windrow_core::EventTime::ms),
         is_idle: lag == Some(0) && now_ms - quiet_since_ms >= PARTITION_IDLE_AFTER_MS,
+        follows_clock: status.follows_clock,
         last_record_processed_at_ms: status.last_record_processed_at_ms,
         last_record_kafka_timestamp_ms: status.last_record_timestamp_ms,
         records_read: status.processed_record_count,

@@ -14,6 +14,7 @@ mod seeded_random;
 
 mod bounded;
 mod chaos;
+mod clock_rules;
 mod contested;
 mod dead_letters;
 mod flink_cli;

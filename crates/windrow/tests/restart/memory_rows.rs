@@ -109,7 +109,7 @@ impl RowFence for MemoryRowStore {
         let counts: Vec<ViewRowCount> = claim.row_counts.iter().map(count).collect();
         let granted = counts.iter().map(|count| count.last_row_number).collect();
         state.fences.insert(claim.partition, (claim.epoch, counts));
-        Ok(ClaimOutcome::Granted(GrantedClaim { last_written_row_number_by_view: granted, read_position: None }))
+        Ok(ClaimOutcome::Granted(GrantedClaim { last_written_row_number_by_view: granted, ..GrantedClaim::default() }))
     }
 }
 

@@ -16,6 +16,7 @@ use windrow_engine::{
 use windrow_spec::{KafkaSourceSpec, StartPosition};
 
 use super::assignment_mode::{AssignmentMode, BoundedAssignment};
+use super::end_check::EndCheck;
 use super::leader_epoch::read_leader_epoch;
 use super::offset_commit::{CommitOutcome, OffsetCommitter};
 use super::record_consumer::RecordConsumer;
@@ -43,6 +44,8 @@ pub struct KafkaSource {
     known_partition_count: Partition,
     /// Tells whether the topic still holds the records that were read.
     pub(super) log_history: KafkaLogHistory,
+    /// Asks where partitions end; `None` until the first question.
+    end_check: Option<EndCheck>,
     /// Whether the source must still find out in which partition Kafka no longer holds the next offset. Kafka reports
     /// such a lost offset without naming the partition.
     pub(super) lost_offset_unresolved: bool,
@@ -93,6 +96,7 @@ impl KafkaSource {
             outage_tracker: OutageTracker::default(),
             known_partition_count,
             log_history: KafkaLogHistory::new(settings),
+            end_check: None,
             lost_offset_unresolved: false,
         })
     }
@@ -155,6 +159,7 @@ impl Source for KafkaSource {
         for polls in 0..MAX_RECORDS_PER_POLL {
             match self.record_consumer.poll(wait) {
                 None => {
+                    self.record_consumer.note_empty_queue();
                     let idle = if polls == 0 { PollOutcome::Idle } else { PollOutcome::Records };
                     return Ok(self.next_non_record_outcome()?.unwrap_or(idle));
                 }
@@ -231,6 +236,20 @@ impl Source for KafkaSource {
             starts.start_by_partition.extend(start);
         }
         Ok(starts)
+    }
+
+    fn request_end_check(&mut self, partitions: &[Partition]) {
+        if self.end_check.is_none() {
+            self.end_check = EndCheck::start(Arc::clone(&self.topic_monitor));
+        }
+        if let Some(check) = &self.end_check {
+            check.ask(partitions);
+        }
+    }
+
+    fn take_end_check(&mut self) -> Option<Vec<Partition>> {
+        let ends = self.end_check.as_ref()?.take_answer()?;
+        Some(self.record_consumer.select_partitions_read_until(&ends))
     }
 
     fn leave_group(&mut self) -> GroupDeparture {

@@ -15,8 +15,9 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::TopicPartitionList;
 use windrow_engine::CommitWait;
 
+use super::fetch_statistics::RecordConsumerContext;
 use crate::kafka::call_timeout::run_with_timeout;
-use crate::kafka::client_context::{LoggingContext, log_failed_commit};
+use crate::kafka::client_context::log_failed_commit;
 use crate::kafka::group::rebalance_events::RebalanceEventQueue;
 
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(4);
@@ -83,7 +84,7 @@ pub(super) trait CommitClient: Send + Sync + 'static {
     fn commit_and_await_answer(&self, offsets: &TopicPartitionList) -> KafkaResult<()>;
 }
 
-impl CommitClient for BaseConsumer<LoggingContext> {
+impl CommitClient for BaseConsumer<RecordConsumerContext> {
     fn select_held_offsets(&self, offsets: &TopicPartitionList) -> KafkaResult<TopicPartitionList> {
         Ok(offsets.clone()) // a bounded job never loses a partition
     }
@@ -265,10 +266,10 @@ mod tests {
     fn commit_at_refusing_broker(wait: CommitWait, code: RDKafkaRespErr, refusals: usize) -> (CommitOutcome, Offset) {
         let cluster = MockCluster::new(1).expect("a mock cluster");
         cluster.create_topic("t", 1, 1).expect("a topic");
-        let consumer: BaseConsumer<LoggingContext> = ClientConfig::new()
+        let consumer: BaseConsumer<RecordConsumerContext> = ClientConfig::new()
             .set("bootstrap.servers", cluster.bootstrap_servers())
             .set("group.id", "g")
-            .create_with_context(LoggingContext)
+            .create_with_context(RecordConsumerContext::default())
             .expect("a consumer");
         let mut offsets = TopicPartitionList::new();
         offsets.add_partition_offset("t", 0, Offset::Offset(5)).expect("a valid offset");

@@ -11,20 +11,21 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaResult;
 use rdkafka::message::BorrowedMessage;
 use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
-use windrow_engine::{Halt, LogPosition, Offset, Partition};
+use windrow_engine::{Halt, LogPosition, Offset, Partition, PartitionOffsets};
 use windrow_spec::{KafkaSourceSpec, StartPosition};
 
+use super::fetch_statistics::{FetchStatistics, RecordConsumerContext};
 use super::leader_epoch;
 use super::read_progress::ReadProgress;
 use crate::kafka::bounded_close::BoundedCloseConsumer;
 use crate::kafka::client_config;
-use crate::kafka::client_context::LoggingContext;
 use crate::kafka::halts::build_refused_settings_halt;
 
 pub(super) struct RecordConsumer {
-    consumer: BoundedCloseConsumer<LoggingContext>,
+    consumer: BoundedCloseConsumer<RecordConsumerContext>,
     topic: String,
     pub(super) read_progress: ReadProgress,
+    fetch_statistics: FetchStatistics,
     partitions_being_read: BTreeSet<Partition>,
     /// The positions at which reading will start, as far as their leader epochs are known.
     start_positions: BTreeMap<Partition, LogPosition>,
@@ -37,13 +38,14 @@ impl RecordConsumer {
     /// When librdkafka refuses the settings.
     pub(super) fn new(settings: &KafkaSourceSpec) -> Result<Self, Halt> {
         let consumer = client_config::record_consumer_config(settings)
-            .create_with_context(LoggingContext)
+            .create_with_context(RecordConsumerContext::default())
             .map(|consumer| BoundedCloseConsumer::new(consumer, None))
             .map_err(|error| build_refused_settings_halt(&settings.brokers, error))?;
         Ok(Self {
             consumer,
             topic: settings.topic.clone(),
             read_progress: ReadProgress::default(),
+            fetch_statistics: FetchStatistics::default(),
             partitions_being_read: BTreeSet::new(),
             start_positions: BTreeMap::new(),
         })
@@ -51,6 +53,24 @@ impl RecordConsumer {
 
     pub(super) fn poll(&self, wait: Duration) -> Option<KafkaResult<BorrowedMessage<'_>>> {
         self.consumer.poll(wait)
+    }
+
+    /// Notes that [`Self::poll`] has returned `None`: all fetched records are delivered.
+    pub(super) fn note_empty_queue(&mut self) {
+        self.fetch_statistics.note_empty_queue(self.consumer.context().newest_statistics());
+    }
+
+    /// Returns those partitions in `ends` of which every record before its offset in `ends` has been delivered.
+    pub(super) fn select_partitions_read_until(&self, ends: &PartitionOffsets) -> Vec<Partition> {
+        let (positions, fetched) =
+            (self.read_progress.next_positions(), self.fetch_statistics.delivered_until(&self.topic));
+        let is_read = |(&partition, &end): (&Partition, &Offset)| {
+            let position = positions.get(&partition)?;
+            let delivered_until =
+                fetched.get(&partition).map_or(position.offset, |&offset| offset.max(position.offset));
+            (delivered_until >= end).then_some(partition)
+        };
+        ends.iter().filter_map(is_read).collect()
     }
 
     /// Notes the leader epochs of start positions, so that librdkafka looks for lost records when it starts to read there.
@@ -85,6 +105,7 @@ impl RecordConsumer {
         // librdkafka remembers the pause of a partition, also while the partition is not assigned.
         self.consumer.resume(&list)?;
         self.partitions_being_read.extend(partitions);
+        self.fetch_statistics.note_start(partitions, &self.consumer.context().newest_statistics());
         positions.iter().for_each(|(&partition, &position)| self.read_progress.note_progress(partition, position));
         Ok(())
     }
@@ -118,7 +139,7 @@ impl RecordConsumer {
         self.restart_reading(&[partition], &BTreeMap::from([(partition, offset)]), StartPosition::Earliest)
     }
 
-    pub(super) fn clone_consumer_handle(&self) -> Arc<BaseConsumer<LoggingContext>> {
+    pub(super) fn clone_consumer_handle(&self) -> Arc<BaseConsumer<RecordConsumerContext>> {
         self.consumer.clone_consumer_handle()
     }
 }

@@ -39,6 +39,8 @@ const MISSING_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct TopicMonitor {
     expected: TopicIdentity,
     consumer: BaseConsumer<LoggingContext>,
+    /// Asks for end offsets that include the records of open transactions.
+    log_end_consumer: BaseConsumer<LoggingContext>,
     last_observation: Mutex<TopicObservation>,
     reachability: SharedOutageTracker,
     last_end_offsets: Mutex<PartitionOffsets>,
@@ -81,6 +83,9 @@ impl TopicMonitor {
         let consumer = client_config::base_config(brokers)
             .create_with_context(LoggingContext)
             .map_err(|error| build_refused_settings_halt(brokers, error))?;
+        let log_end_consumer = client_config::log_end_config(brokers)
+            .create_with_context(LoggingContext)
+            .map_err(|error| build_refused_settings_halt(brokers, error))?;
         let observation = TopicObservation {
             topic_id: topic.id.clone(),
             accepted_partitions_max: (growth == PartitionGrowthPolicy::Refuse).then_some(topic.partition_count),
@@ -95,6 +100,7 @@ impl TopicMonitor {
         Ok(Self {
             expected: topic.clone(),
             consumer,
+            log_end_consumer,
             last_observation: Mutex::new(observation),
             reachability: reach,
             last_end_offsets: ends,
@@ -141,6 +147,19 @@ impl TopicMonitor {
             return BTreeMap::new();
         }
         partition_bounds::fetch_partition_bounds(&self.consumer, &self.expected.name, partitions)
+    }
+
+    /// Returns where `partitions` end now, including the records of open transactions. Omits partitions whose leader does not
+    /// answer. Takes some seconds if no broker answers.
+    pub(crate) fn fetch_log_end_offsets(&self, partitions: &[Partition]) -> PartitionOffsets {
+        let (consumer, topic) = (&self.log_end_consumer, &self.expected.name);
+        // This poll discards the client's events, which would otherwise fill the client's queue.
+        while consumer.poll(Duration::ZERO).is_some() {}
+        if lookup::fetch_partition_count(consumer, topic, TOPIC_REQUEST_TIMEOUT).is_err() {
+            return PartitionOffsets::new();
+        }
+        let ends = partition_bounds::fetch_end_offsets(consumer, topic, partitions, TOPIC_REQUEST_TIMEOUT);
+        ends.unwrap_or_default()
     }
 
     /// Fetches the end offsets of all partitions, with one request to each broker. If Kafka does not report the end

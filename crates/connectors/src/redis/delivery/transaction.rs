@@ -179,7 +179,10 @@ impl TransactionClient {
     ) -> Result<AttemptOutcome<BatchWriteOutcome>, RedisFault> {
         let Self { connection, preflight_commands: questions, write_commands: writes } = self;
         let runs = batch.runs().filter(|run| selection.includes(run.is_numbered()));
-        let mut verdict = fences.judge_batch_by_granted_fences(runs)?;
+        let mut verdict = fences.judge_batch_by_granted_fences(runs, |fence_token| {
+            // Rows without a number are written again, and newer decisions may be in the fence already.
+            (selection == RowSelection::All).then(|| batch.newest_clock_decisions(fence_token)).flatten()
+        })?;
         let mut rows = collect_writable_rows(batch, selection, &verdict);
 
         questions.clear();

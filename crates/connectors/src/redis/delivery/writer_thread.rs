@@ -171,6 +171,7 @@ impl WriterThread {
                         .map(|count| count.last_row_number)
                         .collect(),
                     read_position: value.read_position,
+                    clock_decisions: value.clock_decisions.clone(),
                 };
                 self.granted_fences.record_granted_fence(pending.claim.partition, value);
                 ClaimOutcome::Granted(granted)

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
-use windrow_engine::{ClaimOutcome, Epoch, LogPosition, MissingRowsPolicy, PartitionClaim, StoredRows};
+use windrow_engine::{ClaimOutcome, ClockDecisions, Epoch, LogPosition, MissingRowsPolicy, PartitionClaim, StoredRows};
 
 use super::value::FenceValue;
 
@@ -56,7 +56,8 @@ pub(crate) enum ClaimDecision {
 
 /// Decides whether the fence `stored` permits `claim`, and computes the new fence. For each view, the new fence has the
 /// larger of the row counts in `stored` and `claim`, and the later position. If the two row counts are not comparable, the
-/// new fence has the row count and the position of the claim. A claim that refuses missing rows is not granted if Redis lacks rows that it counts.
+/// new fence has the row count and the position of the claim. If no row counts are comparable, the rows will be written
+/// again, and the new fence has no decisions of the wall clock. A claim that refuses missing rows is not granted if Redis lacks rows that it counts.
 pub(crate) fn decide_claim(stored: Option<&FenceValue>, claim: &PartitionClaim) -> ClaimDecision {
     if let Some(stored) = stored.filter(|stored| stored.epoch >= claim.epoch) {
         return ClaimDecision::Stale(stored.epoch);
@@ -66,16 +67,18 @@ pub(crate) fn decide_claim(stored: Option<&FenceValue>, claim: &PartitionClaim) 
         return ClaimDecision::RowsMissing { stored_rows };
     }
     let (mut row_counts, mut read_position) = (claim.row_counts.clone(), claim.read_position);
+    let mut clock_decisions = ClockDecisions::default();
     for count in &mut row_counts {
         if let Some(stored) = stored
             && let Some(known) = count.find_comparable_count(&stored.row_counts)
         {
             count.last_row_number = count.last_row_number.max(known.last_row_number);
+            clock_decisions.clone_from(&stored.clock_decisions);
             let is_newer = |position: &LogPosition| read_position.is_none_or(|read| read.offset < position.offset);
             read_position = stored.read_position.filter(is_newer).or(read_position);
         }
     }
-    ClaimDecision::Grant(FenceValue { epoch: claim.epoch, read_position, row_counts })
+    ClaimDecision::Grant(FenceValue { epoch: claim.epoch, read_position, clock_decisions, row_counts })
 }
 
 #[cfg(test)]
@@ -86,6 +89,10 @@ mod tests {
 
     fn count(view: &str, beginning: u64, rows: u64) -> ViewRowCount {
         ViewRowCount { view: view.to_owned(), row_numbering_fingerprint: beginning, last_row_number: rows }
+    }
+
+    fn decisions() -> ClockDecisions {
+        ClockDecisions { known_from: 4, decisions: Vec::new() }
     }
 
     /// The rows of a checkpoint at offset 28, which follows one at offset 7 with a single row.
@@ -145,7 +152,7 @@ mod tests {
     fn a_claim_keeps_what_was_counted_since_the_same_epoch() {
         let position = |offset| Some(LogPosition { offset, leader_epoch: Some(1) });
         let row_counts = vec![count("a", 1, 10), count("b", 1, 10), count("gone", 1, 10)];
-        let stored = FenceValue { epoch: 5, read_position: position(9), row_counts };
+        let stored = FenceValue { epoch: 5, read_position: position(9), clock_decisions: decisions(), row_counts };
         let row_counts = vec![count("b", 4, 3), count("new", 6, 0), count("a", 1, 7)];
         let mut claim = PartitionClaim {
             partition: 0,
@@ -158,9 +165,19 @@ mod tests {
         let granted = vec![count("b", 4, 3), count("new", 6, 0), count("a", 1, 10)];
         assert_eq!(
             decide_claim(Some(&stored), &claim),
-            ClaimDecision::Grant(FenceValue { epoch: 6, read_position: position(9), row_counts: granted })
+            ClaimDecision::Grant(FenceValue {
+                epoch: 6,
+                read_position: position(9),
+                clock_decisions: decisions(),
+                row_counts: granted
+            })
         );
-        let unowned = FenceValue { epoch: 6, read_position: position(7), row_counts: claim.row_counts.clone() };
+        let unowned = FenceValue {
+            epoch: 6,
+            read_position: position(7),
+            clock_decisions: ClockDecisions::default(),
+            row_counts: claim.row_counts.clone(),
+        };
         assert_eq!(decide_claim(None, &claim), ClaimDecision::RowsMissing { stored_rows: None });
         claim.missing_rows = MissingRowsPolicy::GrantClaim;
         assert_eq!(decide_claim(None, &claim), ClaimDecision::Grant(unowned));
@@ -173,7 +190,8 @@ mod tests {
     #[test]
     fn a_claim_that_counts_more_rows_than_the_fence_is_refused() {
         let row_counts = vec![count("a", 1, 10), count("b", 1, 10)];
-        let stored = FenceValue { epoch: 5, read_position: None, row_counts };
+        let stored =
+            FenceValue { epoch: 5, read_position: None, clock_decisions: ClockDecisions::default(), row_counts };
         let refuse = MissingRowsPolicy::RefuseClaim;
         for (row_counts, missing) in [
             (vec![count("a", 1, 10), count("b", 1, 10)], 0),

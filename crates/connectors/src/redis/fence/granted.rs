@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use windrow_core::ViewId;
-use windrow_engine::{Epoch, FenceToken, LogPosition, LostPartition, Partition, PartitionLossReason};
+use windrow_engine::{ClockDecisions, Epoch, FenceToken, LogPosition, LostPartition, Partition, PartitionLossReason};
 
 use super::key::FenceKeyBuilder;
 use super::value::FenceValue;
@@ -91,11 +91,13 @@ impl GrantedFences {
         self.expected_fences.insert(partition, fence);
     }
 
-    /// Decides from the granted fences, without asking Redis, which rows of a batch may be written. Returns
+    /// Decides from the granted fences, without asking Redis, which rows of a batch may be written. `clock_decisions` gives
+    /// the decisions that the new fence of a partition gets, if they have changed. Returns
     /// [`RedisFault::RowsWithoutClaim`] for rows of a partition that this process has not claimed.
     pub(crate) fn judge_batch_by_granted_fences<'a>(
         &self,
         runs: impl Iterator<Item = &'a UniformRowRun>,
+        clock_decisions: impl Fn(FenceToken) -> Option<&'a ClockDecisions>,
     ) -> Result<BatchFenceVerdict, RedisFault> {
         let mut last_rows: BTreeMap<(Partition, Epoch), LastRows> = BTreeMap::new();
         for run in runs {
@@ -119,6 +121,9 @@ impl GrantedFences {
             }
             let mut next_value = fence.last_acknowledged_value.clone();
             next_value.read_position = last.read_position.or(next_value.read_position);
+            if let Some(decisions) = clock_decisions(fence_token) {
+                next_value.clock_decisions = decisions.clone();
+            }
             for (view, last_row_number) in last.row_number_by_view {
                 let count =
                     next_value.row_counts.get_mut(view.0).ok_or_else(|| rows_without_claim_fault(fence_token))?;

@@ -43,7 +43,9 @@ impl RowFreshnessHistograms {
         else {
             return;
         };
-        self.ms_since_trigger_event_time.observe(now_ms.saturating_sub(event_time_ms), rows);
+        if let Some(event_time_ms) = event_time_ms {
+            self.ms_since_trigger_event_time.observe(now_ms.saturating_sub(event_time_ms), rows);
+        }
         if let Some(timestamp_ms) = timestamp_ms {
             self.ms_since_trigger_record_timestamp.observe(now_ms.saturating_sub(timestamp_ms), rows);
         }

@@ -11,7 +11,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use windrow_core::ViewId;
-use windrow_engine::{FenceToken, TriggerRecord};
+use windrow_engine::{ClockDecisions, FenceToken, TriggerRecord};
 
 use super::feedback::WorkerFeedback;
 use crate::redis::settings::{FULL_BATCH_BYTES, MAX_BATCH_ROWS};
@@ -58,6 +58,8 @@ pub(crate) struct RowBatch {
     runs: Vec<UniformRowRun>,
     /// The record whose arrival causes the rows of the next calls of [`RowBatch::push_row`].
     next_trigger_record: Option<TriggerRecord>,
+    /// The newest decisions of the wall clock on which the rows of partitions may depend, where they have changed.
+    clock_decisions: Vec<(FenceToken, ClockDecisions)>,
 }
 
 impl RowBatch {
@@ -69,6 +71,7 @@ impl RowBatch {
             row_spans: Vec::with_capacity(self.row_spans.len()),
             runs: Vec::with_capacity(self.runs.len()),
             next_trigger_record: self.next_trigger_record,
+            clock_decisions: Vec::new(),
         }
     }
 
@@ -87,6 +90,13 @@ impl RowBatch {
     /// Sets the record whose arrival causes the rows of all following calls of [`Self::push_row`].
     pub(crate) fn set_next_trigger_record(&mut self, trigger: Option<TriggerRecord>) {
         self.next_trigger_record = trigger;
+    }
+
+    /// Sets the decisions of the wall clock on which the rows of a partition may depend. The fence of the partition gets them
+    /// together with the next row.
+    pub(crate) fn set_clock_decisions(&mut self, fence_token: FenceToken, decisions: ClockDecisions) {
+        self.clock_decisions.retain(|(known, _)| *known != fence_token);
+        self.clock_decisions.push((fence_token, decisions));
     }
 
     /// Returns the buffer to which the caller appends the commands of the next row.
@@ -264,6 +274,13 @@ impl InFlightBatch {
     /// Returns the runs of all batches, in order.
     pub(crate) fn runs(&self) -> impl Iterator<Item = &UniformRowRun> {
         self.batches.iter().flat_map(|encoded| &encoded.row_batch.runs)
+    }
+
+    /// Returns the decisions of the wall clock about the partition in `fence_token` that are newer than those in its fence;
+    /// `None` if there are none.
+    pub(crate) fn newest_clock_decisions(&self, fence_token: FenceToken) -> Option<&ClockDecisions> {
+        let all = self.batches.iter().flat_map(|encoded| &encoded.row_batch.clock_decisions);
+        all.rev().find(|(known, _)| *known == fence_token).map(|(_, decisions)| decisions)
     }
 
     /// Returns the batches without the feedback of their workers.

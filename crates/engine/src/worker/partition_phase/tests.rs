@@ -6,7 +6,7 @@ use windrow_core::{BaseOrDelta, EventSchema};
 use super::*;
 use crate::checkpoint::SnapshotPurpose;
 use crate::halt::ErrorChain;
-use crate::worker::owned_partition::ClockReading;
+use crate::worker::clock_reading::ClockReading;
 use crate::{DecodeRules, EventDecoder, FenceToken, FlushTicket, JobDefinition, RecordPlacementRules};
 
 const ALL_PHASES: [PhaseName; 9] = [
@@ -63,6 +63,7 @@ fn sample_owned_partition() -> Box<OwnedPartition> {
         decoder: EventDecoder::new(DecodeRules::new(schema.clone(), "at")),
         schema,
         max_out_of_orderness_ms: 0,
+        clock_rules: crate::ClockRules::default(),
         topic: "events".into(),
         sip_hash_key: [0; 16],
         record_placement: RecordPlacementRules::SINGLE_PARTITION,
@@ -82,6 +83,7 @@ fn sample_snapshot() -> ActiveSnapshot {
         cut_offset: 7,
         cut_leader_epoch: None,
         shard_metadata: sample_owned_partition().shard.snapshot_metadata(),
+        event_time_limit: None,
         cut_at_ms: 0,
         cut_at: Duration::ZERO,
         unsent_bytes: Vec::new(),

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use windrow_core::Row;
 use windrow_engine::{
-    CheckpointConfig, CommitWait, Counter, FenceToken, FlushTicket, GroupDeparture, Halt, LostPartition, ManualClock,
-    NoDeadLetterSink, Offset, Partition, PartitionOffsets, PollOutcome, RefusedRow, Sink, Source, SourceRecord,
-    StartOffset, StartOffsets, StopSignal, TriggerRecord, Worker, WorkerMetrics, WorkerOutcome, WorkerParts,
+    CheckpointConfig, ClockDecisions, CommitWait, Counter, FenceToken, FlushTicket, GroupDeparture, Halt,
+    LostPartition, ManualClock, NoDeadLetterSink, Offset, Partition, PartitionOffsets, PollOutcome, RefusedRow, Sink,
+    Source, SourceRecord, StartOffset, StartOffsets, StopSignal, TriggerRecord, Worker, WorkerMetrics, WorkerOutcome,
+    WorkerParts,
 };
 
 use super::test_job::counting_job;
@@ -40,6 +41,13 @@ pub(crate) trait SourceScript {
     }
 
     fn note_rejoined(&mut self) {}
+
+    fn note_end_question(&mut self, _partitions: &[Partition]) {}
+
+    /// Returns the partitions that were read to their ends, if the last question has an answer.
+    fn take_end_check(&mut self) -> Option<Vec<Partition>> {
+        None
+    }
 }
 
 /// A source that never loses its partitions.
@@ -58,6 +66,14 @@ impl<Script: SourceScript> Source for ScriptedSource<Script> {
     fn resolve_start_offsets(&mut self, partitions: &[Partition], _: &PartitionOffsets) -> Result<StartOffsets, Halt> {
         let start = StartOffset::with_unknown_bounds(self.0.start_offset());
         Ok(partitions.iter().map(|&partition| (partition, start)).collect())
+    }
+
+    fn request_end_check(&mut self, partitions: &[Partition]) {
+        self.0.note_end_question(partitions);
+    }
+
+    fn take_end_check(&mut self) -> Option<Vec<Partition>> {
+        self.0.take_end_check()
     }
 
     fn leave_group(&mut self) -> GroupDeparture {
@@ -104,6 +120,8 @@ pub(crate) trait RowHandler {
 
     fn note_trigger(&mut self, _trigger: Option<TriggerRecord>) {}
 
+    fn note_clock_decisions(&mut self, _decisions: &ClockDecisions) {}
+
     fn blocked_ns_counter(&self) -> Arc<Counter> {
         Arc::default()
     }
@@ -137,6 +155,10 @@ impl<Handler: RowHandler> Sink for InstantSink<Handler> {
 
     fn set_trigger_record(&mut self, trigger: Option<TriggerRecord>) {
         self.0.note_trigger(trigger);
+    }
+
+    fn set_clock_decisions(&mut self, _: FenceToken, decisions: &ClockDecisions) {
+        self.0.note_clock_decisions(decisions);
     }
 
     fn blocked_ns_counter(&self) -> Arc<Counter> {

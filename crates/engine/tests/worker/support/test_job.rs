@@ -6,8 +6,8 @@ use std::time::Duration;
 use windrow_core::{Aggregate, EventSchema, Feature, FeatureView, WindowKind};
 use windrow_engine::checkpoint::{PartitionFaultPolicy, SnapshotLimits, StateIdentity};
 use windrow_engine::{
-    CheckpointConfig, CheckpointStore, DecodeRules, EventDecoder, JobDefinition, NoRowFence, Offset, Partition,
-    RecordPlacementRules, SourceRecord, UnknownLogHistory,
+    CheckpointConfig, CheckpointStore, ClockRules, DecodeRules, EventDecoder, JobDefinition, NoRowFence, Offset,
+    Partition, RecordPlacementRules, SourceRecord, UnknownLogHistory,
 };
 
 /// Windows of one second.
@@ -24,6 +24,7 @@ pub(crate) fn job_with_views(schema: EventSchema, time_field: &str, views: Vec<F
         decoder: EventDecoder::new(DecodeRules::new(schema.clone(), time_field)),
         schema,
         max_out_of_orderness_ms: 0,
+        clock_rules: ClockRules::default(),
         topic: "events".into(),
         sip_hash_key: [0; 16],
         record_placement: RecordPlacementRules::SINGLE_PARTITION,

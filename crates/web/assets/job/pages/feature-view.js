@@ -164,7 +164,7 @@ function createViewHead() {
 		element: h("div", { class: "section-head" }, name, window, counts),
 		/** @param {FeatureView} view */
 		update(view) {
-			const { entities, rows, rows_per_s, late_events } = view;
+			const { entities, rows, rows_per_s, late_events, late_after_idle } = view;
 			setText(name, view.name);
 			setText(window, view.window);
 			setText(
@@ -174,7 +174,7 @@ function createViewHead() {
 			setAttr(
 				counts,
 				"title",
-				`${formatExact(entities, "users with state")}\n${formatExact(rows, "rows since the start")}\n${formatExact(late_events, "late events since the start")}`,
+				`${formatExact(entities, "users with state")}\n${formatExact(rows, "rows since the start")}\n${formatExact(late_events, "late events since the start")}\n${formatExact(late_after_idle, "of them late only because their partition was idle")}`,
 			);
 		},
 	};

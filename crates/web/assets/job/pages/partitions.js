@@ -45,6 +45,7 @@ const parkedOf = (row) => (row.instance === null ? row.parked : null);
 function describeState(row) {
 	if (parkedOf(row)) return "parked";
 	if (!hasOwner(row)) return "no owner";
+	if (row.follows_clock) return "idle, on the clock";
 	if (row.idle) return "idle";
 	return row.lag === 0 ? "caught up" : "reading";
 }
@@ -55,6 +56,8 @@ function explainState(row) {
 	if (parked)
 		return `${parked.fault}. ${parked.todo}. Parked ${formatAge(row.now_ms - parked.since_ms)} ago; next attempt in ${formatDuration(Math.max(0, parked.retry_at_ms - row.now_ms))}`;
 	if (!hasOwner(row)) return START_INSTANCE;
+	if (row.follows_clock)
+		return "All available records are read, and none came for the idle timeout: the watermark follows the wall clock, so windows close without a next event";
 	return row.idle
 		? "All available records are read, and none came for ten seconds"
 		: null;

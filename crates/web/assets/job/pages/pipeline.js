@@ -29,6 +29,14 @@ const MISPLACED_RECORD_TEXTS = {
 /** @param {string} text */
 const code = (text) => h("code", { text });
 
+/** @param {PipelinePlan["watermark"]} watermark */
+function describeIdleTimeout(watermark) {
+	const { idle_timeout_ms: timeout, idle_timeout_includes_history: all } =
+		watermark;
+	if (timeout === null) return "keep their watermark until the next event";
+	return `follow the wall clock after ${formatSetting(timeout)} without a record${all ? "" : ", unless their events are more than a day old"}`;
+}
+
 /** @param {FeaturePlan} feature */
 function featureRow(feature) {
 	const fallback = feature.default ?? null;
@@ -118,6 +126,13 @@ function planFacts({ source, event, watermark, checkpoint, sink }) {
 		[
 			"out of order",
 			`by at most ${formatSetting(watermark.max_out_of_orderness_ms)}; an event that comes later may be late`,
+		],
+		["idle partitions", describeIdleTimeout(watermark)],
+		[
+			"the future",
+			watermark.max_future_ms === null
+				? "an event may have any time"
+				: `an event more than ${formatSetting(watermark.max_future_ms)} later than the wall clock is a dead letter`,
 		],
 		[
 			"checkpoints",
