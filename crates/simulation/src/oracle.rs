@@ -418,10 +418,12 @@ impl RowOracle {
     /// Notes for the lost rows of `partition` which of them no kept checkpoint computes again.
     fn note_oldest_kept_checkpoint(&mut self, partition: Partition) {
         let manifests = self.manifests.get(&partition).into_iter().flatten();
-        let is_readable = |manifest: &&ObservedManifest| {
-            !manifest.is_gone && manifest.object_names.is_disjoint(&self.damaged_objects)
-        };
-        let oldest = manifests.filter(is_readable).min_by_key(|manifest| manifest.checkpoint_id);
+        let kept: Vec<&ObservedManifest> = manifests.filter(|manifest| !manifest.is_gone).collect();
+        let is_readable = |manifest: &&&ObservedManifest| manifest.object_names.is_disjoint(&self.damaged_objects);
+        let oldest_readable = kept.iter().filter(is_readable).min_by_key(|manifest| manifest.checkpoint_id);
+        // If all are damaged, the owner has read one of them before the damage. Which one is not known.
+        let newest_kept = kept.iter().max_by_key(|manifest| manifest.checkpoint_id);
+        let oldest = oldest_readable.or(newest_kept);
         for lost in self.lost_rows.iter_mut().filter(|lost| lost.partition == partition) {
             let count = oldest.and_then(|oldest| oldest.last_row_numbers.get(lost.view)).copied().unwrap_or(0);
             lost.oldest_kept_count.get_or_insert(count);
