@@ -23,6 +23,16 @@
 //! | `faults.rs` | which faults happen, and when |
 //! | `instance.rs` | the main thread of a process |
 //! | `oracle.rs` | what must be true of rows, checkpoints and commits |
+//! | `oracle/checkpoints_have_all_objects_and_rows.rs` | manifests come after their objects and rows |
+//! | `oracle/commits_follow_checkpoints.rs` | commits come after their checkpoint |
+//! | `oracle/counts.rs` | what a simulation has done |
+//! | `oracle/expected_rows.rs` | the rows that the shards compute |
+//! | `oracle/fence_text.rs` | the text of a fence |
+//! | `oracle/last_rows_remain.rs` | the rows and dead letters at the end |
+//! | `oracle/numbering_is_of_the_cut.rs` | the row numbering of a manifest |
+//! | `oracle/parked_partitions_have_a_fault.rs` | no partition is parked without a fault |
+//! | `oracle/rows_are_computed_and_never_go_back.rs` | each row when Redis gets it |
+//! | `oracle/rows_lost_by_redis.rs` | the rows that may be missing after a loss |
 //! | `pipelines.rs` | the versions of the pipeline |
 //! | `producer.rs` | the events |
 //! | `random.rs` | chance, from the seed |
