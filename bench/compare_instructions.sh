@@ -31,8 +31,8 @@ done
 [[ -n $BASE ]] || { usage >&2; exit 2; }
 
 TEMP=$(mktemp -d "${TMPDIR:-/tmp}/windrow-instructions.XXXXXX")
-# Both trees share the target folder, so that the libraries are compiled once.
-export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$ROOT/target}
+# Each tree has its own target folder. In a shared one, Cargo could take the crates of one tree for those of the other.
+TARGET=${CARGO_TARGET_DIR:-$ROOT/target}
 
 finish() {
     git worktree remove --force "$TEMP/base" 2>/dev/null || true
@@ -41,6 +41,6 @@ finish() {
 trap finish EXIT
 
 git worktree add --quiet --detach "$TEMP/base" "$BASE"
-"$TEMP/base/bench/callgrind.sh" --top 100000 >"$TEMP/base.txt"
-bench/callgrind.sh --top 100000 >"$TEMP/here.txt"
+CARGO_TARGET_DIR=$TARGET/instructions-base "$TEMP/base/bench/callgrind.sh" --top 100000 >"$TEMP/base.txt"
+CARGO_TARGET_DIR=$TARGET bench/callgrind.sh --top 100000 >"$TEMP/here.txt"
 python3 bench/compare_instructions.py --limit "$LIMIT" "$TEMP/base.txt" "$TEMP/here.txt"
