@@ -118,6 +118,11 @@ const REFUSALS = {
 		"feature_view.empty.key: pattern",
 		"feature_view.number.key: type",
 	],
+	"late_events.toml": [],
+	"late_events_nowhere.toml": [
+		'late_events: additionalProperties "topics"',
+		"late_events: oneOf",
+	],
 	"other_systems.toml": [
 		"event.fields.payload: enum",
 		'feature_view.f.features.filter: additionalProperties "filter"',

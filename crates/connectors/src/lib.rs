@@ -80,7 +80,7 @@
 //! | `kafka/group/session_timeout.rs` | asks Kafka for the session timeout of a group |
 //! | `kafka/halts.rs` | the halts of this connector |
 //! | `kafka/produce.rs` | writing to topics |
-//! | `kafka/produce/dead_letters.rs` | sending dead letters |
+//! | `kafka/produce/dead_letters.rs` | sending dead letters and late events |
 //! | `kafka/produce/delivery_errors.rs` | the first record that Kafka refused |
 //! | `kafka/produce/events.rs` | sending generated events |
 //! | `kafka/produce/pending_deliveries.rs` | the records of one worker that Kafka has not answered yet |
@@ -163,7 +163,7 @@
 //! | file | content |
 //! |---|---|
 //! | `file.rs` | JSON lines as source and sink |
-//! | `file/dead_letters.rs` | dead letters as JSON lines |
+//! | `file/dead_letters.rs` | dead letters and late events as JSON lines |
 //! | `file/rows.rs` | rows and late events as JSON lines |
 //! | `file/source.rs` | an opened file or pipe as one partition; the command `replay` opens it |
 //! | `file/timeout_reader.rs` | reading a pipe with a timeout |

@@ -149,7 +149,7 @@
 //! | `fence.rs` | the interface to the fence of a row store |
 //! | `opening_abandonment.rs` | whether a worker no longer waits for the opening of a partition |
 //! | `row_counts.rs` | counts of rows, and which rows a row store lacks |
-//! | `dead_letters.rs` | the interface to dead letters, and what a dead letter contains |
+//! | `dead_letters.rs` | the interface to dead letters and late records, and what they contain |
 //! | `clock.rs` | the interface to time; the engine's only access to the clocks |
 //! | `manual_clock.rs` | the clock of tests |
 //! | `wakeup.rs` | lets a thread wait until another thread has something for it |
@@ -260,7 +260,7 @@ mod worker;
 pub use checkpoint::{CheckpointConfig, CheckpointStore, CheckpointStoreOpener, ListedObject, StoreFault};
 pub use clock::{Clock, SystemClock};
 pub use clock_decisions::{ClockDecision, ClockDecisions, ClockEffect};
-pub use dead_letters::{DeadLetter, DeadLetterSink, NoDeadLetterSink, RefusedRow};
+pub use dead_letters::{DeadLetter, DeadLetterSink, LateRecord, NoDeadLetterSink, RefusedRow, RejectedContent};
 pub use decode::{DecodeError, DecodeRules, EventDecoder, MAX_RECORD_BYTES};
 pub use fault_class::FaultClass;
 pub use fence::{

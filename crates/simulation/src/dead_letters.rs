@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use windrow_engine::{DeadLetter, DeadLetterSink, Halt, Offset, Partition, RefusedRow};
+use windrow_engine::{DeadLetter, DeadLetterSink, Halt, LateRecord, Offset, Partition, RefusedRow};
 
 use crate::services::SimulatedServices;
 use crate::simulation_core::InstanceIndex;
@@ -33,6 +33,11 @@ impl DeadLetterSink for SimulatedDeadLetters {
 
     fn write_refused_row(&mut self, _: &RefusedRow) -> Result<(), Halt> {
         self.unstored_row_count += 1;
+        Ok(())
+    }
+
+    // The simulated jobs store no late events.
+    fn write_late_record(&mut self, _: LateRecord<'_>) -> Result<(), Halt> {
         Ok(())
     }
 

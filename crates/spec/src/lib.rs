@@ -57,7 +57,6 @@
 //! | `read/condition/mistake.rs` | a mistake in a condition; `SUPPORTED_SQL`, the list in messages |
 //! | `read/condition/supported_tokens.rs` | the words and symbols that are not allowed |
 //! | `read/condition/tokens.rs` | from text to tokens |
-//! | `read/dead_letters.rs` | `[dead_letters]`: the destination of dead letters |
 //! | `read/duration.rs` | durations such as `"10s"` |
 //! | `read/duration_or_word.rs` | durations, or words such as `"off"` |
 //! | `read/event.rs` | `[event]`, `[event.fields]`: format, key, fields |
@@ -72,6 +71,7 @@
 //! | `read/pipeline_test/expected_rows.rs` | the rows and late events that a test expects |
 //! | `read/pipeline_test/test_events.rs` | the events of a test, from TOML to JSON |
 //! | `read/pipeline_test/test_times.rs` | times in expectations, and whether a view has such a window |
+//! | `read/reject_destination.rs` | `[dead_letters]` and `[late_events]`: the destinations of both |
 //! | `read/savepoint_locations.rs` | `savepoints`: where savepoints that are requested over HTTP may go |
 //! | `read/secret.rs` | settings that may be secret: `${NAME}` and `{ file = "…" }` |
 //! | `read/section.rs` | the tables of settings: names, values, bounds, defaults |
@@ -134,8 +134,8 @@ pub use diagnostics::render::RenderStyle;
 pub use key_template::{KeySegment, KeyTemplate, RedisKeyWindow};
 pub use overrides::{OverrideSyntaxError, PipelineOverride};
 pub use pipeline::{
-    CheckpointSpec, DeadLetterSpec, EventSpec, FutureLimitSpec, GroupProtocol, IdleTimeoutSpec, KafkaSourceSpec,
-    LostOffsetPolicy, PartitionFaultSetting, Pipeline, RedisSinkSpec, RedisViewSpec, RowAcknowledgement, SinkSpec,
+    CheckpointSpec, EventSpec, FutureLimitSpec, GroupProtocol, IdleTimeoutSpec, KafkaSourceSpec, LostOffsetPolicy,
+    PartitionFaultSetting, Pipeline, RedisSinkSpec, RedisViewSpec, RejectDestination, RowAcknowledgement, SinkSpec,
     SourceSpec, StartPosition, WatermarkSpec,
 };
 pub use pipeline_test::{ExpectedFeature, ExpectedLateEvent, ExpectedTestRow, ExpectedViewRows, PipelineTest};

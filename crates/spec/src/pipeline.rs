@@ -34,7 +34,9 @@ pub struct Pipeline {
     pub sink: SinkSpec,
     /// The destination of dead letters: records that are not events, and rows that Redis refused. With `None`, dead
     /// letters are counted but not stored.
-    pub dead_letters: Option<DeadLetterSpec>,
+    pub dead_letters: Option<RejectDestination>,
+    /// The destination of the records of late events. With `None`, late events are counted but not stored.
+    pub late_events: Option<RejectDestination>,
     /// The feature views in the order of the file; at least one.
     pub views: Vec<FeatureView>,
     /// The tests of the pipeline, in the order of the file. Only `windrow test` runs them.
@@ -313,11 +315,11 @@ impl fmt::Debug for RedisSinkSpec {
     }
 }
 
-/// `[dead_letters]`: the destination of dead letters.
+/// `[dead_letters]` or `[late_events]`: the destination of dead letters or of late events.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum DeadLetterSpec {
+pub enum RejectDestination {
     /// A Kafka topic on the brokers of the source. It is never the topic that the source reads.
     Topic(String),
-    /// A file to which dead letters are appended.
+    /// A file to which they are appended.
     File(PathBuf),
 }

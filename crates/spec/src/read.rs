@@ -7,7 +7,6 @@
 mod boolean;
 mod checkpoint;
 mod condition;
-mod dead_letters;
 mod duration;
 mod duration_or_word;
 mod event;
@@ -19,6 +18,7 @@ mod key;
 mod name;
 mod named_entries;
 mod pipeline_test;
+mod reject_destination;
 mod savepoint_locations;
 mod secret;
 mod section;
@@ -52,7 +52,8 @@ static PIPELINE_FILE: &SectionDefinition = &SectionDefinition {
         &watermark::WATERMARK,
         &checkpoint::CHECKPOINT,
         &sink::SINK,
-        &dead_letters::DEAD_LETTERS,
+        &reject_destination::DEAD_LETTERS.definition,
+        &reject_destination::LATE_EVENTS.definition,
         &view::FEATURE_VIEW,
         &pipeline_test::TESTS,
     ],
@@ -92,7 +93,10 @@ pub(crate) fn read_pipeline(
     let checkpoint = checkpoint::read_checkpoint(&mut root, mistakes);
     let redis_sink = sink::read_redis_sink(&mut root, secrets, mistakes);
     let source_topic = source.as_ref().map(|source| source.kafka().topic.as_str());
-    let dead_letters = dead_letters::read_dead_letters(&mut root, source_topic, mistakes);
+    let mut read_destination =
+        |section| reject_destination::read_reject_destination(section, &mut root, source_topic, mistakes);
+    let dead_letters = read_destination(&reject_destination::DEAD_LETTERS);
+    let late_events = read_destination(&reject_destination::LATE_EVENTS);
     let views = view::read_views(&mut root, &event_fields, mistakes);
     let (views, redis_view_specs): (Option<Vec<_>>, Vec<_>) = match views {
         Some(views) => {
@@ -129,6 +133,7 @@ pub(crate) fn read_pipeline(
             redis_view_specs,
         }),
         dead_letters: dead_letters.ok()?,
+        late_events: late_events.ok()?,
         views: views?,
         tests: tests?,
     })

@@ -2,7 +2,7 @@
 
 use windrow_core::Literal;
 use windrow_spec::{
-    DeadLetterSpec, DiagnosticPlace, Diagnostics, Pipeline, PipelineOverride, RenderStyle, SHIPPED_PIPELINE,
+    DiagnosticPlace, Diagnostics, Pipeline, PipelineOverride, RejectDestination, RenderStyle, SHIPPED_PIPELINE,
     StartPosition, parse,
 };
 
@@ -38,7 +38,7 @@ fn values_are_replaced_added_and_read_as_what_they_are() {
     assert_eq!(pipeline.name, "2024");
     assert_eq!(pipeline.event.max_key_bytes, 64);
     assert_eq!(pipeline.checkpoint.checkpoint_interval_ms, 5_000);
-    assert_eq!(pipeline.dead_letters, Some(DeadLetterSpec::Topic("dead".to_owned())));
+    assert_eq!(pipeline.dead_letters, Some(RejectDestination::Topic("dead".to_owned())));
     assert_eq!(pipeline.views[0].features[3].default_value, Some(Literal::Double(-1.0)));
     assert_eq!(&*pipeline.views[1].features[2].name, "total");
     assert_eq!(pipeline.sink.redis().redis_view_specs[1].ttl_ms, 3 * 3_600_000);

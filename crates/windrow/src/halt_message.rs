@@ -99,16 +99,16 @@ fn unknown_topic_hint(topic: &str, existing_topics: &[String]) -> String {
 
 fn output_fault_hint(fault: &OutputFault) -> String {
     match fault {
-        OutputFault::DeadLetterTopicUnwritable { .. } => {
-            "Correct the topic or `dead_letters.topic`, then start again. The job reads the affected records again"
-                .to_owned()
-        }
+        OutputFault::RejectTopicUnwritable { content, .. } => format!(
+            "Correct the topic or `{}.topic`, then start again. The job reads the affected records again",
+            content.section_name()
+        ),
         OutputFault::UnfinishedPartitions { .. } => {
             "Run the same command again to continue from the last checkpoints".to_owned()
         }
         OutputFault::Unwritable { .. }
-        | OutputFault::DeadLetterFileNotOpened { .. }
-        | OutputFault::DeadLetterFileUnwritable { .. }
+        | OutputFault::RejectFileNotOpened { .. }
+        | OutputFault::RejectFileUnwritable { .. }
         | OutputFault::TopicUnwritable { .. }
         | OutputFault::WriterNotStarted { .. }
         | OutputFault::WriterBrokeDown

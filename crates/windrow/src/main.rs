@@ -73,7 +73,7 @@
 //! | `pipeline_test/test_output.rs` | results as text and as JSON |
 //! | `pipeline_test/test_run.rs` | runs a test through decoder and shard |
 //! | `pipeline_test/test_texts.rs` | times, windows and values as texts |
-//! | `dead_letter_target.rs` | where dead letters go |
+//! | `reject_targets.rs` | where dead letters and late events go |
 //! | `job_state_folder.rs` | a job's folder in the checkpoint store |
 //!
 //! ## The running job: `worker_pool`, `instance_monitor`, `job_web_server`
@@ -128,7 +128,6 @@
 mod access_token;
 mod cli;
 mod commands;
-mod dead_letter_target;
 mod exit;
 mod format;
 mod halt_message;
@@ -146,6 +145,7 @@ mod process_secrets;
 mod progress_bar;
 mod reachability_tracking_store;
 mod read_error;
+mod reject_targets;
 mod signals;
 mod state_problem;
 mod table;

@@ -22,11 +22,11 @@ use windrow_engine::{
 };
 use windrow_spec::{GroupProtocol, Pipeline};
 
-use crate::dead_letter_target::DeadLetterTarget;
 use crate::exit::{CommandFailure, ExitStatus};
 use crate::format::{format_byte_size, format_count, format_duration, format_event_time};
 use crate::instance_monitor::InstanceMonitor;
 use crate::pipeline_file;
+use crate::reject_targets::RejectTargets;
 use crate::topic_watch_thread::TopicWatchThread;
 use crate::worker_totals::WorkerTotals;
 
@@ -132,7 +132,7 @@ impl WorkerPool<'_> {
         group_monitor: Option<&Arc<UnassignedPartitionMonitor>>,
         mut create_worker_sink: impl FnMut(usize) -> RowSink,
     ) -> Result<Vec<KafkaWorker<RowSink>>, CommandFailure> {
-        let dead_letters = DeadLetterTarget::open(self.pipeline, self.stop_signal)?;
+        let reject_targets = RejectTargets::open(self.pipeline, self.stop_signal)?;
         let all_metrics = &self.instance_monitor.worker_metrics;
         let shares =
             self.bounded_end_offsets.as_ref().map(|ends| split_partitions_between_workers(ends, all_metrics.len()));
@@ -142,7 +142,7 @@ impl WorkerPool<'_> {
                 job: job.clone(),
                 source: self.create_source(index, share, group_monitor)?,
                 sink: create_worker_sink(index),
-                dead_letter_sink: dead_letters.create_worker_sink()?,
+                dead_letter_sink: reject_targets.create_worker_sink()?,
                 clock: SystemClock::start_shared(),
                 checkpoint_config: Some(self.checkpoint_config.clone()),
                 stop_signal: self.stop_signal.clone(),

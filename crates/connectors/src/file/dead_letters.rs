@@ -1,11 +1,12 @@
-//! Dead letters as JSON lines.
+//! Dead letters and late events as JSON lines.
 //!
 //! A rejected record becomes a line with the fields `topic`, `partition`, `offset`, `reason`, `key` and `payload`. A
 //! missing key or payload is `null`. A key or payload that is not UTF-8 becomes base64 text in the field `key_base64`
 //! or `payload_base64`. A row that Redis refused becomes a line with the fields `reason` and `redis_key`. If the Redis
-//! key is not UTF-8, the line contains `redis_key_base64` instead.
-//! After a crash: the file holds the dead letters of all records before the committed offsets of their partitions.
-//! Windrow reads the later records again, so their dead letters may appear twice.
+//! key is not UTF-8, the line contains `redis_key_base64` instead. The record of a late event becomes a line with the
+//! fields `topic`, `partition`, `offset`, `feature_views`, `event_time_ms`, `watermark_ms`, `lateness_ms`, key and payload.
+//! After a crash: the file holds the dead letters and late events of all records before the committed offsets of their partitions.
+//! Windrow reads the later records again, so their lines may appear twice.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
@@ -18,13 +19,14 @@ use parking_lot::Mutex;
 use serde::Serializer;
 use serde_json::{Value, json};
 use windrow_engine::halt::{OutputFault, share_error};
-use windrow_engine::{DeadLetter, DeadLetterSink, Halt, RefusedRow};
+use windrow_engine::{DeadLetter, DeadLetterSink, Halt, LateRecord, RefusedRow, RejectedContent};
 
-/// A file into which all workers write their dead letters. Each worker has a sink of its own. The sinks share the
+/// A file into which all workers write their dead letters, or their late events. Each worker has a sink of its own. The sinks share the
 /// buffer, and a worker syncs the file through a handle of its own, without a lock: no worker waits while another syncs.
 #[derive(Debug)]
 pub struct FileDeadLetters {
     path: PathBuf,
+    content: RejectedContent,
     buffered_file: Arc<Mutex<BufWriter<File>>>,
     /// The handle with which this sink syncs the file. The operating system reports a lost write to each handle once.
     sync_handle: File,
@@ -37,23 +39,23 @@ impl FileDeadLetters {
     ///
     /// # Errors
     /// When the file cannot be opened.
-    pub fn open_for_append(path: &Path) -> Result<Self, Halt> {
-        Self::open_with_options(path, OpenOptions::new().create(true).append(true))
+    pub fn open_for_append(path: &Path, content: RejectedContent) -> Result<Self, Halt> {
+        Self::open_with_options(path, content, OpenOptions::new().create(true).append(true))
     }
 
     /// Creates the file at `path`, or empties the file if it exists.
     ///
     /// # Errors
     /// When the file cannot be opened.
-    pub fn open_truncated(path: &Path) -> Result<Self, Halt> {
-        Self::open_with_options(path, OpenOptions::new().create(true).write(true).truncate(true))
+    pub fn open_truncated(path: &Path, content: RejectedContent) -> Result<Self, Halt> {
+        Self::open_with_options(path, content, OpenOptions::new().create(true).write(true).truncate(true))
     }
 
-    fn open_with_options(path: &Path, options: &OpenOptions) -> Result<Self, Halt> {
-        let file = open_file(path, options)?;
-        let sync_handle = open_file(path, OpenOptions::new().append(true))?;
+    fn open_with_options(path: &Path, content: RejectedContent, options: &OpenOptions) -> Result<Self, Halt> {
+        let file = open_file(path, content, options)?;
+        let sync_handle = open_file(path, content, OpenOptions::new().append(true))?;
         let buffered_file = Arc::new(Mutex::new(BufWriter::new(file)));
-        Ok(Self { path: path.to_owned(), buffered_file, sync_handle, has_unsynced_lines: false })
+        Ok(Self { path: path.to_owned(), content, buffered_file, sync_handle, has_unsynced_lines: false })
     }
 
     /// Opens a sink for a worker, with the buffer of this sink. Its flush does nothing if the worker has written no
@@ -64,8 +66,9 @@ impl FileDeadLetters {
     pub fn open_worker_sink(&self) -> Result<Self, Halt> {
         Ok(Self {
             path: self.path.clone(),
+            content: self.content,
             buffered_file: Arc::clone(&self.buffered_file),
-            sync_handle: open_file(&self.path, OpenOptions::new().append(true))?,
+            sync_handle: open_file(&self.path, self.content, OpenOptions::new().append(true))?,
             has_unsynced_lines: false,
         })
     }
@@ -84,13 +87,14 @@ impl FileDeadLetters {
     }
 
     fn build_unwritable_halt(&self, error: std::io::Error) -> Halt {
-        OutputFault::DeadLetterFileUnwritable { path: self.path.clone(), source: share_error(error) }.into()
+        let (content, path) = (self.content, self.path.clone());
+        OutputFault::RejectFileUnwritable { content, path, source: share_error(error) }.into()
     }
 }
 
-fn open_file(path: &Path, options: &OpenOptions) -> Result<File, Halt> {
+fn open_file(path: &Path, content: RejectedContent, options: &OpenOptions) -> Result<File, Halt> {
     options.open(path).map_err(|error| {
-        OutputFault::DeadLetterFileNotOpened { path: path.to_owned(), source: share_error(error) }.into()
+        OutputFault::RejectFileNotOpened { content, path: path.to_owned(), source: share_error(error) }.into()
     })
 }
 
@@ -110,6 +114,21 @@ impl DeadLetterSink for FileDeadLetters {
     fn write_refused_row(&mut self, row: &RefusedRow) -> Result<(), Halt> {
         let redis_key = text_or_base64("redis_key", "redis_key_base64", Some(&row.row_key));
         self.append_line([("reason", json!(row.reason)), redis_key])
+    }
+
+    fn write_late_record(&mut self, late: LateRecord<'_>) -> Result<(), Halt> {
+        let record = late.record;
+        self.append_line([
+            ("topic", json!(late.source_topic)),
+            ("partition", json!(record.partition)),
+            ("offset", json!(record.offset)),
+            ("feature_views", json!(late.view_names().collect::<Vec<_>>())),
+            ("event_time_ms", json!(late.event_time_ms)),
+            ("watermark_ms", json!(late.watermark_ms)),
+            ("lateness_ms", json!(late.lateness_ms())),
+            text_or_base64("key", "key_base64", record.key),
+            text_or_base64("payload", "payload_base64", record.payload),
+        ])
     }
 
     fn flush(&mut self) -> Result<(), Halt> {
@@ -147,7 +166,7 @@ mod tests {
     fn written_lines(write: impl FnOnce(&mut FileDeadLetters)) -> String {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("dead_letters.jsonl");
-        let mut letters = FileDeadLetters::open_truncated(&path).expect("opened");
+        let mut letters = FileDeadLetters::open_truncated(&path, RejectedContent::DeadLetters).expect("opened");
         write(&mut letters);
         letters.flush().expect("flushed");
         std::fs::read_to_string(path).expect("JSON is UTF-8")
@@ -191,7 +210,7 @@ mod tests {
     fn workers_share_a_file() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("dead_letters.jsonl");
-        let first = FileDeadLetters::open_for_append(&path).expect("opened");
+        let first = FileDeadLetters::open_for_append(&path, RejectedContent::DeadLetters).expect("opened");
         std::thread::scope(|scope| {
             for worker in 0..4 {
                 let mut sink = first.open_worker_sink().expect("opened again");

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::error_chain::{SharedError, join_numbers};
 use super::service_fault::ServiceAddress;
+use crate::RejectedContent;
 use crate::identifiers::Partition;
 
 /// The reason why rows, dead letters or events cannot be written.
@@ -18,25 +19,31 @@ pub enum OutputFault {
         /// The error of the write.
         source: SharedError,
     },
-    /// A dead-letter file cannot be opened.
-    #[error("cannot open the dead-letter file {}", path.display())]
-    DeadLetterFileNotOpened {
+    /// The file for dead letters or late events cannot be opened.
+    #[error("cannot open the file for {}, {}", content.noun(), path.display())]
+    RejectFileNotOpened {
+        /// What the file stores.
+        content: RejectedContent,
         /// The path of the file.
         path: PathBuf,
         /// The error of opening the file.
         source: SharedError,
     },
-    /// A dead-letter file cannot be written.
-    #[error("cannot write the dead-letter file {}", path.display())]
-    DeadLetterFileUnwritable {
+    /// The file for dead letters or late events cannot be written.
+    #[error("cannot write the file for {}, {}", content.noun(), path.display())]
+    RejectFileUnwritable {
+        /// What the file stores.
+        content: RejectedContent,
         /// The path of the file.
         path: PathBuf,
         /// The error of the write.
         source: SharedError,
     },
-    /// Dead letters cannot be written to their Kafka topic.
-    #[error("cannot write dead letters to topic `{topic}`")]
-    DeadLetterTopicUnwritable {
+    /// Dead letters or late events cannot be written to their Kafka topic.
+    #[error("cannot write {} to topic `{topic}`", content.noun())]
+    RejectTopicUnwritable {
+        /// What the topic stores.
+        content: RejectedContent,
         /// The topic.
         topic: Arc<str>,
         /// The error of the send operation.

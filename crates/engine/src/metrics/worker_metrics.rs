@@ -62,6 +62,8 @@ pub struct WorkerMetrics {
     pub dead_letters: Counter,
     /// The number of events that are later than the wall clock allows. They are dead letters.
     pub future_events: Counter,
+    /// The number of events that were late for at least one view.
+    pub late_events: Counter,
     /// The number of records in another partition than the other records of their entity.
     pub misplaced_records: Counter,
     /// The number of events whose time would be near the time of their record in another unit or format.
@@ -105,6 +107,7 @@ impl WorkerMetrics {
             bytes_read: Counter::default(),
             dead_letters: Counter::default(),
             future_events: Counter::default(),
+            late_events: Counter::default(),
             misplaced_records: Counter::default(),
             misread_event_times: Counter::default(),
             oversized_texts: Counter::default(),

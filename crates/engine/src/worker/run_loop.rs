@@ -24,8 +24,8 @@ use crate::checkpoint::{CheckpointThreadHandle, PartitionOpener};
 use crate::halt::OutputFault;
 use crate::metrics::LateArrival;
 use crate::{
-    CommitWait, DeadLetter, DeadLetterSink, FlushTicket, Halt, LogPosition, Offset, OsThreadSpawner, Partition,
-    PartitionOffsets, PollOutcome, Sink, Source, ThreadSpawner, TriggerRecord,
+    CommitWait, DeadLetter, DeadLetterSink, FlushTicket, Halt, LateRecord, LogPosition, Offset, OsThreadSpawner,
+    Partition, PartitionOffsets, PollOutcome, Sink, Source, ThreadSpawner, TriggerRecord,
 };
 
 /// The time between two flushes while records keep arriving.
@@ -265,6 +265,15 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
                     }
                     if !late_views.is_empty() {
                         let watermark_ms = watermark.map(EventTime::ms);
+                        metrics.late_events.add(1);
+                        dead_letter_sink.write_late_record(LateRecord {
+                            source_topic: &job.topic,
+                            record,
+                            job_views: &job.views,
+                            late_views: &late_views,
+                            event_time_ms,
+                            watermark_ms: watermark_ms.unwrap_or(event_time_ms),
+                        })?;
                         events.keep_recent_late_event(LateArrival {
                             source_record: &record,
                             entity_key: event.entity_key,

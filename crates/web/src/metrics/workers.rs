@@ -25,6 +25,11 @@ pub(super) fn add_worker_metrics(families: &mut MetricFamilies, workers: &[Worke
         samples_by_worker(workers, |worker| worker.future_event_count),
     );
     families.add_counter(
+        "windrow_worker_late_events_total",
+        "Events that were late for at least one feature view. With [late_events], their records are stored.",
+        samples_by_worker(workers, |worker| worker.late_event_count),
+    );
+    families.add_counter(
         "windrow_misplaced_records_total",
         "Records in another partition than the other records of their entity, from the moment on that this is known.",
         samples_by_worker(workers, |worker| worker.misplaced_record_count),

@@ -24,6 +24,9 @@ pub struct WorkerReport {
     /// The number of events that are later than the wall clock allows, and became dead letters.
     #[serde(rename = "future_events")]
     pub future_event_count: u64,
+    /// The number of events that were late for at least one feature view.
+    #[serde(rename = "late_events")]
+    pub late_event_count: u64,
     /// The number of records in another partition than the other records of their entity.
     #[serde(rename = "misplaced_records")]
     pub misplaced_record_count: u64,

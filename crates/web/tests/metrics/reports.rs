@@ -75,6 +75,7 @@ fn worker_report(n: u32) -> WorkerReport {
         records_read_per_s: 48_200.0,
         undecodable_record_count: 10 + k,
         future_event_count: 4,
+        late_event_count: 3 + k,
         misplaced_record_count: 5,
         misread_event_time_count: 6,
         oversized_text_count: 3,

@@ -6,8 +6,8 @@ use serde_json::json;
 use windrow_core::{EpochUnit, WindowKind, pane_size_ms};
 use windrow_spec::login_redaction::redact_url_credentials_and_query;
 use windrow_spec::{
-    DeadLetterSpec, EventSpec, GroupProtocol, IdleTimeoutSpec, KafkaSourceSpec, LostOffsetPolicy,
-    PartitionFaultSetting, Pipeline, StartPosition,
+    EventSpec, GroupProtocol, IdleTimeoutSpec, KafkaSourceSpec, LostOffsetPolicy, PartitionFaultSetting, Pipeline,
+    RejectDestination, StartPosition,
 };
 
 use crate::cli::CheckArgs;
@@ -45,10 +45,10 @@ fn format_plan(pipeline: &Pipeline) -> String {
         StartPosition::Latest => "latest",
     };
     let declared = schema.fields()[1..].iter().map(|field| format!("{} {}", field.name, field.field_type.type_name()));
-    let dead_letters = match &pipeline.dead_letters {
+    let format_destination = |destination: &Option<RejectDestination>| match destination {
         None => "counted only".to_owned(),
-        Some(DeadLetterSpec::Topic(topic)) => format!("to topic {topic}"),
-        Some(DeadLetterSpec::File(path)) => format!("to {}", path.display()),
+        Some(RejectDestination::Topic(topic)) => format!("to topic {topic}"),
+        Some(RejectDestination::File(path)) => format!("to {}", path.display()),
     };
     let lines = [
         ("pipeline", pipeline.name.clone()),
@@ -77,7 +77,8 @@ fn format_plan(pipeline: &Pipeline) -> String {
             ),
         ),
         ("sink", format!("Redis at {}", redact_url_credentials_and_query(&pipeline.sink.redis().redis_url))),
-        ("dead letters", dead_letters),
+        ("dead letters", format_destination(&pipeline.dead_letters)),
+        ("late events", format_destination(&pipeline.late_events)),
         ("tests", format_test_count(pipeline)),
     ];
     let mut out = String::new();

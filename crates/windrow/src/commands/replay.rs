@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use windrow_connectors::file::{BytesReadCounter, FileDeadLetters, FileSource, JsonLinesSink, TimeoutReader};
 use windrow_connectors::job::JobInput;
 use windrow_engine::{
-    DeadLetterSink, NoDeadLetterSink, StopSignal, SystemClock, Worker, WorkerMetrics, WorkerOutcome, WorkerParts,
+    DeadLetterSink, NoDeadLetterSink, RejectedContent, StopSignal, SystemClock, Worker, WorkerMetrics, WorkerOutcome,
+    WorkerParts,
 };
 
 use crate::cli::ReplayArgs;
@@ -20,6 +21,7 @@ use crate::exit::{CommandFailure, ExitStatus};
 use crate::format::{format_count, format_count_with_noun, format_duration};
 use crate::pipeline_file;
 use crate::progress_bar::{create_progress_bar, create_spinner};
+use crate::reject_targets::WorkerRejectSink;
 use crate::worker_totals::WorkerTotals;
 use crate::{print, signals};
 
@@ -31,10 +33,12 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<ExitStatus, CommandFailure> {
     let input = open_input(&args.input_path)?;
     refuse_shared_files(args)?;
     let output = open_output(&args.output_path)?;
-    let dead_letter_sink: Box<dyn DeadLetterSink> = match &args.dead_letter_path {
-        Some(path) => Box::new(FileDeadLetters::open_truncated(path)?),
+    let dead_letters: Box<dyn DeadLetterSink + Send> = match &args.dead_letter_path {
+        Some(path) => Box::new(FileDeadLetters::open_truncated(path, RejectedContent::DeadLetters)?),
         None => Box::new(NoDeadLetterSink),
     };
+    // Late events are among the lines of the output.
+    let dead_letter_sink = WorkerRejectSink { dead_letters, late_events: Box::new(NoDeadLetterSink) };
     let stop = StopSignal::default();
     signals::start_signal_thread(&stop)?;
 

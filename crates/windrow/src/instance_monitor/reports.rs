@@ -40,6 +40,7 @@ pub(super) fn build_worker_report(
         records_read_per_s: rates.rate_per_second(|counters| count_as_f64(values(counters).records_read)),
         undecodable_record_count: worker.dead_letters.get(),
         future_event_count: worker.future_events.get(),
+        late_event_count: worker.late_events.get(),
         misplaced_record_count: worker.misplaced_records.get(),
         misread_event_time_count: worker.misread_event_times.get(),
         oversized_text_count: worker.oversized_texts.get(),

@@ -126,12 +126,12 @@ fn an_input_is_never_written_over() {
 
 #[test]
 fn dead_letters_that_cannot_be_kept_are_5() {
-    replay(&["--input", "-", "--output", "-", "--dead-letters", "no/such/dead.jsonl"])
-        .expect(5)
-        .expect_stderr(&["error: cannot open the dead-letter file no/such/dead.jsonl: No such file or directory"]);
+    replay(&["--input", "-", "--output", "-", "--dead-letters", "no/such/dead.jsonl"]).expect(5).expect_stderr(&[
+        "error: cannot open the file for dead letters, no/such/dead.jsonl: No such file or directory",
+    ]);
     run_with_input(["replay", "--input", "-", "--output", "-", "--dead-letters", "/dev/full"], "no event")
         .expect(5)
-        .expect_stderr(&["error: cannot write the dead-letter file /dev/full: No space left on device"]);
+        .expect_stderr(&["error: cannot write the file for dead letters, /dev/full: No space left on device"]);
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod flink_cli;
 mod input;
 mod instance_names;
 mod kill;
+mod late_events;
 mod late_firings;
 mod live;
 mod lost_offset;

@@ -1,11 +1,13 @@
-//! Writes dead letters to a topic. The dead letter of a record has the key and the payload of that record. The headers
+//! Writes dead letters, or the records of late events, to a topic. The dead letter of a record has the key and the payload of that record. The headers
 //! hold the topic, partition and offset of the record, and the reason for the dead letter.
 //!
 //! Headers: `windrow.topic`, `windrow.partition`, `windrow.offset`, `windrow.reason`. If the payload was truncated,
 //! `windrow.original-bytes` holds the length in bytes of the original payload. The dead letter of a refused row has the
-//! key of the row, no payload, and only the header `windrow.reason`.
-//! Also after a crash, the topic holds the dead letters of all records before the committed offsets. If the job reads a
-//! record again after a crash, the topic receives the dead letter of that record a second time.
+//! key of the row, no payload, and only the header `windrow.reason`. Instead of the reason, the record of a late event has
+//! the headers `windrow.feature-views` (names, separated by commas), `windrow.event-time-ms`, `windrow.watermark-ms` and
+//! `windrow.lateness-ms`.
+//! Also after a crash, the topic holds the dead letters or late events of all records before the committed offsets. If the job reads a
+//! record again after a crash, the topic receives that record a second time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +17,9 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, ThreadedProducer};
 use tracing::warn;
 use windrow_engine::halt::{OutputFault, share_error};
-use windrow_engine::{DeadLetter, DeadLetterSink, Halt, RefusedRow, StopSignal};
+use windrow_engine::{
+    DeadLetter, DeadLetterSink, Halt, LateRecord, RefusedRow, RejectedContent, SourceRecord, StopSignal,
+};
 
 use super::pending_deliveries::{DeliveryAnswerContext, PendingDeliveries};
 use crate::kafka::client_config;
@@ -30,12 +34,13 @@ const MAX_KEY_BYTES: usize = 100_000;
 /// How long a flush waits for Kafka between two checks for a stop request.
 const FLUSH_ATTEMPT_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// A sink that writes dead letters to a topic. Each worker has a sink of its own, and all sinks share one producer.
+/// A sink that writes dead letters, or the records of late events, to a topic. Each worker has a sink of its own, and all sinks share one producer.
 pub struct KafkaDeadLetters {
     producer: Arc<ThreadedProducer<DeliveryAnswerContext>>,
     topic: Arc<str>,
+    content: RejectedContent,
     stop: StopSignal,
-    /// The dead letters of this sink that Kafka has not answered yet.
+    /// The records of this sink that Kafka has not answered yet.
     pending_deliveries: Arc<PendingDeliveries>,
 }
 
@@ -44,26 +49,41 @@ impl KafkaDeadLetters {
     ///
     /// # Errors
     /// When librdkafka refuses the settings.
-    pub fn new(brokers: &str, topic: &str, stop: StopSignal) -> Result<Self, Halt> {
+    pub fn new(brokers: &str, topic: &str, content: RejectedContent, stop: StopSignal) -> Result<Self, Halt> {
         let producer = client_config::base_config(brokers)
             .set("enable.idempotence", "true")
             .set("linger.ms", "20")
-            // 0 means no timeout: while Kafka is unreachable, dead letters are delayed but not lost.
+            // 0 means no timeout: while Kafka is unreachable, records are delayed but not lost.
             .set("message.timeout.ms", "0")
             .create_with_context(DeliveryAnswerContext)
             .map_err(|error| build_refused_settings_halt(brokers, error))?;
-        Ok(Self { producer: Arc::new(producer), topic: topic.into(), stop, pending_deliveries: Arc::default() })
+        let (producer, pending_deliveries) = (Arc::new(producer), Arc::default());
+        Ok(Self { producer, topic: topic.into(), content, stop, pending_deliveries })
     }
 
-    /// Creates a sink for a worker, with the producer of this sink. Its flush waits only for its own dead letters.
+    /// Creates a sink for a worker, with the producer of this sink. Its flush waits only for its own records.
     #[must_use]
     pub fn create_worker_sink(&self) -> Self {
         Self {
             producer: Arc::clone(&self.producer),
             topic: Arc::clone(&self.topic),
+            content: self.content,
             stop: self.stop.clone(),
             pending_deliveries: Arc::default(),
         }
+    }
+
+    /// Sends the key and the payload of `record` with `headers`. Cuts them if they are too long together.
+    fn send_source_record(&self, record: &SourceRecord<'_>, headers: &[(&str, &str)]) -> Result<(), Halt> {
+        let original_bytes = record.payload.unwrap_or_default().len();
+        let original_bytes_text = original_bytes.to_string();
+        let mut headers = headers.to_vec();
+        let key = record.key.map(|key| &key[..key.len().min(MAX_KEY_BYTES)]);
+        let room = MAX_KEY_AND_PAYLOAD_BYTES - key.unwrap_or_default().len();
+        if original_bytes > room {
+            headers.push(("windrow.original-bytes", &original_bytes_text));
+        }
+        self.send_record(key, record.payload.map(|payload| &payload[..payload.len().min(room)]), &headers)
     }
 
     fn send_record(&self, key: Option<&[u8]>, payload: Option<&[u8]>, headers: &[(&str, &str)]) -> Result<(), Halt> {
@@ -93,33 +113,40 @@ impl KafkaDeadLetters {
     }
 
     fn build_send_error_halt(&self, error: &KafkaError) -> Halt {
-        OutputFault::DeadLetterTopicUnwritable { topic: Arc::clone(&self.topic), source: share_error(error.clone()) }
-            .into()
+        let (content, topic) = (self.content, Arc::clone(&self.topic));
+        OutputFault::RejectTopicUnwritable { content, topic, source: share_error(error.clone()) }.into()
     }
 }
 
 impl DeadLetterSink for KafkaDeadLetters {
     fn write_record(&mut self, letter: DeadLetter<'_>) -> Result<(), Halt> {
         let (partition, offset) = (letter.record.partition.to_string(), letter.record.offset.to_string());
-        let mut headers = vec![
+        let headers = [
             ("windrow.topic", letter.source_topic),
             ("windrow.partition", &partition),
             ("windrow.offset", &offset),
             ("windrow.reason", letter.reason),
         ];
-        let payload = letter.record.payload;
-        let original_bytes = payload.unwrap_or_default().len();
-        let original_bytes_text = original_bytes.to_string();
-        let key = letter.record.key.map(|key| &key[..key.len().min(MAX_KEY_BYTES)]);
-        let room = MAX_KEY_AND_PAYLOAD_BYTES - key.unwrap_or_default().len();
-        if original_bytes > room {
-            headers.push(("windrow.original-bytes", &original_bytes_text));
-        }
-        self.send_record(key, payload.map(|payload| &payload[..payload.len().min(room)]), &headers)
+        self.send_source_record(&letter.record, &headers)
     }
 
     fn write_refused_row(&mut self, row: &RefusedRow) -> Result<(), Halt> {
         self.send_record(Some(&row.row_key), None, &[("windrow.reason", &row.reason)])
+    }
+
+    fn write_late_record(&mut self, late: LateRecord<'_>) -> Result<(), Halt> {
+        let view_names = late.view_names().collect::<Vec<_>>().join(",");
+        let numbers = [
+            ("windrow.partition", late.record.partition.into()),
+            ("windrow.offset", late.record.offset),
+            ("windrow.event-time-ms", late.event_time_ms),
+            ("windrow.watermark-ms", late.watermark_ms),
+            ("windrow.lateness-ms", late.lateness_ms()),
+        ];
+        let numbers = numbers.map(|(name, number)| (name, number.to_string()));
+        let mut headers = vec![("windrow.topic", late.source_topic), ("windrow.feature-views", view_names.as_str())];
+        headers.extend(numbers.iter().map(|(name, number)| (*name, number.as_str())));
+        self.send_source_record(&late.record, &headers)
     }
 
     fn flush(&mut self) -> Result<(), Halt> {
@@ -129,7 +156,8 @@ impl DeadLetterSink for KafkaDeadLetters {
                 return Err(self.build_send_error_halt(&KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut)));
             }
             if outage.record_failure("the flush timed out").is_some() {
-                warn!(topic = &*self.topic, "reading waits until Kafka has stored the dead letters of this worker");
+                let content = self.content.noun();
+                warn!(topic = &*self.topic, "reading waits until Kafka has stored the {content} of this worker");
             }
         }
         self.pending_deliveries.first_error().map_or(Ok(()), |error| Err(self.build_send_error_halt(&error)))
@@ -148,7 +176,8 @@ mod tests {
     #[test]
     fn a_worker_waits_only_for_its_own_dead_letters() {
         let stop = StopSignal::default();
-        let first = KafkaDeadLetters::new("127.0.0.1:1", "letters", stop.clone()).expect("a producer");
+        let first = KafkaDeadLetters::new("127.0.0.1:1", "letters", RejectedContent::DeadLetters, stop.clone())
+            .expect("a producer");
         let (mut flooded, mut other) = (first.create_worker_sink(), first.create_worker_sink());
         let row = RefusedRow { row_key: b"user:1".to_vec(), reason: "WRONGTYPE".to_owned() };
         flooded.write_refused_row(&row).expect("queued");
