@@ -26,6 +26,21 @@ use crate::view::{Aggregate, Feature};
 use fixed_size::FixedSizeAggregator;
 use variable_size::VariableSizeAggregator;
 
+/// The accumulators that a feature has in each pane or session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct AccumulatorLayout {
+    /// The number of 64-bit words of the feature's fixed-size accumulator.
+    pub fixed_size_word_count: usize,
+    /// The number of the feature's variable accumulators.
+    pub variable_accumulator_count: usize,
+}
+
+impl AccumulatorLayout {
+    pub(crate) fn for_aggregate(aggregate: Aggregate, schema: &EventSchema) -> Self {
+        compile_aggregate(aggregate, schema).accumulator_layout()
+    }
+}
+
 /// The accumulators of one pane or session, with write access.
 pub(crate) struct EntryAccumulatorsMut<'a> {
     pub(crate) fixed_size_words: &'a mut [u64],
@@ -115,6 +130,14 @@ impl FeatureAggregators {
         self.feature_aggregators.len()
     }
 
+    /// Returns the accumulators of each feature. In a pane or session, they lie one after the other in this order.
+    pub(crate) fn accumulator_layouts(&self) -> impl Iterator<Item = AccumulatorLayout> {
+        self.feature_aggregators.iter().map(|feature| match &feature.aggregator {
+            PositionedAggregator::FixedSize { aggregator, .. } => aggregator.accumulator_layout(),
+            PositionedAggregator::VariableSize { .. } => VariableSizeAggregator::ACCUMULATOR_LAYOUT,
+        })
+    }
+
     /// Folds one event into the accumulators of a pane or session. Skips every feature whose condition is not true for
     /// the event.
     pub(crate) fn fold_event(&self, entry: &mut EntryAccumulatorsMut<'_>, event: &Event<'_>) {
@@ -189,6 +212,15 @@ impl FeatureAggregator {
 enum CompiledAggregate {
     FixedSize(FixedSizeAggregator),
     VariableSize(VariableSizeAggregator),
+}
+
+impl CompiledAggregate {
+    const fn accumulator_layout(&self) -> AccumulatorLayout {
+        match self {
+            Self::FixedSize(aggregator) => aggregator.accumulator_layout(),
+            Self::VariableSize(_) => VariableSizeAggregator::ACCUMULATOR_LAYOUT,
+        }
+    }
 }
 
 fn compile_aggregate(aggregate: Aggregate, schema: &EventSchema) -> CompiledAggregate {

@@ -8,7 +8,7 @@
 use crate::condition::{ComparisonOperator, Condition, Operand};
 use crate::event::{EventSchema, FieldId};
 use crate::value::Literal;
-use crate::view::{Aggregate, DurationUnit, FeatureView, WindowKind};
+use crate::view::{Aggregate, DurationUnit, Feature, FeatureView, WindowKind};
 
 impl FeatureView {
     /// Returns a text with everything that the view's state depends on: the entity key, the window, the
@@ -18,6 +18,15 @@ impl FeatureView {
     /// on them.
     #[must_use]
     pub fn definition_text(&self, schema: &EventSchema) -> String {
+        let features =
+            self.features.iter().map(|feature| format!("{}: {}", feature.name, feature.definition_text(schema)));
+        let features: Vec<_> = features.collect();
+        format!("{} [{}]", self.window_and_key_text(schema), features.join("; "))
+    }
+
+    /// Returns the part of [`Self::definition_text`] before the features: the window and the entity key.
+    #[must_use]
+    pub fn window_and_key_text(&self, schema: &EventSchema) -> String {
         let window = match self.window {
             WindowKind::Sliding { size_ms, slide_ms } => format!("sliding({size_ms}, {slide_ms})"),
             WindowKind::Session { gap_ms } => format!("session({gap_ms})"),
@@ -27,21 +36,24 @@ impl FeatureView {
             0 => String::new(),
             lateness_ms => format!(" with lateness({lateness_ms})"),
         };
-        let features = self.features.iter().map(|feature| {
-            let aggregate = feature.aggregate.format_aggregate_as_sql(schema);
-            let field_type = feature
-                .aggregate
-                .input_field()
-                .map(|field| format!("{} ", schema.field_type(field).type_name()))
-                .unwrap_or_default();
-            let condition = feature
-                .condition
-                .as_ref()
-                .map(|condition| format!(" where {}", condition.format_condition_as_sql(schema)));
-            format!("{}: {field_type}{aggregate}{}", feature.name, condition.unwrap_or_default())
-        });
-        let features: Vec<_> = features.collect();
-        format!("{window}{lateness} of {} [{}]", quote_identifier(schema.entity_key_name()), features.join("; "))
+        format!("{window}{lateness} of {}", quote_identifier(schema.entity_key_name()))
+    }
+}
+
+impl Feature {
+    /// Returns a text with everything that the state of the feature depends on: the aggregate, the type of the aggregated
+    /// field, and the condition. The text omits the name and the default.
+    #[must_use]
+    pub fn definition_text(&self, schema: &EventSchema) -> String {
+        let aggregate = self.aggregate.format_aggregate_as_sql(schema);
+        let field_type = self
+            .aggregate
+            .input_field()
+            .map(|field| format!("{} ", schema.field_type(field).type_name()))
+            .unwrap_or_default();
+        let condition =
+            self.condition.as_ref().map(|condition| format!(" where {}", condition.format_condition_as_sql(schema)));
+        format!("{field_type}{aggregate}{}", condition.unwrap_or_default())
     }
 }
 

@@ -16,6 +16,7 @@ use thin_vec::ThinVec;
 
 use crate::aggregate::{EntryAccumulators, EntryAccumulatorsMut, FeatureAggregators, VariableAccumulator};
 use crate::snapshot::encoding::{DamagedSnapshot, SnapshotReader, write_signed, write_unsigned};
+use crate::snapshot::entry_migration::EntryMigration;
 use crate::time::EventTime;
 
 /// Every entry begins with this number of 64-bit words, which hold its span.
@@ -209,9 +210,11 @@ impl EntityAccumulators {
         }
     }
 
-    /// Reads the accumulators of one entity that [`Self::save_consecutive`] wrote.
+    /// Reads the accumulators of one entity that [`Self::save_consecutive`] wrote. If a view with another definition wrote
+    /// them, `migration` says where each accumulator belongs.
     pub(crate) fn load(
         aggregators: &FeatureAggregators,
+        migration: Option<&EntryMigration>,
         reader: &mut SnapshotReader<'_>,
     ) -> Result<Self, DamagedSnapshot> {
         let mut table = Self::default();
@@ -229,15 +232,52 @@ impl EntityAccumulators {
                 return Err(DamagedSnapshot("a pane or session outside the range of event times"));
             }
             before = Some(from);
-            table.entry_words.extend([from.cast_unsigned(), to.cast_unsigned()]);
-            for _ in 0..aggregators.fixed_size_word_count() {
-                table.entry_words.push(reader.read_unsigned()?);
-            }
-            for _ in 0..aggregators.variable_accumulator_count() {
-                table.variable_accumulators.push(VariableAccumulator::load(reader)?);
+            let span = PaneOrSessionSpan { span_start: from, span_end: to };
+            match migration {
+                None => table.load_entry(aggregators, span, reader)?,
+                Some(migration) => table.load_migrated_entry(aggregators, migration, span, reader)?,
             }
         }
         Ok(table)
+    }
+
+    /// Reads the accumulators of an entry, and appends the entry.
+    fn load_entry(
+        &mut self,
+        aggregators: &FeatureAggregators,
+        span: PaneOrSessionSpan,
+        reader: &mut SnapshotReader<'_>,
+    ) -> Result<(), DamagedSnapshot> {
+        self.entry_words.extend([span.span_start.cast_unsigned(), span.span_end.cast_unsigned()]);
+        for _ in 0..aggregators.fixed_size_word_count() {
+            self.entry_words.push(reader.read_unsigned()?);
+        }
+        for _ in 0..aggregators.variable_accumulator_count() {
+            self.variable_accumulators.push(VariableAccumulator::load(reader)?);
+        }
+        Ok(())
+    }
+
+    /// Reads the accumulators of an entry that a view with another definition saved. Appends the entry, or merges it into
+    /// the last one if both belong to the same pane.
+    fn load_migrated_entry(
+        &mut self,
+        aggregators: &FeatureAggregators,
+        migration: &EntryMigration,
+        saved_span: PaneOrSessionSpan,
+        reader: &mut SnapshotReader<'_>,
+    ) -> Result<(), DamagedSnapshot> {
+        let PaneOrSessionSpan { span_start, span_end } = saved_span;
+        let Some(saved) = migration.read_saved_entry(span_start, span_end, reader)? else { return Ok(()) };
+        let entry = self.entry_count(aggregators);
+        let span = PaneOrSessionSpan { span_start: saved.span_start, span_end: saved.span_end };
+        self.insert_entry(aggregators, entry, span);
+        migration.move_accumulators(saved, &mut self.entry_accumulators_mut(aggregators, entry));
+        if entry > 0 && self.entry_span(aggregators, entry - 1) == self.entry_span(aggregators, entry) {
+            self.merge_entry_into_older(aggregators, entry - 1, entry);
+            self.remove_entries(aggregators, entry, entry + 1);
+        }
+        Ok(())
     }
 
     /// Merges the accumulators of the entry at index `newer` into another entry, the one at index `older`. The newer entry

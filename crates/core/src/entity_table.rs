@@ -33,6 +33,10 @@ impl EntityEntry {
     fn key(&self) -> &str {
         self.key.as_deref().unwrap_or_default()
     }
+
+    fn load(reader: &mut SnapshotReader<'_>) -> Result<Self, DamagedSnapshot> {
+        Ok(Self { key: Some(reader.read_text()?.into()), view_count: 0 })
+    }
 }
 
 impl SlotState for EntityEntry {
@@ -52,10 +56,6 @@ impl SlotState for EntityEntry {
 
     fn save(&self, expired: Option<&Self>, (): &(), out: &mut Vec<u8>) {
         write_bytes(out, expired.unwrap_or(self).key().as_bytes());
-    }
-
-    fn load((): &(), reader: &mut SnapshotReader<'_>) -> Result<Self, DamagedSnapshot> {
-        Ok(Self { key: Some(reader.read_text()?.into()), view_count: 0 })
     }
 }
 
@@ -153,9 +153,10 @@ impl EntityTable {
     /// Loads the entity keys from one block of a snapshot, during a restore.
     pub(crate) fn load_entity_keys(&mut self, records: SlotRecordBlock<'_>) -> Result<(), DamagedSnapshot> {
         let loaded_slots = &mut self.loaded_slots;
-        self.entities_by_slot.load_slot_block(&(), records, |slot, _| {
+        self.entities_by_slot.load_slot_block(records, |slot, reader| {
+            let entity = EntityEntry::load(reader)?;
             loaded_slots.grow_and_insert(slot.index());
-            Ok(())
+            Ok(entity)
         })
     }
 

@@ -37,6 +37,7 @@
 //! | `aggregate.rs` | how features are folded, merged and read |
 //! | `aggregate/fixed_size.rs` | accumulators of numbers |
 //! | `aggregate/variable_size.rs` | accumulators of texts, and sketches for distinct counts |
+//! | `completeness.rs` | from which window on a feature has seen all events |
 //! | `condition.rs` | `where`, compiled: SQL's three-valued logic |
 //! | `definition.rs` | the text by which stored views are recognised; its form never changes |
 //! | `entity_accumulators.rs` | an entity's accumulators in two flat arrays |
@@ -52,16 +53,19 @@
 //! | `sliding.rs` | panes: which windows an event joins, and which windows fire when |
 //! | `snapshot.rs` | a shard's state as bytes, written while the shard continues |
 //! | `snapshot/encoding.rs` | numbers, texts and bytes within a snapshot |
+//! | `snapshot/entry_migration.rs` | saved panes and sessions for a view whose definition has changed |
 //! | `snapshot/format.rs` | the tables of a snapshot, and the state outside the slots |
 //! | `snapshot/layer_blocks.rs` | the blocks of a layer, read from its parts |
 //! | `snapshot/restore.rs` | rebuilding a shard from the layers of its snapshots |
 //! | `snapshot/slots.rs` | saving a slot before it changes |
 //! | `snapshot/table_progress.rs` | the slots that a running snapshot has not saved yet |
+//! | `stored_definition.rs` | window and features of a view, from the text in a checkpoint |
 //! | `text.rs` | counts, sizes, spans of time and windows as messages and pages show them |
 //! | `time.rs` | event times and windows |
 //! | `value.rs` | values of fields and features, and their types |
 //! | `view.rs` | feature views: kinds of windows, aggregates, their limits |
 //! | `watermark.rs` | the watermark of a partition |
+//! | `window_grid.rs` | where the windows and panes of a sliding view start and end |
 //!
 //! # Where a change goes
 //!
@@ -83,6 +87,7 @@
 //!   writes the old version, and commit its output as a fixture.
 
 mod aggregate;
+mod completeness;
 mod condition;
 mod definition;
 mod entity_accumulators;
@@ -97,12 +102,15 @@ mod session;
 mod shard;
 mod sliding;
 mod snapshot;
+mod stored_definition;
 pub mod text;
 mod time;
 mod value;
 mod view;
 mod watermark;
+mod window_grid;
 
+pub use aggregate::AccumulatorLayout;
 pub use condition::{ComparisonOperator, Condition, Operand};
 pub use entity_table::SipHashKey;
 pub use event::{
@@ -113,9 +121,13 @@ pub use record_placement::{MisplacedRecordPolicy, Partitioner};
 pub use row::{FeatureOverflow, LateEvent, LatenessCause, Row, ShardOutput, ViewId};
 pub use shard::Shard;
 pub use snapshot::encoding::DamagedSnapshot;
+pub use snapshot::entry_migration::{ViewMigration, WindowResize};
 pub use snapshot::format::{BaseOrDelta, ShardMetadata, SnapshotStorageOutcome};
 pub use snapshot::layer_blocks::LayerByteCounter;
-pub use snapshot::restore::ShardRestore;
+pub use snapshot::restore::{SavedViewTarget, ShardRestore};
+pub use stored_definition::{
+    StoredFeatureDefinition, StoredWindowDefinition, parse_feature_definitions, parse_window_definition,
+};
 pub use time::{EventTime, Window};
 pub use value::{FieldType, Literal, Value};
 pub use view::{

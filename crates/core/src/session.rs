@@ -27,6 +27,7 @@ use crate::event::Event;
 use crate::late_firing::{JoinOutcome, LateJoin};
 use crate::row::{Row, ShardOutput, ViewId};
 use crate::snapshot::encoding::{DamagedSnapshot, SnapshotReader, write_signed, write_unsigned};
+use crate::snapshot::entry_migration::EntryMigration;
 use crate::snapshot::slots::{HasDerivedState, RestorePermit, SlotRecordBlock, SlotState, SlotTable};
 use crate::time::{EventTime, Window};
 
@@ -103,9 +104,21 @@ impl SlotState for EntitySessions {
         let expired = expired.map(|expired| &expired.session_entries);
         EntityAccumulators::save_consecutive(expired, &self.session_entries, aggregators, out);
     }
+}
 
-    fn load(aggregators: &FeatureAggregators, reader: &mut SnapshotReader<'_>) -> Result<Self, DamagedSnapshot> {
-        let session_entries = EntityAccumulators::load(aggregators, reader)?;
+/// The end, in epoch milliseconds, of a window of a session, in either direction of 1970. A restore rejects others as
+/// damaged.
+const MAX_WINDOW_BOUND_MS: i64 = 2 * EventTime::EARLIEST.ms().abs();
+
+impl EntitySessions {
+    /// Reads the sessions of a slot that [`SlotState::save`] wrote. `migration` is `None` if the saved view has the same
+    /// definition.
+    fn load(
+        aggregators: &FeatureAggregators,
+        migration: Option<&EntryMigration>,
+        reader: &mut SnapshotReader<'_>,
+    ) -> Result<Self, DamagedSnapshot> {
+        let session_entries = EntityAccumulators::load(aggregators, migration, reader)?;
         if !session_entries.is_empty() {
             return Ok(Self { session_entries, ..Self::default() });
         }
@@ -122,14 +135,10 @@ impl SlotState for EntitySessions {
             }
             replaced_windows.push(window);
         }
-        let session_entries = EntityAccumulators::load(aggregators, reader)?;
+        let session_entries = EntityAccumulators::load(aggregators, migration, reader)?;
         Ok(Self { session_entries, replaced_windows, ..Self::default() })
     }
 }
-
-/// The end, in epoch milliseconds, of a window of a session, in either direction of 1970. A restore rejects others as
-/// damaged.
-const MAX_WINDOW_BOUND_MS: i64 = 2 * EventTime::EARLIEST.ms().abs();
 
 impl HasDerivedState for EntitySessions {
     /// The watermark, in epoch milliseconds, at which the timer of the entity comes due, or [`NO_TIMER`].
@@ -344,13 +353,23 @@ impl SessionViewState {
         self.entity_count
     }
 
-    /// Loads the sessions from one block of a snapshot, during a restore.
+    /// Loads the sessions from one block of a snapshot, during a restore. `migration` is `None` if the saved view has the
+    /// same definition.
     pub(crate) fn load_sessions(
         &mut self,
         aggregators: &FeatureAggregators,
+        migration: Option<&EntryMigration>,
         records: SlotRecordBlock<'_>,
     ) -> Result<(), DamagedSnapshot> {
-        self.sessions_by_slot.load_slot_block(aggregators, records, |_, _| Ok(()))
+        self.sessions_by_slot.load_slot_block(records, |_, reader| EntitySessions::load(aggregators, migration, reader))
+    }
+
+    /// Returns the start of the earliest session, or `None` if there is none.
+    pub(crate) fn earliest_session_start(&self, aggregators: &FeatureAggregators) -> Option<EventTime> {
+        let slots = (0..self.sessions_by_slot.len()).map(EntitySlot::from_index);
+        let sessions = slots.map(|slot| &self.sessions_by_slot[slot].session_entries);
+        let starts = sessions.filter(|sessions| !sessions.is_empty());
+        starts.map(|sessions| EventTime::from_ms(sessions.entry_span(aggregators, 0).span_start)).min()
     }
 
     /// Ends a restore. Drops the sessions that no event could join any more when the newest loaded snapshot began. Sets one

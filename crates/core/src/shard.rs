@@ -15,6 +15,7 @@ use crate::row::{FeatureOverflow, LateEvent, LatenessCause, Row, ShardOutput, Vi
 use crate::session::SessionViewState;
 use crate::sliding::SlidingViewState;
 use crate::snapshot::encoding::DamagedSnapshot;
+use crate::snapshot::entry_migration::EntryMigration;
 use crate::snapshot::format::{
     BaseOrDelta, ENTITY_KEY_TABLE_NUMBER, ShardMetadata, SnapshotStorageOutcome, view_table_number,
 };
@@ -159,6 +160,17 @@ impl Shard {
         })
     }
 
+    /// Returns the start of the earliest session in the view with the index `view_index`. Returns `None` if the view has no
+    /// session, or no session windows. The call visits all entities.
+    #[must_use]
+    pub fn earliest_session_start(&self, view_index: usize) -> Option<EventTime> {
+        let view = self.views.get(view_index)?;
+        match &view.windows {
+            WindowState::Sliding(_) => None,
+            WindowState::Session(state) => state.earliest_session_start(&view.aggregators),
+        }
+    }
+
     /// Returns the features whose sums have overflowed since the last call: sums of longs beyond 64 bits, which wrap
     /// around, and sums of doubles that became infinite. The counts are not part of the state.
     pub fn take_overflow_counts(&mut self) -> impl Iterator<Item = FeatureOverflow> {
@@ -292,11 +304,20 @@ impl ViewState {
         }
     }
 
-    /// Loads the state of the view from one block of a snapshot, during a restore.
-    pub(crate) fn load_slot_records(&mut self, records: SlotRecordBlock<'_>) -> Result<(), DamagedSnapshot> {
+    pub(crate) fn aggregators(&self) -> &FeatureAggregators {
+        &self.aggregators
+    }
+
+    /// Loads the state of the view from one block of a snapshot, during a restore. `migration` is `None` if the saved view
+    /// has the same definition.
+    pub(crate) fn load_slot_records(
+        &mut self,
+        migration: Option<&EntryMigration>,
+        records: SlotRecordBlock<'_>,
+    ) -> Result<(), DamagedSnapshot> {
         match &mut self.windows {
-            WindowState::Sliding(state) => state.load_panes(&self.aggregators, records),
-            WindowState::Session(state) => state.load_sessions(&self.aggregators, records),
+            WindowState::Sliding(state) => state.load_panes(&self.aggregators, migration, records),
+            WindowState::Session(state) => state.load_sessions(&self.aggregators, migration, records),
         }
     }
 

@@ -25,10 +25,12 @@ use crate::event::Event;
 use crate::late_firing::{JoinOutcome, LateJoin};
 use crate::merged_panes::{MergedPanes, WindowPanes};
 use crate::row::{Row, ShardOutput, ViewId};
-use crate::snapshot::encoding::{DamagedSnapshot, SnapshotReader};
+use crate::snapshot::encoding::DamagedSnapshot;
+use crate::snapshot::entry_migration::EntryMigration;
 use crate::snapshot::slots::{RestorePermit, SlotRecordBlock, SlotState, SlotTable};
-use crate::time::{EventTime, Window};
-use crate::view::{MAX_WINDOW_MS, pane_size_ms};
+use crate::time::EventTime;
+use crate::view::MAX_WINDOW_MS;
+use crate::window_grid::WindowGrid;
 
 /// The largest distance, in milliseconds, between the start of a pane and 1970-01-01T00:00:00Z, in either direction. A
 /// restore rejects a pane beyond this limit as damaged, because no valid event belongs to such a pane.
@@ -39,57 +41,6 @@ const MAX_PURGE_WATERMARK_MS: i64 = EventTime::LATEST.ms() + 2 * MAX_WINDOW_MS;
 
 /// The number of panes up to which a window merges the panes of an entity one by one.
 const MAX_PANES_MERGED_ONE_BY_ONE: usize = 8;
-
-/// Computes where the windows and panes of a view start and end in event time.
-#[derive(Clone, Copy, Debug)]
-struct WindowGrid {
-    size_ms: i64,
-    slide_ms: i64,
-    pane_length_ms: i64,
-}
-
-impl WindowGrid {
-    fn new(size_ms: i64, slide_ms: i64) -> Self {
-        Self { size_ms, slide_ms, pane_length_ms: pane_size_ms(size_ms, slide_ms) }
-    }
-
-    fn pane_index_at(self, time_ms: i64) -> i64 {
-        time_ms.div_euclid(self.pane_length_ms)
-    }
-
-    /// Returns the end of the last window that contains the pane with the index `pane`. If the slide is longer than the
-    /// size, a pane can lie between two windows. For such a pane, returns `None`.
-    fn pane_last_window_end_ms(self, pane: i64) -> Option<i64> {
-        let start = (pane * self.pane_length_ms).div_euclid(self.slide_ms) * self.slide_ms;
-        let end = start + self.size_ms;
-        (pane * self.pane_length_ms < end).then_some(end)
-    }
-
-    /// Returns the end of the first window that contains the pane with the index `pane`. At least one window must
-    /// contain this pane.
-    fn pane_first_window_end_ms(self, pane: i64) -> i64 {
-        self.next_window_end_ms((pane + 1) * self.pane_length_ms - 1)
-    }
-
-    fn window_ending_at(self, end_ms: i64) -> Window {
-        Window { start: EventTime::from_ms(end_ms - self.size_ms), end: EventTime::from_ms(end_ms) }
-    }
-
-    /// Returns the indexes of the panes of the window that ends at `end_ms`.
-    fn window_panes(self, end_ms: i64) -> Range<i64> {
-        self.pane_index_at(end_ms - self.size_ms)..self.pane_index_at(end_ms)
-    }
-
-    /// Returns the index of the first pane whose last window ends after `time_ms`.
-    fn first_pane_with_window_end_after(self, time_ms: i64) -> i64 {
-        self.pane_index_at(((time_ms - self.size_ms).div_euclid(self.slide_ms) + 1) * self.slide_ms)
-    }
-
-    /// Returns the earliest window end that is later than `time_ms`.
-    fn next_window_end_ms(self, time_ms: i64) -> i64 {
-        (time_ms - self.size_ms).div_euclid(self.slide_ms) * self.slide_ms + self.slide_ms + self.size_ms
-    }
-}
 
 impl SlotState for EntityAccumulators {
     type EncodingContext = FeatureAggregators;
@@ -108,10 +59,6 @@ impl SlotState for EntityAccumulators {
 
     fn save(&self, expired: Option<&Self>, aggregators: &FeatureAggregators, out: &mut Vec<u8>) {
         Self::save_consecutive(expired, self, aggregators, out);
-    }
-
-    fn load(aggregators: &FeatureAggregators, reader: &mut SnapshotReader<'_>) -> Result<Self, DamagedSnapshot> {
-        Self::load(aggregators, reader)
     }
 }
 
@@ -415,20 +362,23 @@ impl SlidingViewState {
         self.entity_count
     }
 
-    /// Loads the panes from one block of a snapshot, during a restore.
+    /// Loads the panes from one block of a snapshot, during a restore. `migration` is `None` if the saved view has the same
+    /// definition.
     pub(crate) fn load_panes(
         &mut self,
         aggregators: &FeatureAggregators,
+        migration: Option<&EntryMigration>,
         records: SlotRecordBlock<'_>,
     ) -> Result<(), DamagedSnapshot> {
         let pane_ms = self.window_grid.pane_length_ms;
-        self.panes_by_slot.load_slot_block(aggregators, records, |_, panes| {
+        self.panes_by_slot.load_slot_block(records, |_, reader| {
+            let panes = EntityAccumulators::load(aggregators, migration, reader)?;
             let is_plausible = |entry| {
                 let pane = panes.entry_span(aggregators, entry).span_start;
                 pane.checked_mul(pane_ms).is_some_and(|start| start.abs() <= MAX_PANE_START_MS)
             };
             if (0..panes.entry_count(aggregators)).all(is_plausible) {
-                Ok(())
+                Ok(panes)
             } else {
                 Err(DamagedSnapshot("a pane outside the range of event times"))
             }

@@ -10,6 +10,7 @@
 //! | base or delta; the state outside the slots | [`format::BaseOrDelta`], [`format::ShardMetadata`] |
 //! | a layer: the bytes of one snapshot, stored in a checkpoint | (the engine) |
 //! | a shard that is rebuilt from layers | [`restore::ShardRestore`] |
+//! | state of a view whose definition has changed since | [`entry_migration::ViewMigration`] |
 //!
 //! A table of a shard has one slot for each entity. [`crate::Shard::begin_snapshot`] starts a snapshot at almost no
 //! cost, even for a large state. From then on, the worker saves a few slots between two polls of Kafka. Before a change
@@ -39,6 +40,7 @@
 //! entries follows (one per pane or session). Each entry consists of its span, its words and its variable accumulators.
 
 pub(crate) mod encoding;
+pub(crate) mod entry_migration;
 pub(crate) mod format;
 pub(crate) mod layer_blocks;
 pub(crate) mod restore;

@@ -77,6 +77,8 @@ mod savepoint_request;
 mod savepoint_summary;
 mod snapshot_failure;
 mod snapshot_limits;
+mod state_completeness;
+pub mod state_migration;
 mod state_object;
 pub(crate) mod store;
 mod store_fault_extent;
@@ -89,7 +91,8 @@ mod thread_messages;
 pub(crate) use checkpoint_thread_handle::CheckpointThreadHandle;
 pub use config::{CheckpointConfig, PartitionFaultPolicy, RestoreSource, StateIdentity, TopicIdentityCheck};
 pub use manifest::{
-    CheckpointId, CheckpointLayer, CheckpointManifest, EarlierCut, FormerNumbering, StatePart, StoredView,
+    CheckpointId, CheckpointLayer, CheckpointManifest, EarlierCut, FormerNumbering, StatePart, StoredFeature,
+    StoredView,
 };
 pub use missing_rows::MissingRows;
 pub use object_errors::{ObjectDamage, ObjectFault, UnusableObject};
@@ -101,6 +104,8 @@ pub(crate) use row_numbering_fingerprint::derive_fingerprint_after_restart;
 pub use savepoint_request::{CurrentSavepointRequest, SavepointRequest};
 pub use savepoint_summary::SavepointSummary;
 pub use snapshot_limits::SnapshotLimits;
+pub use state_completeness::IncompleteFeature;
+pub(crate) use state_completeness::StateCompleteness;
 pub use store::{CheckpointStore, CheckpointStoreOpener, ListedObject, StoreFault};
 pub use store_findings::StoreFindings;
 pub(crate) use store_findings::{StoreFaultExtent, WorkerStoreFindings};

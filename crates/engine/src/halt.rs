@@ -20,8 +20,8 @@ pub use input_fault::{AddedPartitions, CheckpointPlace, InputFault, LostOffset, 
 pub use output_fault::OutputFault;
 pub use service_fault::{NoAnswerReason, ServiceAddress, ServiceRefusal, SourceOperation, UnreachableService};
 pub use state_fault::{
-    ChangedViews, CheckpointStoreFault, ContestedPartition, DamagedCheckpoint, DamagedState, DroppedView, ForeignState,
-    NewerState, PipelineAndTopic, ViewChange,
+    ChangedViews, CheckpointStoreFault, ContestedPartition, DamagedCheckpoint, DamagedState, DroppedFeature,
+    DroppedView, ForeignState, NewerState, PipelineAndTopic, ViewChange,
 };
 
 /// The part of a job that a fault concerns.

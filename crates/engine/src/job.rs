@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use windrow_core::{Aggregate, Event, EventSchema, FeatureView, FieldId, Shard, SipHashKey, Value};
 
+use crate::out_of_orderness_text::describe_max_out_of_orderness;
 use crate::{EventDecoder, RecordPlacementRules};
 
 /// The parts of a pipeline that a worker needs to turn records into rows.
@@ -56,11 +57,11 @@ impl JobDefinition {
     /// Returns a text with the decoding rules, the maximum out-of-orderness and Windrow's version. Each manifest
     /// contains this text.
     pub(crate) fn describe_decoding_and_lateness(&self) -> String {
-        let late = self.max_out_of_orderness_ms;
         format!(
-            "{}{}, out of order up to {late} ms, Windrow {}",
+            "{}{}, {}, Windrow {}",
             self.decoder.describe_decoding_rules(),
             self.record_placement.describe_refused_records(),
+            describe_max_out_of_orderness(self.max_out_of_orderness_ms),
             env!("CARGO_PKG_VERSION")
         )
     }

@@ -76,7 +76,6 @@
 //! | `checkpoint/find_checkpoint.rs` | the newest readable checkpoint of a partition |
 //! | `checkpoint/inspect.rs` | reads stored state for `windrow state` and the pages, without changes |
 //! | `checkpoint/inspect/state_objects.rs` | the bytes of state per feature view |
-//! | `checkpoint/inspect/view_compatibility.rs` | views of a checkpoint against views of a pipeline |
 //! | `checkpoint/manifest.rs` | the manifest: the list of the state objects of a checkpoint |
 //! | `checkpoint/missing_rows.rs` | rows that the row store has lost and that no checkpoint produces again |
 //! | `checkpoint/object_errors.rs` | why a manifest or a state object cannot be used |
@@ -95,6 +94,8 @@
 //! | `checkpoint/savepoint_request.rs` | how a savepoint is requested from all instances |
 //! | `checkpoint/savepoint_summary.rs` | the object that describes a complete savepoint |
 //! | `checkpoint/snapshot_limits.rs` | how many bytes of a snapshot are saved, cut and waiting |
+//! | `checkpoint/state_completeness.rs` | from which windows on the features of a partition are complete |
+//! | `checkpoint/state_migration.rs` | which stored state each view and feature of a changed pipeline gets |
 //! | `checkpoint/state_object.rs` | the format of state objects, with its version |
 //! | `checkpoint/store.rs` | the interface to the checkpoint store |
 //! | `checkpoint/store_fault_extent.rs` | whether the store itself refuses an opening, or one partition has a fault |
@@ -155,6 +156,7 @@
 //! | `wakeup.rs` | lets a thread wait until another thread has something for it |
 //! | `message_channel.rs` | a channel from one thread to another |
 //! | `thread_spawner.rs` | the interface to threads |
+//! | `out_of_orderness_text.rs` | the maximum out-of-orderness in the text of a manifest |
 //! | `identifiers.rs` | partition, offset, epoch, fence token |
 //!
 //! ## Faults: `halt`
@@ -247,6 +249,7 @@ mod manual_clock;
 mod message_channel;
 mod metrics;
 mod opening_abandonment;
+mod out_of_orderness_text;
 mod record_key;
 mod retry_backoff;
 mod row_counts;

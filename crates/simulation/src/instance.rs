@@ -129,7 +129,7 @@ fn create_checkpoint_config(
         kept_checkpoints_per_partition: 3,
         restore_source,
         // While the pipeline is replaced, a process without the view may continue a checkpoint with it.
-        droppable_view_names: BTreeSet::from([ADDED_VIEW.to_owned()]),
+        droppable_state_names: BTreeSet::from([ADDED_VIEW.to_owned()]),
         accepts_added_partitions: false,
         partition_fault_policy: PartitionFaultPolicy::Park,
         store_findings: Default::default(),

@@ -34,5 +34,5 @@ pub use problem::{
 pub use reachability::ReachabilityReport;
 pub use redis::RedisWriterReport;
 pub use savepoint::RequestedSavepointReport;
-pub use view::{FeatureOverflowReport, ViewReport};
+pub use view::{FeatureOverflowReport, IncompleteFeatureReport, ViewReport};
 pub use worker::WorkerReport;

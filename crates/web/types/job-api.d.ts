@@ -329,6 +329,12 @@ export interface RecentRow {
 	fields: RowField[];
 }
 
+/** A feature whose windows before a time may lack events. */
+export interface IncompleteFeature {
+	feature: string;
+	complete_from_ms: number;
+}
+
 export interface FeatureView {
 	name: string;
 	window: string;
@@ -339,6 +345,7 @@ export interface FeatureView {
 	late_after_idle: number;
 	entities: number;
 	ttl_ms: number | null;
+	incomplete: IncompleteFeature[];
 	current: CurrentRow[];
 	recent: RecentRow[];
 }

@@ -55,7 +55,17 @@ Times are epoch milliseconds. At the end of the input all remaining windows fire
     #[command(after_help = "\
 Examples:
   windrow check my.toml
-  windrow check my.toml --json | jq .feature_views")]
+  windrow check my.toml --json | jq .feature_views
+  windrow check new.toml --against ./.windrow/checkpoints
+      which state of which feature a job with the new file keeps, and from when on each feature is complete
+
+Exits with 0 when there are no mistakes and, with --against, no state is lost. Otherwise:
+  3  the pipeline file has mistakes
+ 13  there is no state, or it is of another pipeline (--against)
+ 14  state would be lost; the message names the flags --drop-state that permit it (--against)
+ 15  something can be read only by a newer version of Windrow (--against)
+ 16  a partition has no readable checkpoint, or the savepoint is incomplete (--against)
+ 17  the store is unreachable or refuses access (--against)")]
     Check(CheckArgs),
     /// Run the tests of a pipeline file; no Kafka, no Redis, no secrets
     #[command(after_help = "\
@@ -178,9 +188,9 @@ pub(crate) struct RunArgs {
     /// restart with this flag the job resumes from its own checkpoints
     #[arg(long = "from", value_name = "DIR|URL")]
     pub(crate) restore_location: Option<String>,
-    /// Discard the stored state of a feature view that changed or was removed; may be repeated
-    #[arg(long = "drop-state", value_name = "VIEW")]
-    pub(crate) views_to_drop_state_of: Vec<String>,
+    /// Discard the stored state of a feature view or of one feature that changed or was removed; may be repeated
+    #[arg(long = "drop-state", value_name = "VIEW[.FEATURE]")]
+    pub(crate) droppable_state_names: Vec<String>,
     /// Read to the current end of the topic, fire all remaining windows, and exit
     #[arg(long)]
     pub(crate) bounded: bool,
@@ -249,7 +259,11 @@ pub(crate) struct ReplayArgs {
 pub(crate) struct CheckArgs {
     #[command(flatten)]
     pub(crate) pipeline_args: PipelineArgs,
-    /// Print the plan (or the mistakes) as JSON
+    /// Instead of the plan, print which stored state a job with this file keeps: of a savepoint, a job's folder, or the
+    /// checkpoint store. Changes nothing
+    #[arg(long = "against", value_name = "STATE")]
+    pub(crate) compared_state_location: Option<String>,
+    /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
 }

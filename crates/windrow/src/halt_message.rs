@@ -9,8 +9,8 @@ use windrow_connectors::kafka::GroupRefusalReason;
 use windrow_engine::Halt;
 use windrow_engine::checkpoint::partition_folder;
 use windrow_engine::halt::{
-    ChangedViews, CheckpointStoreFault, DamagedState, ErrorChain, ForeignState, InputFault, LostOffset, OutputFault,
-    RecreatedTopic, ServiceRefusal, UnreachableService, ViewChange,
+    ChangedViews, CheckpointStoreFault, DamagedState, DroppedFeature, DroppedView, ErrorChain, ForeignState,
+    InputFault, LostOffset, OutputFault, RecreatedTopic, ServiceRefusal, UnreachableService, ViewChange,
 };
 
 use crate::exit::{CommandFailure, ExitStatus};
@@ -224,6 +224,14 @@ fn describe_changed_views(views: &ChangedViews) -> String {
                 write!(text, "\n    `{name}` was  {stored}\n      and is {current}")
             }
             ViewChange::Removed => write!(text, "\n    `{name}` was removed from the pipeline file"),
+            ViewChange::FeaturesChanged { dropped_features, kept_feature_names } => {
+                for feature in dropped_features {
+                    describe_dropped_feature(&mut text, name, feature);
+                }
+                let kept =
+                    if kept_feature_names.is_empty() { "none".to_owned() } else { kept_feature_names.join(", ") };
+                write!(text, "\n    The state of these features of `{name}` is kept: {kept}")
+            }
         };
     }
     let kept = if views.kept_view_names.is_empty() { "none".to_owned() } else { views.kept_view_names.join(", ") };
@@ -231,17 +239,50 @@ fn describe_changed_views(views: &ChangedViews) -> String {
     text
 }
 
+fn describe_dropped_feature(text: &mut String, view_name: &str, feature: &DroppedFeature) {
+    let DroppedFeature { feature_name, stored_definition, pipeline_definition } = feature;
+    let _ = match pipeline_definition {
+        Some(current) => {
+            write!(text, "\n    `{view_name}.{feature_name}` was  {stored_definition}\n      and is {current}")
+        }
+        None => write!(
+            text,
+            "\n    `{view_name}.{feature_name}` was removed from the pipeline file; it was  {stored_definition}"
+        ),
+    };
+}
+
+/// Returns the names with which `--drop-state` permits to drop the state of `view`.
+fn dropped_state_names(view: &DroppedView) -> Vec<String> {
+    match &view.view_change {
+        ViewChange::Redefined { .. } | ViewChange::Removed => vec![view.view_name.clone()],
+        ViewChange::FeaturesChanged { dropped_features, .. } => {
+            let name = |feature: &DroppedFeature| format!("{}.{}", view.view_name, feature.feature_name);
+            dropped_features.iter().map(name).collect()
+        }
+    }
+}
+
 fn changed_views_hint(views: &ChangedViews) -> String {
+    let names: Vec<String> = views.dropped_views.iter().flat_map(dropped_state_names).collect();
     format!(
-        "Restore the definitions in the pipeline file, or drop the state of the changed views with {}. Their open \
-         windows will then lack the earlier events",
-        format_drop_state_flags(views.dropped_views.iter().map(|view| &*view.view_name))
+        "Restore the definitions in the pipeline file, or drop this state with {}. Open windows will then lack the earlier \
+         events. `windrow check PIPELINE --against STATE` shows what is kept",
+        format_drop_state_flags(names.iter().map(String::as_str))
     )
 }
 
-/// Returns a text that contains one flag `--drop-state VIEW` for each name in `views`.
-pub(crate) fn format_drop_state_flags<'a>(views: impl Iterator<Item = &'a str>) -> String {
-    views.map(|view| format!("--drop-state {view}")).collect::<Vec<_>>().join(" ")
+/// Returns a text that contains one flag `--drop-state NAME` for each of `names`. A name is `VIEW` or `VIEW.FEATURE`.
+pub(crate) fn format_drop_state_flags<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let flag = |name: &str| {
+        let is_plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+        if is_plain {
+            format!("--drop-state {name}")
+        } else {
+            format!("--drop-state '{}'", name.replace('\'', r"'\''"))
+        }
+    };
+    names.map(flag).collect::<Vec<_>>().join(" ")
 }
 
 fn damaged_state_hint(state: &DamagedState) -> String {
@@ -280,7 +321,7 @@ fn checkpoint_store_hint(fault: &CheckpointStoreFault) -> String {
 #[cfg(test)]
 mod tests {
     use windrow_engine::checkpoint::{CheckpointId, ObjectFault};
-    use windrow_engine::halt::{DroppedView, NewerState, ServiceAddress, share_error};
+    use windrow_engine::halt::{NewerState, ServiceAddress, share_error};
 
     use super::*;
 
@@ -300,6 +341,24 @@ mod tests {
                 },
             },
             DroppedView { view_name: "totals".to_owned(), view_change: ViewChange::Removed },
+            DroppedView {
+                view_name: "carts".to_owned(),
+                view_change: ViewChange::FeaturesChanged {
+                    dropped_features: vec![
+                        DroppedFeature {
+                            feature_name: "sum".to_owned(),
+                            stored_definition: "long sum(price)".to_owned(),
+                            pipeline_definition: Some("double sum(price)".to_owned()),
+                        },
+                        DroppedFeature {
+                            feature_name: "it's".to_owned(),
+                            stored_definition: "count(*)".to_owned(),
+                            pipeline_definition: None,
+                        },
+                    ],
+                    kept_feature_names: vec!["events".to_owned()],
+                },
+            },
         ];
         let checkpoint_id = CheckpointId { epoch: 3, checkpoint_number: 7 };
         let (exit, message) = rendered(ChangedViews {
@@ -313,8 +372,11 @@ mod tests {
             "checkpoint 7 of epoch 3 of partition 1",
             "\n    `sessions` was  gap 10m\n      and is gap 20m",
             "\n    `totals` was removed from the pipeline file",
+            "\n    `carts.sum` was  long sum(price)\n      and is double sum(price)",
+            "\n    `carts.it's` was removed from the pipeline file; it was  count(*)",
+            "\n    The state of these features of `carts` is kept: events",
             "The state of these views is kept: users. Restore the definitions",
-            "--drop-state sessions --drop-state totals",
+            r"--drop-state sessions --drop-state totals --drop-state carts.sum --drop-state 'carts.it'\''s'",
         ] {
             assert!(message.contains(part), "{part} is not in: {message}");
         }

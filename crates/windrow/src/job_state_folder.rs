@@ -46,11 +46,9 @@ impl JobStateFolder {
         let stores = Arc::new(
             ObjectStoreOpener::new().map_err(|fault| create_unusable_location_failure("checkpoint.store", fault))?,
         );
-        let (name, group) =
-            (escape_name_segment(&pipeline.name), escape_name_segment(&pipeline.source.kafka().consumer_group));
         let place = match store {
             "memory:" => store.to_owned(),
-            store => format!("{}/{name}/{group}", store.trim_end_matches('/')),
+            store => locate_in_store(store, pipeline),
         };
         let store = stores
             .open_store(&place)
@@ -108,7 +106,7 @@ impl JobStateFolder {
             checkpoint_interval: Duration::from_millis(pipeline.checkpoint.checkpoint_interval_ms.unsigned_abs()),
             kept_checkpoints_per_partition: pipeline.checkpoint.kept_generation_count,
             restore_source: None,
-            droppable_view_names: Default::default(),
+            droppable_state_names: Default::default(),
             accepts_added_partitions: false,
             partition_fault_policy: match pipeline.source.kafka().partition_fault_setting {
                 PartitionFaultSetting::Park => PartitionFaultPolicy::Park,
@@ -139,6 +137,13 @@ pub(crate) fn random_hex_digits(count: usize) -> Result<String, CommandFailure> 
             format!("error: the operating system provides no random numbers: {error}"),
         )
     })
+}
+
+/// Returns the location of the job's folder in the checkpoint store `store`.
+pub(crate) fn locate_in_store(store: &str, pipeline: &Pipeline) -> String {
+    let (name, group) =
+        (escape_name_segment(&pipeline.name), escape_name_segment(&pipeline.source.kafka().consumer_group));
+    format!("{}/{name}/{group}", store.trim_end_matches('/'))
 }
 
 /// Opens a location that the command line names, for a command that only reads the state there.

@@ -49,6 +49,7 @@
 //! | `cli.rs` | the grammar of the command line |
 //! | `commands.rs` | the list of commands |
 //! | `commands/check.rs` | `windrow check`: checks a pipeline file and prints its plan or its mistakes |
+//! | `commands/check/against.rs` | `windrow check --against`: which stored state a job with the file keeps |
 //! | `commands/demo.rs` | `windrow demo`: a complete job in one process that needs no Kafka |
 //! | `commands/features.rs` | `windrow features`: shows the rows that Redis holds for a user |
 //! | `commands/generate.rs` | `windrow generate`: writes realistic events to Kafka or a file |
@@ -110,6 +111,7 @@
 //! | `read_error.rs` | why a file cannot be read, in plain words |
 //! | `print.rs` | data to stdout, everything else to stderr |
 //! | `progress_bar.rs` | progress bars on stderr |
+//! | `state_comparison.rs` | stored state against a pipeline file: what each feature keeps |
 //! | `state_problem.rs` | why stored state cannot be used |
 //! | `table.rs` | tables for the terminal |
 //! | `terminal_rows.rs` | the demo's rows in the terminal |
@@ -147,6 +149,7 @@ mod reachability_tracking_store;
 mod read_error;
 mod reject_targets;
 mod signals;
+mod state_comparison;
 mod state_problem;
 mod table;
 mod terminal_rows;

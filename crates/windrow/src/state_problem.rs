@@ -9,6 +9,7 @@ use windrow_engine::{Partition, StoreFault};
 use crate::exit::{CommandFailure, ExitStatus};
 use crate::format::format_count_with_noun;
 use crate::halt_message::format_drop_state_flags;
+use crate::state_comparison::StateComparison;
 
 /// The reason why stored state cannot be used.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -32,12 +33,21 @@ pub(crate) enum StateProblem {
     NewerFormat { place: String, newer_count: usize },
     /// The state belongs to another pipeline or topic.
     OtherJob { reason: String },
-    /// These feature views have changed in the given pipeline file, or are missing from it. A job that starts with this
-    /// file must drop their state.
-    ChangedViews { views: Vec<String> },
+    /// These feature views and features have changed in the given pipeline file, or are missing from it. A job that starts
+    /// with this file must drop their state.
+    ChangedViews { dropped_state_names: Vec<String> },
 }
 
 impl StateProblem {
+    /// Fails if a job with the compared pipeline file cannot continue from the state, or would drop some of it.
+    pub(crate) fn require_kept_state(comparison: &StateComparison) -> Result<(), Self> {
+        if let Some(reason) = &comparison.mismatch_reason {
+            return Err(Self::OtherJob { reason: reason.clone() });
+        }
+        let dropped_state_names = comparison.names_of_dropped_state();
+        if dropped_state_names.is_empty() { Ok(()) } else { Err(Self::ChangedViews { dropped_state_names }) }
+    }
+
     fn exit_status(&self) -> ExitStatus {
         match self {
             Self::InvalidPlace { .. } | Self::StoreFailed { .. } => ExitStatus::CheckpointStore,
@@ -89,9 +99,9 @@ impl StateProblem {
                 format_count_with_noun(*checkpoints as u64, "checkpoint")
             ),
             Self::OtherJob { reason } => reason.clone(),
-            Self::ChangedViews { views } => format!(
+            Self::ChangedViews { dropped_state_names } => format!(
                 "feature views changed: with this pipeline file, `windrow run` needs {}",
-                format_drop_state_flags(views.iter().map(String::as_str))
+                format_drop_state_flags(dropped_state_names.iter().map(String::as_str))
             ),
         }
     }

@@ -11,7 +11,7 @@ mod stream;
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use windrow_core::{EventTime, LayerByteCounter, Shard, ShardMetadata, ShardRestore};
+use windrow_core::{EventTime, LayerByteCounter, SavedViewTarget, Shard, ShardMetadata, ShardRestore};
 use windrow_engine::checkpoint::CheckpointManifest;
 
 use stream::FuzzedInput;
@@ -34,7 +34,8 @@ fuzz_target!(|state: State| {
         entity_count: 0,
         emitted_row_counts: vec![0; views.len()],
     };
-    let mut restore = ShardRestore::new(empty, metadata.slot_count, (0..views.len()).map(Some).collect());
+    let targets = (0..views.len()).map(SavedViewTarget::SameDefinition).collect();
+    let mut restore = ShardRestore::new(empty, metadata.slot_count, targets);
     let whole = state.layers.iter().all(|layer| {
         let mut counter = LayerByteCounter::default();
         for part in layer {

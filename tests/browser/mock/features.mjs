@@ -121,6 +121,14 @@ const userView = (state, user) => ({
 	late_after_idle: state.unlessEmpty(2, 0),
 	entities: state.unlessEmpty(182_340, 0),
 	ttl_ms: 2 * HOUR_MS,
+	incomplete: state.is("busy")
+		? [
+				{
+					feature: "purchase_count_1h",
+					complete_from_ms: state.now - 20 * 60_000,
+				},
+			]
+		: [],
 	current: user ? [userRow(state, user)] : [],
 	recent: user ? recentRows(state, user) : [],
 });
@@ -140,6 +148,7 @@ const sessionView = (state, user) => ({
 	late_after_idle: 0,
 	entities: state.unlessEmpty(9412, 0),
 	ttl_ms: HOUR_MS,
+	incomplete: [],
 	current: user && !state.is("busy") ? sessionRows(state, user) : [],
 	recent: [],
 });

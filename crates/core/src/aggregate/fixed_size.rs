@@ -7,6 +7,7 @@
 
 use std::cmp::Ordering;
 
+use super::AccumulatorLayout;
 use crate::condition::compare_values;
 use crate::event::{Event, FieldId};
 use crate::time::EventTime;
@@ -46,6 +47,10 @@ impl FixedSizeAggregator {
             Self::SumLong(_) | Self::SumDouble(_) | Self::Avg(_) | Self::Min(..) | Self::Max(..) => 2,
             Self::First(..) | Self::Last(..) | Self::Duration(_) => 3,
         }
+    }
+
+    pub(super) const fn accumulator_layout(self) -> AccumulatorLayout {
+        AccumulatorLayout { fixed_size_word_count: self.word_count(), variable_accumulator_count: 0 }
     }
 
     /// Folds one event. Returns whether a sum has overflowed.

@@ -10,6 +10,7 @@ use std::hash::{Hash, Hasher};
 
 use datasketches::hll::{HllSketch, HllType, HllUnion};
 
+use super::AccumulatorLayout;
 use crate::event::{Event, FieldId};
 use crate::snapshot::encoding::{DamagedSnapshot, SnapshotReader, write_bytes, write_signed, write_unsigned};
 use crate::time::EventTime;
@@ -79,6 +80,9 @@ pub(super) enum VariableSizeAggregator {
 }
 
 impl VariableSizeAggregator {
+    pub(super) const ACCUMULATOR_LAYOUT: AccumulatorLayout =
+        AccumulatorLayout { fixed_size_word_count: 0, variable_accumulator_count: 1 };
+
     /// Folds the value of an event. A text of more than `max_field_bytes` bytes is NULL, unless values are only counted.
     pub(super) fn fold_event(self, accumulator: &mut VariableAccumulator, event: &Event<'_>, max_field_bytes: usize) {
         match self {

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::event::{EventField, FieldId};
-use crate::snapshot::restore::ShardRestore;
+use crate::snapshot::restore::{SavedViewTarget, ShardRestore};
 use crate::value::{FieldType, Value};
 use crate::view::{Aggregate, Feature};
 
@@ -106,7 +106,7 @@ proptest! {
         shard.finish_input(&mut rows);
 
         let (metadata, mut time_ms, row_count) = cut.expect("begun");
-        let mut restore = ShardRestore::new(new_shard(), metadata.slot_count, vec![Some(0), Some(1), Some(2)]);
+        let mut restore = ShardRestore::new(new_shard(), metadata.slot_count, (0..3).map(SavedViewTarget::SameDefinition).collect());
         for part in bytes.chunks(part_bytes) {
             restore.load_layer_part(part).expect("readable");
         }
@@ -128,7 +128,7 @@ fn a_layer_that_ends_inside_a_block_is_refused() {
     process(&mut shard, &event, 0, &mut RowTexts::default());
     shard.begin_snapshot(BaseOrDelta::Base);
     assert!(shard.continue_snapshot(usize::MAX, &mut bytes));
-    let mut restore = ShardRestore::new(new_shard(), 1, vec![Some(0), Some(1), Some(2)]);
+    let mut restore = ShardRestore::new(new_shard(), 1, (0..3).map(SavedViewTarget::SameDefinition).collect());
     assert_eq!(restore.load_layer_part(&bytes[..bytes.len() - 1]), Ok(()), "another part could follow");
     assert_eq!(restore.finish_layer(), Err(DamagedSnapshot("a layer that ends inside a block")));
 }

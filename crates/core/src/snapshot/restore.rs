@@ -4,6 +4,7 @@
 //! Invariant: no bytes make a restore panic. Bytes that are not a snapshot of these views give an error.
 
 use super::encoding::DamagedSnapshot;
+use super::entry_migration::{EntryMigration, ViewMigration};
 use super::format::{ENTITY_KEY_TABLE_NUMBER, ShardMetadata};
 use super::layer_blocks::LayerBlockReader;
 use super::slots::{RestorePermit, SlotRecordBlock};
@@ -16,17 +17,44 @@ use crate::watermark::Watermark;
 pub struct ShardRestore {
     shard: Shard,
     slot_count: u32,
-    target_view_by_saved_view: Vec<Option<usize>>,
+    target_by_saved_view: Vec<RestoreTarget>,
     layer_blocks: LayerBlockReader,
+}
+
+/// What happens to the saved state of a view.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum SavedViewTarget {
+    /// The state is dropped.
+    Dropped,
+    /// The view with this index gets the state. It has the same definition.
+    SameDefinition(usize),
+    /// A view with another definition gets the state.
+    Migrated(ViewMigration),
+}
+
+/// A [`SavedViewTarget`] that is compiled for the shard.
+#[derive(Debug)]
+enum RestoreTarget {
+    Dropped,
+    View { view_index: usize, migration: Option<EntryMigration> },
 }
 
 impl ShardRestore {
     /// Starts a restore into the new shard `empty`. Every saved table has at most `slot_count` slots.
-    /// `target_view_by_saved_view` has one element for every saved view. The element is the index of the view in
-    /// `empty` that gets the saved state, or `None` to drop the saved state.
+    /// `target_by_saved_view` has one element for every saved view. At most one saved view has the same target.
     #[must_use]
-    pub fn new(empty: Shard, slot_count: u32, target_view_by_saved_view: Vec<Option<usize>>) -> Self {
-        Self { shard: empty, slot_count, target_view_by_saved_view, layer_blocks: LayerBlockReader::default() }
+    pub fn new(empty: Shard, slot_count: u32, target_by_saved_view: Vec<SavedViewTarget>) -> Self {
+        let compile = |target| match target {
+            SavedViewTarget::Dropped => RestoreTarget::Dropped,
+            SavedViewTarget::SameDefinition(view_index) => RestoreTarget::View { view_index, migration: None },
+            SavedViewTarget::Migrated(migration) => {
+                let view_index = migration.view_index;
+                let migration = EntryMigration::new(&migration, empty.views[view_index].aggregators());
+                RestoreTarget::View { view_index, migration: Some(migration) }
+            }
+        };
+        let target_by_saved_view = target_by_saved_view.into_iter().map(compile).collect();
+        Self { shard: empty, slot_count, target_by_saved_view, layer_blocks: LayerBlockReader::default() }
     }
 
     /// Loads one part of a layer. The caller must load the parts of a layer in the order in which they were saved.
@@ -34,16 +62,18 @@ impl ShardRestore {
     /// # Errors
     /// Fails when the bytes are not those of a snapshot.
     pub fn load_layer_part(&mut self, bytes: &[u8]) -> Result<(), DamagedSnapshot> {
-        let Self { shard, slot_count, target_view_by_saved_view, layer_blocks } = self;
+        let Self { shard, slot_count, target_by_saved_view, layer_blocks } = self;
         layer_blocks.add_part(bytes, |table, records| {
             let records = SlotRecordBlock::new(*slot_count, records);
             if table == ENTITY_KEY_TABLE_NUMBER {
                 return shard.entity_table.load_entity_keys(records);
             }
-            let view = usize::try_from(table - 1).ok().and_then(|view| target_view_by_saved_view.get(view));
-            match view.ok_or(DamagedSnapshot("a table of a view that the checkpoint does not list"))? {
-                Some(view) => shard.views[*view].load_slot_records(records),
-                None => Ok(()),
+            let target = usize::try_from(table - 1).ok().and_then(|view| target_by_saved_view.get(view));
+            match target.ok_or(DamagedSnapshot("a table of a view that the checkpoint does not list"))? {
+                RestoreTarget::View { view_index, migration } => {
+                    shard.views[*view_index].load_slot_records(migration.as_ref(), records)
+                }
+                RestoreTarget::Dropped => Ok(()),
             }
         })
     }

@@ -19,7 +19,7 @@ use crate::entity_slot::EntitySlot;
 
 /// The content of one slot. The default value is a slot without state.
 pub(crate) trait SlotState: Default {
-    /// Data that saving and loading need in addition to the slot. It is the same for all slots of a table.
+    /// Data that saving needs in addition to the slot. It is the same for all slots of a table.
     type EncodingContext;
 
     /// Returns whether the slot holds no state.
@@ -30,8 +30,6 @@ pub(crate) trait SlotState: Default {
     fn move_oldest_entries(&mut self, context: &Self::EncodingContext, count: usize, expired: &mut Self);
     /// Appends the slot's state to a snapshot: the entries of `expired`, then the entries of `self`.
     fn save(&self, expired: Option<&Self>, context: &Self::EncodingContext, out: &mut Vec<u8>);
-    /// Reads the state of a slot that [`Self::save`] wrote.
-    fn load(context: &Self::EncodingContext, reader: &mut SnapshotReader<'_>) -> Result<Self, DamagedSnapshot>;
 }
 
 /// The content of a slot, with a part that is derived from other state. Snapshots omit the derived part, because a
@@ -167,13 +165,12 @@ impl<S: SlotState> SlotTable<S> {
         self.expired_entries = ExpiredEntries::new();
     }
 
-    /// Loads the slots of one block of a snapshot. A loaded slot replaces the slot with the same index. Loading ends
-    /// with an error at the first slot that `check` rejects.
+    /// Loads the slots of one block of a snapshot. A loaded slot replaces the slot with the same index. `load` reads the
+    /// state of a slot that [`SlotState::save`] wrote. Loading ends with the first error of `load`.
     pub(crate) fn load_slot_block(
         &mut self,
-        context: &S::EncodingContext,
         records: SlotRecordBlock<'_>,
-        mut check: impl FnMut(EntitySlot, &S) -> Result<(), DamagedSnapshot>,
+        mut load: impl FnMut(EntitySlot, &mut SnapshotReader<'_>) -> Result<S, DamagedSnapshot>,
     ) -> Result<(), DamagedSnapshot> {
         let SlotRecordBlock { slot_count, mut reader } = records;
         let mut last = 0_i64;
@@ -182,9 +179,7 @@ impl<S: SlotState> SlotTable<S> {
             let slot = u32::try_from(last).ok().filter(|&slot| slot < slot_count);
             let slot = EntitySlot(slot.ok_or(DamagedSnapshot("a slot index that is not below the number of slots"))?);
             self.grow_to_include(slot);
-            let state = S::load(context, &mut reader)?;
-            check(slot, &state)?;
-            self.slots[slot.index()] = state;
+            self.slots[slot.index()] = load(slot, &mut reader)?;
         }
         Ok(())
     }

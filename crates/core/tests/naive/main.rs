@@ -3,6 +3,7 @@
 //! The reference follows the window rules as Flink's operators do: a copy of the event in every window it belongs to, and a
 //! scan over all windows after every event. It shares only the vocabulary types with the shard.
 
+mod migration;
 mod reference;
 mod snapshots;
 mod streams;

@@ -29,12 +29,13 @@ pub(crate) enum ObservedOutput {
     },
 }
 
+#[derive(Clone)]
 struct OpenWindow {
     view: usize,
     key: String,
     start: i64,
     end: i64,
-    events: Vec<SampleEvent>,
+    events: Vec<ArrivedEvent>,
     /// The windows under which rows of these events exist.
     written: Vec<Window>,
     has_fired: bool,
@@ -44,6 +45,21 @@ impl OpenWindow {
     fn window(&self) -> Window {
         Window { start: EventTime::from_ms(self.start), end: EventTime::from_ms(self.end) }
     }
+}
+
+/// An event, with its position in the stream.
+#[derive(Clone)]
+struct ArrivedEvent {
+    position: usize,
+    sample: SampleEvent,
+}
+
+/// What a changed pipeline does with a view of the pipeline before it.
+#[derive(Clone, Copy)]
+pub(crate) struct ReferenceMigration {
+    pub(crate) saved_view: usize,
+    /// Whether the windows have another length.
+    pub(crate) is_resized: bool,
 }
 
 pub(crate) struct ReferenceShard<'a> {
@@ -56,6 +72,9 @@ pub(crate) struct ReferenceShard<'a> {
     open_windows: Vec<OpenWindow>,
     /// The latest end of all rows of an entity in a view.
     newest_row_ends: BTreeMap<(usize, String), i64>,
+    /// For each feature of each view, the position of the first event that it sees. The last ones may be missing.
+    first_seen_positions: Vec<Vec<usize>>,
+    position: usize,
     pub(crate) observed: Vec<ObservedOutput>,
 }
 
@@ -69,7 +88,40 @@ impl<'a> ReferenceShard<'a> {
             idle_watermark: None,
             open_windows: Vec::new(),
             newest_row_ends: BTreeMap::new(),
+            first_seen_positions: Vec::new(),
+            position: 0,
             observed: Vec::new(),
+        }
+    }
+
+    /// Replaces the views. `migrations` says for each new view which view it continues, if any.
+    pub(crate) fn migrate(
+        &mut self,
+        views: &'a [FeatureView],
+        migrations: &[Option<ReferenceMigration>],
+        first_seen_positions: Vec<Vec<usize>>,
+    ) {
+        let saved_windows = std::mem::take(&mut self.open_windows);
+        (self.views, self.first_seen_positions) = (views, first_seen_positions);
+        let saved_row_ends = std::mem::take(&mut self.newest_row_ends);
+        for (view, migration) in migrations.iter().enumerate() {
+            let Some(ReferenceMigration { saved_view, is_resized }) = *migration else { continue };
+            let saved = saved_windows.iter().filter(|window| window.view == saved_view);
+            let row_ends = saved_row_ends.iter().filter(|((saved, _), _)| *saved == saved_view);
+            self.newest_row_ends.extend(row_ends.map(|((_, key), end)| ((view, key.clone()), *end)));
+            if !is_resized {
+                self.open_windows.extend(saved.map(|window| OpenWindow { view, ..window.clone() }));
+                continue;
+            }
+            // An event is known as long as one of its windows is open.
+            let WindowKind::Sliding { size_ms, slide_ms } = views[view].window else {
+                unreachable!("sessions have no length")
+            };
+            let known: BTreeMap<usize, SampleEvent> =
+                saved.flat_map(|window| &window.events).map(|event| (event.position, event.sample.clone())).collect();
+            for (position, sample) in known {
+                self.join_sliding(view, &ArrivedEvent { position, sample }, size_ms, slide_ms);
+            }
         }
     }
 
@@ -94,10 +146,12 @@ impl<'a> ReferenceShard<'a> {
             self.idle_watermark = self.idle_watermark.max(Some(time.ms()));
             self.fire_passed_windows();
         }
+        let event = ArrivedEvent { position: self.position, sample: sample.clone() };
+        self.position += 1;
         for (view, definition) in self.views.iter().enumerate() {
             let joined = match definition.window {
-                WindowKind::Sliding { size_ms, slide_ms } => self.join_sliding(view, sample, size_ms, slide_ms),
-                WindowKind::Session { gap_ms } => self.join_session(view, sample, gap_ms),
+                WindowKind::Sliding { size_ms, slide_ms } => self.join_sliding(view, &event, size_ms, slide_ms),
+                WindowKind::Session { gap_ms } => self.join_session(view, &event, gap_ms),
             };
             if !joined && self.is_too_late(view, sample.time.ms() + 1) {
                 let first_late_watermark = Self::first_late_watermark(definition, sample.time.ms());
@@ -136,7 +190,8 @@ impl<'a> ReferenceShard<'a> {
         self.fire_due_windows(|_| true);
     }
 
-    fn join_sliding(&mut self, view: usize, sample: &SampleEvent, size: i64, slide: i64) -> bool {
+    fn join_sliding(&mut self, view: usize, event: &ArrivedEvent, size: i64, slide: i64) -> bool {
+        let sample = &event.sample;
         let time = sample.time.ms();
         let mut joined = false;
         let mut start = time.div_euclid(slide) * slide;
@@ -158,7 +213,7 @@ impl<'a> ReferenceShard<'a> {
                     });
                     self.open_windows.len() - 1
                 });
-                self.open_windows[at].events.push(sample.clone());
+                self.open_windows[at].events.push(event.clone());
                 if self.has_passed(end) {
                     self.fire(at);
                 }
@@ -168,7 +223,8 @@ impl<'a> ReferenceShard<'a> {
         joined
     }
 
-    fn join_session(&mut self, view: usize, sample: &SampleEvent, gap: i64) -> bool {
+    fn join_session(&mut self, view: usize, event: &ArrivedEvent, gap: i64) -> bool {
+        let sample = &event.sample;
         let time = sample.time.ms();
         let (mine, others): (Vec<OpenWindow>, Vec<OpenWindow>) = std::mem::take(&mut self.open_windows)
             .into_iter()
@@ -193,7 +249,7 @@ impl<'a> ReferenceShard<'a> {
             assert!(merged.events.is_empty(), "a live session is never late");
             return false;
         }
-        merged.events.push(sample.clone());
+        merged.events.push(event.clone());
         let has_passed = self.has_passed(merged.end);
         self.open_windows.push(merged);
         if has_passed {
@@ -236,10 +292,13 @@ impl<'a> ReferenceShard<'a> {
         self.views[window.view]
             .features
             .iter()
-            .map(|feature| {
-                let events: Vec<&SampleEvent> = window
-                    .events
-                    .iter()
+            .enumerate()
+            .map(|(index, feature)| {
+                let first_seen =
+                    self.first_seen_positions.get(window.view).and_then(|features| features.get(index)).copied();
+                let seen = window.events.iter().filter(|event| event.position >= first_seen.unwrap_or(0));
+                let events: Vec<&SampleEvent> = seen
+                    .map(|event| &event.sample)
                     .filter(|e| {
                         feature.condition.as_ref().is_none_or(|c| crate::with_event(e, |e| c.matches(e.field_values)))
                     })

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use windrow_core::{
-    BaseOrDelta, FeatureView, LateEvent, Row, Shard, ShardMetadata, ShardOutput, ShardRestore, SnapshotStorageOutcome,
+    BaseOrDelta, FeatureView, LateEvent, Row, SavedViewTarget, Shard, ShardMetadata, ShardOutput, ShardRestore,
+    SnapshotStorageOutcome,
 };
 
 use crate::process_sample;
@@ -87,7 +88,8 @@ struct ActiveSnapshot {
 
 fn restore_shard(kept: Option<&KeptSnapshot>, empty: Shard, views: usize) -> Shard {
     let Some(kept) = kept else { return empty };
-    let mut restoring = ShardRestore::new(empty, kept.facts.slot_count, (0..views).map(Some).collect());
+    let mut restoring =
+        ShardRestore::new(empty, kept.facts.slot_count, (0..views).map(SavedViewTarget::SameDefinition).collect());
     for (index, layer) in kept.layers.iter().enumerate() {
         // Parts end anywhere, also within a slot.
         for part in layer.chunks(kept.part_bytes + index) {
@@ -193,8 +195,9 @@ proptest! {
             std::cmp::Ordering::Greater => Some(index - 1),
         }).collect();
         let rows = facts.emitted_row_counts.iter().enumerate().filter(|(index, _)| *index != dropped).map(|(_, rows)| *rows).collect();
+        let targets = map.iter().map(|view| view.map_or(SavedViewTarget::Dropped, SavedViewTarget::SameDefinition));
         let empty = Shard::new(&left, &schema, max_out_of_orderness_ms, [9; 16]);
-        let mut restoring = ShardRestore::new(empty, facts.slot_count, map.clone());
+        let mut restoring = ShardRestore::new(empty, facts.slot_count, targets.collect());
         restoring.load_layer_part(&layer).expect("readable");
         let mut restored = restoring.finish(&ShardMetadata { emitted_row_counts: rows, ..facts }).expect("whole");
         let (mut all, mut some) = (NumberedOutput::default(), NumberedOutput::default());
@@ -232,7 +235,7 @@ proptest! {
             layer[at] ^= byte;
         }
         let empty = Shard::new(&views, &schema, max_out_of_orderness_ms, [9; 16]);
-        let mut restoring = ShardRestore::new(empty, facts.slot_count, (0..views.len()).map(Some).collect());
+        let mut restoring = ShardRestore::new(empty, facts.slot_count, (0..views.len()).map(SavedViewTarget::SameDefinition).collect());
         if restoring.load_layer_part(&layer).is_ok() {
             drop(restoring.finish(&facts));
         }

@@ -122,7 +122,7 @@ pub(crate) fn views() -> impl Strategy<Value = (Vec<FeatureView>, i64)> {
     )
 }
 
-fn feature() -> impl Strategy<Value = Feature> {
+pub(crate) fn feature() -> impl Strategy<Value = Feature> {
     let aggregate = prop_oneof![
         Just((Aggregate::Count, None)),
         Just((Aggregate::CountField(PRICE), None)),

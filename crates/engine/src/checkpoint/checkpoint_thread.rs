@@ -244,13 +244,19 @@ impl CheckpointThread {
         let (job, identity) = (&self.job, &self.config.state_identity);
         let rows_before =
             completion.rows_before_numbering.iter().map(|&rows| Some(rows)).chain(std::iter::repeat(None));
-        let views = job.views.iter().zip(&facts.emitted_row_counts).zip(fingerprints).zip(rows_before).map(
-            |(((view, &last_row_number), &row_numbering_fingerprint), rows_before)| StoredView {
+        let completeness = checkpoints.completeness();
+        let views = job.views.iter().enumerate().zip(&facts.emitted_row_counts).zip(fingerprints).zip(rows_before).map(
+            |((((index, view), &last_row_number), &row_numbering_fingerprint), rows_before)| StoredView {
                 view_name: view.name.to_string(),
                 view_definition: view.definition_text(&job.schema),
                 last_row_number,
                 row_numbering_fingerprint,
                 former_numberings: checkpoints.former_numberings(&view.name, row_numbering_fingerprint, rows_before),
+                features: StoredView::describe_features(
+                    view,
+                    &job.schema,
+                    &completeness.complete_from_ms(index, view, facts.watermark),
+                ),
             },
         );
         let views: Vec<_> = views.collect();
@@ -269,6 +275,8 @@ impl CheckpointThread {
             watermark_ms: facts.watermark.map(EventTime::ms),
             watermark_by_events_ms: facts.watermark_by_events.map(EventTime::ms),
             event_time_limit_ms: completion.event_time_limit.map(EventTime::ms),
+            latest_event_time_ms: completeness
+                .latest_event_time_ms(facts.watermark_by_events, job.max_out_of_orderness_ms),
             entity_count: facts.entity_count as u64,
             slot_count: facts.slot_count,
             decoding_and_lateness_description: job.describe_decoding_and_lateness(),

@@ -72,9 +72,9 @@ pub struct CheckpointConfig {
     /// The state that the job begins with at its first start, instead of its own checkpoints. After a restart with the
     /// same restore source, the job continues from its own checkpoints.
     pub restore_source: Option<RestoreSource>,
-    /// The names of the feature views whose stored state the job may drop. State is dropped if the pipeline defines the
-    /// view differently or no longer has the view.
-    pub droppable_view_names: BTreeSet<String>,
+    /// The names of the stored state that the job may drop: `VIEW`, or `VIEW.FEATURE`. State is dropped only if the pipeline
+    /// defines the view or feature differently, or no longer has it.
+    pub droppable_state_names: BTreeSet<String>,
     /// Whether the job accepts checkpoints that were taken when the topic had another number of partitions.
     pub accepts_added_partitions: bool,
     /// What a worker does with a partition that has a fault of its own.

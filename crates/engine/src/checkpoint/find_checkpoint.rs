@@ -192,14 +192,18 @@ fn restore_best_listed_checkpoint(
         halt_if_other_job_or_topic(retry, manifest, store)?;
         let id = manifest.checkpoint_id;
         match restore_shard(retry, store, job, manifest)? {
-            CheckpointReadOutcome::Whole(ShardFromManifest { shard, stored_view_index_by_job_view }) => {
+            CheckpointReadOutcome::Whole(ShardFromManifest {
+                shard,
+                stored_view_index_by_job_view,
+                has_same_views,
+                completeness,
+            }) => {
                 log_damaged_checkpoints(partition, &damaged);
                 // If the views or the number of partitions have changed, the next snapshot is a base. The manifest of
                 // this base holds the new views and the new number of partitions. So the operator need not permit the
                 // same change again at the next start.
-                let is_unchanged =
-                    stored_view_index_by_job_view.iter().copied().eq((0..manifest.views.len()).map(Some))
-                        && manifest.topic_partition_count == retry.checkpoint_config.state_identity.partition_count;
+                let is_unchanged = has_same_views
+                    && manifest.topic_partition_count == retry.checkpoint_config.state_identity.partition_count;
                 let is_damaged = |id: CheckpointId| damaged.iter().any(|one| one.checkpoint_id == id);
                 // The next delta continues the restored checkpoint, so this is the newest of the kept ones. The next
                 // complete checkpoint replaces those that are newer.
@@ -219,6 +223,7 @@ fn restore_best_listed_checkpoint(
                 return Ok(CheckpointSearchOutcome::Restored(Box::new(RestoredShard {
                     shard,
                     stored_view_index_by_job_view,
+                    completeness,
                     kept_manifests,
                     next_checkpoint_number: next_number,
                     origin_savepoint_place: manifest.origin_savepoint_place.clone(),

@@ -1,18 +1,16 @@
 //! Lists checkpoints and savepoints, and checks whether they can be read. Restores no shard.
 //!
-//! Owns: listing the checkpoints and savepoints in a store, checking state objects ([`StateObjectReader`]), comparing
-//! stored views with a pipeline ([`compare_views`]). Does not own: the choice of the checkpoint that a job continues
-//! from (`find_checkpoint`).
+//! Owns: listing the checkpoints and savepoints in a store, checking state objects ([`StateObjectReader`]). Does not own:
+//! the choice of the checkpoint that a job continues from (`find_checkpoint`), the comparison of stored views with a
+//! pipeline ([`super::state_migration`]).
 //! Invariants: (1) An inspection writes and deletes no objects. (2) An unusable object does not end an inspection. The
 //! result names the object and the reason.
 
 mod state_objects;
-mod view_compatibility;
 
 use std::collections::BTreeMap;
 
 pub use state_objects::{StateByteCounts, StateObjectReader};
-pub use view_compatibility::{ComparedView, ViewCompatibility, compare_views};
 
 use super::manifest::{CheckpointId, CheckpointManifest};
 use super::object_errors::{ObjectDamage, UnusableObject};

@@ -6,11 +6,15 @@
 //! Invariant: an incomplete or altered manifest is rejected.
 
 use serde::{Deserialize, Serialize};
+use windrow_core::{
+    AccumulatorLayout, EventSchema, EventTime, FeatureView, StoredFeatureDefinition, parse_feature_definitions,
+};
 
 use super::checksummed_text::{decode_checksummed_text, encode_checksummed_text};
 use super::object_errors::{ObjectDamage, ObjectFault};
 use super::state_object::compute_object_checksum;
 use crate::identifiers::{Epoch, LeaderEpoch, Offset, Partition};
+use crate::out_of_orderness_text::parse_max_out_of_orderness_ms;
 use crate::{CountedRows, EarlierRowCount, LogPosition, ViewRowCount};
 
 const MANIFEST_FORMAT_VERSION: u32 = 1;
@@ -77,6 +81,10 @@ pub struct CheckpointManifest {
     /// times. Manifests of older versions have none.
     #[serde(default)]
     pub event_time_limit_ms: Option<i64>,
+    /// No event before the cut is later than this event time, in epoch milliseconds. `None` before the first event, and in
+    /// manifests of older versions.
+    #[serde(default)]
+    pub latest_event_time_ms: Option<i64>,
     /// The number of entities that have state.
     #[serde(rename = "entities")]
     pub entity_count: u64,
@@ -133,6 +141,31 @@ pub struct StoredView {
     /// they tell which rows it lacks. Manifests of older versions have none.
     #[serde(default, rename = "former")]
     pub former_numberings: Vec<FormerNumbering>,
+    /// The features of the view, in the order of their state. Manifests of older versions have none: there the definition of
+    /// the view tells the features.
+    #[serde(default)]
+    pub features: Vec<StoredFeature>,
+}
+
+/// A feature of a view in a checkpoint.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub struct StoredFeature {
+    /// The name of the feature.
+    #[serde(rename = "name")]
+    pub feature_name: String,
+    /// The definition of the feature ([`windrow_core::Feature::definition_text`]).
+    #[serde(rename = "definition")]
+    pub feature_definition: String,
+    /// The number of 64-bit words of the feature in each pane or session.
+    #[serde(rename = "words")]
+    pub fixed_size_word_count: usize,
+    /// The number of texts and sketches of the feature in each pane or session.
+    #[serde(rename = "variable")]
+    pub variable_accumulator_count: usize,
+    /// The start of the first complete window, in epoch milliseconds. Earlier windows may lack events, because the feature
+    /// was added later, or the windows became longer. `None` if no window lacks events.
+    #[serde(default, rename = "complete_from_ms", skip_serializing_if = "Option::is_none")]
+    pub complete_from_ms: Option<i64>,
 }
 
 /// A numbering of rows that a later one has replaced.
@@ -147,6 +180,48 @@ pub struct FormerNumbering {
 }
 
 impl StoredView {
+    /// Returns the features as a checkpoint stores them. `complete_from_ms` has the first complete window of each feature; the
+    /// last ones may be missing.
+    pub(crate) fn describe_features(
+        view: &FeatureView,
+        schema: &EventSchema,
+        complete_from_ms: &[Option<i64>],
+    ) -> Vec<StoredFeature> {
+        let complete_from_ms = complete_from_ms.iter().copied().chain(std::iter::repeat(None));
+        let features = view.feature_definitions(schema).into_iter().zip(complete_from_ms);
+        let describe = |(feature, complete_from_ms): (StoredFeatureDefinition, Option<i64>)| StoredFeature {
+            feature_name: feature.feature_name,
+            feature_definition: feature.feature_definition,
+            fixed_size_word_count: feature.accumulator_layout.fixed_size_word_count,
+            variable_accumulator_count: feature.accumulator_layout.variable_accumulator_count,
+            complete_from_ms,
+        };
+        features.map(describe).collect()
+    }
+
+    /// Returns the features, in the order of their state. Returns `None` if an older version has written the manifest and
+    /// the definition of the view is not understood.
+    pub(crate) fn read_feature_definitions(&self) -> Option<Vec<StoredFeatureDefinition>> {
+        if self.features.is_empty() {
+            return parse_feature_definitions(&self.view_definition);
+        }
+        let read = |feature: &StoredFeature| StoredFeatureDefinition {
+            feature_name: feature.feature_name.clone(),
+            feature_definition: feature.feature_definition.clone(),
+            accumulator_layout: AccumulatorLayout {
+                fixed_size_word_count: feature.fixed_size_word_count,
+                variable_accumulator_count: feature.variable_accumulator_count,
+            },
+        };
+        Some(self.features.iter().map(read).collect())
+    }
+
+    /// Returns the start of the first complete window of the feature `feature_name`, in epoch milliseconds; `None` if no
+    /// window lacks events.
+    pub(crate) fn complete_from_ms(&self, feature_name: &str) -> Option<i64> {
+        self.features.iter().find(|feature| feature.feature_name == feature_name)?.complete_from_ms
+    }
+
     /// Returns the former numberings of a view that follows this one and includes its rows up to `last_shared_row`: all
     /// numberings of this view, without the one with `next_fingerprint`.
     pub(crate) fn former_numberings_for_next(
@@ -211,6 +286,15 @@ impl CheckpointManifest {
     #[must_use]
     pub fn state_byte_count(&self) -> u64 {
         self.layers.iter().map(CheckpointLayer::layer_byte_count).sum()
+    }
+
+    /// Returns an event time such that no event before the cut is later; `None` before the first event.
+    pub(crate) fn latest_event_time(&self) -> Option<EventTime> {
+        // Events keep the watermark this time and one millisecond behind the latest of them.
+        let out_of_orderness = parse_max_out_of_orderness_ms(&self.decoding_and_lateness_description);
+        let watermark_by_events_ms = self.watermark_by_events_ms.unwrap_or(self.watermark_ms?);
+        let from_watermark = watermark_by_events_ms.saturating_add(out_of_orderness.unwrap_or(0) + 1);
+        self.latest_event_time_ms.max(Some(from_watermark)).map(EventTime::from_ms)
     }
 
     /// Returns the position of the cut in the log.
@@ -311,6 +395,7 @@ mod tests {
             watermark_ms: None,
             watermark_by_events_ms: None,
             event_time_limit_ms: None,
+            latest_event_time_ms: None,
             entity_count: 5,
             slot_count: 6,
             decoding_and_lateness_description: "r".to_owned(),
@@ -320,6 +405,13 @@ mod tests {
                 last_row_number: 8,
                 row_numbering_fingerprint: 1,
                 former_numberings: vec![FormerNumbering { row_numbering_fingerprint: 4, last_row_number: 5 }],
+                features: vec![StoredFeature {
+                    feature_name: "f".to_owned(),
+                    feature_definition: "count(*)".to_owned(),
+                    fixed_size_word_count: 1,
+                    variable_accumulator_count: 0,
+                    complete_from_ms: Some(3),
+                }],
             }],
             layers: vec![
                 CheckpointLayer { parts: vec![part("a"), part("b")] },
@@ -345,6 +437,21 @@ mod tests {
         let mut views = manifest.views.clone();
         views[0].row_numbering_fingerprint += 1;
         assert_eq!(manifest.earlier_cuts_for_next(&views), []);
+    }
+
+    #[test]
+    fn the_latest_event_is_known_from_the_watermark_and_from_before() {
+        let description = "json, out of order up to 10000 ms, Windrow 0.1.0".to_owned();
+        let older = CheckpointManifest {
+            watermark_ms: Some(500),
+            decoding_and_lateness_description: description,
+            ..sample_manifest()
+        };
+        assert_eq!(older.latest_event_time(), Some(EventTime::from_ms(10_501)));
+        // Before, events might have been out of order by more.
+        let newer = CheckpointManifest { latest_event_time_ms: Some(60_000), ..older };
+        assert_eq!(newer.latest_event_time(), Some(EventTime::from_ms(60_000)));
+        assert_eq!(sample_manifest().latest_event_time(), None);
     }
 
     #[test]

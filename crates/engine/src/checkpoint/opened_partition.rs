@@ -9,6 +9,7 @@ use super::checkpoint_limits::CheckpointLimits;
 use super::manifest::{CheckpointId, CheckpointManifest};
 use super::missing_rows::{MissingRows, describe_missing_rows};
 use super::partition_checkpoints::PartitionCheckpoints;
+use super::state_completeness::StateCompleteness;
 use crate::{
     ClockDecisions, CountedRows, Epoch, FenceToken, JobDefinition, LeaderEpoch, LogPosition, MissingRowsPolicy, Offset,
     Partition,
@@ -39,6 +40,8 @@ pub(crate) struct OpenedPartition {
     pub(crate) written_position: Option<LogPosition>,
     /// The latest event time that was accepted at the restored checkpoint; `None` if all were.
     pub(crate) event_time_limit: Option<EventTime>,
+    /// From which windows on the features are complete.
+    pub(crate) completeness: StateCompleteness,
     /// The data with which the checkpoint thread continues the partition's checkpoints.
     pub(crate) partition_checkpoints: PartitionCheckpoints,
     /// Whether the partition's next snapshot is a base or a delta.
@@ -74,9 +77,10 @@ pub(super) struct RestoredShard {
     pub(super) shard: Shard,
     /// The manifest of the checkpoint that the shard was restored from; `None` if the partition had no checkpoint.
     pub(super) manifest: Option<CheckpointManifest>,
-    /// For every feature view of the job, the index of the same view in `manifest.views`; `None` if the manifest lacks
-    /// the view.
+    /// For every feature view of the job, the index in `manifest.views` of the view whose windows it keeps; `None` if it
+    /// begins empty.
     pub(super) stored_view_index_by_job_view: Vec<Option<usize>>,
+    pub(super) completeness: StateCompleteness,
     /// The manifests of the readable checkpoints in the job's own store, oldest first.
     pub(super) kept_manifests: Vec<CheckpointManifest>,
     pub(super) next_checkpoint_number: u64,
@@ -109,6 +113,7 @@ impl RestoredShard {
             shard: job.new_shard(),
             manifest: None,
             stored_view_index_by_job_view: vec![None; job.views.len()],
+            completeness: StateCompleteness::default(),
             kept_manifests: Vec::new(),
             next_checkpoint_number,
             origin_savepoint_place: None,
@@ -196,7 +201,9 @@ impl RestoredPartition {
                 restored.kept_manifests,
                 restored.next_checkpoint_number,
                 restored.origin_savepoint_place.filter(|_| restored_checkpoint.is_some()),
+                restored.completeness.clone(),
             ),
+            completeness: restored.completeness,
             next_base_or_delta: restored.next_base_or_delta,
             restored_checkpoint,
         }

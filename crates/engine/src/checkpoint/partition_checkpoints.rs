@@ -7,6 +7,7 @@ use super::manifest::{
     CheckpointId, CheckpointLayer, CheckpointManifest, EarlierCut, FormerNumbering, StatePart, StoredView,
 };
 use super::snapshot_failure::SnapshotFailure;
+use super::state_completeness::StateCompleteness;
 use crate::LogPosition;
 use crate::identifiers::Epoch;
 
@@ -21,6 +22,7 @@ pub(crate) struct PartitionCheckpoints {
     kept_manifests: Vec<CheckpointManifest>,
     next_checkpoint_number: u64,
     origin_savepoint_place: Option<String>,
+    completeness: StateCompleteness,
     draft: Option<CheckpointDraft>,
 }
 
@@ -41,8 +43,9 @@ impl PartitionCheckpoints {
         kept_manifests: Vec<CheckpointManifest>,
         next_checkpoint_number: u64,
         origin_savepoint_place: Option<String>,
+        completeness: StateCompleteness,
     ) -> Self {
-        Self { kept_manifests, next_checkpoint_number, origin_savepoint_place, draft: None }
+        Self { kept_manifests, next_checkpoint_number, origin_savepoint_place, completeness, draft: None }
     }
 
     /// Removes and returns the current draft. If there is no draft, begins a draft under `epoch` with the next
@@ -99,6 +102,11 @@ impl PartitionCheckpoints {
             newest.last_row_number = newest.last_row_number.max(rows_before);
         }
         former
+    }
+
+    /// Returns from which windows on the features of the partition are complete.
+    pub(super) fn completeness(&self) -> &StateCompleteness {
+        &self.completeness
     }
 
     /// Returns the position of the newest kept checkpoint; `None` if none is kept.

@@ -189,6 +189,7 @@ fn describe_empty_state(
         last_row_number: 0,
         row_numbering_fingerprint,
         former_numberings: former(&view.name),
+        features: StoredView::describe_features(view, &job.schema, &[]),
     });
     CheckpointManifest {
         checkpoint_id,
@@ -205,6 +206,7 @@ fn describe_empty_state(
         watermark_ms: None,
         watermark_by_events_ms: None,
         event_time_limit_ms: None,
+        latest_event_time_ms: None,
         entity_count: 0,
         slot_count: 0,
         decoding_and_lateness_description: job.describe_decoding_and_lateness(),

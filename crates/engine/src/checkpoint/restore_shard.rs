@@ -1,17 +1,20 @@
 //! Restores a shard from the state objects that a manifest names.
 //!
-//! Owns: the decision which feature view of the job gets which stored state. Invariant: state of a view is dropped only
-//! with the operator's permission. Otherwise the job halts.
+//! Owns: the permission to drop stored state. Does not own: which view and feature gets which stored state
+//! (`state_migration`). Invariant: state of a view or feature is dropped only with the operator's permission. Otherwise
+//! the job halts.
 
-use tracing::warn;
+use tracing::{info, warn};
 use windrow_core::{EventTime, Shard, ShardMetadata, ShardRestore};
 
 use super::manifest::{CheckpointLayer, CheckpointManifest, StatePart};
 use super::object_errors::{ObjectDamage, ObjectFault, UnusableObject};
+use super::state_completeness::StateCompleteness;
+use super::state_migration::{FeatureOutcome, MigratedView, StateMigration, ViewOutcome};
 use super::state_object;
 use super::store::CheckpointStore;
 use super::store_retry::StoreRetry;
-use crate::halt::{ChangedViews, DroppedView, NewerState, ViewChange};
+use crate::halt::{ChangedViews, DroppedFeature, DroppedView, NewerState, ViewChange};
 use crate::{Halt, JobDefinition};
 
 /// The maximum number of state objects that are read side by side. A checkpoint has at most 20 layers, and most deltas are
@@ -33,9 +36,12 @@ pub(super) enum CheckpointReadOutcome<T> {
 /// A shard that was restored from the state objects of a manifest.
 pub(super) struct ShardFromManifest {
     pub(super) shard: Shard,
-    /// For every feature view of the job, the index of the same view in the manifest; `None` if the manifest lacks the
-    /// view.
+    /// For every feature view of the job, the index in the manifest of the view whose windows it keeps; `None` if it begins
+    /// empty.
     pub(super) stored_view_index_by_job_view: Vec<Option<usize>>,
+    /// Whether the manifest has exactly the views of the job.
+    pub(super) has_same_views: bool,
+    pub(super) completeness: StateCompleteness,
 }
 
 /// A state object of a layer.
@@ -75,9 +81,11 @@ pub(super) fn restore_shard(
     job: &JobDefinition,
     manifest: &CheckpointManifest,
 ) -> Result<CheckpointReadOutcome<ShardFromManifest>, Halt> {
-    let indexes = match_stored_views(retry, job, manifest)?;
-    let targets = (0..manifest.views.len()).map(|stored| indexes.iter().position(|index| *index == Some(stored)));
-    let mut restore = ShardRestore::new(job.new_shard(), manifest.slot_count, targets.collect());
+    let migration = StateMigration::plan(&job.views, &job.schema, manifest);
+    require_permission_to_drop_state(retry, &migration, manifest)?;
+    log_migration(&migration, manifest);
+    let indexes = migration.stored_view_index_by_job_view(job.views.len());
+    let mut restore = ShardRestore::new(job.new_shard(), manifest.slot_count, migration.saved_view_targets());
     let parts: Vec<LayerPart<'_>> = manifest.layers.iter().flat_map(list_layer_parts).collect();
     for group in group_parts_by_size(&parts) {
         let names: Vec<String> = group.iter().map(|one| one.part.object_name.clone()).collect();
@@ -109,7 +117,12 @@ pub(super) fn restore_shard(
         emitted_row_counts: emitted_rows,
     };
     Ok(match restore.finish(&metadata) {
-        Ok(shard) => CheckpointReadOutcome::Whole(ShardFromManifest { shard, stored_view_index_by_job_view: indexes }),
+        Ok(shard) => CheckpointReadOutcome::Whole(ShardFromManifest {
+            completeness: find_completeness(&migration, job, manifest, &shard),
+            shard,
+            stored_view_index_by_job_view: indexes,
+            has_same_views: migration.is_unchanged(),
+        }),
         Err(damage) => CheckpointReadOutcome::Damaged(UnusableObject::from_damage(
             "the combined state objects",
             ObjectDamage::InvalidSnapshot(damage),
@@ -133,59 +146,155 @@ pub(super) fn halt_if_newer_format(
     }
 }
 
-/// Returns, for every feature view of the job, the index of the same view in `manifest`; `None` if the manifest lacks
-/// the view. Returns a halt if state would be dropped without the operator's permission.
-fn match_stored_views(
+/// Returns a halt if stored state would be dropped without the operator's permission.
+fn require_permission_to_drop_state(
     retry: &StoreRetry<'_>,
+    migration: &StateMigration,
+    manifest: &CheckpointManifest,
+) -> Result<(), Halt> {
+    let permitted = &retry.checkpoint_config.droppable_state_names;
+    let is_permitted =
+        |view: &MigratedView, name: &String| permitted.contains(&view.view_name) || permitted.contains(name);
+    let mut dropped_views = Vec::new();
+    for view in &migration.views {
+        if view.names_of_dropped_state().any(|name| !is_permitted(view, &name)) {
+            dropped_views.push(describe_dropped_state(view, |name| is_permitted(view, name)));
+        }
+    }
+    if dropped_views.is_empty() {
+        return Ok(());
+    }
+    let keeps_state = |view: &&MigratedView| matches!(view.outcome, ViewOutcome::Kept | ViewOutcome::Resized { .. });
+    let keeps_all_state = |view: &&MigratedView| keeps_state(view) && view.names_of_dropped_state().next().is_none();
+    let kept_view_names = migration.views.iter().filter(keeps_all_state).map(|view| view.view_name.clone()).collect();
+    Err(ChangedViews {
+        checkpoint_id: manifest.checkpoint_id,
+        partition: manifest.partition,
+        dropped_views,
+        kept_view_names,
+    }
+    .into())
+}
+
+/// Describes the state of `view` that is dropped, without the state whose name `is_permitted` accepts.
+fn describe_dropped_state(view: &MigratedView, is_permitted: impl Fn(&String) -> bool) -> DroppedView {
+    let view_name = view.view_name.clone();
+    let view_change = match &view.outcome {
+        ViewOutcome::BeginsAnew { stored_definition, pipeline_definition } => ViewChange::Redefined {
+            stored_definition: stored_definition.clone(),
+            pipeline_definition: pipeline_definition.clone(),
+        },
+        ViewOutcome::Removed => ViewChange::Removed,
+        ViewOutcome::Kept | ViewOutcome::Resized { .. } | ViewOutcome::Added => {
+            let (mut dropped_features, mut kept_feature_names) = (Vec::new(), Vec::new());
+            for feature in &view.features {
+                let feature_name = feature.feature_name.clone();
+                let (stored_definition, pipeline_definition) = match &feature.outcome {
+                    FeatureOutcome::Kept | FeatureOutcome::Renamed { .. } => {
+                        kept_feature_names.push(feature_name);
+                        continue;
+                    }
+                    FeatureOutcome::Added => continue,
+                    FeatureOutcome::BeginsAnew { stored_definition, pipeline_definition } => {
+                        (stored_definition.clone(), Some(pipeline_definition.clone()))
+                    }
+                    FeatureOutcome::Removed { stored_definition } => (stored_definition.clone(), None),
+                };
+                if !is_permitted(&format!("{view_name}.{feature_name}")) {
+                    dropped_features.push(DroppedFeature { feature_name, stored_definition, pipeline_definition });
+                }
+            }
+            ViewChange::FeaturesChanged { dropped_features, kept_feature_names }
+        }
+    };
+    DroppedView { view_name, view_change }
+}
+
+/// Logs each view and feature whose stored state is not simply kept.
+fn log_migration(migration: &StateMigration, manifest: &CheckpointManifest) {
+    let partition = manifest.partition;
+    for view in &migration.views {
+        let name = &*view.view_name;
+        match &view.outcome {
+            ViewOutcome::Kept => {}
+            ViewOutcome::Resized { stored_size_ms, pipeline_size_ms } => info!(
+                partition,
+                view = name,
+                stored_size_ms,
+                size_ms = pipeline_size_ms,
+                "the windows of this feature view have another length; keeping their stored panes"
+            ),
+            ViewOutcome::BeginsAnew { .. } | ViewOutcome::Removed => {
+                warn!(partition, view = name, "dropping the stored state of this feature view, as permitted");
+                continue;
+            }
+            ViewOutcome::Added => {
+                warn!(
+                    partition,
+                    view = name,
+                    "the checkpoint holds no state of this feature view; its windows begin empty"
+                );
+                continue;
+            }
+        }
+        for feature in &view.features {
+            let (feature_name, complete_from_ms) = (&*feature.feature_name, feature.complete_from_ms);
+            match &feature.outcome {
+                FeatureOutcome::Kept => {}
+                FeatureOutcome::Renamed { stored_name } => info!(
+                    partition,
+                    view = name,
+                    feature = feature_name,
+                    stored_name,
+                    "keeping the stored state of this feature under its new name"
+                ),
+                FeatureOutcome::Added => info!(
+                    partition,
+                    view = name,
+                    feature = feature_name,
+                    complete_from_ms,
+                    "the checkpoint holds no state of this feature; it begins empty"
+                ),
+                FeatureOutcome::BeginsAnew { .. } => warn!(
+                    partition,
+                    view = name,
+                    feature = feature_name,
+                    complete_from_ms,
+                    "dropping the stored state of this feature, as permitted; it begins anew"
+                ),
+                FeatureOutcome::Removed { .. } => warn!(
+                    partition,
+                    view = name,
+                    feature = feature_name,
+                    "dropping the stored state of this feature, as permitted"
+                ),
+            }
+        }
+    }
+}
+
+/// Returns from which windows on the features of the restored `shard` are complete.
+fn find_completeness(
+    migration: &StateMigration,
     job: &JobDefinition,
     manifest: &CheckpointManifest,
-) -> Result<Vec<Option<usize>>, Halt> {
-    let definitions: Vec<String> = job.views.iter().map(|view| view.definition_text(&job.schema)).collect();
-    let stored_index = |name: &str, definition: &str| {
-        manifest.views.iter().position(|stored| stored.view_name == name && stored.view_definition == definition)
-    };
-    let indexes: Vec<_> =
-        job.views.iter().zip(&definitions).map(|(view, definition)| stored_index(&view.name, definition)).collect();
-    let mut dropped = Vec::new();
-    for (index, stored) in manifest.views.iter().enumerate() {
-        if indexes.contains(&Some(index)) {
+    shard: &Shard,
+) -> StateCompleteness {
+    let mut complete_from_ms_by_view = migration.complete_from_by_view(&job.views);
+    for (view_index, (view, features)) in job.views.iter().zip(&mut complete_from_ms_by_view).enumerate() {
+        let Some(watermark) = shard.watermark() else { continue };
+        if features.iter().all(Option::is_none) {
             continue;
         }
-        if retry.checkpoint_config.droppable_view_names.contains(&stored.view_name) {
-            warn!(
-                partition = manifest.partition,
-                view = stored.view_name,
-                "dropping the stored state of this feature view, as permitted"
-            );
-            continue;
+        // Only a look at all sessions tells whether one of them began before.
+        let earliest_session = shard.earliest_session_start(view_index).unwrap_or(EventTime::LATEST);
+        for from in features {
+            *from = from.filter(|&from_ms| {
+                let from = EventTime::from_ms(from_ms);
+                view.may_fire_incomplete_window(from, watermark, Some(earliest_session))
+            });
         }
-        let current = job.views.iter().zip(&definitions).find(|(view, _)| *view.name == *stored.view_name);
-        let change = match current {
-            Some((_, current)) => ViewChange::Redefined {
-                stored_definition: stored.view_definition.clone(),
-                pipeline_definition: current.clone(),
-            },
-            None => ViewChange::Removed,
-        };
-        dropped.push(DroppedView { view_name: stored.view_name.clone(), view_change: change });
     }
-    if !dropped.is_empty() {
-        let kept = job.views.iter().zip(&indexes).filter(|(_, index)| index.is_some());
-        let kept = kept.map(|(view, _)| view.name.to_string()).collect();
-        return Err(ChangedViews {
-            checkpoint_id: manifest.checkpoint_id,
-            partition: manifest.partition,
-            dropped_views: dropped,
-            kept_view_names: kept,
-        }
-        .into());
-    }
-    for (view, _) in job.views.iter().zip(&indexes).filter(|(_, index)| index.is_none()) {
-        let view = &*view.name;
-        warn!(
-            partition = manifest.partition,
-            view, "the checkpoint holds no state of this feature view; its windows begin empty"
-        );
-    }
-    Ok(indexes)
+    let latest_event_time_ms = manifest.latest_event_time().map(EventTime::ms);
+    StateCompleteness { complete_from_ms_by_view, latest_event_time_ms }
 }

@@ -10,7 +10,7 @@
 use std::hash::Hasher;
 
 use siphasher::sip::SipHasher13;
-use windrow_core::FeatureView;
+use windrow_core::{FeatureView, parse_window_definition};
 
 use super::config::CheckpointConfig;
 use super::manifest::CheckpointManifest;
@@ -36,14 +36,15 @@ pub(super) fn compute_row_counts_at_start(
         (Some(start), Some(id)) => format!("offset {start} of {id}"),
         _ => format!("epoch {epoch}"),
     };
-    let has_same_views = manifest.is_some_and(|manifest| describe_stored_views(manifest) == job_views);
+    let has_same_slots = manifest.is_some_and(|manifest| has_same_windows(manifest, job));
     let count_view = |(view, stored): (&FeatureView, &Option<usize>)| {
         let (fingerprint, rows) = match (manifest, stored) {
             (Some(manifest), Some(stored)) => {
                 let stored = &manifest.views[*stored];
                 let continues = start.is_none_or(|start| start == manifest.offset)
                     && manifest.decoding_and_lateness_description == decoding_rules
-                    && has_same_views;
+                    && has_same_slots
+                    && stored.view_definition == view.definition_text(&job.schema);
                 let fingerprint = if continues {
                     stored.row_numbering_fingerprint
                 } else {
@@ -79,8 +80,20 @@ fn describe_job_views(job: &JobDefinition) -> String {
     join_sorted_definitions(job.views.iter().map(|view| (&*view.name, view.definition_text(&job.schema))))
 }
 
-fn describe_stored_views(manifest: &CheckpointManifest) -> String {
-    join_sorted_definitions(manifest.views.iter().map(|view| (view.view_name.as_str(), view.view_definition.clone())))
+/// Returns whether the views in `manifest` have the same names, windows and entity keys as the views of `job`. Then an
+/// entity gets the same slot, whatever the features are.
+fn has_same_windows(manifest: &CheckpointManifest, job: &JobDefinition) -> bool {
+    let windows =
+        |text: &str| parse_window_definition(text).map(|parsed| (parsed.window, parsed.quoted_entity_key.to_owned()));
+    let stored_view = |view: &FeatureView| manifest.views.iter().find(|stored| *stored.view_name == *view.name);
+    let is_same = |view: &FeatureView| {
+        let definition = view.definition_text(&job.schema);
+        stored_view(view).is_some_and(|stored| {
+            stored.view_definition == definition
+                || windows(&definition).is_some_and(|found| Some(found) == windows(&stored.view_definition))
+        })
+    };
+    manifest.views.len() == job.views.len() && job.views.iter().all(is_same)
 }
 
 fn join_fingerprints(manifest: &CheckpointManifest) -> String {

@@ -53,7 +53,7 @@ pub enum ForeignState {
     },
 }
 
-/// A halt because the pipeline cannot use the stored state of some feature views in a checkpoint.
+/// A halt because the pipeline cannot use the stored state of some feature views or features in a checkpoint.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
     "feature views changed since checkpoint {checkpoint_id} of partition {partition}. The pipeline cannot use the stored \
@@ -66,7 +66,7 @@ pub struct ChangedViews {
     pub partition: Partition,
     /// The views whose state the job would drop.
     pub dropped_views: Vec<DroppedView>,
-    /// The names of the views whose state the job would keep.
+    /// The names of the views whose whole state the job would keep.
     pub kept_view_names: Vec<String>,
 }
 
@@ -91,6 +91,24 @@ pub enum ViewChange {
     },
     /// The pipeline has no view of the same name.
     Removed,
+    /// The windows of the view are kept, but not the state of some features.
+    FeaturesChanged {
+        /// The features whose state the job would drop.
+        dropped_features: Vec<DroppedFeature>,
+        /// The names of the features whose state the job would keep.
+        kept_feature_names: Vec<String>,
+    },
+}
+
+/// A feature in a checkpoint. No feature of the pipeline can use its stored state.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DroppedFeature {
+    /// The name of the feature in the checkpoint.
+    pub feature_name: String,
+    /// The definition in the checkpoint.
+    pub stored_definition: String,
+    /// The definition of the feature with this name in the pipeline; `None` if there is none.
+    pub pipeline_definition: Option<String>,
 }
 
 /// An object that only a newer version of Windrow can read.

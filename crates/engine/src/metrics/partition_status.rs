@@ -3,6 +3,7 @@
 use parking_lot::Mutex;
 use windrow_core::EventTime;
 
+use crate::checkpoint::IncompleteFeature;
 use crate::{Epoch, Offset, Partition};
 
 /// The status of a partition when its worker last published metrics, usually less than a second ago. Wall-clock times
@@ -39,6 +40,8 @@ pub struct PartitionStatus {
     pub last_checkpoint_offset: Option<Offset>,
     /// The wall-clock time of the cut of the last complete checkpoint.
     pub last_checkpoint_at_ms: Option<i64>,
+    /// The features with windows that may lack events, because the features were added or the windows became longer.
+    pub incomplete_features: Vec<IncompleteFeature>,
 }
 
 /// The status of every partition that a worker owns.

@@ -8,8 +8,8 @@ use windrow_core::{BaseOrDelta, EventTime, Shard};
 use super::clock_reading::{ClockReading, LastActivity};
 use super::partition_clock::PartitionClock;
 use super::record_key_check::RecordKeyCheck;
-use crate::checkpoint::{OpenedPartition, derive_fingerprint_after_restart};
-use crate::{ClockDecisions, FenceToken, LeaderEpoch, Offset, PartitionStatus};
+use crate::checkpoint::{OpenedPartition, StateCompleteness, derive_fingerprint_after_restart};
+use crate::{ClockDecisions, FenceToken, JobDefinition, LeaderEpoch, Offset, PartitionStatus};
 
 /// The data of an opened partition.
 #[derive(Debug)]
@@ -28,6 +28,7 @@ pub(super) struct OwnedPartition {
     /// Whether the watermark follows the wall clock, because no record has come for a while.
     pub(super) follows_clock: bool,
     pub(super) row_numbering: RowNumbering,
+    completeness: StateCompleteness,
     pub(super) checkpoint_progress: CheckpointProgress,
     pub(super) snapshot_schedule: SnapshotSchedule,
     pub(super) read_stats: PartitionReadStats,
@@ -108,6 +109,7 @@ impl OwnedPartition {
             clock_decisions,
             written_position,
             event_time_limit,
+            completeness,
             ..
         } = opened;
         let begins_before_known_decisions = next_offset.is_some_and(|offset| offset < clock_decisions.known_from);
@@ -124,6 +126,7 @@ impl OwnedPartition {
         let mut owned = Self {
             leader_epoch,
             clock: partition_clock,
+            completeness,
             row_numbering: RowNumbering {
                 row_numbering_fingerprints: fingerprints,
                 rows_before_numbering: Vec::new(),
@@ -167,6 +170,7 @@ impl OwnedPartition {
             last_activity: LastActivity { noticed_at: clock, processed_record_count: 0 },
             follows_clock: false,
             row_numbering: RowNumbering::default(),
+            completeness: StateCompleteness::default(),
             checkpoint_progress: CheckpointProgress {
                 checkpoint_offset: None,
                 cut_at: clock.monotonic_now,
@@ -227,14 +231,15 @@ impl OwnedPartition {
     }
 
     /// Returns the status of the partition. If the worker has processed records after the previous call, `wall_now_ms`
-    /// becomes the processing time of the last record. `out_of_orderness_ms` is the job's maximum out-of-orderness.
-    pub(super) fn build_status(&mut self, out_of_orderness_ms: i64, wall_now_ms: i64) -> PartitionStatus {
+    /// becomes the processing time of the last record.
+    pub(super) fn build_status(&mut self, job: &JobDefinition, wall_now_ms: i64) -> PartitionStatus {
         if self.read_stats.processed_record_count > self.read_stats.published_record_count {
             self.read_stats.published_record_count = self.read_stats.processed_record_count;
             self.read_stats.last_record_processed_at_ms = Some(wall_now_ms);
         }
         let watermark = self.shard.watermark().filter(|_| !self.input_finished);
         let watermark_by_events = self.shard.watermark_by_events();
+        let out_of_orderness_ms = job.max_out_of_orderness_ms;
         let largest = |watermark: EventTime| EventTime::from_ms(watermark.ms() + out_of_orderness_ms + 1);
         PartitionStatus {
             partition: self.fence_token.partition,
@@ -251,6 +256,7 @@ impl OwnedPartition {
             last_checkpoint_total_bytes: self.checkpoint_progress.checkpoint_total_bytes,
             last_checkpoint_offset: self.checkpoint_progress.checkpoint_offset,
             last_checkpoint_at_ms: self.checkpoint_progress.cut_at_ms,
+            incomplete_features: self.completeness.incomplete_features(&job.views, watermark),
         }
     }
 

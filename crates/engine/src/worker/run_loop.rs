@@ -438,15 +438,13 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
     fn publish_partition_statuses(&mut self, now: Duration) {
         self.statuses_published_at = Some(now);
         self.event_recorder.refill_recording_budget();
-        let (out_of_orderness_ms, wall_now_ms) = (self.job.max_out_of_orderness_ms, self.clock.wall_now_ms());
+        let wall_now_ms = self.clock.wall_now_ms();
         // A partition counts as parked until an attempt has opened it.
         self.event_recorder.forget_unparked_partitions(|partition| {
             self.partitions.get(&partition).is_some_and(|tracked| tracked.owned_partition().is_none())
         });
         let owned = self.partitions.values_mut().filter_map(TrackedPartition::owned_partition_mut);
-        self.metrics
-            .partition_statuses
-            .publish(owned.map(|owned| owned.build_status(out_of_orderness_ms, wall_now_ms)));
+        self.metrics.partition_statuses.publish(owned.map(|owned| owned.build_status(&self.job, wall_now_ms)));
         let mut entities_by_view = vec![0; self.metrics.view_metrics.len()];
         for owned in self.partitions.values().filter_map(TrackedPartition::owned_partition) {
             let counts = owned.shard.entity_counts_by_view();

@@ -28,6 +28,20 @@ pub struct ViewReport {
     pub entity_count: u64,
     /// The features with sums, in the order of the pipeline file.
     pub feature_overflows: Vec<FeatureOverflowReport>,
+    /// The features with windows that may lack events, because the features were added or the windows became longer.
+    pub incomplete_features: Vec<IncompleteFeatureReport>,
+}
+
+/// A feature with windows that may lack events.
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize, Debug)]
+#[serde(default)]
+pub struct IncompleteFeatureReport {
+    /// The name of the feature.
+    #[serde(rename = "feature")]
+    pub feature_name: String,
+    /// The event time from which on windows are complete, in epoch milliseconds: the latest one of all partitions. Windows
+    /// that start earlier may lack events.
+    pub complete_from_ms: i64,
 }
 
 /// How often the sum of a feature has overflowed, since the instance started.

@@ -13,8 +13,8 @@ use windrow_web::health::describe_unreadiness;
 use windrow_web::job::{AttentionLevel, JobState};
 use windrow_web::peers::{INSTANCE_GONE_AFTER, ReportPublisher};
 use windrow_web::report::{
-    DelayHistogramReport, FeatureOverflowReport, HistorySample, InputProblemReport, MissingRowsReport,
-    ParkedPartitionReport, PartitionReport, ReachabilityReport, ReportedProblemKind,
+    DelayHistogramReport, FeatureOverflowReport, HistorySample, IncompleteFeatureReport, InputProblemReport,
+    MissingRowsReport, ParkedPartitionReport, PartitionReport, ReachabilityReport, ReportedProblemKind,
 };
 
 use crate::support::{TestServer, eventually, instance_report, now_ms};
@@ -390,6 +390,23 @@ fn faults_of_the_input_need_an_operator() {
     ];
     assert_eq!(items(3_000), expected);
     assert_eq!(items(301_900), expected[..1], "five minutes after the others");
+}
+
+/// A feature is complete from the time on from which it is complete in the partitions of all instances.
+#[test]
+fn the_latest_time_decides_from_when_on_a_feature_is_complete() {
+    let incomplete = |features: &[(&str, i64)]| {
+        let report = |&(name, complete_from_ms): &(&str, i64)| IncompleteFeatureReport {
+            feature_name: name.to_owned(),
+            complete_from_ms,
+        };
+        features.iter().map(report).collect::<Vec<_>>()
+    };
+    let (mut a, mut b) = (instance_report("a", &[0, 1]), instance_report("b", &[2, 3]));
+    a.views[0].incomplete_features = incomplete(&[("spent", 70)]);
+    b.views[0].incomplete_features = incomplete(&[("weight", 10), ("spent", 60)]);
+    let job = JobReport { assembled_at_ms: 1_000, instances: vec![a, b], ..JobReport::default() };
+    assert_eq!(job.sum_view_reports()[0].incomplete_features, incomplete(&[("spent", 70), ("weight", 10)]));
 }
 
 /// While a pipeline is replaced, instances may have other features in a view.

@@ -103,6 +103,7 @@ fn view_report(name: &str, n: u64) -> ViewReport {
         late_after_idle_event_count: 7 * n,
         entity_count: 10 * n,
         feature_overflows: vec![FeatureOverflowReport { feature_name: "spent".to_owned(), overflow_count: n }],
+        incomplete_features: Vec::new(),
     }
 }
 

@@ -1,4 +1,6 @@
-//! `windrow check`: checks a pipeline file and prints its plan or its mistakes.
+//! `windrow check`: checks a pipeline file and prints its plan or its mistakes, or compares it with stored state.
+
+mod against;
 
 use std::fmt::Write;
 
@@ -19,17 +21,27 @@ use crate::process_secrets::ProcessSecrets;
 use crate::{print, table};
 
 pub(crate) fn run(args: &CheckArgs) -> Result<ExitStatus, CommandFailure> {
+    let pipeline = load_or_print_mistakes(args)?;
+    if let Some(location) = &args.compared_state_location {
+        return against::run(args, location, &pipeline);
+    }
+    if args.json {
+        print::write_stdout(&format!("{:#}\n", pipeline_plan::plan_as_json(&pipeline)))?;
+    } else {
+        print::write_stdout(&format_plan(&pipeline))?;
+    }
+    Ok(ExitStatus::Success)
+}
+
+/// Loads the pipeline. With `--json`, prints the mistakes also as JSON.
+fn load_or_print_mistakes(args: &CheckArgs) -> Result<Pipeline, CommandFailure> {
     let (path, overrides) = (args.pipeline_args.pipeline_path.as_deref(), &args.pipeline_args.override_args.overrides);
     if !args.json {
-        print::write_stdout(&format_plan(&pipeline_file::load(path, overrides)?))?;
-        return Ok(ExitStatus::Success);
+        return pipeline_file::load(path, overrides);
     }
     let PipelineText { display_name: name, toml_text: text } = pipeline_file::read_pipeline_text(path)?;
     match windrow_spec::parse_with_secrets(&name, &text, overrides, &ProcessSecrets) {
-        Ok(pipeline) => {
-            print::write_stdout(&format!("{:#}\n", pipeline_plan::plan_as_json(&pipeline)))?;
-            Ok(ExitStatus::Success)
-        }
+        Ok(pipeline) => Ok(pipeline),
         Err(mistakes) => {
             let listed: Vec<_> = mistakes.iter().map(mistake_as_json).collect();
             print::write_stdout(&format!("{:#}\n", json!({ "file": name, "mistakes": listed })))?;

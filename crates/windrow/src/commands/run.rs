@@ -86,7 +86,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitStatus, CommandFailure> {
         checkpoint_config.partition_fault_policy = PartitionFaultPolicy::Halt;
     }
     checkpoint_config.restore_source = from;
-    checkpoint_config.droppable_view_names = args.views_to_drop_state_of.iter().cloned().collect();
+    checkpoint_config.droppable_state_names = args.droppable_state_names.iter().cloned().collect();
     checkpoint_config.accepts_added_partitions = args.accept_added_partitions;
     let monitor = InstanceMonitor::new(MonitoredInstance {
         pipeline: &pipeline,

@@ -27,16 +27,16 @@ pub(crate) fn run(args: &StateArgs) -> Result<ExitStatus, CommandFailure> {
 }
 
 /// The folder of a savepoint or of a job, and the checkpoints in this folder.
-struct StateFolder {
-    store: Arc<dyn CheckpointStore>,
-    kind: FolderKind,
-    stored_checkpoints: Vec<StoredCheckpoint>,
+pub(super) struct StateFolder {
+    pub(super) store: Arc<dyn CheckpointStore>,
+    pub(super) kind: FolderKind,
+    pub(super) stored_checkpoints: Vec<StoredCheckpoint>,
 }
 
 impl StateFolder {
     /// Opens the folder at `path`, and lists the checkpoints in the folder. With `partition`, lists only the
     /// checkpoints of this partition.
-    fn open_folder(path: &str, partition: Option<Partition>) -> Result<Self, CommandFailure> {
+    pub(super) fn open_folder(path: &str, partition: Option<Partition>) -> Result<Self, CommandFailure> {
         let store = crate::job_state_folder::open_location_for_inspection(path)?;
         let FolderContents { folder_kind: kind, checkpoints: mut found } =
             inspect::inspect_folder(&*store).map_err(store_fault_to_failure)?;
@@ -47,7 +47,7 @@ impl StateFolder {
         Ok(Self { store, kind, stored_checkpoints: found })
     }
 
-    fn folder_kind_name(&self) -> &'static str {
+    pub(super) fn folder_kind_name(&self) -> &'static str {
         match &self.kind {
             FolderKind::Savepoint(_) => "savepoint",
             FolderKind::IncompleteSavepoint => "incomplete savepoint",
@@ -67,7 +67,7 @@ impl StateFolder {
     }
 
     /// Returns the word with which JSON output says what kind of folder this is.
-    fn folder_kind_code(&self) -> &'static str {
+    pub(super) fn folder_kind_code(&self) -> &'static str {
         match &self.kind {
             FolderKind::Savepoint(_) => "savepoint",
             FolderKind::IncompleteSavepoint => "incomplete_savepoint",
@@ -78,13 +78,13 @@ impl StateFolder {
     }
 
     /// Returns the partitions that the savepoint lists, but that have no checkpoint in the folder.
-    fn missing_savepoint_partitions(&self) -> Vec<Partition> {
+    pub(super) fn missing_savepoint_partitions(&self) -> Vec<Partition> {
         let FolderKind::Savepoint(content) = &self.kind else { return Vec::new() };
         let has = |partition: Partition| self.stored_checkpoints.iter().any(|found| found.partition == partition);
         content.partition_numbers.iter().copied().filter(|&partition| !has(partition)).collect()
     }
 
-    fn find_newest_manifest_per_partition(&self) -> Vec<&CheckpointManifest> {
+    pub(super) fn find_newest_manifest_per_partition(&self) -> Vec<&CheckpointManifest> {
         inspect::find_newest_manifest_per_partition(&self.stored_checkpoints)
     }
 }

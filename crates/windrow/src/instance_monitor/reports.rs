@@ -1,5 +1,6 @@
 //! Builds the parts of an instance's report: workers, views, partitions, Redis and checkpoints.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -9,8 +10,8 @@ use windrow_connectors::redis::RedisWriterObserver;
 use windrow_core::{Aggregate, Feature, FeatureView};
 use windrow_engine::{HistogramCounts, ParkedPartition, PartitionOffsets, PartitionStatus, WorkerMetrics};
 use windrow_web::report::{
-    CheckpointCounts, DelayHistogramReport, FeatureOverflowReport, FreshnessReport, ParkedPartitionReport,
-    PartitionReport, ReachabilityReport, RedisWriterReport, ViewReport, WorkerReport,
+    CheckpointCounts, DelayHistogramReport, FeatureOverflowReport, FreshnessReport, IncompleteFeatureReport,
+    ParkedPartitionReport, PartitionReport, ReachabilityReport, RedisWriterReport, ViewReport, WorkerReport,
 };
 
 use super::counter_values::{CounterValues, FreshnessHistograms, WorkerCounterValues};
@@ -59,10 +60,11 @@ pub(super) fn build_worker_report(
     }
 }
 
-/// The names of a feature view and of its features that compute a sum.
+/// The names of a feature view and of its features.
 pub(super) struct ReportedViewNames {
     view_name: String,
-    /// The position of each of these features among the features of the view, and its name.
+    feature_names: Vec<String>,
+    /// The position of each feature that computes a sum among the features of the view, and its name.
     summed_features: Vec<(usize, String)>,
 }
 
@@ -73,6 +75,7 @@ impl ReportedViewNames {
         let summed = view.features.iter().enumerate().filter(has_sum);
         Self {
             view_name: view.name.to_string(),
+            feature_names: view.features.iter().map(|feature| feature.name.to_string()).collect(),
             summed_features: summed.map(|(index, feature)| (index, feature.name.to_string())).collect(),
         }
     }
@@ -102,7 +105,29 @@ pub(super) fn build_view_report(
                 overflow_count: views().map(|view| view.feature_overflows.overflow_count(*feature_index)).sum(),
             })
             .collect(),
+        incomplete_features: find_incomplete_features(index, names, workers),
     }
+}
+
+/// Returns the features of a view that are incomplete in a partition of this process, in the order of the view.
+fn find_incomplete_features(
+    view_index: usize,
+    names: &ReportedViewNames,
+    workers: &[Arc<WorkerMetrics>],
+) -> Vec<IncompleteFeatureReport> {
+    let statuses = workers.iter().flat_map(|worker| worker.partition_statuses.list_published());
+    let mut latest_by_feature = BTreeMap::new();
+    for incomplete in statuses.flat_map(|status| status.incomplete_features) {
+        if incomplete.view_index == view_index {
+            let latest = latest_by_feature.entry(incomplete.feature_index).or_insert(incomplete.complete_from_ms);
+            *latest = incomplete.complete_from_ms.max(*latest);
+        }
+    }
+    let report = |(feature_index, complete_from_ms): (usize, i64)| {
+        let feature_name = names.feature_names.get(feature_index)?.clone();
+        Some(IncompleteFeatureReport { feature_name, complete_from_ms })
+    };
+    latest_by_feature.into_iter().filter_map(report).collect()
 }
 
 /// The status of a partition, and the index of the worker that owns the partition.

@@ -1,8 +1,11 @@
 //! `windrow check`: prints the plan of a pipeline file, or every mistake with its place.
 
+use std::fs;
+
 use serde_json::Value;
 
-use crate::windrow::{FinishedCommand, run};
+use crate::state::{JOB, PIPELINE, SAVEPOINT, StateCopy};
+use crate::windrow::{FinishedCommand, project_root, run};
 
 /// It has an unknown field, an unknown type, an invalid duration, a missing TTL, and an undeclared field.
 const FIVE_MISTAKES: &str = "crates/spec/tests/mistakes/five.toml";
@@ -96,4 +99,76 @@ fn a_name_with_a_dot_is_said_to_be_no_path() {
     let checked = run(["check"].iter().chain(&set)).expect(0);
     let note = "`payload.price`, `meta.time` are members whose names contain dots, not paths into objects";
     assert!(checked.text().contains(note), "{}", checked.text());
+}
+
+/// Writes the pipeline of the kept state with `changes`, pairs of a text and its replacement, and returns its path.
+fn write_changed_pipeline(copy: &StateCopy, changes: &[(&str, &str)]) -> String {
+    let mut text = fs::read_to_string(project_root().join(PIPELINE)).expect("a pipeline");
+    for (old, new) in changes {
+        assert!(text.contains(old), "{old}");
+        text = text.replace(old, new);
+    }
+    let changed = copy.path_of("changed.toml");
+    fs::write(&changed, text).expect("written");
+    changed.display().to_string()
+}
+
+/// The definitions are compared with the text in manifests of the first format.
+#[test]
+fn stored_state_is_compared_with_a_changed_pipeline() {
+    let copy = StateCopy::create();
+    let changes = [
+        (
+            "page_kinds = { count_distinct = \"page\" }\npage_min   =",
+            "kinds = { count_distinct = \"page\" }\nfirst_page =",
+        ),
+        (
+            "page_max   = { max = \"page\" }\n",
+            "page_max   = { max = \"page\", where = \"member\" }\nvisits = { count = \"*\" }\n",
+        ),
+        ("page_last  = { last = \"page\" }\n", ""),
+        ("size = \"30m\"", "size = \"1h\""),
+        ("gap = \"2m\"", "gap = \"3m\""),
+        ("feature_view.tumbling", "feature_view.renamed"),
+    ];
+    let changed = write_changed_pipeline(&copy, &changes);
+    let before = copy.files();
+    let compared = run(["check", &changed, "--against", &copy.path_text(JOB)]).expect(14).expect_stderr(&[
+        "--drop-state tumbling --drop-state sliding.page_max --drop-state sliding.page_last --drop-state session",
+    ]);
+    insta::assert_snapshot!(copy.redact_store(compared.text()));
+    let compared = run(["check", &changed, "--against", &copy.path_text(JOB), "--json"]).expect(14);
+    parse_json(&compared);
+    insta::assert_snapshot!(copy.redact_store(compared.text()));
+    assert_eq!(copy.files(), before, "nothing is changed");
+}
+
+#[test]
+fn a_comparison_without_a_loss_ends_with_0() {
+    let copy = StateCopy::create();
+    let changed =
+        write_changed_pipeline(&copy, &[("page_min   =", "smallest_page ="), ("ttl = \"1h\"", "ttl = \"2h\"")]);
+    // A job's folder, a savepoint, and the checkpoint store that contains the job's folder.
+    for place in [copy.path_text(JOB), copy.path_text(SAVEPOINT), copy.path_text("")] {
+        let compared = run(["check", &changed, "--against", &place]).expect(0);
+        assert!(compared.text().contains("renamed, was page_min"), "{}", compared.text());
+        assert_eq!(compared.stderr, "");
+    }
+}
+
+#[test]
+fn state_that_cannot_be_compared_has_an_exit_code() {
+    let copy = StateCopy::create();
+    let against = |pipeline: &str, place: &str| run(["check", pipeline, "--against", place]);
+    against(FIVE_MISTAKES, &copy.path_text(JOB)).expect(3);
+    against("pipelines/ecommerce.toml", &copy.path_text(JOB)).expect(13).expect_stderr(&["belongs to pipeline"]);
+    against(PIPELINE, &copy.path_text("nowhere")).expect(13).expect_stderr(&["there is no state in"]);
+    against(PIPELINE, PIPELINE).expect(17);
+    // An older checkpoint of the partition is readable.
+    copy.flip_bit(&format!("{JOB}/partition-1/checkpoint/0000000001-0000000004"));
+    against(PIPELINE, &copy.path_text(JOB)).expect(0);
+    copy.flip_bit(&format!("{JOB}/partition-1/checkpoint/0000000001-0000000002"));
+    against(PIPELINE, &copy.path_text(JOB)).expect(16).expect_stderr(&["2 of 4 checkpoints in"]);
+    fs::remove_file(copy.path_of(&format!("{SAVEPOINT}/savepoint"))).expect("removed");
+    against(PIPELINE, &copy.path_text(SAVEPOINT)).expect(16).expect_stderr(&["is incomplete"]);
 }

@@ -11,9 +11,9 @@ use crate::folder_copy::copy_folder;
 use crate::folder_files::read_files;
 use crate::windrow::{FinishedCommand, run};
 
-const PIPELINE: &str = "crates/windrow/tests/fixtures/state-v1/pipeline.toml";
-const JOB: &str = "every-aggregate/kept";
-const SAVEPOINT: &str = "every-aggregate/kept/savepoints/kept";
+pub(crate) const PIPELINE: &str = "crates/windrow/tests/fixtures/state-v1/pipeline.toml";
+pub(crate) const JOB: &str = "every-aggregate/kept";
+pub(crate) const SAVEPOINT: &str = "every-aggregate/kept/savepoints/kept";
 
 /// A copy of the kept state.
 pub(crate) struct StateCopy(TempDir);
@@ -30,7 +30,7 @@ impl StateCopy {
         self.0.path().join(path)
     }
 
-    fn path_text(&self, path: &str) -> String {
+    pub(crate) fn path_text(&self, path: &str) -> String {
         self.path_of(path).display().to_string()
     }
 
@@ -39,19 +39,19 @@ impl StateCopy {
     }
 
     /// Flips one bit of a file.
-    fn flip_bit(&self, path: &str) {
+    pub(crate) fn flip_bit(&self, path: &str) {
         let mut bytes = fs::read(self.path_of(path)).expect("readable");
         let middle = bytes.len() / 2;
         bytes[middle] ^= 1;
         fs::write(self.path_of(path), bytes).expect("written");
     }
 
-    fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+    pub(crate) fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         read_files(self.0.path())
     }
 
     /// Replaces the path of this copy, which differs from run to run.
-    fn redact_store(&self, text: &str) -> String {
+    pub(crate) fn redact_store(&self, text: &str) -> String {
         text.replace(&self.0.path().display().to_string(), "[STORE]")
     }
 }

@@ -82,7 +82,7 @@ pub(crate) fn checkpoint_config(
         checkpoint_interval: Duration::ZERO,
         kept_checkpoints_per_partition: 2,
         restore_source: from.map(|from| RestoreSource { source_store: open_folder_store(from) }),
-        droppable_view_names: Default::default(),
+        droppable_state_names: Default::default(),
         accepts_added_partitions: false,
         partition_fault_policy: PartitionFaultPolicy::Halt,
         store_findings: Default::default(),

@@ -58,7 +58,7 @@ impl JobSetup {
             checkpoint_interval: Duration::ZERO,
             kept_checkpoints_per_partition: 3,
             restore_source: None,
-            droppable_view_names: Default::default(),
+            droppable_state_names: Default::default(),
             accepts_added_partitions: false,
             partition_fault_policy: PartitionFaultPolicy::Halt,
             store_findings: Default::default(),

@@ -55,7 +55,7 @@ pub(crate) fn checkpoint_config(store: Arc<dyn CheckpointStore>) -> CheckpointCo
         checkpoint_interval: Duration::from_secs(1),
         kept_checkpoints_per_partition: 3,
         restore_source: None,
-        droppable_view_names: Default::default(),
+        droppable_state_names: Default::default(),
         accepts_added_partitions: false,
         partition_fault_policy: PartitionFaultPolicy::Park,
         store_findings: Default::default(),

@@ -4,6 +4,7 @@ import { h, keyedList, setAttr, setText } from "/assets/shared/dom.js";
 import {
 	formatCount,
 	formatDuration,
+	formatEventZoneTime,
 	formatExact,
 	formatSetting,
 	formatTime,
@@ -181,6 +182,20 @@ function createViewHead() {
 }
 
 /**
+ * Returns which features lack events in windows before which time, or an empty text.
+ * @param {FeatureView} view
+ */
+function describeIncomplete({ incomplete }) {
+	const features = incomplete.map(
+		({ feature, complete_from_ms: from }) =>
+			`${feature} before ${formatEventZoneTime(from) ?? formatTime(from)}`,
+	);
+	return features.length
+		? `Windows that start earlier may lack events: ${features.join(", ")}.`
+		: "";
+}
+
+/**
  * Returns why the view has no row of the user.
  * @param {FeatureView} view
  * @param {boolean} searched
@@ -209,11 +224,13 @@ export function createFeatureViewSection(user, history) {
 	const head = createViewHead();
 	const cards = createCards();
 	const timeline = createTimeline(cards.choose);
+	const incomplete = h("p", { class: "muted tiny" });
 	const none = h("p", { class: "muted view-none" });
 	const element = h(
 		"section",
 		{ class: "section view" },
 		head.element,
+		incomplete,
 		timeline.element,
 		cards.element,
 		none,
@@ -224,6 +241,9 @@ export function createFeatureViewSection(user, history) {
 		update({ view, features, plan }) {
 			const { now_ms: now, key_field: keyField } = features;
 			head.update(view);
+			const incompleteText = describeIncomplete(view);
+			setText(incomplete, incompleteText);
+			incomplete.hidden = incompleteText === "";
 			setAttr(element, "aria-label", view.name);
 			timeline.element.hidden = true;
 			none.hidden = true;

@@ -77,6 +77,7 @@ fn render_view(view_data: &ViewPageData<'_>, page: &UserPageData<'_>) -> Value {
         "rows": report.rows_fired, "rows_per_s": report.rows_fired_per_s, "late_events": report.late_event_count,
         "late_after_idle": report.late_after_idle_event_count,
         "entities": report.entity_count, "ttl_ms": redis.ttl_ms,
+        "incomplete": report.incomplete_features,
         "current": stored.map(render_stored_row).collect::<Vec<_>>(),
         "recent": oldest_first.map(render_recent_row).collect::<Vec<_>>(),
     })

@@ -1,16 +1,18 @@
 //! `windrow state show`: shows the contents of a savepoint, or of the newest checkpoints of a job.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use comfy_table::{ColumnConstraint, Width};
 use serde_json::{Value, json};
+use windrow_core::EventTime;
 use windrow_engine::checkpoint::CheckpointManifest;
 use windrow_engine::checkpoint::inspect::{FolderKind, StateByteCounts, StateObjectReader};
 
 use super::{StateFolder, age_ms, format_timestamp, format_watermark, store_fault_to_failure};
 use crate::cli::StateShowArgs;
 use crate::exit::{CommandFailure, ExitStatus};
-use crate::format::{format_byte_size, format_count, format_count_with_noun, format_duration_ms};
+use crate::format::{format_byte_size, format_count, format_count_with_noun, format_duration_ms, format_event_time};
 use crate::{print, progress_bar, table};
 
 /// The largest width in characters of the table column that shows the definition of a feature view.
@@ -29,6 +31,8 @@ struct ViewTotals<'a> {
     definition: &'a str,
     rows: u64,
     unpacked_bytes: u64,
+    /// The first complete window of each feature whose earlier windows may lack events, the latest one of all partitions.
+    complete_from_ms_by_feature: BTreeMap<&'a str, i64>,
 }
 
 pub(crate) fn run(args: &StateShowArgs) -> Result<ExitStatus, CommandFailure> {
@@ -63,19 +67,25 @@ fn sum_view_totals<'a>(opened: &'a [InspectedCheckpoint<'_>]) -> Vec<ViewTotals<
     let mut sums: Vec<ViewTotals<'_>> = Vec::new();
     for InspectedCheckpoint { manifest, contents } in opened {
         for (view, &bytes) in manifest.views.iter().zip(&contents.state_byte_counts_by_view) {
-            let same =
-                |sum: &&mut ViewTotals<'_>| (sum.name, sum.definition) == (&*view.view_name, &*view.view_definition);
-            match sums.iter_mut().find(same) {
-                Some(sum) => {
-                    (sum.rows, sum.unpacked_bytes) = (sum.rows + view.last_row_number, sum.unpacked_bytes + bytes);
-                }
-                None => {
-                    sums.push(ViewTotals {
-                        name: &view.view_name,
-                        definition: &view.view_definition,
-                        rows: view.last_row_number,
-                        unpacked_bytes: bytes,
-                    });
+            let same = |sum: &ViewTotals<'_>| (sum.name, sum.definition) == (&*view.view_name, &*view.view_definition);
+            let index = sums.iter().position(same).unwrap_or_else(|| {
+                sums.push(ViewTotals {
+                    name: &view.view_name,
+                    definition: &view.view_definition,
+                    rows: 0,
+                    unpacked_bytes: 0,
+                    complete_from_ms_by_feature: BTreeMap::new(),
+                });
+                sums.len() - 1
+            });
+            let sum = &mut sums[index];
+            sum.rows += view.last_row_number;
+            sum.unpacked_bytes += bytes;
+            for feature in &view.features {
+                if let Some(complete_from_ms) = feature.complete_from_ms {
+                    let latest =
+                        sum.complete_from_ms_by_feature.entry(&feature.feature_name).or_insert(complete_from_ms);
+                    *latest = complete_from_ms.max(*latest);
                 }
             }
         }
@@ -153,6 +163,15 @@ fn format_contents(folder: &StateFolder, opened: &[InspectedCheckpoint<'_>], vie
         definition.set_constraint(ColumnConstraint::UpperBoundary(Width::Fixed(DEFINITION_COLUMN_WIDTH)));
     }
     let _ = writeln!(out, "\n{rows}");
+    if views.iter().any(|sum| !sum.complete_from_ms_by_feature.is_empty()) {
+        let mut rows = table::create_table_with_header(["feature view", "feature", "complete from"]);
+        for sum in views {
+            for (feature, complete_from_ms) in &sum.complete_from_ms_by_feature {
+                rows.add_row([sum.name, feature, &format_event_time(EventTime::from_ms(*complete_from_ms))]);
+            }
+        }
+        let _ = writeln!(out, "\n{rows}\n\nWindows of these features that start earlier may lack events.");
+    }
     out
 }
 
@@ -181,7 +200,15 @@ fn contents_as_json(folder: &StateFolder, opened: &[InspectedCheckpoint<'_>], vi
             "unusable": contents.unusable_objects.iter().map(ToString::to_string).collect::<Vec<_>>(),
         })
     };
-    let view = |sum: &ViewTotals<'_>| json!({ "name": sum.name, "definition": sum.definition, "rows": sum.rows, "unpacked_bytes": sum.unpacked_bytes });
+    let view = |sum: &ViewTotals<'_>| {
+        json!({
+            "name": sum.name,
+            "definition": sum.definition,
+            "rows": sum.rows,
+            "unpacked_bytes": sum.unpacked_bytes,
+            "complete_from_ms": sum.complete_from_ms_by_feature,
+        })
+    };
     let unreadable = folder.stored_checkpoints.iter().filter_map(|found| found.manifest.as_ref().err());
     json!({
         "kind": folder.folder_kind_code(),

@@ -1,18 +1,16 @@
 //! `windrow state verify`: checks that everything in a savepoint or a job's folder can be used.
 
 use std::fmt::Write;
-use std::path::Path;
 
 use serde_json::{Value, json};
 use windrow_engine::checkpoint::UnusableObject;
-use windrow_engine::checkpoint::inspect::{
-    self, ComparedView, FolderKind, StateObjectReader, StoredCheckpoint, ViewCompatibility, compare_views,
-};
+use windrow_engine::checkpoint::inspect::{self, FolderKind, StateObjectReader, StoredCheckpoint};
 
 use super::{StateFolder, store_fault_to_failure};
 use crate::cli::StateVerifyArgs;
 use crate::exit::{CommandFailure, ExitStatus};
 use crate::format::{format_byte_size, format_count_with_noun};
+use crate::state_comparison::StateComparison;
 use crate::state_problem::StateProblem;
 use crate::{pipeline_file, print, progress_bar};
 
@@ -33,23 +31,20 @@ impl CheckpointVerdict<'_> {
     }
 }
 
-/// The result of comparing stored state with a pipeline file.
-struct PipelineCompatibility {
-    /// How the names of the pipeline and topic in the stored state differ from the names in the pipeline file. `None`
-    /// if there is no difference.
-    mismatch_reason: Option<String>,
-    compared_views: Vec<ComparedView>,
-}
-
 pub(crate) fn run(args: &StateVerifyArgs) -> Result<ExitStatus, CommandFailure> {
     let folder = StateFolder::open_folder(&args.state_location, args.partition)?;
     let verdicts = verify_checkpoints(&folder)?;
-    let plan = args.pipeline_path.as_deref().map(|path| compare_state_with_pipeline(path, &folder)).transpose()?;
-    let outcome = require_usable_state(&folder, &verdicts, plan.as_ref());
+    let pipeline = args.pipeline_path.as_deref().map(|path| pipeline_file::load(Some(path), &[])).transpose()?;
+    let newest = folder.find_newest_manifest_per_partition();
+    let comparison = pipeline.map(|pipeline| StateComparison::compare(&pipeline, &newest));
+    let outcome = require_usable_state(&folder, &verdicts, comparison.as_ref());
     if args.json {
-        print::write_stdout(&format!("{:#}\n", verdicts_as_json(&folder, &verdicts, plan.as_ref(), outcome.is_ok())))?;
+        print::write_stdout(&format!(
+            "{:#}\n",
+            verdicts_as_json(&folder, &verdicts, comparison.as_ref(), outcome.is_ok())
+        ))?;
     } else {
-        print::write_stdout(&format_verdicts(&folder, &verdicts, plan.as_ref()))?;
+        print::write_stdout(&format_verdicts(&folder, &verdicts, comparison.as_ref()))?;
     }
     outcome.map(|()| ExitStatus::Success).map_err(CommandFailure::from)
 }
@@ -81,32 +76,11 @@ fn verify_checkpoints(folder: &StateFolder) -> Result<Vec<CheckpointVerdict<'_>>
     Ok(verdicts)
 }
 
-fn compare_state_with_pipeline(path: &Path, folder: &StateFolder) -> Result<PipelineCompatibility, CommandFailure> {
-    let pipeline = pipeline_file::load(Some(path), &[])?;
-    let views = pipeline_file::clone_feature_views(&pipeline);
-    let mut plan = PipelineCompatibility { mismatch_reason: None, compared_views: Vec::new() };
-    for manifest in folder.find_newest_manifest_per_partition() {
-        let (name, topic) = (&pipeline.name, &pipeline.source.kafka().topic);
-        if (name, topic) != (&manifest.pipeline_name, &manifest.topic) {
-            plan.mismatch_reason = Some(format!(
-                "the state belongs to pipeline `{}` on topic `{}`, not to pipeline `{name}` on topic `{topic}`",
-                manifest.pipeline_name, manifest.topic
-            ));
-        }
-        for view in compare_views(&views, &pipeline.event.schema, manifest) {
-            if !plan.compared_views.contains(&view) {
-                plan.compared_views.push(view);
-            }
-        }
-    }
-    Ok(plan)
-}
-
 /// Fails if a job cannot use the state in `folder`. If there are several problems, the error is the most severe one.
 fn require_usable_state(
     folder: &StateFolder,
     verdicts: &[CheckpointVerdict<'_>],
-    plan: Option<&PipelineCompatibility>,
+    comparison: Option<&StateComparison>,
 ) -> Result<(), StateProblem> {
     let place = folder.store.place().to_owned();
     let count = |code: &str| verdicts.iter().filter(|verdict| verdict.verdict_code() == code).count();
@@ -129,19 +103,13 @@ fn require_usable_state(
     if newer > 0 {
         return Err(StateProblem::NewerFormat { place, newer_count: newer });
     }
-    let Some(plan) = plan else { return Ok(()) };
-    if let Some(reason) = &plan.mismatch_reason {
-        return Err(StateProblem::OtherJob { reason: reason.clone() });
-    }
-    let dropped = plan.compared_views.iter().filter(|view| view.compatibility.needs_permission_to_drop_state());
-    let views: Vec<String> = dropped.map(|view| view.view_name.clone()).collect();
-    if views.is_empty() { Ok(()) } else { Err(StateProblem::ChangedViews { views }) }
+    comparison.map_or(Ok(()), StateProblem::require_kept_state)
 }
 
 fn format_verdicts(
     folder: &StateFolder,
     verdicts: &[CheckpointVerdict<'_>],
-    plan: Option<&PipelineCompatibility>,
+    comparison: Option<&StateComparison>,
 ) -> String {
     let mut out = format!("{} in {}\n", folder.folder_kind_name(), folder.store.place());
     for verdict in verdicts {
@@ -172,15 +140,9 @@ fn format_verdicts(
     for partition in folder.missing_savepoint_partitions() {
         let _ = writeln!(out, "missing  partition {partition}");
     }
-    for ComparedView { view_name: view, compatibility } in plan.iter().flat_map(|plan| &plan.compared_views) {
-        let _ = match compatibility {
-            ViewCompatibility::Kept => writeln!(out, "kept     feature view {view}"),
-            ViewCompatibility::Changed { stored_definition: was, pipeline_definition: is } => {
-                writeln!(out, "changed  feature view {view}\n         was {was}\n         is  {is}")
-            }
-            ViewCompatibility::Removed => writeln!(out, "gone     feature view {view}"),
-            ViewCompatibility::New => writeln!(out, "new      feature view {view}: its windows start empty"),
-        };
+    if let Some(comparison) = comparison {
+        out.push('\n');
+        out += &comparison.format_as_table();
     }
     out
 }
@@ -188,7 +150,7 @@ fn format_verdicts(
 fn verdicts_as_json(
     folder: &StateFolder,
     verdicts: &[CheckpointVerdict<'_>],
-    plan: Option<&PipelineCompatibility>,
+    comparison: Option<&StateComparison>,
     usable: bool,
 ) -> Value {
     let verdict = |verdict: &CheckpointVerdict<'_>| {
@@ -203,23 +165,13 @@ fn verdicts_as_json(
             "unusable": verdict.unusable_objects.iter().map(unusable).collect::<Vec<_>>(),
         })
     };
-    let view = |ComparedView { view_name: name, compatibility }: &ComparedView| {
-        let word = match compatibility {
-            ViewCompatibility::Kept => "kept",
-            ViewCompatibility::Changed { .. } => "changed",
-            ViewCompatibility::Removed => "gone",
-            ViewCompatibility::New => "new",
-        };
-        json!({ "name": name, "state": word, "needs_drop_state": compatibility.needs_permission_to_drop_state() })
-    };
-    let views = plan.map(|plan| plan.compared_views.iter().map(view).collect::<Vec<_>>());
     json!({
         "kind": folder.folder_kind_code(),
         "place": folder.store.place(),
         "usable": usable,
         "checkpoints": verdicts.iter().map(verdict).collect::<Vec<_>>(),
         "missing_partitions": folder.missing_savepoint_partitions(),
-        "other_pipeline": plan.and_then(|plan| plan.mismatch_reason.as_ref()),
-        "views": views,
+        "other_pipeline": comparison.and_then(|comparison| comparison.mismatch_reason.as_ref()),
+        "views": comparison.map(StateComparison::views_as_json),
     })
 }
