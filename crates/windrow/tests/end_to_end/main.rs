@@ -30,6 +30,7 @@ mod membership;
 mod moving;
 mod oversized;
 mod parked;
+mod pipeline_versions;
 mod rebalance;
 mod restart;
 mod restore_latency;
