@@ -28,6 +28,7 @@ mod rows_are_computed_and_never_go_back;
 mod rows_lost_by_redis;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use windrow_core::Shard;
 use windrow_engine::{JobDefinition, Offset, Partition, PartitionOffsets};
@@ -79,6 +80,10 @@ pub(crate) struct RowOracle {
     last_failover_ms: i64,
     fence_epochs: BTreeMap<Vec<u8>, u64>,
     damaged_objects: BTreeSet<String>,
+    /// When damaged objects were repaired.
+    repaired_at: BTreeMap<String, Duration>,
+    /// When the newest epoch of each partition was claimed. The owner reads the checkpoints from then on.
+    opened_at: BTreeMap<Partition, Duration>,
     /// The partitions of which an object was ever damaged.
     partitions_with_damage: BTreeSet<Partition>,
     /// The partitions that each process has parked.
@@ -111,6 +116,8 @@ impl RowOracle {
             last_failover_ms: i64::MIN,
             fence_epochs: BTreeMap::new(),
             damaged_objects: BTreeSet::new(),
+            repaired_at: BTreeMap::new(),
+            opened_at: BTreeMap::new(),
             partitions_with_damage: BTreeSet::new(),
             parked_by_process: BTreeSet::new(),
             counts: SimulationCounts::default(),

@@ -233,6 +233,11 @@ impl SimulatedServices {
 
     /// Lets the oracle check a new object of the store.
     fn observe_created_object(&self, name: &str, bytes: &[u8], timing: WriteTiming) {
+        if let Some((folder, _)) = name.split_once("/epoch/")
+            && let Some(partition) = folder.strip_prefix("partition-").and_then(|number| number.parse().ok())
+        {
+            self.oracle.lock().observe_claimed_epoch(partition, self.core.now());
+        }
         if parse_manifest_name(name).is_none() {
             return;
         }
@@ -311,7 +316,7 @@ impl SimulatedServices {
         for name in self.objects.repair_damaged_objects() {
             self.core.record(|| format!("store: {name} is repaired"));
         }
-        self.oracle.lock().observe_repair();
+        self.oracle.lock().observe_repair(self.core.now());
     }
 
     /// Lets the oracle check the partitions that the running processes have parked.

@@ -1,6 +1,8 @@
 //! A partition is parked only after one of its objects was damaged, or its next record was deleted and a checkpoint has its
 //! state.
 
+use std::time::Duration;
+
 use windrow_engine::halt::{DamagedState, ErrorChain, LostOffset};
 use windrow_engine::{Halt, Partition};
 
@@ -21,8 +23,14 @@ impl RowOracle {
     }
 
     /// Notes that all damaged objects were repaired.
-    pub(crate) fn observe_repair(&mut self) {
-        self.damaged_objects.clear();
+    pub(crate) fn observe_repair(&mut self, repaired_at: Duration) {
+        let repaired = std::mem::take(&mut self.damaged_objects);
+        self.repaired_at.extend(repaired.into_iter().map(|name| (name, repaired_at)));
+    }
+
+    /// Notes that a process begins to open `partition`.
+    pub(crate) fn observe_claimed_epoch(&mut self, partition: Partition, claimed_at: Duration) {
+        self.opened_at.insert(partition, claimed_at);
     }
 
     /// Checks that `process` has parked `partition` for a fault of this partition.

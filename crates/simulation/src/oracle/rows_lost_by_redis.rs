@@ -59,9 +59,15 @@ impl RowOracle {
     pub(super) fn note_oldest_kept_checkpoint(&mut self, partition: Partition) {
         let manifests = self.manifests.get(&partition).into_iter().flatten();
         let kept: Vec<&ObservedManifest> = manifests.filter(|manifest| !manifest.is_gone).collect();
-        let is_readable = |manifest: &&&ObservedManifest| manifest.object_names.is_disjoint(&self.damaged_objects);
+        let opened_at = self.opened_at.get(&partition).copied().unwrap_or_default();
+        let was_damaged =
+            |name: &String| self.repaired_at.get(name).is_some_and(|repaired_at| *repaired_at >= opened_at);
+        let is_readable = |manifest: &&&ObservedManifest| {
+            manifest.object_names.is_disjoint(&self.damaged_objects) && !manifest.object_names.iter().any(was_damaged)
+        };
         let oldest_readable = kept.iter().filter(is_readable).min_by_key(|manifest| manifest.checkpoint_id);
-        // If all are damaged, the owner has read one of them before the damage. Which one is not known.
+        // If each was damaged at some time of the opening, the owner has read one of them at another time. Which one is not
+        // known.
         let newest_kept = kept.iter().max_by_key(|manifest| manifest.checkpoint_id);
         let oldest = oldest_readable.or(newest_kept);
         for lost in self.lost_rows.iter_mut().filter(|lost| lost.partition == partition) {
