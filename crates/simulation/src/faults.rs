@@ -61,6 +61,8 @@ pub(crate) enum FaultAction {
     KillAtRequest(InstanceIndex, u64),
     /// Suspends the process in the middle of one of its next requests to a service.
     SuspendAtRequest(InstanceIndex, u64, Duration),
+    /// Suspends the process just before it creates a manifest.
+    SuspendBeforeManifest(InstanceIndex, Duration),
     /// The process does not reach the consumer group. It goes on reading records.
     CutFromGroup(InstanceIndex, Duration),
     /// The process does not reach the checkpoint store.
@@ -199,6 +201,8 @@ struct InstanceFaults {
     cut_from_store_until: Duration,
     store_hangs_until: Duration,
     cut_from_redis_until: Duration,
+    /// How long the creation of the next manifest suspends the process.
+    suspension_before_manifest: Option<Duration>,
     armed: Option<ArmedFault>,
 }
 
@@ -274,6 +278,9 @@ impl ActiveFaults {
                 let armed = ArmedFault { requests_left, suspends_for: Some(lasts) };
                 state.by_instance.entry(instance).or_default().armed = Some(armed);
             }
+            FaultAction::SuspendBeforeManifest(instance, lasts) => {
+                state.by_instance.entry(instance).or_default().suspension_before_manifest = Some(lasts);
+            }
             FaultAction::RefuseCommands(lasts) => state.redis_refuses_until = now + lasts,
             FaultAction::RefuseWrites(lasts) => state.redis_refuses_writes_until = now + lasts,
             FaultAction::StallCopies(lasts) => state.copies_stalled_until = now + lasts,
@@ -311,6 +318,13 @@ impl ActiveFaults {
             }
             None => None,
         }
+    }
+
+    /// Returns the fault that begins before `instance` creates a manifest, if any.
+    pub(crate) fn take_suspension_before_manifest(&self, instance: InstanceIndex) -> Option<FaultAction> {
+        let mut state = self.0.lock();
+        let lasts = state.by_instance.get_mut(&instance)?.suspension_before_manifest.take()?;
+        Some(FaultAction::SuspendInstance(instance, lasts))
     }
 
     /// Ends all faults for ever.

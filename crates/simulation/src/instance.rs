@@ -126,7 +126,7 @@ fn create_checkpoint_config(
         topic_identity_check: Arc::new(move || topic.verify_unchanged(topic_id, partition_count).map(|()| None)),
         log_history: Arc::new(SimulatedLogHistory { services: Arc::clone(services), instance }),
         checkpoint_interval: services.checkpoint_interval,
-        kept_checkpoints_per_partition: 3,
+        kept_checkpoints_per_partition: services.scenario.kept_checkpoints,
         restore_source,
         // While the pipeline is replaced, a process without the view may continue a checkpoint with it.
         droppable_state_names: BTreeSet::from([ADDED_VIEW.to_owned()]),

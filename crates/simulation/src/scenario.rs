@@ -17,6 +17,18 @@ const REQUIRED_COPIES_PER_MILLE: u64 = 300;
 /// How often savepoints are taken, in simulations of a thousand.
 const SAVEPOINTS_PER_MILLE: u64 = 300;
 
+/// Makes the chance of later additions differ from both. With this number, the seeds that have found faults before have
+/// none of them.
+const LATER_ADDITIONS_SALT: u64 = 0x5EED_0000_0000_0AB4;
+/// How often fewer checkpoints are kept than usual, in simulations of a thousand.
+const FEW_KEPT_CHECKPOINTS_PER_MILLE: u64 = 300;
+/// How often the producers end long before the faults, so that partitions are idle, in simulations of a thousand.
+const EARLY_END_OF_RECORDS_PER_MILLE: u64 = 250;
+/// How often instances are suspended just before they create a manifest, in simulations of a thousand.
+const SUSPENDED_MANIFESTS_PER_MILLE: u64 = 300;
+/// The number of checkpoints that are usually kept for each partition.
+const USUALLY_KEPT_CHECKPOINTS: usize = 3;
+
 /// How often Kafka deletes records that were not read, in simulations of a thousand.
 const DELETED_RECORDS_PER_MILLE: u64 = 200;
 
@@ -38,12 +50,23 @@ pub(crate) enum SavepointUse {
     AtRandom,
 }
 
+/// When the producers end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum EndOfRecords {
+    AfterFaults,
+    /// Half of the faults meet idle partitions.
+    AmidFaults,
+}
+
 /// The additions of one simulation.
 #[derive(Clone, Debug)]
 pub(crate) struct SimulationScenario {
     pub(crate) required_copies: RequiredCopies,
     pub(crate) savepoint_use: SavepointUse,
     pub(crate) deleted_records: DeletedRecords,
+    pub(crate) kept_checkpoints: usize,
+    pub(crate) end_of_records: EndOfRecords,
+    suspends_before_manifests: bool,
     random: SeededRandom,
 }
 
@@ -65,7 +88,27 @@ impl SimulationScenario {
         } else {
             DeletedRecords::Reported
         };
-        Self { required_copies, savepoint_use, deleted_records, random }
+        let mut later = SeededRandom::new(seed ^ LATER_ADDITIONS_SALT);
+        let kept_checkpoints = if later.happens(FEW_KEPT_CHECKPOINTS_PER_MILLE) {
+            1 + later.index_below(2)
+        } else {
+            USUALLY_KEPT_CHECKPOINTS
+        };
+        let end_of_records = if later.happens(EARLY_END_OF_RECORDS_PER_MILLE) {
+            EndOfRecords::AmidFaults
+        } else {
+            EndOfRecords::AfterFaults
+        };
+        let suspends_before_manifests = later.happens(SUSPENDED_MANIFESTS_PER_MILLE);
+        Self {
+            required_copies,
+            savepoint_use,
+            deleted_records,
+            kept_checkpoints,
+            end_of_records,
+            suspends_before_manifests,
+            random,
+        }
     }
 
     /// Adds the faults of this scenario to `plan`, and replaces those that would break its promises.
@@ -76,6 +119,9 @@ impl SimulationScenario {
         }
         if self.savepoint_use == SavepointUse::AtRandom {
             self.add_savepoints(&mut plan, bounds);
+        }
+        if self.suspends_before_manifests {
+            self.add_suspensions_before_manifests(&mut plan, bounds);
         }
         plan.retain(|fault| fault.at < bounds.heals_at);
         plan.sort_by_key(|fault| fault.at);
@@ -118,6 +164,17 @@ impl SimulationScenario {
             if self.random.happens(500) {
                 plan.push(PlannedFault { at: at + lasts / 2, action: self.loss_of_redis() });
             }
+        }
+    }
+
+    /// Most of these suspensions are long enough that another instance takes the partitions over.
+    fn add_suspensions_before_manifests(&mut self, plan: &mut Vec<PlannedFault>, bounds: FaultBounds) {
+        let second = Duration::from_secs(1);
+        for _ in 0..=self.random.number_below(3) {
+            let at = self.random.duration_between(2 * second, bounds.heals_at);
+            let instance = self.random.index_below(bounds.instance_count);
+            let lasts = self.random.duration_between(5 * second, 25 * second);
+            plan.push(PlannedFault { at, action: FaultAction::SuspendBeforeManifest(instance, lasts) });
         }
     }
 

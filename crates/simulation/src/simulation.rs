@@ -15,7 +15,7 @@ use crate::faults::{FaultBounds, plan_faults};
 use crate::oracle::SimulationCounts;
 use crate::producer::RecordProducer;
 use crate::redis_copies::RequiredCopies;
-use crate::scenario::{SavepointUse, SimulationScenario};
+use crate::scenario::{EndOfRecords, SavepointUse, SimulationScenario};
 use crate::scheduler::Scheduler;
 use crate::services::{HaltKind, InstanceEnding, SavedState, SimulatedServices};
 use crate::simulation_core::SimulationCore;
@@ -85,7 +85,10 @@ fn run_phases(seed: u64, core: &Arc<SimulationCore>) -> Result<SimulationCounts,
         )
     });
     plan.iter().for_each(|fault| core.record(|| format!("planned at {:?}: {:?}", fault.at, fault.action)));
-    let producer = RecordProducer::ending_at(heals_at + PRODUCING_AFTER_FAULTS);
+    let producer = RecordProducer::ending_at(match services.scenario.end_of_records {
+        EndOfRecords::AfterFaults => heals_at + PRODUCING_AFTER_FAULTS,
+        EndOfRecords::AmidFaults => heals_at / 2,
+    });
     let mut scheduler = Scheduler::new(Arc::clone(&services), plan, producer);
     (0..instance_count).for_each(|instance| scheduler.start_instance(instance));
     run_until_healed(&mut scheduler, &services, heals_at);

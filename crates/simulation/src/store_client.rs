@@ -127,6 +127,11 @@ impl SimulatedStore {
 
 impl CheckpointStore for SimulatedStore {
     fn create_object(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreFault> {
+        if name.contains("/checkpoint/")
+            && let Some(suspension) = self.services.faults.take_suspension_before_manifest(self.instance)
+        {
+            self.services.begin_fault_now(suspension);
+        }
         let write = StoreWrite::Create { object_name: self.full_name(name), bytes };
         self.run_request(name, Some(write), |unanswered| unanswered.apply())
     }
