@@ -43,7 +43,7 @@
 //! | `redis_server.rs` | transactions, connections, a lagging replica |
 //! | `savepoint.rs` | savepoints of a running job |
 //! | `savepoint_log.rs` | which savepoints are complete |
-//! | `scenario.rs` | whether rows need copies, and whether savepoints are taken |
+//! | `scenario.rs` | additions: copies of rows, savepoints, idle partitions, few kept checkpoints |
 //! | `scheduler.rs` | which coroutine runs next, and time |
 //! | `services.rs` | all services together |
 //! | `simulation.rs` | one simulation from its seed to its verdict |

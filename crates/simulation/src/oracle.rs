@@ -35,7 +35,7 @@ use windrow_engine::{JobDefinition, Offset, Partition, PartitionOffsets};
 
 use self::checkpoints_have_all_objects_and_rows::ObservedManifest;
 pub use self::counts::SimulationCounts;
-use self::expected_rows::ExpectedRow;
+use self::expected_rows::{ExpectedRow, RecordLoss};
 use self::numbering_is_of_the_cut::SkippedRecord;
 use self::rows_lost_by_redis::LostRows;
 use crate::redis_copies::RequiredCopies;
@@ -65,7 +65,8 @@ pub(crate) struct RowOracle {
     known_numberings: BTreeMap<Partition, BTreeSet<u64>>,
     /// The partitions of which a source has reported a lost offset.
     partitions_with_lost_offsets: BTreeSet<Partition>,
-    /// The largest offset of a checkpoint whose records the topic still had at its newest loss.
+    record_losses: BTreeMap<Partition, RecordLoss>,
+    /// The largest offset of a checkpoint that was cut before the newest loss, and whose records the topic still had.
     covered_offsets_at_loss: PartitionOffsets,
     /// Whether the pipeline has changed. Then rows after a checkpoint are written again, and may go back for a time.
     has_changed_numbering: bool,
@@ -105,6 +106,7 @@ impl RowOracle {
             skipped_records: Vec::new(),
             known_numberings: BTreeMap::new(),
             partitions_with_lost_offsets: BTreeSet::new(),
+            record_losses: BTreeMap::new(),
             covered_offsets_at_loss: PartitionOffsets::new(),
             has_changed_numbering: false,
             occupied_keys: BTreeSet::new(),

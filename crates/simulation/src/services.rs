@@ -194,7 +194,8 @@ impl SimulatedServices {
         self.core.record(|| format!("topic: partition {partition} has a new leader and ends at {end_offset}"));
         if lost_records > 0 {
             let payloads = records.iter().map(|record| record.payload.as_slice());
-            self.oracle.lock().observe_lost_records(partition, payloads);
+            let lost_at_ms = SimulationCore::wall_ms_at(self.core.now());
+            self.oracle.lock().observe_lost_records(lost_at_ms, partition, payloads);
         }
         self.instances.iter().for_each(|instance| instance.lock().wakeup.notify());
         partition

@@ -36,6 +36,7 @@ impl RowOracle {
     ) {
         self.counts.manifests += 1;
         self.verify_numbering_at_cut(core, manifest);
+        self.note_cut_before_loss(manifest);
         let partition = manifest.partition;
         let parts = manifest.layers.iter().flat_map(|layer| &layer.parts);
         let missing: Vec<&str> =

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use bumpalo::Bump;
 use windrow_core::{LateEvent, Row, Shard, ShardOutput, Value};
+use windrow_engine::checkpoint::CheckpointManifest;
 use windrow_engine::{JobDefinition, Offset, Partition};
 
 use super::{RowFields, RowOracle};
@@ -50,6 +51,14 @@ impl ShardOutput for ExpectedRowCollector<'_> {
     fn emit_late_event(&mut self, _: LateEvent<'_>) {}
 }
 
+/// The newest loss of records of a partition.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RecordLoss {
+    lost_at_ms: i64,
+    /// The offset of the first lost record.
+    end_offset: Offset,
+}
+
 impl RowOracle {
     /// Computes the rows that a new record of `partition` causes.
     pub(crate) fn observe_record(&mut self, partition: Partition, payload: &[u8]) {
@@ -85,6 +94,7 @@ impl RowOracle {
     /// Computes the rows of `partition` anew from the records that it has kept.
     pub(crate) fn observe_lost_records<'a>(
         &mut self,
+        lost_at_ms: i64,
         partition: Partition,
         kept_payloads: impl Iterator<Item = &'a [u8]>,
     ) {
@@ -107,5 +117,15 @@ impl RowOracle {
         let manifests = self.manifests.get(&partition).into_iter().flatten();
         let covered = manifests.map(|manifest| manifest.offset).filter(|offset| *offset <= end_offset).max();
         self.covered_offsets_at_loss.insert(partition, covered.unwrap_or(0));
+        self.record_losses.insert(partition, RecordLoss { lost_at_ms, end_offset });
+    }
+
+    /// Notes a manifest that was created after a loss of records, and whose cut was before the loss.
+    pub(super) fn note_cut_before_loss(&mut self, manifest: &CheckpointManifest) {
+        let loss = self.record_losses.get(&manifest.partition);
+        if loss.is_some_and(|loss| manifest.taken_at_ms <= loss.lost_at_ms && manifest.offset <= loss.end_offset) {
+            let covered = self.covered_offsets_at_loss.entry(manifest.partition).or_default();
+            *covered = manifest.offset.max(*covered);
+        }
     }
 }
