@@ -5,16 +5,16 @@
 //!
 //! | file | promise |
 //! |---|---|
-//! | `rows_are_computed_and_never_go_back.rs` | every row is one that the shard computes, and none goes back |
-//! | `checkpoints_have_all_objects_and_rows.rs` | a manifest is created only when its objects exist and Redis has its rows |
-//! | `commits_follow_checkpoints.rs` | an offset is committed only after a manifest with this offset |
-//! | `last_rows_remain.rs` | at the end each key has its last row, and each malformed record is a dead letter |
-//! | `rows_lost_by_redis.rs` | lost rows are missing at the end only if no kept checkpoint is old enough |
-//! | `parked_partitions_have_a_fault.rs` | a partition is parked only after a fault of its own |
-//! | `numbering_is_of_the_cut.rs` | a manifest has the row numbering of its cut |
+//! | `oracle/rows_are_computed_and_never_go_back.rs` | every row is one that the shard computes, and none goes back |
+//! | `oracle/checkpoints_have_all_objects_and_rows.rs` | a manifest is created only when its objects exist and Redis has its rows |
+//! | `oracle/commits_follow_checkpoints.rs` | an offset is committed only after a manifest with this offset |
+//! | `oracle/last_rows_remain.rs` | at the end each key has its last row, and each malformed record is a dead letter |
+//! | `oracle/rows_lost_by_redis.rs` | lost rows are missing at the end only if no kept checkpoint is old enough |
+//! | `oracle/parked_partitions_have_a_fault.rs` | a partition is parked only after a fault of its own |
+//! | `oracle/numbering_is_of_the_cut.rs` | a manifest has the row numbering of its cut |
 //!
-//! The others hold the rows of the shards (`expected_rows.rs`), the text of a fence (`fence_text.rs`), and what a
-//! simulation has done (`counts.rs`).
+//! The others hold the rows of the shards (`oracle/expected_rows.rs`), the text of a fence (`oracle/fence_text.rs`), and what a
+//! simulation has done (`oracle/counts.rs`).
 
 mod checkpoints_have_all_objects_and_rows;
 mod commits_follow_checkpoints;
