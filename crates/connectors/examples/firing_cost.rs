@@ -10,8 +10,8 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use windrow_core::{
-    Aggregate, Event, EventField, EventSchema, EventTime, Feature, FeatureView, FieldId, FieldType, LateEvent, Row,
-    Shard, ShardOutput, Value, WindowKind,
+    Aggregate, EmptyWindowPolicy, Event, EventField, EventSchema, EventTime, Feature, FeatureView, FieldId, FieldType,
+    LateEvent, Row, Shard, ShardOutput, Value, WindowKind,
 };
 
 const MINUTE_MS: i64 = 60_000;
@@ -79,6 +79,7 @@ fn new_shard(pane_count: i64) -> Shard {
         name: "view".into(),
         window: WindowKind::Sliding { size_ms: pane_count * MINUTE_MS, slide_ms: MINUTE_MS },
         allowed_lateness_ms: 0,
+        empty_window_policy: EmptyWindowPolicy::KeepRow,
         features: vec![
             feature("events", Aggregate::Count),
             feature("sum", Aggregate::Sum(PRICE)),

@@ -124,6 +124,7 @@ mod tests {
             name: "v".into(),
             window,
             allowed_lateness_ms,
+            empty_window_policy: crate::EmptyWindowPolicy::KeepRow,
             features: Vec::new(),
         };
         let sliding = WindowKind::Sliding { size_ms: 60, slide_ms: 10 };

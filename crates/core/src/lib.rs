@@ -131,5 +131,6 @@ pub use stored_definition::{
 pub use time::{EventTime, Window};
 pub use value::{FieldType, Literal, Value};
 pub use view::{
-    Aggregate, DurationUnit, Feature, FeatureView, MAX_PANES_PER_WINDOW, MAX_WINDOW_MS, WindowKind, pane_size_ms,
+    Aggregate, DurationUnit, EmptyWindowPolicy, Feature, FeatureView, MAX_PANES_PER_WINDOW, MAX_WINDOW_MS, WindowKind,
+    pane_size_ms,
 };

@@ -29,6 +29,9 @@ pub struct Row<'a> {
     /// Whether a later window of the entity has fired already, or fires again because of the same late event. Only a late
     /// event fires an earlier window, if the view allows lateness (window rule 15).
     pub has_newer_row: bool,
+    /// Whether the window has no events: the last event of the entity has left it ([`crate::EmptyWindowPolicy`]). The
+    /// features have the values of no events.
+    pub is_empty_window: bool,
     pub(crate) feature_aggregators: &'a FeatureAggregators,
     pub(crate) accumulators: EntryAccumulators<'a>,
 }

@@ -64,8 +64,7 @@ impl Shard {
                 let aggregators = FeatureAggregators::new(&view.features, schema);
                 let windows = match view.window {
                     WindowKind::Sliding { size_ms, slide_ms } => {
-                        let lateness_ms = view.allowed_lateness_ms;
-                        WindowState::Sliding(SlidingViewState::new(size_ms, slide_ms, lateness_ms, &aggregators))
+                        WindowState::Sliding(SlidingViewState::new(size_ms, slide_ms, view, &aggregators))
                     }
                     WindowKind::Session { gap_ms } => {
                         WindowState::Session(SessionViewState::new(gap_ms, view.allowed_lateness_ms))

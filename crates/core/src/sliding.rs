@@ -5,7 +5,8 @@
 //! Invariants: (1) An event changes exactly one pane. (2) A pane is kept until its last window has fired and the allowed
 //! lateness has passed. So an event that is late for its first windows still counts in its later windows. Panes that are
 //! not needed any more are removed together when they are an eighth of the entity's panes, because each removal moves the
-//! others. (3) Windows fire in the order of their ends, and only for entities that have a pane in the window. The windows
+//! others. (3) Windows fire in the order of their ends, and only for entities that have a pane in the window. If the view
+//! wants it, the first window without a pane after others fires too; panes are kept until then. The windows
 //! that fire again because of an event fire in this order too, before the others.
 //! Why panes: in Flink's DataStream API, an event changes every window that contains it, so the cost of an event grows
 //! with size divided by slide. Here, an event changes one pane, which overlapping windows share. The length of a pane
@@ -29,7 +30,8 @@ use crate::snapshot::encoding::DamagedSnapshot;
 use crate::snapshot::entry_migration::EntryMigration;
 use crate::snapshot::slots::{RestorePermit, SlotRecordBlock, SlotState, SlotTable};
 use crate::time::EventTime;
-use crate::view::MAX_WINDOW_MS;
+use crate::view::{EmptyWindowPolicy, FeatureView, MAX_WINDOW_MS};
+use crate::watermark::Watermark;
 use crate::window_grid::WindowGrid;
 
 /// The largest distance, in milliseconds, between the start of a pane and 1970-01-01T00:00:00Z, in either direction. A
@@ -67,6 +69,11 @@ impl SlotState for EntityAccumulators {
 pub(crate) struct SlidingViewState {
     window_grid: WindowGrid,
     allowed_lateness_ms: i64,
+    /// Whether the first window without events of an entity fires too.
+    fires_empty_windows: bool,
+    /// How long after the end of its last window a pane is kept, in milliseconds: for late events, or for the first window
+    /// without events.
+    pane_retention_ms: i64,
     pub(crate) panes_by_slot: SlotTable<EntityAccumulators>,
     /// The slots that have panes. A window that fires visits these alone: a shard may have had many more entities once.
     slots_with_panes: FixedBitSet,
@@ -86,10 +93,14 @@ pub(crate) struct SlidingViewState {
 }
 
 impl SlidingViewState {
-    pub(crate) fn new(size_ms: i64, slide_ms: i64, allowed_lateness_ms: i64, aggregators: &FeatureAggregators) -> Self {
+    pub(crate) fn new(size_ms: i64, slide_ms: i64, view: &FeatureView, aggregators: &FeatureAggregators) -> Self {
+        let fires_empty_windows = view.empty_window_policy != EmptyWindowPolicy::KeepRow;
+        let retention_for_empty_window_ms = if fires_empty_windows { slide_ms } else { 0 };
         Self {
             window_grid: WindowGrid::new(size_ms, slide_ms),
-            allowed_lateness_ms,
+            allowed_lateness_ms: view.allowed_lateness_ms,
+            fires_empty_windows,
+            pane_retention_ms: view.allowed_lateness_ms.max(retention_for_empty_window_ms),
             panes_by_slot: SlotTable::default(),
             slots_with_panes: FixedBitSet::new(),
             entity_count_by_pane: BTreeMap::new(),
@@ -201,10 +212,33 @@ impl SlidingViewState {
                 row_number: 0,
                 superseded_windows: &[],
                 has_newer_row: newest_fired_end > end,
+                is_empty_window: false,
                 feature_aggregators: aggregators,
                 accumulators,
             });
             end += grid.slide_ms;
+        }
+        if self.fires_empty_windows
+            && let Some(empty_end) = grid.pane_last_window_end_ms(pane).map(|last_end| last_end + grid.slide_ms)
+            && empty_end <= last_fired_end
+            && !has_panes_in(&self.panes_by_slot[slot], aggregators, grid.window_panes(empty_end))
+        {
+            self.merge_buffer_words.fill(0);
+            self.merge_buffer_variable.fill(VariableAccumulator::Empty);
+            out.emit_row(Row {
+                view_id,
+                entity_key,
+                window: grid.window_ending_at(empty_end),
+                row_number: 0,
+                superseded_windows: &[],
+                has_newer_row: newest_fired_end > empty_end,
+                is_empty_window: true,
+                feature_aggregators: aggregators,
+                accumulators: EntryAccumulators {
+                    fixed_size_words: &self.merge_buffer_words,
+                    variable_accumulators: &self.merge_buffer_variable,
+                },
+            });
         }
     }
 
@@ -222,7 +256,8 @@ impl SlidingViewState {
         let to = panes.find_first_entry_from(aggregators, grid.pane_index_at(last_fired_end));
         let newest = to.checked_sub(1).map(|entry| panes.entry_span(aggregators, entry).span_start);
         let last_end = newest.and_then(|pane| grid.pane_last_window_end_ms(pane));
-        last_end.map_or(i64::MIN, |end| end.min(last_fired_end))
+        let empty_windows_ms = if self.fires_empty_windows { grid.slide_ms } else { 0 };
+        last_end.map_or(i64::MIN, |end| (end + empty_windows_ms).min(last_fired_end))
     }
 
     /// Fires every window whose last millisecond the watermark has reached. Removes the panes that no window needs any
@@ -238,17 +273,19 @@ impl SlidingViewState {
         while let Some(end) = self.next_firing_window_end_ms
             && end - 1 <= watermark.ms()
         {
-            self.fire_window(view, aggregators, entities, end, out);
+            // Bounded input ends without time passing, so nothing leaves a window.
+            let fires_empty_windows = self.fires_empty_windows && watermark != Watermark::AFTER_ALL_EVENTS;
+            self.fire_window(view, aggregators, entities, FiringWindow { end, fires_empty_windows }, out);
             self.plan_next_firing_window(EventTime::from_ms(end - 1));
         }
         if self.next_due_ms <= watermark.ms() {
-            self.remove_panes_after_lateness(aggregators, entities, watermark);
+            self.remove_retained_panes(aggregators, entities, watermark);
             self.plan_next_firing_window(watermark);
         }
     }
 
-    /// Removes the panes whose last window has fired so long ago that no late event may join it.
-    fn remove_panes_after_lateness(
+    /// Removes the panes whose last window has fired so long ago that they are not needed any more.
+    fn remove_retained_panes(
         &mut self,
         aggregators: &FeatureAggregators,
         entities: &mut EntityTable,
@@ -256,7 +293,7 @@ impl SlidingViewState {
     ) {
         let first_kept_pane = self.window_grid.first_pane_with_window_end_after(
             // At the end of bounded input, the watermark is the largest number.
-            watermark.ms().min(MAX_PURGE_WATERMARK_MS) - self.allowed_lateness_ms + 1,
+            watermark.ms().min(MAX_PURGE_WATERMARK_MS) - self.pane_retention_ms + 1,
         );
         self.entity_count_by_pane = self.entity_count_by_pane.split_off(&first_kept_pane);
         let mut emptied_slots = Vec::new();
@@ -282,12 +319,13 @@ impl SlidingViewState {
         view: ViewId,
         aggregators: &FeatureAggregators,
         entities: &mut EntityTable,
-        end: i64,
+        firing: FiringWindow,
         out: &mut impl ShardOutput,
     ) {
+        let FiringWindow { end, fires_empty_windows } = firing;
         let Self {
             window_grid: grid,
-            allowed_lateness_ms,
+            pane_retention_ms,
             panes_by_slot: slots,
             slots_with_panes,
             entity_count_by_pane: pane_holders,
@@ -326,11 +364,29 @@ impl SlidingViewState {
                     row_number: 0,
                     superseded_windows: &[],
                     has_newer_row: false,
+                    is_empty_window: false,
                     feature_aggregators: aggregators,
                     accumulators,
                 });
+            } else if fires_empty_windows && has_panes_in(&panes, aggregators, grid.window_panes(end - grid.slide_ms)) {
+                merged_words.fill(0);
+                merged_variable.fill(VariableAccumulator::Empty);
+                out.emit_row(Row {
+                    view_id: view,
+                    entity_key: entities.entity_key(slot),
+                    window,
+                    row_number: 0,
+                    superseded_windows: &[],
+                    has_newer_row: false,
+                    is_empty_window: true,
+                    feature_aggregators: aggregators,
+                    accumulators: EntryAccumulators {
+                        fixed_size_words: merged_words,
+                        variable_accumulators: merged_variable,
+                    },
+                });
             }
-            if *allowed_lateness_ms > 0 {
+            if *pane_retention_ms > 0 {
                 continue; // the panes are removed later
             }
             let kept_from = panes.find_first_entry_within(aggregators, 0..to, first_pane_of_next_window);
@@ -394,9 +450,9 @@ impl SlidingViewState {
         watermark: EventTime,
         permit: &RestorePermit,
     ) {
-        let (grid, lateness_ms) = (self.window_grid, self.allowed_lateness_ms);
+        let (grid, retention_ms) = (self.window_grid, self.pane_retention_ms);
         let has_passed = |pane| {
-            grid.pane_last_window_end_ms(pane).is_none_or(|last_end| last_end - 1 + lateness_ms <= watermark.ms())
+            grid.pane_last_window_end_ms(pane).is_none_or(|last_end| last_end - 1 + retention_ms <= watermark.ms())
         };
         for (slot, panes) in self.panes_by_slot.iter_restored_slots(permit).filter(|(_, panes)| !panes.is_empty()) {
             let entries = 0..panes.entry_count(aggregators);
@@ -418,7 +474,7 @@ impl SlidingViewState {
     /// Finds the next window to fire: the earliest window that contains a stored pane and has not fired yet. Windows
     /// whose last millisecond is at or before `fired` have fired already.
     fn plan_next_firing_window(&mut self, fired: EventTime) {
-        let (grid, lateness_ms) = (self.window_grid, self.allowed_lateness_ms);
+        let (grid, retention_ms) = (self.window_grid, self.pane_retention_ms);
         let Some((&oldest_pane, _)) = self.entity_count_by_pane.first_key_value() else {
             (self.next_firing_window_end_ms, self.next_due_ms) = (None, i64::MAX);
             return;
@@ -428,21 +484,37 @@ impl SlidingViewState {
             Some(first)
         } else {
             let next = grid.next_window_end_ms(fired.ms() + 1);
-            if lateness_ms == 0 {
+            if retention_ms == 0 {
                 Some(next)
             } else {
                 // All windows of the oldest panes may have fired.
-                let pane = self.entity_count_by_pane.range(grid.window_panes(next).start..).next();
+                let first_window = if self.fires_empty_windows { next - grid.slide_ms } else { next };
+                let pane = self.entity_count_by_pane.range(grid.window_panes(first_window).start..).next();
                 pane.map(|(&pane, _)| grid.pane_first_window_end_ms(pane).max(next))
             }
         };
         self.next_due_ms = self.next_firing_window_end_ms.map_or(i64::MAX, |end| end - 1);
-        if lateness_ms > 0
+        if retention_ms > 0
             && let Some(last_end) = grid.pane_last_window_end_ms(oldest_pane)
         {
-            self.next_due_ms = self.next_due_ms.min(last_end - 1 + lateness_ms);
+            self.next_due_ms = self.next_due_ms.min(last_end - 1 + retention_ms);
         }
     }
+}
+
+/// A window that fires.
+#[derive(Clone, Copy, Debug)]
+struct FiringWindow {
+    /// The end, in epoch milliseconds.
+    end: i64,
+    /// Whether it also fires for entities whose last event has left it.
+    fires_empty_windows: bool,
+}
+
+/// Returns whether an entity has a pane with an index in `range`.
+fn has_panes_in(panes: &EntityAccumulators, aggregators: &FeatureAggregators, range: Range<i64>) -> bool {
+    let entry = panes.find_first_entry_from(aggregators, range.start);
+    entry < panes.entry_count(aggregators) && panes.entry_span(aggregators, entry).span_start < range.end
 }
 
 /// Merges the panes of a window, which has at least one. `stored_merges` returns the merges that the windows of the entity

@@ -218,7 +218,13 @@ mod tests {
         let schema = schema();
         let windows = [WindowKind::Sliding { size_ms: 3_000, slide_ms: 1_000 }, WindowKind::Session { gap_ms: 7 }];
         for (window, allowed_lateness_ms) in windows.into_iter().zip([0, 40]) {
-            let view = FeatureView { name: "v".into(), window, allowed_lateness_ms, features: every_feature() };
+            let view = FeatureView {
+                name: "v".into(),
+                window,
+                allowed_lateness_ms,
+                empty_window_policy: crate::EmptyWindowPolicy::KeepRow,
+                features: every_feature(),
+            };
             let text = view.definition_text(&schema);
             let parsed = parse_window_definition(&text).expect("understood");
             let expected = StoredWindowDefinition { window, allowed_lateness_ms, quoted_entity_key: "\"user [id]\"" };

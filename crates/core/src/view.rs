@@ -117,6 +117,19 @@ pub struct Feature {
     pub default_value: Option<Literal>,
 }
 
+/// What happens to the row of an entity whose last event has left the sliding window: the first window without events
+/// after a window with events (window rule 18).
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum EmptyWindowPolicy {
+    /// The window does not fire, so the last row stays. This is Flink's behaviour.
+    #[default]
+    KeepRow,
+    /// The window fires, with the values of a window without events.
+    WriteZeros,
+    /// The window fires, and the row is deleted.
+    DeleteRow,
+}
+
 /// A feature view: a kind of window with its features.
 #[derive(Clone, PartialEq, Debug)]
 pub struct FeatureView {
@@ -127,6 +140,9 @@ pub struct FeatureView {
     /// How long after its end a window still takes late events, from 0 to [`MAX_WINDOW_MS`]. Each of them makes the
     /// window fire again (window rule 15).
     pub allowed_lateness_ms: i64,
+    /// What happens to the row of an entity whose last event has left the window. [`EmptyWindowPolicy::KeepRow`] for
+    /// session windows.
+    pub empty_window_policy: EmptyWindowPolicy,
     /// The features, in the order of their values in the row.
     pub features: Vec<Feature>,
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use windrow_core::{Aggregate, Event, EventSchema, FeatureView, FieldId, Shard, SipHashKey, Value};
+use windrow_core::{Aggregate, EmptyWindowPolicy, Event, EventSchema, FeatureView, FieldId, Shard, SipHashKey, Value};
 
 use crate::out_of_orderness_text::describe_max_out_of_orderness;
 use crate::{EventDecoder, RecordPlacementRules};
@@ -58,12 +58,20 @@ impl JobDefinition {
     /// contains this text.
     pub(crate) fn describe_decoding_and_lateness(&self) -> String {
         format!(
-            "{}{}, {}, Windrow {}",
+            "{}{}, {}{}, Windrow {}",
             self.decoder.describe_decoding_rules(),
             self.record_placement.describe_refused_records(),
             describe_max_out_of_orderness(self.max_out_of_orderness_ms),
+            self.describe_empty_windows(),
             env!("CARGO_PKG_VERSION")
         )
+    }
+
+    /// Returns a text with the views whose empty windows fire too; an empty text if there are none. The state does not depend
+    /// on it, but the numbers of rows do.
+    fn describe_empty_windows(&self) -> String {
+        let views = self.views.iter().filter(|view| view.empty_window_policy != EmptyWindowPolicy::KeepRow);
+        views.map(|view| format!(", empty windows of {}", view.name)).collect()
     }
 
     /// Returns the number of fields whose text in `event` is too long for the aggregates that would keep it.

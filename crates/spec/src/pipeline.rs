@@ -299,9 +299,9 @@ pub struct RedisViewSpec {
     pub key_template: KeyTemplate,
     /// The time from the last write of a row until Redis deletes the row; at least 1 ms.
     pub ttl_ms: i64,
-    /// Whether rows may delete the keys of superseded rows: only rows of sessions with allowed lateness, if the key
-    /// contains the window.
-    pub deletes_superseded_keys: bool,
+    /// Whether rows may delete keys: those of superseded rows, only in sessions with allowed lateness whose keys contain
+    /// the window, or their own, because the window is empty.
+    pub deletes_keys: bool,
 }
 
 impl fmt::Debug for RedisSinkSpec {

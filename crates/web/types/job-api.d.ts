@@ -448,6 +448,7 @@ export interface FeatureViewPlan {
 	name: string;
 	window: WindowPlan;
 	allowed_lateness_ms: number;
+	when_empty: "keep" | "zero" | "delete";
 	key: string;
 	ttl_ms: number | null;
 	features: FeaturePlan[];

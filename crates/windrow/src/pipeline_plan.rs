@@ -2,7 +2,8 @@
 
 use serde_json::json;
 use windrow_core::{
-    EpochUnit, EventSchema, Feature, FeatureView, Partitioner, TypeConversion, WindowKind, pane_size_ms,
+    EmptyWindowPolicy, EpochUnit, EventSchema, Feature, FeatureView, Partitioner, TypeConversion, WindowKind,
+    pane_size_ms,
 };
 use windrow_spec::login_redaction::redact_url_credentials_and_query;
 use windrow_spec::{GroupProtocol, IdleTimeoutSpec, LostOffsetPolicy, Pipeline, RedisViewSpec, WatermarkSpec};
@@ -57,6 +58,11 @@ pub(crate) fn plan_as_json(pipeline: &Pipeline) -> serde_json::Value {
             "name": view.name,
             "window": window,
             "allowed_lateness_ms": view.allowed_lateness_ms,
+            "when_empty": match view.empty_window_policy {
+                EmptyWindowPolicy::KeepRow => "keep",
+                EmptyWindowPolicy::WriteZeros => "zero",
+                EmptyWindowPolicy::DeleteRow => "delete",
+            },
             "key": redis.key_template.to_string(),
             "ttl_ms": redis.ttl_ms,
             "features": view.features.iter().map(feature).collect::<Vec<_>>(),

@@ -98,7 +98,7 @@ impl ShardOutput for LawChecker {
         let lateness_ms = view.allowed_lateness_ms;
         assert!(is_due || row.window.last_ms().ms() + lateness_ms > self.watermark_before, "fired too late");
         let key = |window| (row.entity_key.to_owned(), window);
-        let before = view.counts.remove(&key(row.window));
+        let before = if row.is_empty_window { None } else { view.counts.remove(&key(row.window)) };
         let mut superseded_count = 0;
         for window in row.superseded_windows {
             assert!(start <= window.start && window.end <= end && *window != row.window, "supersedes a foreign window");
@@ -122,6 +122,12 @@ impl ShardOutput for LawChecker {
         }
         let features: Vec<Value<'_>> = row.feature_values().collect();
         let Value::Long(count) = features[0] else { panic!("the first feature counts events: {features:?}") };
+        if row.is_empty_window {
+            assert_eq!(count, 0, "an empty window with events");
+            assert!(row.window.last_ms().ms() <= self.watermark && matches!(view.window, WindowKind::Sliding { .. }));
+            self.emitted.push(format!("empty {} {} {start} {end}", row.view_id.0, row.entity_key));
+            return;
+        }
         assert!(count >= 1, "a window without events");
         if is_due {
             assert!(count > superseded_count && !row.has_newer_row);

@@ -5,7 +5,7 @@
 
 use arbitrary::Arbitrary;
 use windrow_core::{
-    Aggregate, ComparisonOperator, Condition, DurationUnit, Event, EventField, EventSchema, EventTime, Feature,
+    Aggregate, ComparisonOperator, Condition, DurationUnit, EmptyWindowPolicy, Event, EventField, EventSchema, EventTime, Feature,
     FeatureView, FieldId, FieldType, Literal, MAX_WINDOW_MS, Operand, Value, WindowKind, pane_size_ms,
 };
 
@@ -52,6 +52,7 @@ impl FuzzedLength {
 
 #[derive(Arbitrary, Debug)]
 struct ViewChoice {
+    fires_empty_windows: bool,
     window: WindowChoice,
     /// No lateness in every second choice.
     lateness: Option<FuzzedLength>,
@@ -173,7 +174,13 @@ impl ViewChoice {
         let count = Feature { name: "n".into(), aggregate: Aggregate::Count, condition: None, default_value: None };
         let features = std::iter::once(count).chain(self.features.iter().map(FeatureChoice::feature)).collect();
         let allowed_lateness_ms = self.lateness.map_or(0, |lateness| lateness.ms(0));
-        FeatureView { name: "v".into(), window: self.window.kind(), allowed_lateness_ms, features }
+        let is_sliding = matches!(self.window.kind(), WindowKind::Sliding { .. });
+        let empty_window_policy = if is_sliding && self.fires_empty_windows {
+            EmptyWindowPolicy::WriteZeros
+        } else {
+            EmptyWindowPolicy::KeepRow
+        };
+        FeatureView { name: "v".into(), window: self.window.kind(), allowed_lateness_ms, empty_window_policy, features }
     }
 }
 

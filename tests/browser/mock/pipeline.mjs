@@ -114,6 +114,7 @@ const PLAN = {
 			},
 			key: "user_features:{user_id}",
 			allowed_lateness_ms: 0,
+			when_empty: "keep",
 			ttl_ms: 7200000,
 			features: [
 				feature("view_count_1h", "count(*)", "event_type = 'view'"),
@@ -132,6 +133,7 @@ const PLAN = {
 			window: { session: { gap_ms: 600000 } },
 			key: "session_features:{user_id}:{window_start}",
 			allowed_lateness_ms: 0,
+			when_empty: "keep",
 			ttl_ms: 3600000,
 			features: [
 				feature("event_count", "count(*)"),

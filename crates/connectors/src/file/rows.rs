@@ -3,7 +3,8 @@
 //! A row becomes a line with these fields: `feature_view`, the entity key, `window_start`, `window_end`, and the
 //! features.
 //! In front of a row, each superseded row becomes a line with the fields `feature_view`, the entity key, `window_start`,
-//! `window_end`, and `"superseded": true`.
+//! `window_end`, and `"superseded": true`. A row that is deleted because its window is empty has `"deleted": true` in place of
+//! its features.
 //! A late event becomes a line with these fields: `feature_view`, the entity key, `"late": true`, and `event_time`.
 //! Times are epoch milliseconds; window ends are exclusive.
 //! A double becomes the shortest text that parses to the same double. NaN and the infinities become the texts `"NaN"`,
@@ -12,7 +13,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use windrow_core::{FeatureView, LateEvent, Row, Value, Window};
+use windrow_core::{EmptyWindowPolicy, FeatureView, LateEvent, Row, Value, Window};
 use windrow_engine::halt::{OutputFault, share_error};
 use windrow_engine::{FenceToken, FlushTicket, Halt, Sink};
 
@@ -37,6 +38,7 @@ struct ViewLinePrefixes {
     prefix_before_key_value: Vec<u8>,
     /// For each feature, the bytes of a line before the feature's value: a comma, the feature's name and a colon.
     feature_prefixes: Vec<Vec<u8>>,
+    empty_window_policy: EmptyWindowPolicy,
 }
 
 impl<W: Write> JsonLinesSink<W> {
@@ -58,6 +60,7 @@ impl<W: Write> JsonLinesSink<W> {
             ViewLinePrefixes {
                 prefix_before_key_value: head,
                 feature_prefixes: view.features.iter().map(|f| feature(&f.name)).collect(),
+                empty_window_policy: view.empty_window_policy,
             }
         };
         Self {
@@ -107,6 +110,11 @@ impl<W: Write> Sink for JsonLinesSink<W> {
             buffer.extend_from_slice(b",\"superseded\":true}\n");
         }
         append_row_head(buffer, prefixes, row.entity_key, row.window);
+        if row.is_empty_window && prefixes.empty_window_policy == EmptyWindowPolicy::DeleteRow {
+            buffer.extend_from_slice(b",\"deleted\":true");
+            self.end_line();
+            return;
+        }
         for (prefix, value) in prefixes.feature_prefixes.iter().zip(row.feature_values()) {
             buffer.extend_from_slice(prefix);
             match value {

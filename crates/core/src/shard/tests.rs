@@ -6,7 +6,7 @@ use super::*;
 use crate::event::{EventField, FieldId};
 use crate::snapshot::restore::{SavedViewTarget, ShardRestore};
 use crate::value::{FieldType, Value};
-use crate::view::{Aggregate, Feature};
+use crate::view::{Aggregate, EmptyWindowPolicy, Feature};
 
 const TEXT: FieldId = FieldId(1);
 const LONGEST_TEXT_BYTES: usize = 30_000;
@@ -55,6 +55,7 @@ fn new_shard() -> Shard {
         name: name.into(),
         window,
         allowed_lateness_ms: 0,
+        empty_window_policy: EmptyWindowPolicy::KeepRow,
         features: vec![feature(aggregate)],
     };
     let views = [

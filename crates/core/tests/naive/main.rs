@@ -12,8 +12,8 @@ use proptest::prelude::*;
 use reference::{ObservedOutput, ReferenceShard};
 use streams::{SampleEvent, stream, views};
 use windrow_core::{
-    Aggregate, Event, EventSchema, EventTime, Feature, FeatureView, LateEvent, Row, Shard, ShardOutput, Value,
-    WindowKind,
+    Aggregate, EmptyWindowPolicy, Event, EventSchema, EventTime, Feature, FeatureView, LateEvent, Row, Shard,
+    ShardOutput, Value, WindowKind,
 };
 
 /// Collects what a shard emits in the reference's form.
@@ -30,6 +30,7 @@ impl ShardOutput for CollectedOutput {
             features,
             superseded_windows: row.superseded_windows.to_vec(),
             has_newer_row: row.has_newer_row,
+            is_empty_window: row.is_empty_window,
         });
     }
 
@@ -105,6 +106,7 @@ fn events_at_the_watermark_count_in_later_windows() {
         name: "many panes".into(),
         window: WindowKind::Sliding { size_ms: 64, slide_ms: 1 },
         allowed_lateness_ms: 0,
+        empty_window_policy: EmptyWindowPolicy::KeepRow,
         features: vec![Feature {
             name: "events".into(),
             aggregate: Aggregate::Count,

@@ -69,6 +69,7 @@ impl PipelineVersion {
             name: name.into(),
             window,
             allowed_lateness_ms: if name == "session" { session_lateness_ms } else { 0 },
+            empty_window_policy: windrow_core::EmptyWindowPolicy::KeepRow,
             features: features.iter().map(|&index| pool[index].clone()).collect(),
         };
         let sliding = WindowKind::Sliding { size_ms: self.sliding_size_ms, slide_ms };

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use windrow_core::{
-    Aggregate, DurationUnit, EventField, EventSchema, EventTime, FeatureView, FieldId, FieldType, LatenessCause, Value,
-    Window, WindowKind,
+    Aggregate, DurationUnit, EmptyWindowPolicy, EventField, EventSchema, EventTime, FeatureView, FieldId, FieldType,
+    LatenessCause, Value, Window, WindowKind,
 };
 
 use crate::streams::{MAX_FIELD_BYTES, SampleEvent};
@@ -20,6 +20,7 @@ pub(crate) enum ObservedOutput {
         features: Vec<String>,
         superseded_windows: Vec<Window>,
         has_newer_row: bool,
+        is_empty_window: bool,
     },
     Late {
         view: usize,
@@ -75,6 +76,10 @@ pub(crate) struct ReferenceShard<'a> {
     /// For each feature of each view, the position of the first event that it sees. The last ones may be missing.
     first_seen_positions: Vec<Vec<usize>>,
     position: usize,
+    /// The view, key and time of each event that has joined a window.
+    accepted: Vec<(usize, String, i64)>,
+    /// The view, key and end of each window that has fired empty, or was not empty when it could have.
+    decided_empty_windows: BTreeSet<(usize, String, i64)>,
     pub(crate) observed: Vec<ObservedOutput>,
 }
 
@@ -90,6 +95,8 @@ impl<'a> ReferenceShard<'a> {
             newest_row_ends: BTreeMap::new(),
             first_seen_positions: Vec::new(),
             position: 0,
+            accepted: Vec::new(),
+            decided_empty_windows: BTreeSet::new(),
             observed: Vec::new(),
         }
     }
@@ -181,13 +188,13 @@ impl<'a> ReferenceShard<'a> {
 
     fn fire_passed_windows(&mut self) {
         let watermark = self.watermark();
-        self.fire_due_windows(|end| i128::from(end) - 1 <= watermark);
+        self.fire_due_windows(true, |end| i128::from(end) - 1 <= watermark);
         let kept = std::mem::take(&mut self.open_windows);
         self.open_windows = kept.into_iter().filter(|open| !self.is_too_late(open.view, open.end)).collect();
     }
 
     pub(crate) fn finish_input(&mut self) {
-        self.fire_due_windows(|_| true);
+        self.fire_due_windows(false, |_| true);
     }
 
     fn join_sliding(&mut self, view: usize, event: &ArrivedEvent, size: i64, slide: i64) -> bool {
@@ -195,6 +202,12 @@ impl<'a> ReferenceShard<'a> {
         let time = sample.time.ms();
         let mut joined = false;
         let mut start = time.div_euclid(slide) * slide;
+        if start > time - size && !self.is_too_late(view, start + size) {
+            self.accepted.push((view, sample.key.clone(), time));
+            if let Some(empty_end) = self.empty_window_end_after(view, time).filter(|end| self.has_passed(*end)) {
+                self.fire_if_empty(view, &sample.key, empty_end);
+            }
+        }
         while start > time - size {
             if !self.is_too_late(view, start + size) {
                 joined = true;
@@ -258,12 +271,21 @@ impl<'a> ReferenceShard<'a> {
         true
     }
 
-    fn fire_due_windows(&mut self, due: impl Fn(i64) -> bool) {
+    fn fire_due_windows(&mut self, fires_empty_windows: bool, due: impl Fn(i64) -> bool) {
         self.open_windows.sort_by_key(|open| open.end);
+        let mut empty_windows = if fires_empty_windows { self.undecided_empty_windows() } else { BTreeSet::new() };
         for at in 0..self.open_windows.len() {
             if !self.open_windows[at].has_fired && due(self.open_windows[at].end) {
+                let end = self.open_windows[at].end;
+                while empty_windows.first().is_some_and(|(empty_end, ..)| *empty_end < end) {
+                    let Some((empty_end, view, key)) = empty_windows.pop_first() else { break };
+                    self.fire_if_empty(view, &key, empty_end);
+                }
                 self.fire(at);
             }
+        }
+        for (end, view, key) in empty_windows {
+            self.fire_if_empty(view, &key, end);
         }
     }
 
@@ -285,7 +307,62 @@ impl<'a> ReferenceShard<'a> {
             features,
             superseded_windows,
             has_newer_row,
+            is_empty_window: false,
         });
+    }
+
+    fn has_event_in(&self, view: usize, key: &str, start: i64, size: i64) -> bool {
+        let is_in = |time: i64| start <= time && time < start + size;
+        self.accepted.iter().any(|(of, by, time)| *of == view && by == key && is_in(*time))
+    }
+
+    /// Fires the window with the end `end` for `key` if it has no events.
+    fn fire_if_empty(&mut self, view: usize, key: &str, end: i64) {
+        let WindowKind::Sliding { size_ms, .. } = self.views[view].window else { return };
+        self.decided_empty_windows.insert((view, key.to_owned(), end));
+        if self.has_event_in(view, key, end - size_ms, size_ms) {
+            return;
+        }
+        let features = self.feature_values(&OpenWindow {
+            view,
+            key: key.to_owned(),
+            start: end - size_ms,
+            end,
+            events: Vec::new(),
+            written: Vec::new(),
+            has_fired: true,
+        });
+        let newest = self.newest_row_ends.entry((view, key.to_owned())).or_insert(end);
+        let has_newer_row = *newest > end;
+        *newest = end.max(*newest);
+        self.observed.push(ObservedOutput::Row {
+            view,
+            key: key.to_owned(),
+            window: Window { start: EventTime::from_ms(end - size_ms), end: EventTime::from_ms(end) },
+            features,
+            superseded_windows: Vec::new(),
+            has_newer_row,
+            is_empty_window: true,
+        });
+    }
+
+    /// Returns the end of the first window that begins after the last window with an event at `time`; `None` if the view
+    /// fires no empty windows.
+    fn empty_window_end_after(&self, view: usize, time: i64) -> Option<i64> {
+        let definition = &self.views[view];
+        let WindowKind::Sliding { size_ms, slide_ms } = definition.window else { return None };
+        let last_end = time.div_euclid(slide_ms) * slide_ms + size_ms;
+        let is_wanted = definition.empty_window_policy != EmptyWindowPolicy::KeepRow && last_end > time;
+        is_wanted.then_some(last_end + slide_ms)
+    }
+
+    /// Returns the empty windows that the watermark has passed and that were not decided before.
+    fn undecided_empty_windows(&self) -> BTreeSet<(i64, usize, String)> {
+        let candidates = self.accepted.iter().filter_map(|(view, key, time)| {
+            let end = self.empty_window_end_after(*view, *time).filter(|end| self.has_passed(*end))?;
+            (!self.decided_empty_windows.contains(&(*view, key.clone(), end))).then(|| (end, *view, key.clone()))
+        });
+        candidates.collect()
     }
 
     fn feature_values(&self, window: &OpenWindow) -> Vec<String> {

@@ -26,6 +26,7 @@ impl ShardOutput for NumberedOutput {
             features,
             superseded_windows: row.superseded_windows.to_vec(),
             has_newer_row: row.has_newer_row,
+            is_empty_window: row.is_empty_window,
         };
         self.0.push((Some(row.row_number), seen));
     }
@@ -204,8 +205,8 @@ proptest! {
         shard.finish_input(&mut all);
         restored.finish_input(&mut some);
         let expected: Vec<_> = all.0.into_iter().filter_map(|(number, seen)| match seen {
-            ObservedOutput::Row { view, key, window, features, superseded_windows, has_newer_row } => map[view].map(|view| {
-                (number, ObservedOutput::Row { view, key, window, features, superseded_windows, has_newer_row })
+            ObservedOutput::Row { view, key, window, features, superseded_windows, has_newer_row, is_empty_window } => map[view].map(|view| {
+                (number, ObservedOutput::Row { view, key, window, features, superseded_windows, has_newer_row, is_empty_window })
             }),
             late @ ObservedOutput::Late { .. } => Some((number, late)),
         }).collect();

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use windrow_core::{
-    Aggregate, ComparisonOperator, Condition, DurationUnit, EventField, EventSchema, EventTime, Feature, FeatureView,
-    FieldId, FieldType, Literal, Operand, WindowKind,
+    Aggregate, ComparisonOperator, Condition, DurationUnit, EmptyWindowPolicy, EventField, EventSchema, EventTime,
+    Feature, FeatureView, FieldId, FieldType, Literal, Operand, WindowKind,
 };
 
 /// One event, owning its values.
@@ -99,27 +99,43 @@ fn stream_with_price_unit(price_unit: f64) -> impl Strategy<Value = Vec<SampleEv
 }
 
 /// Generates a sliding view (also with gaps between windows), a tumbling view and a session view, with every aggregate and
-/// with or without allowed lateness.
+/// with or without allowed lateness and rows of empty windows.
 pub(crate) fn views() -> impl Strategy<Value = (Vec<FeatureView>, i64)> {
     let features = || prop::collection::vec(feature(), 1..6);
     let lateness = || prop_oneof![2 => Just(0_i64), 1 => 1_i64..100, 2 => 100_i64..3_000];
     let latenesses = (lateness(), lateness(), lateness());
-    (1_i64..400, 1_i64..120, 1_i64..150, features(), features(), 0_i64..80, latenesses).prop_map(
-        |(size_ms, slide_ms, gap_ms, sliding, session, max_out_of_orderness_ms, latenesses)| {
-            let view = |name: &str, window, features| {
-                let allowed_lateness_ms = match name {
-                    "sliding" => latenesses.0,
-                    "tumbling" => latenesses.1,
-                    _ => latenesses.2,
-                };
-                FeatureView { name: name.into(), window, allowed_lateness_ms, features }
-            };
-            let sliding_view = view("sliding", WindowKind::Sliding { size_ms, slide_ms }, sliding.clone());
-            let tumbling_view = view("tumbling", WindowKind::Sliding { size_ms, slide_ms: size_ms }, sliding);
-            let session_view = view("session", WindowKind::Session { gap_ms }, session);
-            (vec![sliding_view, session_view, tumbling_view], max_out_of_orderness_ms)
-        },
+    let empty_windows = || prop_oneof![Just(EmptyWindowPolicy::KeepRow), Just(EmptyWindowPolicy::WriteZeros)];
+    (
+        1_i64..400,
+        1_i64..120,
+        1_i64..150,
+        features(),
+        features(),
+        0_i64..80,
+        latenesses,
+        (empty_windows(), empty_windows()),
     )
+        .prop_map(
+            |(size_ms, slide_ms, gap_ms, sliding, session, max_out_of_orderness_ms, latenesses, empty_windows)| {
+                let view = |name: &str, window, features| {
+                    let allowed_lateness_ms = match name {
+                        "sliding" => latenesses.0,
+                        "tumbling" => latenesses.1,
+                        _ => latenesses.2,
+                    };
+                    let empty_window_policy = match name {
+                        "sliding" => empty_windows.0,
+                        "tumbling" => empty_windows.1,
+                        _ => EmptyWindowPolicy::KeepRow,
+                    };
+                    FeatureView { name: name.into(), window, allowed_lateness_ms, empty_window_policy, features }
+                };
+                let sliding_view = view("sliding", WindowKind::Sliding { size_ms, slide_ms }, sliding.clone());
+                let tumbling_view = view("tumbling", WindowKind::Sliding { size_ms, slide_ms: size_ms }, sliding);
+                let session_view = view("session", WindowKind::Session { gap_ms }, session);
+                (vec![sliding_view, session_view, tumbling_view], max_out_of_orderness_ms)
+            },
+        )
 }
 
 pub(crate) fn feature() -> impl Strategy<Value = Feature> {

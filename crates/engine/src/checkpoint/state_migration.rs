@@ -451,7 +451,13 @@ mod tests {
 
     fn sliding(size_ms: i64, features: &[Feature]) -> FeatureView {
         let window = WindowKind::Sliding { size_ms, slide_ms: 10 };
-        FeatureView { name: "v".into(), window, allowed_lateness_ms: 0, features: features.to_vec() }
+        FeatureView {
+            name: "v".into(),
+            window,
+            allowed_lateness_ms: 0,
+            empty_window_policy: windrow_core::EmptyWindowPolicy::KeepRow,
+            features: features.to_vec(),
+        }
     }
 
     const SUM: Aggregate = Aggregate::Sum(FieldId(1));
@@ -604,8 +610,13 @@ mod tests {
     #[test]
     fn another_slide_gap_or_key_begins_anew() {
         let features = vec![feature("n", Aggregate::Count)];
-        let with =
-            |window| FeatureView { name: "v".into(), window, allowed_lateness_ms: 0, features: features.clone() };
+        let with = |window| FeatureView {
+            name: "v".into(),
+            window,
+            allowed_lateness_ms: 0,
+            empty_window_policy: windrow_core::EmptyWindowPolicy::KeepRow,
+            features: features.clone(),
+        };
         let stored = with(WindowKind::Sliding { size_ms: 30, slide_ms: 10 });
         let sessions = with(WindowKind::Session { gap_ms: 10 });
         for (stored, current) in [

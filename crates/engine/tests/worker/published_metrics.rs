@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use windrow_core::{
-    Aggregate, EventField, EventSchema, EventTime, FeatureView, FieldId, FieldType, MisplacedRecordPolicy, Partitioner,
-    Row, ViewId, WindowKind,
+    Aggregate, EmptyWindowPolicy, EventField, EventSchema, EventTime, FeatureView, FieldId, FieldType,
+    MisplacedRecordPolicy, Partitioner, Row, ViewId, WindowKind,
 };
 use windrow_engine::{
     Clock, Counter, DeadLetterRecord, Halt, InputProblem, InputProblemKind, JobDefinition, LogPosition, ManualClock,
@@ -133,7 +133,13 @@ fn test_job() -> JobDefinition {
     let schema = EventSchema::new("user_id", [text_field("title"), text_field("unused")]);
     let view = |name: &str, window| {
         let features = vec![feature("n", Aggregate::Count), feature("title", Aggregate::Last(FieldId(1)))];
-        FeatureView { name: name.into(), window, allowed_lateness_ms: 0, features }
+        FeatureView {
+            name: name.into(),
+            window,
+            allowed_lateness_ms: 0,
+            empty_window_policy: EmptyWindowPolicy::KeepRow,
+            features,
+        }
     };
     let views = vec![view("second", ONE_SECOND_WINDOW), view("session", WindowKind::Session { gap_ms: 60_000 })];
     JobDefinition { max_out_of_orderness_ms: 10, ..job_with_views(schema, "at", views) }
@@ -519,7 +525,13 @@ fn job_with_sums() -> JobDefinition {
         feature("price", Aggregate::Sum(FieldId(2))),
         feature("mean", Aggregate::Avg(FieldId(2))),
     ];
-    let view = FeatureView { name: "second".into(), window: ONE_SECOND_WINDOW, allowed_lateness_ms: 0, features };
+    let view = FeatureView {
+        name: "second".into(),
+        window: ONE_SECOND_WINDOW,
+        allowed_lateness_ms: 0,
+        empty_window_policy: EmptyWindowPolicy::KeepRow,
+        features,
+    };
     JobDefinition { max_out_of_orderness_ms: 10, ..job_with_views(schema, "at", vec![view]) }
 }
 

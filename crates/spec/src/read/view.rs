@@ -1,6 +1,6 @@
 //! `[feature_view.NAME]`: a window, a Redis key, a TTL and features.
 
-use windrow_core::{FeatureView, MAX_WINDOW_MS, WindowKind};
+use windrow_core::{EmptyWindowPolicy, FeatureView, MAX_WINDOW_MS, WindowKind};
 
 use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
@@ -16,6 +16,7 @@ use crate::read::setting::PipelineSetting;
 use crate::read::table_reader::TableReader;
 use crate::read::text::{TextDefinition, TextPattern};
 use crate::read::window::{WINDOW, read_window};
+use crate::read::word_choice::WordChoice;
 
 pub(super) static FEATURE_VIEW: SettingDefinition<NamedEntries> = SettingDefinition::required(
     "feature_view",
@@ -26,12 +27,25 @@ pub(super) static FEATURE_VIEW: SettingDefinition<NamedEntries> = SettingDefinit
 static VIEW: &SectionDefinition = &SectionDefinition {
     expected: "a table with `window`, `key`, `ttl` and `features`",
     alternatives: &[],
-    settings: &[&WINDOW, &ALLOWED_LATENESS, &KEY, &TTL, &FEATURES],
+    settings: &[&WINDOW, &ALLOWED_LATENESS, &WHEN_EMPTY, &KEY, &TTL, &FEATURES],
 };
 static ALLOWED_LATENESS: SettingDefinition<DurationRange> = SettingDefinition::optional(
     "allowed_lateness",
     DurationRange::with_default(0, MAX_WINDOW_MS, 0),
     "How long after its end a window still takes late events. Each of them makes the window fire again.",
+);
+static WHEN_EMPTY: SettingDefinition<WordChoice<EmptyWindowPolicy>> = SettingDefinition::optional(
+    "when_empty",
+    WordChoice {
+        words: &[
+            ("keep", EmptyWindowPolicy::KeepRow),
+            ("zero", EmptyWindowPolicy::WriteZeros),
+            ("delete", EmptyWindowPolicy::DeleteRow),
+        ],
+        is_optional: true,
+        noun: Some("what happens to the row of an empty window"),
+    },
+    "What happens to a user's row when the user's last event has left the sliding window.",
 );
 static KEY: SettingDefinition<TextDefinition> = SettingDefinition::required(
     "key",
@@ -97,6 +111,13 @@ fn read_view<'a>(
     };
     let window = view.find_setting(&WINDOW).and_then(|setting| read_window(&setting, mistakes));
     let allowed_lateness_ms = view.read_setting(&ALLOWED_LATENESS, mistakes);
+    let empty_window_policy = view.read_setting(&WHEN_EMPTY, mistakes);
+    if let (Some(WindowKind::Session { .. }), Some(setting)) = (window, view.find_setting(&WHEN_EMPTY)) {
+        let message = format!("`{}` is for sliding and tumbling windows", setting.path);
+        mistakes
+            .report(DiagnosticCode::BadValue, setting.location, message, "no `when_empty` in a view of sessions")
+            .set_hint(Some("a session ends with its last event, so it is never empty".to_owned()));
+    }
     let key = view.find_setting(&KEY);
     let key =
         key.and_then(|setting| read_key_template(name, &setting, event_fields.entity_key_name.as_deref(), mistakes));
@@ -111,13 +132,15 @@ fn read_view<'a>(
             name: name.into(),
             window: window?,
             allowed_lateness_ms: allowed_lateness_ms?,
+            empty_window_policy: empty_window_policy?,
             features: features?,
         };
         let key_template = template?;
         let deletes_superseded_keys = matches!(feature_view.window, WindowKind::Session { .. })
             && feature_view.allowed_lateness_ms > 0
             && key_template.has_window_placeholder();
-        let redis_spec = RedisViewSpec { key_template, ttl_ms: ttl?, deletes_superseded_keys };
+        let deletes_keys = deletes_superseded_keys || feature_view.empty_window_policy == EmptyWindowPolicy::DeleteRow;
+        let redis_spec = RedisViewSpec { key_template, ttl_ms: ttl?, deletes_keys };
         Some(ViewWithRedisSpec { feature_view, redis_spec })
     };
     (view(), key)

@@ -5,7 +5,7 @@ mod against;
 use std::fmt::Write;
 
 use serde_json::json;
-use windrow_core::{EpochUnit, WindowKind, pane_size_ms};
+use windrow_core::{EmptyWindowPolicy, EpochUnit, WindowKind, pane_size_ms};
 use windrow_spec::login_redaction::redact_url_credentials_and_query;
 use windrow_spec::{
     EventSpec, GroupProtocol, IdleTimeoutSpec, KafkaSourceSpec, LostOffsetPolicy, PartitionFaultSetting, Pipeline,
@@ -103,6 +103,11 @@ fn format_plan(pipeline: &Pipeline) -> String {
         let _ = writeln!(out, "{:<13} {}", "  window", format_window_with_panes(view.window));
         if view.allowed_lateness_ms > 0 {
             let _ = writeln!(out, "{:<13} {}", "  lateness", format_duration_ms(view.allowed_lateness_ms));
+        }
+        match view.empty_window_policy {
+            EmptyWindowPolicy::KeepRow => {}
+            EmptyWindowPolicy::WriteZeros => out.push_str("  when empty  zeros are written\n"),
+            EmptyWindowPolicy::DeleteRow => out.push_str("  when empty  the row is deleted\n"),
         }
         let _ = writeln!(out, "{:<13} {}", "  key", redis.key_template);
         let _ = writeln!(out, "{:<13} {}", "  ttl", format_duration_ms(redis.ttl_ms));

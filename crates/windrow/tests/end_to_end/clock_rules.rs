@@ -69,6 +69,24 @@ fn windows_and_sessions_close_without_a_next_event() {
     running.stop(&log);
 }
 
+/// A shopper stops: without any further event, the row becomes zero or disappears.
+#[test]
+fn the_row_of_a_user_without_events_fades_without_a_next_event() {
+    let kafka = kafka_or_skip!();
+    let redis = Redis::start();
+    let topic = kafka.create_unique_topic(1, &[]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let job = TestJob::with_pipeline(short_windows_pipeline(), &kafka.brokers, &redis.url(), &topic);
+    let log = folder.path().join("log");
+    let running = job.start(&[], &log);
+    kafka.produce(&topic, &[event("a", now_ms())]);
+    wait_until("the row is written", || redis.read_rows().get("zeroed:a").is_some_and(|row| row["events"] == "1"));
+    wait_until("the row that is deleted later is written", || redis.read_rows().contains_key("deleted:a"));
+    wait_until("the row is zero", || redis.read_rows()["zeroed:a"]["events"] == "0");
+    wait_until("the row is deleted", || !redis.read_rows().contains_key("deleted:a"));
+    running.stop(&log);
+}
+
 #[test]
 fn a_partition_with_an_open_transaction_is_not_idle_and_one_that_ends_with_a_transaction_is() {
     let kafka = kafka_or_skip!();

@@ -162,7 +162,7 @@ impl TransactionClient {
             writes.push_command(ExecReplyMeaning::Row(index), redis::cmd("HSET").arg(&key).arg(field).arg(""));
             writes.push_command(ExecReplyMeaning::Row(index), redis::cmd("HDEL").arg(&key).arg(field));
             writes.push_command(ExecReplyMeaning::Row(index), redis::cmd("PEXPIRE").arg(&key).arg(1));
-            if view.deletes_superseded_keys {
+            if view.deletes_keys {
                 writes.push_command(ExecReplyMeaning::Row(index), redis::cmd("DEL").arg(&key));
             }
         }

@@ -4,7 +4,7 @@
 //! Invariants: (1) Encoding a row allocates no memory if the buffers are already large enough. (2) All commands of a row
 //! are in one transaction, so a superseded row disappears when the new row appears.
 
-use windrow_core::{Row, Value};
+use windrow_core::{EmptyWindowPolicy, Row, Value};
 use windrow_engine::FenceToken;
 use windrow_spec::{KeyTemplate, Pipeline};
 
@@ -18,6 +18,7 @@ struct ViewEncoding {
     key_template: KeyTemplate,
     /// Whether rows of different windows of an entity have different keys.
     has_key_per_window: bool,
+    empty_window_policy: EmptyWindowPolicy,
     encoded_feature_names: Vec<Vec<u8>>,
     encoded_ttl: Vec<u8>,
 }
@@ -39,6 +40,7 @@ impl RowEncoder {
         let view_encodings = pipeline.views_with_redis_specs().map(|(view, redis)| ViewEncoding {
             key_template: redis.key_template.clone(),
             has_key_per_window: redis.key_template.has_window_placeholder(),
+            empty_window_policy: view.empty_window_policy,
             encoded_feature_names: view
                 .features
                 .iter()
@@ -60,6 +62,7 @@ impl RowEncoder {
     /// Appends the commands of `row` to `batch`: `HSET` with the entity key and the features that have a value, `HDEL`
     /// with the NULL features, and `PEXPIRE`. Then `DEL` with the keys of the superseded rows. If a newer window of the
     /// entity has a row with the same key, appends only `HLEN`, which changes nothing: the fence must still count the row.
+    /// The row of an empty window may be only `DEL`.
     pub(crate) fn encode_row(&mut self, fence_token: FenceToken, row: &Row<'_>, batch: &mut RowBatch) {
         let Self {
             encoded_entity_field_name: entity_field,
@@ -73,10 +76,12 @@ impl RowEncoder {
         let Some(encoding) = view_encodings.get(row.view_id.0) else { return };
         redis_key.clear();
         encoding.key_template.append_redis_key(redis_key, row.entity_key, row.window);
-        if row.has_newer_row && !encoding.has_key_per_window {
+        let changes_nothing = row.has_newer_row && !encoding.has_key_per_window;
+        let is_deleted = row.is_empty_window && encoding.empty_window_policy == EmptyWindowPolicy::DeleteRow;
+        if changes_nothing || is_deleted {
             let commands = batch.commands_mut();
             let start = commands.end_position();
-            commands.start_command(b"HLEN", 1);
+            commands.start_command(if changes_nothing { &b"HLEN"[..] } else { b"DEL" }, 1);
             let redis_key_byte_range = commands.append_argument(redis_key);
             let encoded = EncodedRowSpan { redis_key_byte_range, command_span: commands.command_span_since(start) };
             batch.push_row(encoded, fence_token, row.view_id, row.row_number);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use windrow_core::{Aggregate, EventSchema, Feature, FeatureView, WindowKind};
+use windrow_core::{Aggregate, EmptyWindowPolicy, EventSchema, Feature, FeatureView, WindowKind};
 use windrow_engine::checkpoint::{PartitionFaultPolicy, SnapshotLimits, StateIdentity};
 use windrow_engine::{
     CheckpointConfig, CheckpointStore, ClockRules, DecodeRules, EventDecoder, JobDefinition, NoRowFence, Offset,
@@ -34,7 +34,13 @@ pub(crate) fn job_with_views(schema: EventSchema, time_field: &str, views: Vec<F
 /// Returns a job that counts the events of each user in windows of one second.
 pub(crate) fn counting_job() -> JobDefinition {
     let features = vec![feature("n", Aggregate::Count)];
-    let view = FeatureView { name: "v".into(), window: ONE_SECOND_WINDOW, allowed_lateness_ms: 0, features };
+    let view = FeatureView {
+        name: "v".into(),
+        window: ONE_SECOND_WINDOW,
+        allowed_lateness_ms: 0,
+        empty_window_policy: EmptyWindowPolicy::KeepRow,
+        features,
+    };
     job_with_views(EventSchema::new("user_id", []), "event_time", vec![view])
 }
 

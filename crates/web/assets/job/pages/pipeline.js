@@ -101,6 +101,12 @@ function featureViewSection(view) {
 					? formatSetting(view.allowed_lateness_ms)
 					: null,
 			],
+			[
+				"when empty",
+				{ keep: null, zero: "zeros are written", delete: "the row is deleted" }[
+					view.when_empty
+				],
+			],
 			["panes", sliding ? `${formatSetting(sliding.pane_ms)} each` : null],
 		]),
 		featureTable(view),
