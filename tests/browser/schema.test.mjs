@@ -238,6 +238,11 @@ const REFUSALS = {
 		"feature_view.text: type",
 		'feature_view: pattern "a view"',
 	],
+	"watermark.toml": [
+		"watermark.max_future: anyOf",
+		"watermark.max_future: enum",
+		"watermark.max_future: type",
+	],
 	"where.toml": [
 		"feature_view.f.features.empty.where: pattern",
 		"feature_view.f.features.not_text.where: type",
@@ -257,6 +262,7 @@ const REFUSALS = {
 		"feature_view.none.window: oneOf",
 		'feature_view.other_engine.window: additionalProperties "hop"',
 		"feature_view.other_engine.window: oneOf",
+		"feature_view.removed.when_empty: enum",
 		"feature_view.text.window: oneOf",
 		"feature_view.text.window: type",
 		"feature_view.two.window: oneOf",

@@ -138,7 +138,9 @@ pub use pipeline::{
     PartitionFaultSetting, Pipeline, RedisSinkSpec, RedisViewSpec, RejectDestination, RowAcknowledgement, SinkSpec,
     SourceSpec, StartPosition, WatermarkSpec,
 };
-pub use pipeline_test::{ExpectedFeature, ExpectedLateEvent, ExpectedTestRow, ExpectedViewRows, PipelineTest};
+pub use pipeline_test::{
+    ExpectedFeature, ExpectedLateEvent, ExpectedTestRow, ExpectedViewRows, PipelineTest, TestStep,
+};
 pub use schema::pipeline_file_schema;
 pub use secrets::{NoSecrets, SecretSource};
 pub use suggestion::find_similar_names;

@@ -11,8 +11,8 @@ pub struct PipelineTest {
     pub name: String,
     /// The line of the test in the pipeline file, or `None` if a `--set` contains the test.
     pub line: Option<usize>,
-    /// The records of one partition, in order.
-    pub records: Vec<String>,
+    /// The records of one partition, and what the wall clock shows, in order.
+    pub steps: Vec<TestStep>,
     /// Whether all windows that are still open fire after the last event, as at the end of bounded input (window
     /// rule 6).
     pub ends_input: bool,
@@ -24,6 +24,16 @@ pub struct PipelineTest {
     pub expected_late_events: Vec<ExpectedLateEvent>,
     /// For each dead letter, in order, a part of its reason.
     pub expected_dead_letters: Vec<String>,
+}
+
+/// A step of a test.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum TestStep {
+    /// The next record of the partition.
+    Record(String),
+    /// No further record comes until the wall clock shows this time: the partition is idle, and its watermark follows the
+    /// clock (window rule 17).
+    ClockTime(EventTime),
 }
 
 /// The rows that a test expects of one view.

@@ -4,7 +4,7 @@
 
 use windrow_core::{EventTime, Literal, ViewId};
 use windrow_spec::{
-    ExpectedFeature, ExpectedTestRow, ExpectedViewRows, Pipeline, PipelineOverride, SHIPPED_PIPELINE, parse,
+    ExpectedFeature, ExpectedTestRow, ExpectedViewRows, Pipeline, PipelineOverride, SHIPPED_PIPELINE, TestStep, parse,
     parse_for_tests,
 };
 
@@ -24,14 +24,15 @@ fn an_event_becomes_json_with_its_members_in_order() {
         events = [
             { user_id = "a\u0001\"", event_time = 1, price = 1_000.5, z = [true, 2], a = { b = -1 } },
             '{"a": 1}',
+            { at = "2024-01-01T10:00:00" },
         ]
     "#;
     let pipeline = read(&format!("{SHIPPED_PIPELINE}{test}"));
     let last = pipeline.tests.last().expect("a test");
-    assert_eq!(
-        last.records,
-        [r#"{"user_id":"a\u0001\"","event_time":1,"price":1000.5,"z":[true,2],"a":{"b":-1}}"#, r#"{"a": 1}"#]
-    );
+    let records = [r#"{"user_id":"a\u0001\"","event_time":1,"price":1000.5,"z":[true,2],"a":{"b":-1}}"#, r#"{"a": 1}"#];
+    let clock = TestStep::ClockTime(EventTime::from_ms(1_704_103_200_000));
+    let steps = records.map(|record| TestStep::Record(record.to_owned())).into_iter().chain([clock]);
+    assert_eq!(last.steps, steps.collect::<Vec<_>>());
 }
 
 #[test]

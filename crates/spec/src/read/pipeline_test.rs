@@ -20,7 +20,7 @@ use crate::read::setting::PipelineSetting;
 use crate::read::table_reader::TableReader;
 use crate::read::text::{TextDefinition, TextPattern};
 use expected_rows::{ExpectedLateEvents, ExpectedRows, read_expected_late_events, read_expected_rows};
-use test_events::TestEvents;
+use test_events::{TestEvents, read_test_events};
 
 pub(crate) use expected_rows::TestedPipeline;
 
@@ -47,7 +47,8 @@ static EVENTS: SettingDefinition<TestEvents> = SettingDefinition::required(
     "events",
     "events = [{ user_id = \"111\", event_time = \"2024-01-01T10:00:00\" }]",
     TestEvents,
-    "The records of one partition, in order. A table is an event with its JSON members; a text is a record as it is.",
+    "The records of one partition, in order. A table is an event with its JSON members; a text is a record as it is. A table \
+     with `at` alone says what the wall clock shows, while no record comes.",
 );
 static ROWS: SettingDefinition<ExpectedRows> = SettingDefinition::optional(
     "rows",
@@ -153,7 +154,7 @@ fn read_test(
     mistakes: &mut DiagnosticCollector<'_>,
 ) -> Option<PipelineTest> {
     let line = mistakes.find_line(test.table_setting.location);
-    let records = test.read_setting(&EVENTS, mistakes);
+    let steps = test.find_setting(&EVENTS).and_then(|setting| read_test_events(&setting, tested, mistakes));
     let rows = test.find_setting(&ROWS);
     let rows = rows.map_or(Some(Vec::new()), |setting| read_expected_rows(&setting, tested, mistakes));
     let allows_other_rows = test.read_setting(&OTHER_ROWS, mistakes);
@@ -165,7 +166,7 @@ fn read_test(
     Some(PipelineTest {
         name: name?.to_owned(),
         line,
-        records: records?,
+        steps: steps?,
         ends_input: ends_input?,
         expected_rows: rows?,
         allows_other_rows: allows_other_rows?,

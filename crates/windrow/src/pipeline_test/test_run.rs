@@ -4,7 +4,7 @@ use bumpalo::Bump;
 use windrow_connectors::job::create_event_decoder;
 use windrow_core::{EventTime, LateEvent, Literal, Row, Shard, ShardOutput, SipHashKey, Value, ViewId, Window};
 use windrow_engine::EventDecoder;
-use windrow_spec::{Pipeline, PipelineTest};
+use windrow_spec::{Pipeline, PipelineTest, TestStep};
 
 /// Runs tests of one pipeline, each with an empty shard.
 pub(crate) struct TestRunner<'p> {
@@ -66,7 +66,8 @@ impl<'p> TestRunner<'p> {
         let Pipeline { views, event, watermark, .. } = self.pipeline;
         // Results do not depend on the hash key, and a test holds few entities.
         let hash_key = SipHashKey::default();
-        let mut shard = Shard::new(views, &event.schema, watermark.max_out_of_orderness_ms, hash_key);
+        let max_out_of_orderness_ms = watermark.max_out_of_orderness_ms;
+        let mut shard = Shard::new(views, &event.schema, max_out_of_orderness_ms, hash_key);
         let mut run = TestRun {
             rows: Vec::new(),
             open_rows: Vec::new(),
@@ -75,7 +76,23 @@ impl<'p> TestRunner<'p> {
             events: Vec::new(),
             watermark: None,
         };
-        for (event_number, record) in (1..).zip(&test.records) {
+        for (event_number, step) in (1..).zip(&test.steps) {
+            let record = match step {
+                TestStep::Record(record) => record,
+                TestStep::ClockTime(now) => {
+                    // As in production, a partition without any event is not idle.
+                    if let Some(watermark) = shard.watermark() {
+                        let time = EventTime::from_ms(now.ms() - max_out_of_orderness_ms - 1);
+                        let TestRun { rows, late_events, .. } = &mut run;
+                        let watermark = Some(watermark);
+                        shard.advance_watermark(
+                            time,
+                            &mut OutputRecorder { rows, late_events, event_number, watermark },
+                        );
+                    }
+                    continue;
+                }
+            };
             let arena = Bump::new();
             match self.decoder.decode(Some(record.as_bytes()), &arena) {
                 Err(error) => {
@@ -96,7 +113,7 @@ impl<'p> TestRunner<'p> {
         run.watermark = shard.watermark();
         let TestRun { rows, open_rows, late_events, watermark, .. } = &mut run;
         let rows = if test.ends_input { rows } else { open_rows };
-        let (event_number, watermark) = (test.records.len(), *watermark);
+        let (event_number, watermark) = (test.steps.len(), *watermark);
         shard.finish_input(&mut OutputRecorder { rows, late_events, event_number, watermark });
         run
     }

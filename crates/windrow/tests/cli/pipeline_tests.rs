@@ -84,3 +84,28 @@ fn a_file_without_tests_is_2_and_one_with_mistakes_3() {
     let (tested, checked) = (run(["test", mistakes]).expect(3), run(["check", mistakes]).expect(3));
     assert_eq!(tested.stderr, checked.stderr, "other commands report mistakes in tests too");
 }
+
+#[test]
+fn the_clock_closes_windows_while_no_record_comes() {
+    let event = r#"{ user_id = "111", event_time = "2024-01-01T10:05:00", event_type = "view", price = 20.0 }"#;
+    let row = r#"{ user_id = "111", window_end = "2024-01-01T10:10:00", view_count_1h = 1 }"#;
+    let test = |name: &str, steps: &str, rows: &str| {
+        format!("[[test]]\nname = \"{name}\"\nevents = [{steps}]\nrows.user_features = [{rows}]\n")
+    };
+    let tests = [
+        test("too early", &format!("{event}, {{ at = \"2024-01-01T10:10:09.999\" }}"), ""),
+        test("in time", &format!("{event}, {{ at = \"2024-01-01T10:10:10\" }}"), row),
+        test("no event, no window", "{ at = \"2024-01-01T10:10:10\" }", ""),
+        test("late", &format!("{event}, {{ at = \"2024-01-01T11:20:00\" }}, {event}"), "").replace(
+            "rows.user_features = []\n",
+            "late.user_features = [{ user_id = \"111\", event_time = \"2024-01-01T10:05:00\" }]\n\
+             late.session_features = [{ user_id = \"111\", event_time = \"2024-01-01T10:05:00\" }]\n",
+        ),
+    ];
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("clock.toml");
+    let shipped = include_str!("../../../../pipelines/ecommerce.toml");
+    std::fs::write(&path, format!("{shipped}\n{}", tests.join("\n"))).expect("the file is written");
+    let tested = run(["test", path.to_str().expect("UTF-8")]).expect(0);
+    assert!(tested.text().ends_with("\n10 tests: 10 passed, 0 failed\n"), "{}", tested.text());
+}

@@ -1,11 +1,15 @@
-//! `events` of `[[test]]`: the records of a test. A TOML table becomes the JSON object of an event.
+//! `events` of `[[test]]`: the records of a test, and what the wall clock shows. A TOML table becomes the JSON object of an
+//! event.
 
 use serde_json::{Value, json};
 
+use super::expected_rows::TestedPipeline;
+use super::test_times::read_test_time;
 use crate::diagnostics::code::DiagnosticCode;
 use crate::diagnostics::collector::DiagnosticCollector;
 use crate::document::{DocumentNode, DocumentTable, DocumentValue};
-use crate::read::section::{ReadableValue, SettingValue};
+use crate::pipeline_test::TestStep;
+use crate::read::section::SettingValue;
 use crate::read::setting::PipelineSetting;
 
 const EXPECTED_EVENTS: &str = "a list of events: `[{ user_id = \"111\", event_time = \"2024-01-01T10:00:00\" }]`";
@@ -20,24 +24,35 @@ impl SettingValue for TestEvents {
     }
 }
 
-impl<'a> ReadableValue<'a> for TestEvents {
-    type Content = Vec<String>;
+/// The member with which a table says what the wall clock shows. An event has at least two members, its key and its time.
+const CLOCK_MEMBER: &str = "at";
 
-    fn read_value(&self, setting: &PipelineSetting<'a>, mistakes: &mut DiagnosticCollector<'_>) -> Option<Vec<String>> {
-        let elements = setting.read_list(EXPECTED_EVENTS, mistakes)?;
-        let records: Vec<Option<String>> = elements.iter().map(|element| read_test_event(element, mistakes)).collect();
-        records.into_iter().collect()
-    }
-
-    fn default_content(&self) -> Option<Vec<String>> {
-        None
-    }
+/// Reads the steps of a test. Returns `None` if at least one has a mistake.
+pub(super) fn read_test_events(
+    setting: &PipelineSetting<'_>,
+    tested: &TestedPipeline<'_>,
+    mistakes: &mut DiagnosticCollector<'_>,
+) -> Option<Vec<TestStep>> {
+    let elements = setting.read_list(EXPECTED_EVENTS, mistakes)?;
+    let steps: Vec<Option<TestStep>> =
+        elements.iter().map(|element| read_test_step(element, tested, mistakes)).collect();
+    steps.into_iter().collect()
 }
 
-fn read_test_event(element: &PipelineSetting<'_>, mistakes: &mut DiagnosticCollector<'_>) -> Option<String> {
+fn read_test_step(
+    element: &PipelineSetting<'_>,
+    tested: &TestedPipeline<'_>,
+    mistakes: &mut DiagnosticCollector<'_>,
+) -> Option<TestStep> {
     match element.value {
-        DocumentValue::Text(record) => Some(record.clone()),
-        DocumentValue::Table(members) => format_json_object(members, mistakes),
+        DocumentValue::Text(record) => Some(TestStep::Record(record.clone())),
+        DocumentValue::Table(DocumentTable { entries }) if entries.len() == 1 && entries[0].name == CLOCK_MEMBER => {
+            // A mistake in [event] is reported there.
+            let time_zone = &tested.event?.time_zone;
+            let setting = element.child_setting(CLOCK_MEMBER, &entries[0].node);
+            read_test_time(setting, time_zone, mistakes).map(|at| TestStep::ClockTime(at.time))
+        }
+        DocumentValue::Table(members) => format_json_object(members, mistakes).map(TestStep::Record),
         _ => {
             element.report_wrong_type("a table or text", EXPECTED_EVENT, mistakes);
             None
