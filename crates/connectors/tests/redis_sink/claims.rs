@@ -5,15 +5,17 @@ use std::time::{Duration, Instant};
 
 use redis::Connection;
 use windrow_connectors::redis::RedisWriterSettings;
+use windrow_core::EventTime;
 use windrow_engine::halt::{NoAnswerReason, OutputFault, ServiceRefusal, UnreachableService};
 use windrow_engine::{
-    ClaimOutcome, Halt, MissingRowsPolicy, OpeningAbandonment, PartitionClaim, RowFence, Sink, StopSignal, StoredRows,
+    ClaimOutcome, ClockDecision, ClockDecisions, ClockEffect, Halt, LogPosition, MissingRowsPolicy, OpeningAbandonment,
+    PartitionClaim, RowFence, Sink, StopSignal, StoredRows, TriggerRecord,
 };
 use windrow_test_support::HANG_TIMEOUT;
 
 use crate::feed::{
     RowFeed, claim, flush_and_wait, granted_rows, new_claim, only_count, pipeline, settings, start_owning_writer,
-    start_writer,
+    start_writer, trigger_record,
 };
 use crate::network::{FaultyNetwork, NetworkFault};
 use crate::server::{RedisServer, eventually, read_hash, run_command};
@@ -243,4 +245,39 @@ fn a_stop_ends_a_claim() {
         .create_fence_claimer()
         .claim_partition(&new_claim(0, 2, &[("latest", 1, 0)]), &OpeningAbandonment::default());
     assert!(matches!(ended, Err(Halt::Unreachable(UnreachableService::UnansweredClaim { .. }))), "{ended:?}");
+}
+
+/// If an owner writes the rows of one view again, the rows of the others are there up to a later position.
+#[test]
+fn the_position_of_a_fence_does_not_go_back_with_rows_that_are_written_again() {
+    let (server, pipeline) = (RedisServer::start(&[]), pipeline());
+    let writer = start_owning_writer(&server.url(), &pipeline, settings());
+    let (mut sink, mut feed) = (writer.create_worker_sink(), RowFeed::new(&pipeline));
+    for offset in [130, 104] {
+        let next_position = LogPosition { offset, leader_epoch: None };
+        sink.set_trigger_record(Some(TriggerRecord { next_position, ..trigger_record(0, None) }));
+        feed.write_round(&mut sink, [("a", only_count(1))]);
+        flush_and_wait(&mut sink);
+    }
+    let fence = fence(&mut server.connect());
+    assert!(fence.contains(" read=130 "), "{fence}");
+}
+
+/// A checkpoint may depend on decisions of the wall clock with which no row was written.
+#[test]
+fn decisions_of_the_clock_reach_the_fence_with_a_check_of_it() {
+    let (server, pipeline) = (RedisServer::start(&[]), pipeline());
+    let writer = start_owning_writer(&server.url(), &pipeline, settings());
+    let (mut sink, feed) = (writer.create_worker_sink(), RowFeed::new(&pipeline));
+    let effect = ClockEffect::AdvanceWatermark(EventTime::from_ms(17));
+    let decisions = vec![ClockDecision { before_offset: 9, effect }];
+    sink.verify_rows_at_next_flush(feed.fence_token);
+    sink.set_clock_decisions(feed.fence_token, &ClockDecisions { known_from: 0, decisions: decisions.clone() });
+    flush_and_wait(&mut sink);
+    let fence = fence(&mut server.connect());
+    assert!(fence.contains(" clock:0,w9=17 "), "{fence}");
+    // The next owner gets them with its claim.
+    let granted = claim(&writer, &new_claim(0, 2, &[("latest", 1, 0)]));
+    let ClaimOutcome::Granted(granted) = granted else { panic!("{granted:?}") };
+    assert_eq!(granted.clock_decisions.decisions, decisions);
 }

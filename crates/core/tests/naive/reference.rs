@@ -349,7 +349,8 @@ impl<'a> ReferenceShard<'a> {
     /// Returns the end of the first window that begins after the last window with an event at `time`; `None` if the view
     /// fires no empty windows.
     fn empty_window_end_after(&self, view: usize, time: i64) -> Option<i64> {
-        let definition = &self.views[view];
+        // Another version of the pipeline may have had more views.
+        let definition = self.views.get(view)?;
         let WindowKind::Sliding { size_ms, slide_ms } = definition.window else { return None };
         let last_end = time.div_euclid(slide_ms) * slide_ms + size_ms;
         let is_wanted = definition.empty_window_policy != EmptyWindowPolicy::KeepRow && last_end > time;

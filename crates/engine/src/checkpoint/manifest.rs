@@ -292,9 +292,9 @@ impl CheckpointManifest {
     pub(crate) fn latest_event_time(&self) -> Option<EventTime> {
         // Events keep the watermark this time and one millisecond behind the latest of them.
         let out_of_orderness = parse_max_out_of_orderness_ms(&self.decoding_and_lateness_description);
-        let watermark_by_events_ms = self.watermark_by_events_ms.unwrap_or(self.watermark_ms?);
-        let from_watermark = watermark_by_events_ms.saturating_add(out_of_orderness.unwrap_or(0) + 1);
-        self.latest_event_time_ms.max(Some(from_watermark)).map(EventTime::from_ms)
+        let watermark_by_events_ms = self.watermark_by_events_ms.or(self.watermark_ms);
+        let from_watermark = watermark_by_events_ms.map(|ms| ms.saturating_add(out_of_orderness.unwrap_or(0) + 1));
+        self.latest_event_time_ms.max(from_watermark).map(EventTime::from_ms)
     }
 
     /// Returns the position of the cut in the log.

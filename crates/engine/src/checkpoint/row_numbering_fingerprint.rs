@@ -36,7 +36,8 @@ pub(super) fn compute_row_counts_at_start(
         (Some(start), Some(id)) => format!("offset {start} of {id}"),
         _ => format!("epoch {epoch}"),
     };
-    let has_same_slots = manifest.is_some_and(|manifest| has_same_windows(manifest, job));
+    let keeps_all_views = restored.stored_view_index_by_job_view.iter().all(Option::is_some);
+    let has_same_slots = keeps_all_views && manifest.is_some_and(|manifest| has_same_windows(manifest, job));
     let count_view = |(view, stored): (&FeatureView, &Option<usize>)| {
         let (fingerprint, rows) = match (manifest, stored) {
             (Some(manifest), Some(stored)) => {
@@ -80,11 +81,13 @@ fn describe_job_views(job: &JobDefinition) -> String {
     join_sorted_definitions(job.views.iter().map(|view| (&*view.name, view.definition_text(&job.schema))))
 }
 
-/// Returns whether the views in `manifest` have the same names, windows and entity keys as the views of `job`. Then an
-/// entity gets the same slot, whatever the features are.
+/// Returns whether the views in `manifest` have the same names, windows, allowed lateness and entity keys as the views of
+/// `job`. If their state is kept, an entity then gets the same slot, whatever the features are.
 fn has_same_windows(manifest: &CheckpointManifest, job: &JobDefinition) -> bool {
-    let windows =
-        |text: &str| parse_window_definition(text).map(|parsed| (parsed.window, parsed.quoted_entity_key.to_owned()));
+    let windows = |text: &str| {
+        let parsed = parse_window_definition(text)?;
+        Some((parsed.window, parsed.allowed_lateness_ms, parsed.quoted_entity_key.to_owned()))
+    };
     let stored_view = |view: &FeatureView| manifest.views.iter().find(|stored| *stored.view_name == *view.name);
     let is_same = |view: &FeatureView| {
         let definition = view.definition_text(&job.schema);

@@ -3,9 +3,9 @@
 //! Owns: the decisions about one partition, which of them are applied and which are handed to the sink. Does not own: the
 //! finding that a partition is idle (`idle_partitions`), the storing of decisions (the sink's fence).
 //! Invariants: (1) Up to the offset `followed_until`, the known decisions are repeated, and the clock is not asked: rows of
-//! these records are written already. (2) A decision is handed to the sink before the next row of the partition. (3) The limit
-//! of event times follows the clock forward only, at most once a second: a clock that is set back refuses nothing that was
-//! accepted, and the list of decisions stays short.
+//! these records are written already. (2) A decision is handed to the sink before the next row of the partition. (3) While
+//! this owner has the partition, the limit of event times follows the clock forward only, at most once a second: a clock that
+//! is set back refuses nothing that was accepted, and the list of decisions stays short.
 //! After a crash: see [`crate::ClockDecisions`].
 
 use std::time::Duration;

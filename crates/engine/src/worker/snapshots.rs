@@ -121,6 +121,9 @@ impl<Input: Source, Output: Sink, Rejects: DeadLetterSink> Worker<Input, Output,
         // The next flush verifies the rows even if there are no new rows, because no checkpoint may complete after the
         // row store has lost rows.
         self.sink.verify_rows_at_next_flush(owned.fence_token);
+        // The snapshot may depend on decisions of the wall clock that no row has stored. A later owner that goes back behind this
+        // snapshot must know them.
+        owned.clock.hand_unsent_decisions_to(&mut self.sink, owned.fence_token);
         let ticket = self.sink.start_flush()?;
         let (base_or_delta, savepoint, place) = match &snapshot_purpose {
             SnapshotPurpose::Checkpoint => {

@@ -18,8 +18,8 @@ use crate::support::windrow::TestJob;
 /// 11 s.
 const WATCHED_TIME: Duration = Duration::from_secs(20);
 
-fn short_windows_pipeline() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/end_to_end/pipelines/short_windows.toml")
+fn test_pipeline(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/end_to_end/pipelines/{name}.toml"))
 }
 
 fn now_ms() -> i64 {
@@ -57,7 +57,7 @@ fn windows_and_sessions_close_without_a_next_event() {
     let redis = Redis::start();
     let topic = kafka.create_unique_topic(2, &[]);
     let folder = tempfile::tempdir().expect("a folder");
-    let job = TestJob::with_pipeline(short_windows_pipeline(), &kafka.brokers, &redis.url(), &topic);
+    let job = TestJob::with_pipeline(test_pipeline("short_windows"), &kafka.brokers, &redis.url(), &topic);
     let log = folder.path().join("log");
     let running = job.start(&[], &log);
     kafka.produce(&topic, &[event("a", now_ms()), event("a", now_ms())]);
@@ -76,7 +76,7 @@ fn the_row_of_a_user_without_events_fades_without_a_next_event() {
     let redis = Redis::start();
     let topic = kafka.create_unique_topic(1, &[]);
     let folder = tempfile::tempdir().expect("a folder");
-    let job = TestJob::with_pipeline(short_windows_pipeline(), &kafka.brokers, &redis.url(), &topic);
+    let job = TestJob::with_pipeline(test_pipeline("fading"), &kafka.brokers, &redis.url(), &topic);
     let log = folder.path().join("log");
     let running = job.start(&[], &log);
     kafka.produce(&topic, &[event("a", now_ms())]);
@@ -93,7 +93,7 @@ fn a_partition_with_an_open_transaction_is_not_idle_and_one_that_ends_with_a_tra
     let redis = Redis::start();
     let topic = kafka.create_unique_topic(1, &[]);
     let folder = tempfile::tempdir().expect("a folder");
-    let job = TestJob::with_pipeline(short_windows_pipeline(), &kafka.brokers, &redis.url(), &topic);
+    let job = TestJob::with_pipeline(test_pipeline("short_windows"), &kafka.brokers, &redis.url(), &topic);
     let log = folder.path().join("log");
     let running = job.start(&[], &log);
     let transaction = |user: &str| TestTransaction {
@@ -121,7 +121,7 @@ fn a_broker_that_does_not_answer_is_no_idleness() {
     let redis = Redis::start();
     let topic = kafka.create_unique_topic(1, &[]);
     let folder = tempfile::tempdir().expect("a folder");
-    let job = TestJob::with_pipeline(short_windows_pipeline(), &kafka.brokers, &redis.url(), &topic);
+    let job = TestJob::with_pipeline(test_pipeline("short_windows"), &kafka.brokers, &redis.url(), &topic);
     let log = folder.path().join("log");
     let running = job.start(&[], &log);
     kafka.produce(&topic, &[event("a", now_ms())]);
@@ -144,7 +144,7 @@ fn kills_change_no_row_of_an_idle_partition() {
     let redis = Redis::start();
     let topic = kafka.create_unique_topic(1, &[]);
     let folder = tempfile::tempdir().expect("a folder");
-    let job = TestJob::with_pipeline(short_windows_pipeline(), &kafka.brokers, &redis.url(), &topic);
+    let job = TestJob::with_pipeline(test_pipeline("short_windows"), &kafka.brokers, &redis.url(), &topic);
     let log = folder.path().join("log");
     let mut users = 0;
     let mut written: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
@@ -182,7 +182,7 @@ fn an_event_dated_in_the_future_is_a_dead_letter_and_makes_no_other_late() {
     let topic = kafka.create_unique_topic(1, &[("message.timestamp.after.max.ms", "9223372036854775807")]);
     let folder = tempfile::tempdir().expect("a folder");
     let dead_letters = folder.path().join("dead.jsonl");
-    let mut job = TestJob::with_pipeline(short_windows_pipeline(), &kafka.brokers, &redis.url(), &topic);
+    let mut job = TestJob::with_pipeline(test_pipeline("short_windows"), &kafka.brokers, &redis.url(), &topic);
     job.set_override(&format!("dead_letters.file={}", dead_letters.display()));
     let log = folder.path().join("log");
     let running = job.start(&[], &log);

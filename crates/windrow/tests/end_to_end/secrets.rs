@@ -120,5 +120,5 @@ fn the_password_of_redis_is_in_no_output() {
     let log = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(3), "{log}");
     assert!(log.contains("the environment variable `REDIS_PASSWORD` is not set"), "{log}");
-    assert!(log.contains("pipeline.toml:29:13"), "{log}");
+    assert!(log.contains("pipeline.toml:31:13"), "{log}");
 }

@@ -120,7 +120,11 @@ impl GrantedFences {
                 continue;
             }
             let mut next_value = fence.last_acknowledged_value.clone();
-            next_value.read_position = last.read_position.or(next_value.read_position);
+            // An owner may write rows again that only some views lack. The position stays that of the rows of the others: up to
+            // it, the next owner must repeat the decisions of the wall clock.
+            let is_newer =
+                |position: &LogPosition| next_value.read_position.is_none_or(|read| read.offset <= position.offset);
+            next_value.read_position = last.read_position.filter(is_newer).or(next_value.read_position);
             if let Some(decisions) = clock_decisions(fence_token) {
                 next_value.clock_decisions = decisions.clone();
             }

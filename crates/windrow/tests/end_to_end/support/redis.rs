@@ -14,6 +14,8 @@ pub(crate) struct Redis {
 
 /// The name of a server's Unix socket in its folder.
 const SOCKET_NAME: &str = "redis.sock";
+/// What Redis says instead of the time to live of a key that does not exist.
+const KEY_IS_GONE: i64 = -2;
 /// Prefix of the keys of fences, which are not rows.
 const FENCE_KEY_PREFIX: &str = "windrow:fence:";
 
@@ -77,12 +79,15 @@ impl Redis {
         let mut answers = answers.into_iter();
         let mut next = || answers.next().expect("an answer to each question");
         keys.into_iter()
-            .map(|key| {
+            .filter_map(|key| {
                 let row: BTreeMap<String, String> = redis::from_redis_value(next()).expect("a hash");
                 let ttl: i64 = redis::from_redis_value(next()).expect("a time to live");
+                if row.is_empty() && ttl == KEY_IS_GONE {
+                    return None; // the row was deleted after the list of keys was read
+                }
                 let limit = if key.starts_with("user_features:") { 7_200 } else { 3_600 };
                 assert!((1..=limit).contains(&ttl), "TTL of {key} is {ttl}");
-                (key, row)
+                Some((key, row))
             })
             .collect()
     }
