@@ -191,54 +191,38 @@ impl SlidingViewState {
         let newest_fired_end = self.find_newest_fired_window_end(aggregators, slot, watermark);
         let last_fired_end = grid.next_window_end_ms(watermark.ms() + 1) - grid.slide_ms;
         let pane = grid.pane_index_at(event_time.ms());
-        let last_end = grid.pane_last_window_end_ms(pane).map_or(i64::MIN, |end| end.min(last_fired_end));
+        let last_end = grid.pane_last_window_end_ms(pane).unwrap_or(i64::MIN);
+        // The window after the last one that contains the event may be empty, and fire too.
+        let empty_windows_ms = if self.fires_empty_windows { grid.slide_ms } else { 0 };
+        let last_checked_end = (last_end + empty_windows_ms).min(last_fired_end);
         let mut end = grid
             .pane_first_window_end_ms(pane)
             .max(grid.next_window_end_ms(watermark.ms() + 1 - self.allowed_lateness_ms));
         // The stored merges belong to windows that have not fired yet. These windows are older.
         let mut merged_panes = MergedPanes::default();
-        while end <= last_end {
+        while end <= last_checked_end {
             let span = grid.window_panes(end);
             let panes = &self.panes_by_slot[slot];
             let to = panes.find_first_entry_from(aggregators, span.end);
             let from = panes.find_first_entry_within(aggregators, 0..to, span.start);
-            let window_panes = WindowPanes { panes, entries: from..to, window: span };
-            let buffers = (&mut *self.merge_buffer_words, &mut *self.merge_buffer_variable);
-            let accumulators = merge_window_panes(aggregators, &window_panes, buffers, || &mut merged_panes);
-            out.emit_row(Row {
-                view_id,
-                entity_key,
-                window: grid.window_ending_at(end),
-                row_number: 0,
-                superseded_windows: &[],
-                has_newer_row: newest_fired_end > end,
-                is_empty_window: false,
-                feature_aggregators: aggregators,
-                accumulators,
-            });
+            let is_empty_window = from == to;
+            if is_empty_window || end <= last_end {
+                let window_panes = WindowPanes { panes, entries: from..to, window: span };
+                let buffers = (&mut *self.merge_buffer_words, &mut *self.merge_buffer_variable);
+                let accumulators = merge_window_panes(aggregators, &window_panes, buffers, || &mut merged_panes);
+                out.emit_row(Row {
+                    view_id,
+                    entity_key,
+                    window: grid.window_ending_at(end),
+                    row_number: 0,
+                    superseded_windows: &[],
+                    has_newer_row: newest_fired_end > end,
+                    is_empty_window,
+                    feature_aggregators: aggregators,
+                    accumulators,
+                });
+            }
             end += grid.slide_ms;
-        }
-        if self.fires_empty_windows
-            && let Some(empty_end) = grid.pane_last_window_end_ms(pane).map(|last_end| last_end + grid.slide_ms)
-            && empty_end <= last_fired_end
-            && !has_panes_in(&self.panes_by_slot[slot], aggregators, grid.window_panes(empty_end))
-        {
-            self.merge_buffer_words.fill(0);
-            self.merge_buffer_variable.fill(VariableAccumulator::Empty);
-            out.emit_row(Row {
-                view_id,
-                entity_key,
-                window: grid.window_ending_at(empty_end),
-                row_number: 0,
-                superseded_windows: &[],
-                has_newer_row: newest_fired_end > empty_end,
-                is_empty_window: true,
-                feature_aggregators: aggregators,
-                accumulators: EntryAccumulators {
-                    fixed_size_words: &self.merge_buffer_words,
-                    variable_accumulators: &self.merge_buffer_variable,
-                },
-            });
         }
     }
 
@@ -348,7 +332,9 @@ impl SlidingViewState {
             {
                 *merged_panes = None;
             }
-            if from < to {
+            let is_empty_window = from == to;
+            let previous_window = grid.window_panes(end - grid.slide_ms);
+            if !is_empty_window || (fires_empty_windows && has_panes_in(&panes, aggregators, previous_window)) {
                 let window_panes = WindowPanes { panes: &panes, entries: from..to, window: first_pane..end_pane };
                 let buffers = (&mut **merged_words, &mut **merged_variable);
                 let accumulators = merge_window_panes(aggregators, &window_panes, buffers, || {
@@ -364,26 +350,9 @@ impl SlidingViewState {
                     row_number: 0,
                     superseded_windows: &[],
                     has_newer_row: false,
-                    is_empty_window: false,
+                    is_empty_window,
                     feature_aggregators: aggregators,
                     accumulators,
-                });
-            } else if fires_empty_windows && has_panes_in(&panes, aggregators, grid.window_panes(end - grid.slide_ms)) {
-                merged_words.fill(0);
-                merged_variable.fill(VariableAccumulator::Empty);
-                out.emit_row(Row {
-                    view_id: view,
-                    entity_key: entities.entity_key(slot),
-                    window,
-                    row_number: 0,
-                    superseded_windows: &[],
-                    has_newer_row: false,
-                    is_empty_window: true,
-                    feature_aggregators: aggregators,
-                    accumulators: EntryAccumulators {
-                        fixed_size_words: merged_words,
-                        variable_accumulators: merged_variable,
-                    },
                 });
             }
             if *pane_retention_ms > 0 {
@@ -517,7 +486,7 @@ fn has_panes_in(panes: &EntityAccumulators, aggregators: &FeatureAggregators, ra
     entry < panes.entry_count(aggregators) && panes.entry_span(aggregators, entry).span_start < range.end
 }
 
-/// Merges the panes of a window, which has at least one. `stored_merges` returns the merges that the windows of the entity
+/// Merges the panes of a window. A window without panes has the accumulators of no events. `stored_merges` returns the merges that the windows of the entity
 /// share; it is called only for a window of many panes.
 fn merge_window_panes<'a, 'm>(
     aggregators: &FeatureAggregators,

@@ -23,7 +23,7 @@ const NONE: [i64; 0] = [];
 
 /// What happens at one poll.
 #[derive(Clone, Copy, Debug)]
-enum Step {
+enum PollStep {
     /// An event of a user arrives whose time differs from [`NOW_MS`] by this many milliseconds.
     Event(i64),
     /// Nothing arrives for this many seconds, and the source confirms that it was read to its end.
@@ -37,7 +37,7 @@ enum Step {
 /// Polls that follow the steps. Each takes [`POLL_INTERVAL`] of virtual time.
 struct StepScript {
     clock: ManualClock,
-    steps: VecDeque<Step>,
+    steps: VecDeque<PollStep>,
     polls_left_in_step: u32,
     is_assigned: bool,
     next_offset: i64,
@@ -55,7 +55,7 @@ impl SourceScript for StepScript {
         self.clock.advance(POLL_INTERVAL);
         match self.steps.front().copied() {
             None => Ok(PollOutcome::InputExhausted),
-            Some(Step::Event(offset_ms)) => {
+            Some(PollStep::Event(offset_ms)) => {
                 self.steps.pop_front();
                 let json = format!("{{\"user_id\":\"u\",\"event_time\":{}}}", NOW_MS + offset_ms);
                 let record = SourceRecord {
@@ -71,7 +71,9 @@ impl SourceScript for StepScript {
                 on_record(record)?;
                 Ok(PollOutcome::Records)
             }
-            Some(Step::IdleSeconds(seconds) | Step::SilentSeconds(seconds) | Step::LaggingSeconds(seconds)) => {
+            Some(
+                PollStep::IdleSeconds(seconds) | PollStep::SilentSeconds(seconds) | PollStep::LaggingSeconds(seconds),
+            ) => {
                 self.polls_left_in_step += 1;
                 if self.polls_left_in_step >= seconds * 4 {
                     self.polls_left_in_step = 0;
@@ -88,8 +90,8 @@ impl SourceScript for StepScript {
 
     fn take_end_check(&mut self) -> Option<Vec<Partition>> {
         match self.steps.front() {
-            None | Some(Step::SilentSeconds(_)) => None,
-            Some(Step::LaggingSeconds(_)) => self.asked.take().map(|_| Vec::new()),
+            None | Some(PollStep::SilentSeconds(_)) => None,
+            Some(PollStep::LaggingSeconds(_)) => self.asked.take().map(|_| Vec::new()),
             _ => self.asked.take(),
         }
     }
@@ -97,13 +99,13 @@ impl SourceScript for StepScript {
 
 /// Everything that the worker has written.
 #[derive(Default)]
-struct Written {
+struct WrittenOutput {
     /// The start of each window, as a difference from [`NOW_MS`], and when it was written.
     rows: Vec<(i64, Duration)>,
     decisions: ClockDecisions,
 }
 
-struct WrittenRows(Arc<Mutex<Written>>, ManualClock);
+struct WrittenRows(Arc<Mutex<WrittenOutput>>, ManualClock);
 
 impl RowHandler for WrittenRows {
     fn handle_row(&mut self, row: Row<'_>) {
@@ -117,7 +119,7 @@ impl RowHandler for WrittenRows {
 }
 
 /// The output of a job that counts the events of windows of one second.
-struct Outcome {
+struct JobOutput {
     /// The start of each window, as a difference from [`NOW_MS`], without those that only the end of the input closes.
     closed_windows: Vec<i64>,
     decisions: ClockDecisions,
@@ -129,9 +131,9 @@ const LIVE_RULES: ClockRules = ClockRules {
     max_future_ms: Some(HOUR_MS),
 };
 
-fn run(clock_rules: ClockRules, wall_start_ms: i64, steps: &[Step]) -> Outcome {
+fn run(clock_rules: ClockRules, wall_start_ms: i64, steps: &[PollStep]) -> JobOutput {
     let clock = ManualClock::starting_at(wall_start_ms);
-    let written = Arc::new(Mutex::new(Written::default()));
+    let written = Arc::new(Mutex::new(WrittenOutput::default()));
     let metrics = WorkerMetrics::new(1);
     let script = StepScript {
         clock: clock.clone(),
@@ -157,7 +159,7 @@ fn run(clock_rules: ClockRules, wall_start_ms: i64, steps: &[Step]) -> Outcome {
     let ended = worker.run();
     assert!(matches!(ended, Err(_) | Ok(WorkerOutcome::InputExhausted)), "{ended:?}");
     let written = std::mem::take(&mut *written.lock());
-    Outcome {
+    JobOutput {
         closed_windows: written.rows.into_iter().map(|(start, _)| start).collect(),
         decisions: written.decisions,
         metrics,
@@ -166,9 +168,9 @@ fn run(clock_rules: ClockRules, wall_start_ms: i64, steps: &[Step]) -> Outcome {
 
 #[test]
 fn windows_of_an_idle_partition_close_without_a_next_event() {
-    let outcome = run(LIVE_RULES, NOW_MS, &[Step::Event(100), Step::IdleSeconds(4)]);
+    let outcome = run(LIVE_RULES, NOW_MS, &[PollStep::Event(100), PollStep::IdleSeconds(4)]);
     assert_eq!(outcome.closed_windows, NONE);
-    let outcome = run(LIVE_RULES, NOW_MS, &[Step::Event(100), Step::IdleSeconds(8)]);
+    let outcome = run(LIVE_RULES, NOW_MS, &[PollStep::Event(100), PollStep::IdleSeconds(8)]);
     assert_eq!(outcome.closed_windows, [0]);
     let advance = outcome.decisions.decisions.last().expect("a decision");
     assert_eq!(advance.before_offset, 1);
@@ -179,16 +181,22 @@ fn windows_of_an_idle_partition_close_without_a_next_event() {
 
 #[test]
 fn a_broker_that_does_not_answer_and_records_that_do_not_arrive_are_no_idleness() {
-    for step in [Step::SilentSeconds(600), Step::LaggingSeconds(600)] {
-        assert_eq!(run(LIVE_RULES, NOW_MS, &[Step::Event(100), step]).closed_windows, NONE, "{step:?}");
+    for step in [PollStep::SilentSeconds(600), PollStep::LaggingSeconds(600)] {
+        assert_eq!(run(LIVE_RULES, NOW_MS, &[PollStep::Event(100), step]).closed_windows, NONE, "{step:?}");
     }
     let rules = ClockRules { idle_timeout: None, ..LIVE_RULES };
-    assert_eq!(run(rules, NOW_MS, &[Step::Event(100), Step::IdleSeconds(600)]).closed_windows, NONE);
+    assert_eq!(run(rules, NOW_MS, &[PollStep::Event(100), PollStep::IdleSeconds(600)]).closed_windows, NONE);
 }
 
 #[test]
 fn an_event_that_arrives_behind_the_clock_of_an_idle_partition_is_late_and_counted_apart() {
-    let steps = [Step::Event(100), Step::IdleSeconds(20), Step::Event(1_500), Step::Event(1_600), Step::Event(-5_000)];
+    let steps = [
+        PollStep::Event(100),
+        PollStep::IdleSeconds(20),
+        PollStep::Event(1_500),
+        PollStep::Event(1_600),
+        PollStep::Event(-5_000),
+    ];
     let outcome = run(LIVE_RULES, NOW_MS, &steps);
     assert_eq!(outcome.closed_windows, [0]);
     let view = &outcome.metrics.view_metrics[0];
@@ -197,7 +205,7 @@ fn an_event_that_arrives_behind_the_clock_of_an_idle_partition_is_late_and_count
 
 #[test]
 fn partitions_with_history_are_idle_only_if_the_pipeline_states_the_timeout() {
-    let steps = [Step::Event(-48 * HOUR_MS), Step::IdleSeconds(20)];
+    let steps = [PollStep::Event(-48 * HOUR_MS), PollStep::IdleSeconds(20)];
     assert_eq!(run(LIVE_RULES, NOW_MS, &steps).closed_windows, NONE);
     let stated = IdleTimeout { duration: Duration::from_secs(5), includes_history: true };
     let rules = ClockRules { idle_timeout: Some(stated), ..LIVE_RULES };
@@ -207,8 +215,13 @@ fn partitions_with_history_are_idle_only_if_the_pipeline_states_the_timeout() {
 #[test]
 fn an_event_from_the_future_changes_nothing_for_the_next_event() {
     let far = 5 * 365 * 24 * HOUR_MS;
-    let steps =
-        [Step::Event(100), Step::Event(far), Step::Event(HOUR_MS + 60_000), Step::Event(200), Step::Event(1_300)];
+    let steps = [
+        PollStep::Event(100),
+        PollStep::Event(far),
+        PollStep::Event(HOUR_MS + 60_000),
+        PollStep::Event(200),
+        PollStep::Event(1_300),
+    ];
     let outcome = run(LIVE_RULES, NOW_MS, &steps);
     assert_eq!(outcome.closed_windows, [0]);
     assert_eq!(outcome.metrics.future_events.get(), 2);

@@ -12,7 +12,7 @@ use windrow_test_support::{free_port, wait_until};
 
 use crate::support::kafka::{OutgoingRecord, TestKafka, kafka_or_skip};
 use crate::support::redis::{Redis, RowsByKey};
-use crate::support::windrow::TestJob;
+use crate::support::windrow::{RunningJob, TestJob};
 
 /// The time after which the windows of an idle partition would have closed for long: the sum of all times in the pipeline is
 /// 11 s.
@@ -20,6 +20,25 @@ const WATCHED_TIME: Duration = Duration::from_secs(20);
 
 fn test_pipeline(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/end_to_end/pipelines/{name}.toml"))
+}
+
+/// A job that runs on a topic and a Redis of its own.
+struct LiveJob {
+    redis: Redis,
+    topic: String,
+    job: TestJob,
+    log: PathBuf,
+    running: RunningJob,
+    _folder: tempfile::TempDir,
+}
+
+fn start_job(kafka: &TestKafka, pipeline: &str, partitions: i32) -> LiveJob {
+    let (redis, topic) = (Redis::start(), kafka.create_unique_topic(partitions, &[]));
+    let folder = tempfile::tempdir().expect("a folder");
+    let job = TestJob::with_pipeline(test_pipeline(pipeline), &kafka.brokers, &redis.url(), &topic);
+    let log = folder.path().join("log");
+    let running = job.start(&[], &log);
+    LiveJob { redis, topic, job, log, running, _folder: folder }
 }
 
 fn now_ms() -> i64 {
@@ -54,62 +73,50 @@ fn has_session_of(redis: &Redis, user: &str) -> bool {
 #[test]
 fn windows_and_sessions_close_without_a_next_event() {
     let kafka = kafka_or_skip!();
-    let redis = Redis::start();
-    let topic = kafka.create_unique_topic(2, &[]);
-    let folder = tempfile::tempdir().expect("a folder");
-    let job = TestJob::with_pipeline(test_pipeline("short_windows"), &kafka.brokers, &redis.url(), &topic);
-    let log = folder.path().join("log");
-    let running = job.start(&[], &log);
-    kafka.produce(&topic, &[event("a", now_ms()), event("a", now_ms())]);
-    wait_until("the session is written", || has_session_of(&redis, "a"));
+    let live = start_job(&kafka, "short_windows", 2);
+    let LiveJob { ref redis, ref topic, .. } = live;
+    kafka.produce(topic, &[event("a", now_ms()), event("a", now_ms())]);
+    wait_until("the session is written", || has_session_of(redis, "a"));
     let rows = redis.read_rows();
     assert_eq!(count_events(&rows, "session"), BTreeMap::from([("a".to_owned(), 2)]));
     // Each event is in two windows.
     wait_until("both windows are written", || count_events(&redis.read_rows(), "recent").get("a") == Some(&4));
-    running.stop(&log);
+    live.running.stop(&live.log);
 }
 
 /// A shopper stops: without any further event, the row becomes zero or disappears.
 #[test]
 fn the_row_of_a_user_without_events_fades_without_a_next_event() {
     let kafka = kafka_or_skip!();
-    let redis = Redis::start();
-    let topic = kafka.create_unique_topic(1, &[]);
-    let folder = tempfile::tempdir().expect("a folder");
-    let job = TestJob::with_pipeline(test_pipeline("fading"), &kafka.brokers, &redis.url(), &topic);
-    let log = folder.path().join("log");
-    let running = job.start(&[], &log);
-    kafka.produce(&topic, &[event("a", now_ms())]);
+    let live = start_job(&kafka, "fading", 1);
+    let LiveJob { ref redis, ref topic, .. } = live;
+    kafka.produce(topic, &[event("a", now_ms())]);
     wait_until("the row is written", || redis.read_rows().get("zeroed:a").is_some_and(|row| row["events"] == "1"));
     wait_until("the row that is deleted later is written", || redis.read_rows().contains_key("deleted:a"));
     wait_until("the row is zero", || redis.read_rows()["zeroed:a"]["events"] == "0");
     wait_until("the row is deleted", || !redis.read_rows().contains_key("deleted:a"));
-    running.stop(&log);
+    live.running.stop(&live.log);
 }
 
 #[test]
 fn a_partition_with_an_open_transaction_is_not_idle_and_one_that_ends_with_a_transaction_is() {
     let kafka = kafka_or_skip!();
-    let redis = Redis::start();
-    let topic = kafka.create_unique_topic(1, &[]);
-    let folder = tempfile::tempdir().expect("a folder");
-    let job = TestJob::with_pipeline(test_pipeline("short_windows"), &kafka.brokers, &redis.url(), &topic);
-    let log = folder.path().join("log");
-    let running = job.start(&[], &log);
+    let live = start_job(&kafka, "short_windows", 1);
+    let LiveJob { ref redis, ref topic, .. } = live;
     let transaction = |user: &str| TestTransaction {
         records: vec![event(user, now_ms())],
         transaction_outcome: TransactionOutcome::Commit,
     };
-    kafka.produce_transactions(&topic, &[transaction("a")]);
-    wait_until("the session of the transaction is written", || has_session_of(&redis, "a"));
+    kafka.produce_transactions(topic, &[transaction("a")]);
+    wait_until("the session of the transaction is written", || has_session_of(redis, "a"));
 
-    let open = kafka.open_transaction(&topic, &[event("c", now_ms())]);
-    kafka.produce(&topic, &[event("b", now_ms())]);
+    let open = kafka.open_transaction(topic, &[event("c", now_ms())]);
+    kafka.produce(topic, &[event("b", now_ms())]);
     thread::sleep(WATCHED_TIME);
-    assert!(!has_session_of(&redis, "b"), "the partition has records that were not delivered");
+    assert!(!has_session_of(redis, "b"), "the partition has records that were not delivered");
     open.commit();
-    wait_until("both sessions are written", || has_session_of(&redis, "b") && has_session_of(&redis, "c"));
-    running.stop(&log);
+    wait_until("both sessions are written", || has_session_of(redis, "b") && has_session_of(redis, "c"));
+    live.running.stop(&live.log);
 }
 
 #[test]
@@ -118,23 +125,19 @@ fn a_broker_that_does_not_answer_is_no_idleness() {
     let port = free_port();
     let broker = DedicatedKafka::start(port, &format!("localhost:{port}"));
     let kafka = TestKafka::with_brokers(format!("localhost:{port}"));
-    let redis = Redis::start();
-    let topic = kafka.create_unique_topic(1, &[]);
-    let folder = tempfile::tempdir().expect("a folder");
-    let job = TestJob::with_pipeline(test_pipeline("short_windows"), &kafka.brokers, &redis.url(), &topic);
-    let log = folder.path().join("log");
-    let running = job.start(&[], &log);
-    kafka.produce(&topic, &[event("a", now_ms())]);
-    wait_until("the first session is written", || has_session_of(&redis, "a"));
-    kafka.produce(&topic, &[event("b", now_ms())]);
-    wait_until("the second event is in a checkpoint", || kafka.committed_offsets(&job.group, &topic, 1) == [2]);
+    let live = start_job(&kafka, "short_windows", 1);
+    let LiveJob { ref redis, ref topic, .. } = live;
+    kafka.produce(topic, &[event("a", now_ms())]);
+    wait_until("the first session is written", || has_session_of(redis, "a"));
+    kafka.produce(topic, &[event("b", now_ms())]);
+    wait_until("the second event is in a checkpoint", || kafka.committed_offsets(&live.job.group, topic, 1) == [2]);
     broker.suspend();
     thread::sleep(WATCHED_TIME);
-    let written_while_silent = has_session_of(&redis, "b");
+    let written_while_silent = has_session_of(redis, "b");
     broker.resume();
     assert!(!written_while_silent, "the broker did not answer");
-    wait_until("the second session is written", || has_session_of(&redis, "b"));
-    running.stop(&log);
+    wait_until("the second session is written", || has_session_of(redis, "b"));
+    live.running.stop(&live.log);
 }
 
 /// Each user has one event. The job is killed again and again, also right after the clock has closed a session.

@@ -311,7 +311,7 @@ fn describe_row(user: &str, features: &[ChainFeature], events: &[&ChainEvent]) -
 }
 
 /// The job under test, and the files that it shares with all versions.
-struct Chain<'a> {
+struct VersionChain<'a> {
     kafka: &'a TestKafka,
     topic: String,
     run: TestJob,
@@ -319,7 +319,7 @@ struct Chain<'a> {
     dice: SeededRandom,
 }
 
-impl Chain<'_> {
+impl VersionChain<'_> {
     /// Runs `windrow check --against` and returns its exit code and its JSON.
     fn check_against_state(&self) -> (Option<i32>, Value) {
         let state = self.run.state.path().display().to_string();
@@ -376,7 +376,7 @@ fn ten_versions_of_a_pipeline_keep_what_each_feature_has_seen() {
     let folder = tempfile::tempdir().expect("a folder");
     let pipeline = folder.path().join("chain.toml");
     let run = TestJob::with_pipeline(pipeline.clone(), &kafka.brokers, &redis.url(), &topic);
-    let mut chain = Chain { kafka: &kafka, topic, run, folder, dice };
+    let mut chain = VersionChain { kafka: &kafka, topic, run, folder, dice };
     for (index, version) in versions.iter().enumerate() {
         fs::write(&pipeline, version.to_toml()).expect("written");
         let flags: Vec<&str> = version.dropped.iter().flat_map(|name| ["--drop-state", name]).collect();
@@ -436,7 +436,7 @@ fn closing_records() -> Vec<OutgoingRecord> {
 }
 
 /// Returns the first complete windows that `windrow state show` shows, by view and feature.
-fn shown_completeness(chain: &Chain<'_>) -> BTreeMap<String, i64> {
+fn shown_completeness(chain: &VersionChain<'_>) -> BTreeMap<String, i64> {
     let job = chain.run.state.path().join("chain").join(&chain.run.group);
     let output = chain.run.run_state_command(&["show", &job.display().to_string(), "--json"]);
     let shown: Value = serde_json::from_slice(&output.stdout).expect("JSON");

@@ -81,7 +81,7 @@ impl FetchStatistics {
 
     /// Returns, for each partition of `topic`, an offset before which all records have been delivered.
     pub(super) fn delivered_until(&self, topic: &str) -> BTreeMap<Partition, Offset> {
-        let Ok(parsed) = serde_json::from_slice::<Statistics<'_>>(&self.at_empty_queue.json) else {
+        let Ok(parsed) = serde_json::from_slice::<ClientStatistics<'_>>(&self.at_empty_queue.json) else {
             return BTreeMap::new();
         };
         let partitions = parsed.topics.into_iter().find(|(name, _)| name == topic);
@@ -97,7 +97,7 @@ impl FetchStatistics {
 }
 
 #[derive(Deserialize)]
-struct Statistics<'a> {
+struct ClientStatistics<'a> {
     #[serde(borrow)]
     topics: BTreeMap<std::borrow::Cow<'a, str>, FetchedTopic>,
 }
